@@ -1,0 +1,75 @@
+"""Ready pages and gates: what `serve` reads, written by deeds and by the inner app, never through SQLAlchemy.
+
+Three tables (made by migration 0001):
+
+``page(view, epoch, name, format, etag, serial, body, gzip)``
+    One rendering of one project's page; ``name`` is the normalised project name, ``""`` the project list; ``format``
+    is ``json`` or ``html``; key (view, epoch, name, format).
+``gate(view, filename, project, digest, size_bytes, verdict, reason, metadata_digest)``
+    Whether a file may be fetched in a view, and under which digest its bytes lie; key (view, filename). ``verdict`` is
+    ``allow`` or ``deny``.
+``changed(name, serial)``
+    The ledger's serial at which a project (or ``""``, the list) last changed; key name, index on serial.
+
+A deed upserts ``changed`` and deletes the project's rows of ``page`` and ``gate`` in every view, in its own
+transaction; so a page is right or missing, never stale. `Pages.put` stores a rendering only if ``changed`` still says
+the serial that it was rendered from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+Format = Literal["json", "html"]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One rendering, ready to send."""
+
+    name: str
+    format: Format
+    serial: int
+    etag: str
+    """Strong, with its quotes; the gzip body is a representation of its own: its ETag has ``-gzip`` inside the quotes."""
+    body: bytes
+    gzip: bytes
+    view: str = ""
+    epoch: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """One file's verdict in one view."""
+
+    filename: str
+    project: str
+    digest: str
+    size_bytes: int
+    verdict: Literal["allow", "deny"]
+    reason: str = ""
+    metadata_digest: str = ""
+    """Digest of the metadata blob, empty if no ``.metadata`` is offered."""
+    metadata_size_bytes: int = 0
+    view: str = ""
+
+
+class Pages(Protocol):
+    """The read path's whole view of the database."""
+
+    def page(self, view: str, name: str, format: Format) -> Page | None:
+        """The ready page, or None if the inner app must render it. Never stale."""
+        ...
+
+    def gate(self, view: str, filename: str) -> Gate | None:
+        """The ready gate of a file, or None if the inner app must decide."""
+        ...
+
+    def put(self, pages: tuple[Page, ...], gates: tuple[Gate, ...]) -> bool:
+        """Store what was rendered from one serial of one project; False if the project has moved on meanwhile."""
+        ...
+
+    def close(self) -> None:
+        """Give the connection back."""
+        ...

@@ -1,0 +1,71 @@
+"""Every setting, read in one place: flags, then ``CUSTOMHOUSE_*``, then ``customhouse.toml``, then these defaults."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+MIB = 2**20
+
+
+class Settings(BaseSettings):
+    """What an operator can say. Sizes in bytes, times in seconds."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="CUSTOMHOUSE_", toml_file="customhouse.toml", extra="forbid", frozen=True
+    )
+
+    data: Path = Path("customhouse-data")
+    """The data folder: database, blobs, spool, key, lock."""
+    database: str = ""
+    """A PostgreSQL URL (``postgresql://…``); empty means SQLite in the data folder."""
+    blobs: str = ""
+    """An object store (``s3://bucket/prefix``); empty means files in the data folder."""
+    s3_endpoint: str = ""
+    s3_region: str = "us-east-1"
+    s3_access_key: str = ""
+    s3_secret_key: SecretStr = SecretStr("")
+    host: str = "127.0.0.1"
+    port: int = Field(default=8417, ge=0, le=65535)
+    url: str = ""
+    """How the world reaches us, without a slash at the end; empty means the address we listen on."""
+    site_name: str = "Customhouse"
+    web_workers: int = Field(default=1, ge=1, le=64)
+    upload_limit_bytes: int = Field(default=1024 * MIB + MIB, ge=1024)
+    """The largest distribution file."""
+    form_limit_bytes: int = Field(default=4 * MIB, ge=1024)
+    """The largest upload form without its file."""
+    bodies_at_once: int = Field(default=8, ge=1)
+    walk_seconds: int = Field(default=120, ge=1)
+    walk_memory_bytes: int = Field(default=1024 * MIB, ge=64 * MIB)
+    linux_tags: bool = True
+    """Whether wheels with ``linux_*`` platform tags may be uploaded (PyPI says no; private indexes need them)."""
+    sweep_grace_seconds: int = Field(default=24 * 3600, ge=0)
+    """How long an object without a row is left alone."""
+    job_attempts: int = Field(default=8, ge=1)
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @property
+    def public_url(self) -> str:
+        """The address that pages and clients are told, without a slash at the end."""
+        return (self.url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags win over the environment, the environment over the file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
