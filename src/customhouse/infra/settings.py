@@ -25,6 +25,9 @@ class Settings(BaseSettings):
 
     data: Path = Path("customhouse-data")
     """The data folder: database, blobs, spool, key, lock."""
+    key_file: Path | None = None
+    """The key that API tokens derive from; None means ``server.key`` in the data folder. Hosts that share a database
+    share it. Keep it out of the database's backups."""
     database: str = ""
     """A PostgreSQL URL (``postgresql://…``); empty means SQLite in the data folder."""
     blobs: str = ""

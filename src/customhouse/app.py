@@ -1,0 +1,223 @@
+"""The composition root: settings in, an `App` out. Whatever a door needs, it gets from here."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+from customhouse.accounts import tokens
+from customhouse.accounts.tokens import Bearer, CreateToken, NewToken, ServerKey
+from customhouse.formats.examination import Examination
+from customhouse.index import check as invariants
+from customhouse.index.render import Renderer
+from customhouse.index.sweep import sweep
+from customhouse.index.upload import Reception
+from customhouse.infra import jobs
+from customhouse.infra.blob_stores import open_blobs
+from customhouse.infra.blobs import Blobs
+from customhouse.infra.db import Database, database_url
+from customhouse.infra.migrate import migrate
+from customhouse.infra.pages import Pages
+from customhouse.infra.pages_open import open_pages
+from customhouse.infra.settings import Settings
+from customhouse.infra.spool import open_spool
+from customhouse.infra.walkers import Walkers
+from customhouse.ledger.tx import Deeds, Tx
+from customhouse.terms.clock import Clock, SystemClock
+from customhouse.terms.errors import CustomhouseError, Rejected, Unavailable
+
+log = logging.getLogger("customhouse.work")
+
+C = TypeVar("C")
+R = TypeVar("R")
+KEY_BYTES = 32
+SWEEP_EVERY = timedelta(hours=1)
+IDLE_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class App:
+    """One running Customhouse: its parts, and `do`, by which everything is changed."""
+
+    settings: Settings
+    clock: Clock
+    database: Database
+    blobs: Blobs
+    pages: Pages
+    deeds: Deeds
+    walkers: Walkers
+    renderer: Renderer
+    reception: Reception
+    key: ServerKey
+
+    def do(self, deed: Callable[[C, Tx], R], command: C) -> R:
+        """Do one deed in one transaction; a refusal's records are written in a second one."""
+        return self.deeds.do(deed, command)
+
+    def create_token(self, command: CreateToken) -> NewToken:
+        """Make an API token; its text exists only in the answer."""
+        return self.do(lambda wish, tx: tokens.create_token(self.key, wish, tx), command)
+
+    def authenticate(self, token: str) -> Bearer:
+        """Who a token belongs to; raises `Refused` (401 or 403)."""
+        with self.database.read() as sql:
+            return tokens.authenticate(self.key, sql, token)
+
+    def check(self, *, sample: int | None = None) -> list[invariants.Checked]:
+        """Test every invariant of the design."""
+        return invariants.check(
+            invariants.Subjects(
+                self.database, self.blobs, self.pages, self.clock.now(), self._sweep_grace() * 2, sample=sample
+            )
+        )
+
+    def sweep(self) -> int:
+        """Remove objects that no row names and that are older than the grace time."""
+        return sweep(self.deeds, self.blobs, grace=self._sweep_grace())
+
+    def _sweep_grace(self) -> timedelta:
+        return timedelta(seconds=self.settings.sweep_grace_seconds)
+
+
+@contextmanager
+def open_app(settings: Settings, *, clock: Clock | None = None) -> Iterator[App]:
+    """Open the parts on a database that `prepare` has brought up to date, and close them at the end."""
+    clock = clock or SystemClock()
+    database = Database(database_url(settings))
+    blobs = open_blobs(settings)
+    pages = open_pages(settings)
+    walkers = Walkers(count=os.cpu_count() or 1, seconds=settings.walk_seconds, memory_bytes=settings.walk_memory_bytes)
+    deeds = Deeds(database, clock)
+
+    def examine(path: Path, filename: str) -> Examination:
+        return walkers.examine(path, filename)
+
+    try:
+        yield App(
+            settings=settings,
+            clock=clock,
+            database=database,
+            blobs=blobs,
+            pages=pages,
+            deeds=deeds,
+            walkers=walkers,
+            renderer=Renderer(database, pages),
+            reception=Reception(deeds, blobs, examine, open_spool(settings.data), linux_tags=settings.linux_tags),
+            key=read_key(settings),
+        )
+    finally:
+        walkers.close()
+        pages.close()
+        database.close()
+
+
+def prepare(settings: Settings) -> None:
+    """Make the data folder, the server's key and the schema; harmless when they are there."""
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    open_spool(settings.data)
+    _make_key(key_path(settings))
+    database = Database(database_url(settings))
+    try:
+        migrate(database)
+    finally:
+        database.close()
+
+
+def key_path(settings: Settings) -> Path:
+    """Where the server's key lies: outside the database and its backups."""
+    return settings.key_file or settings.data / "server.key"
+
+
+def read_key(settings: Settings) -> ServerKey:
+    """The server's key; raises `Unavailable` if it is missing or damaged."""
+    path = key_path(settings)
+    try:
+        secret = bytes.fromhex(path.read_text().strip())
+    except (OSError, ValueError) as error:
+        raise Unavailable("The server's key", f"{path} cannot be read: {error}") from error
+    if len(secret) != KEY_BYTES:
+        raise Unavailable("The server's key", f"{path} does not hold {KEY_BYTES} bytes in hexadecimal")
+    return ServerKey(secret)
+
+
+def _make_key(path: Path) -> None:
+    temporary = path.with_name(f"{path.name}.{os.getpid()}")
+    if path.exists():
+        return
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as new:
+        new.write(secrets.token_hex(KEY_BYTES) + "\n")
+        new.flush()
+        os.fsync(new.fileno())
+    try:
+        # A link and not a rename: if another process made the key meanwhile, its key stays.
+        os.link(temporary, path)
+    except FileExistsError:
+        pass
+    finally:
+        temporary.unlink()
+
+
+JobRun = Callable[[App, Mapping[str, Any]], None]
+
+
+def _sweep_job(app: App, _arguments: Mapping[str, Any]) -> None:
+    """Remove orphans. Running it again finds nothing left to remove."""
+    removed = app.sweep()
+    if removed:
+        log.info("swept %d objects that no row names", removed)
+
+
+JOBS: Mapping[str, JobRun] = {"sweep": _sweep_job}
+PERIODIC: Mapping[str, timedelta] = {"sweep": SWEEP_EVERY}
+
+
+def work(settings: Settings, stop: threading.Event) -> None:
+    """Run due jobs until told to stop."""
+    with open_app(settings) as app:
+        seed_periodic_jobs(app)
+        while not stop.is_set():
+            try:
+                idle = not run_due_job(app)
+            except Unavailable as error:
+                log.warning("%s", error)
+                idle = True
+            if idle:
+                stop.wait(IDLE_SECONDS)
+
+
+def seed_periodic_jobs(app: App) -> None:
+    """Make sure that each periodic job is waiting exactly once."""
+    with app.database.write() as sql:
+        for name, every in PERIODIC.items():
+            jobs.add(sql, name, {}, due_at=app.clock.now() + every, key=f"periodic:{name}")
+
+
+def run_due_job(app: App) -> bool:
+    """Run the job that is due longest, if any; False if none was due. A failure is kept with the job."""
+    claimed = jobs.claim(app.database, app.clock.now())
+    if claimed is None:
+        return False
+    run = JOBS.get(claimed.name)
+    try:
+        if run is None:
+            raise Rejected("unknown-job", "job", f"this version knows no job {claimed.name!r}", "a later version")
+        run(app, claimed.arguments)
+    except Exception as error:  # noqa: BLE001 - whatever it was, it is kept with the job and tried again
+        reason = str(error) if isinstance(error, CustomhouseError) else f"{type(error).__name__}: {error}"
+        log.warning("job %d (%s), attempt %d: %s", claimed.id, claimed.name, claimed.attempts, reason)
+        jobs.fail(app.database, claimed, reason, now=app.clock.now(), attempts_allowed=app.settings.job_attempts)
+        return True
+    with app.database.write() as sql:
+        jobs.finish(sql, claimed)
+        if claimed.name in PERIODIC:
+            due_at = app.clock.now() + PERIODIC[claimed.name]
+            jobs.add(sql, claimed.name, {}, due_at=due_at, key=f"periodic:{claimed.name}")
+    return True

@@ -1,0 +1,55 @@
+"""What we host ourselves, as a `Source`: rows in, pages of the simple API out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from customhouse.catalog import queries
+from customhouse.catalog.model import File, Project
+from customhouse.formats.simple import ProjectList, SimpleFile, SimplePage
+from customhouse.infra.tables import changed
+
+
+def hosted_page(found: Project, files: Sequence[File], versions: Sequence[str], serial: int) -> SimplePage:
+    """One project's page. A quarantined project keeps its versions and offers no file (PEP 792)."""
+    offered = files if found.status != "quarantined" else ()
+    return SimplePage(
+        name=found.normalized,
+        serial=serial,
+        versions=tuple(versions),
+        files=tuple(_simple_file(found.normalized, row) for row in offered),
+        status=found.status,
+        status_reason=found.status_reason,
+        signals=found.signals,
+    )
+
+
+def hosted_list(sql: Connection) -> ProjectList:
+    """Every project that we host."""
+    serial = changed_serial(sql, "")
+    return ProjectList(tuple(queries.listed_names(sql)), serial)
+
+
+def changed_serial(sql: Connection, name: str) -> int:
+    """The ledger's serial at a project's last change (``""``: the list's); 0 if there was none."""
+    return sql.execute(sa.select(changed.c.serial).where(changed.c.name == name)).scalar() or 0
+
+
+def _simple_file(project: str, row: File) -> SimpleFile:
+    return SimpleFile(
+        filename=row.filename,
+        # Relative to the page, so that it stays right behind any prefix, proxy or view.
+        url=f"../../files/{project}/{row.filename}",
+        sha256=row.digest,
+        size_bytes=row.size_bytes,
+        uploaded_at=row.uploaded_at,
+        version=row.version,
+        requires_python=row.requires_python,
+        yanked=row.yanked_at is not None,
+        yanked_reason=row.yanked_reason,
+        core_metadata_sha256=row.metadata_digest if row.metadata_served else None,
+        signals={"signals": row.signals} if row.signals else {},
+    )

@@ -1,0 +1,225 @@
+"""The invariants that hold on any installation at any time: ``customhouse check``.
+
+Each check is named after the promise it tests (design, "What we promise") and returns what it found wrong, one sentence
+each. Nothing is changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from customhouse.catalog import queries
+from customhouse.catalog.hosted import changed_serial, hosted_list, hosted_page
+from customhouse.catalog.model import File, Project
+from customhouse.catalog.tables import file, file_name, project, release
+from customhouse.formats import simple
+from customhouse.infra import sweep_marks
+from customhouse.infra.blobs import Blobs
+from customhouse.infra.db import Database
+from customhouse.infra.pages import Pages
+from customhouse.infra.tables import job
+from customhouse.ledger import queries as ledger_queries
+from customhouse.ledger.chain import first_fault
+from customhouse.ledger.events import FileUploaded
+from customhouse.ledger.tables import ledger_event
+from customhouse.terms.digest import Digest
+
+READ_BYTES = 2**20
+FINDINGS_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """One invariant: its sentence, how many things were looked at, and what was found wrong."""
+
+    promise: str
+    looked_at: int
+    findings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Subjects:
+    """What is checked. ``sample`` bounds how many files are read whole; None reads all."""
+
+    database: Database
+    blobs: Blobs
+    pages: Pages
+    now: datetime
+    grace: timedelta
+    sample: int | None = None
+
+
+Check = Callable[[Subjects, Connection], tuple[int, list[str]]]
+
+
+def check(subjects: Subjects) -> list[Checked]:
+    """Test every invariant, in the order of the design's list."""
+    results = []
+    with subjects.database.read(snapshot=True) as sql:
+        for promise, run in CHECKS:
+            looked_at, findings = run(subjects, sql)
+            results.append(Checked(promise, looked_at, tuple(findings)))
+    return results
+
+
+def _files_are_whole(subjects: Subjects, sql: Connection) -> tuple[int, list[str]]:
+    query = sa.select(file.c.filename, file.c.digest, file.c.size_bytes, file.c.metadata_digest, file.c.metadata_served)
+    rows = sql.execute(query.order_by(file.c.id.desc()).limit(subjects.sample)).all()
+    findings = []
+    for row in rows:
+        findings += _object_fault(subjects.blobs, row.filename, row.digest)
+        if row.metadata_served:
+            findings += _object_fault(subjects.blobs, f"{row.filename}.metadata", row.metadata_digest)
+    return len(rows), findings
+
+
+def _object_fault(blobs: Blobs, what: str, digest: str) -> Iterator[str]:
+    place = blobs.locate(Digest(digest))
+    if place is None:
+        yield f"{what}: its object {digest} is missing"
+    elif (found := _digest_at(place)) != digest:
+        yield f"{what}: its object has the digest {found}, not {digest}"
+
+
+def _digest_at(place: Path | str) -> str:
+    whole = hashlib.sha256()
+    opened = place.open("rb") if isinstance(place, Path) else urllib.request.urlopen(place, timeout=60)  # noqa: S310 - signed by our own store
+    with opened as body:
+        while batch := body.read(READ_BYTES):
+            whole.update(batch)
+    return whole.hexdigest()
+
+
+def _pages_are_true(subjects: Subjects, sql: Connection) -> tuple[int, list[str]]:
+    findings: list[str] = []
+    projects = sql.execute(sa.select(project.c.normalized).order_by(project.c.id.desc()).limit(subjects.sample))
+    names = list(projects.scalars())
+    for normalized in names:
+        found = queries.find_project(sql, normalized)
+        if found is not None:
+            findings += _page_fault(subjects.pages, sql, found, queries.files_of(sql, found.id))
+    ready, expected = subjects.pages.page("", "", "json"), hosted_list(sql)
+    if ready is not None and ready.serial == expected.serial and ready.body != simple.list_to_json(expected):
+        findings.append("the ready list of projects is not the list of projects")
+    return len(names), findings
+
+
+def _page_fault(pages: Pages, sql: Connection, found: Project, files: list[File]) -> Iterator[str]:
+    serial = changed_serial(sql, found.normalized)
+    expected = hosted_page(found, files, queries.versions_of(sql, found.id), serial)
+    ready_json = pages.page("", found.normalized, "json")
+    ready_html = pages.page("", found.normalized, "html")
+    # A page of another serial was rendered after our look began: the next check compares it.
+    if ready_json is not None and ready_json.serial == serial and ready_json.body != simple.to_json(expected):
+        yield f"{found.normalized}: the ready JSON page is not what the rows say"
+    if ready_html is not None and ready_html.serial == serial and ready_html.body != simple.to_html(expected):
+        yield f"{found.normalized}: the ready HTML page is not what the rows say"
+    for row in files:
+        gate = pages.gate("", row.filename)
+        if gate is not None and (gate.digest, gate.size_bytes) != (row.digest, row.size_bytes):
+            yield f"{row.filename}: its gate leads to {gate.digest}, its row says {row.digest}"
+        if gate is not None and gate.verdict == "allow" and found.status == "quarantined":
+            yield f"{row.filename}: is quarantined and its gate is open"
+
+
+def _acknowledged_is_listed(_subjects: Subjects, sql: Connection) -> tuple[int, list[str]]:
+    listed = {row.filename: row.digest for row in sql.execute(sa.select(file.c.filename, file.c.digest))}
+    acknowledged: dict[str, str] = {}
+    findings = []
+    bodies = sql.execute(
+        sa.select(ledger_event.c.body).where(ledger_event.c.kind == FileUploaded.kind).order_by(ledger_event.c.serial)
+    )
+    for body in bodies.scalars():
+        fact = json.loads(body)
+        if acknowledged.setdefault(fact["filename"], fact["sha256"]) != fact["sha256"]:
+            findings.append(f"{fact['filename']}: the ledger names two digests")
+    findings += [f"{name}: acknowledged and not listed" for name in sorted(acknowledged.keys() - listed.keys())]
+    findings += [f"{name}: listed and never acknowledged" for name in sorted(listed.keys() - acknowledged.keys())]
+    findings += [
+        f"{name}: acknowledged with {acknowledged[name]}, listed with {digest}"
+        for name, digest in sorted(listed.items())
+        if acknowledged.get(name, digest) != digest
+    ]
+    return len(acknowledged), findings
+
+
+def _names_have_one_digest(_subjects: Subjects, sql: Connection) -> tuple[int, list[str]]:
+    rows = sql.execute(
+        sa.select(file.c.filename, file.c.digest, file_name.c.digest.label("bound")).outerjoin(
+            file_name, file_name.c.filename == file.c.filename
+        )
+    ).all()
+    return len(rows), [
+        f"{row.filename}: its name is bound to {row.bound}, its row says {row.digest}"
+        for row in rows
+        if row.bound != row.digest
+    ]
+
+
+def _releases_are_whole(_subjects: Subjects, sql: Connection) -> tuple[int, list[str]]:
+    empty = sql.execute(
+        sa.select(project.c.normalized, release.c.version)
+        .join(project, project.c.id == release.c.project_id)
+        .outerjoin(file, file.c.release_id == release.c.id)
+        .where(file.c.id.is_(None))
+    ).all()
+    total = sql.execute(sa.select(sa.func.count()).select_from(release)).scalar_one()
+    return total, [f"{row.normalized} {row.version}: a release without files" for row in empty]
+
+
+def _chain_is_whole(_subjects: Subjects, sql: Connection) -> tuple[int, list[str]]:
+    fault = first_fault(ledger_queries.entries(sql))
+    serial, hash_ = ledger_queries.head(sql)
+    last = sql.execute(
+        sa.select(ledger_event.c.serial, ledger_event.c.hash).order_by(ledger_event.c.serial.desc()).limit(1)
+    ).one_or_none()
+    findings = [f"the entry with serial {fault.serial} {fault.why}"] if fault else []
+    if last is not None and (last.serial, last.hash) != (serial, hash_):
+        findings.append(f"the head says serial {serial}, the last entry is {last.serial}")
+    if last is None and serial:
+        findings.append(f"the head says serial {serial}, and there are no entries")
+    return serial, findings
+
+
+def _no_old_orphans(subjects: Subjects, sql: Connection) -> tuple[int, list[str]]:
+    limit = subjects.now - subjects.grace
+    looked_at, old = 0, []
+    for stored in subjects.blobs.list():
+        looked_at += 1
+        if stored.stored_at <= limit:
+            old.append(stored.digest.hex)
+    sweeping = set(sweep_marks.unfinished(sql))
+    findings = []
+    for start in range(0, len(old), 500):
+        batch = old[start : start + 500]
+        orphans = set(batch) - queries.known_digests(sql, batch) - sweeping
+        findings += [f"the object {digest} has no row" for digest in sorted(orphans)]
+    return looked_at, findings
+
+
+def _no_parked_jobs(_subjects: Subjects, sql: Connection) -> tuple[int, list[str]]:
+    rows = sql.execute(sa.select(job.c.id, job.c.name, job.c.parked_at, job.c.last_error)).all()
+    return len(rows), [
+        f"job {row.id} ({row.name}) is parked: {row.last_error[:200]}" for row in rows if row.parked_at is not None
+    ]
+
+
+CHECKS: tuple[tuple[str, Check], ...] = (
+    ("every acknowledged file is listed, and nothing else is", _acknowledged_is_listed),
+    ("every listed file and its metadata are stored whole", _files_are_whole),
+    ("ready pages and gates say what the rows say", _pages_are_true),
+    ("no release is partly visible", _releases_are_whole),
+    ("no file name has ever had two digests", _names_have_one_digest),
+    ("the chain of the ledger is whole", _chain_is_whole),
+    ("no object without a row is older than the grace time", _no_old_orphans),
+    ("no job is parked", _no_parked_jobs),
+)

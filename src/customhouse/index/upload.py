@@ -1,0 +1,316 @@
+"""Taking in one distribution file by the legacy upload API: checks from the cheapest to the dearest, then one deed.
+
+The order is that of PyPI's own index (see docs/architecture.md, "Publish"). What the form claims is only compared;
+everything that we keep and serve comes from the artifact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from customhouse.accounts.tokens import Bearer
+from customhouse.catalog import queries
+from customhouse.catalog.agreement import check_agreement
+from customhouse.catalog.model import Project, may_upload
+from customhouse.catalog.tables import file, file_name, release
+from customhouse.formats.examination import Examination
+from customhouse.formats.filenames import SdistName, WheelName, parse_filename
+from customhouse.formats.prohibited_names import name_refusal
+from customhouse.formats.upload_form import UploadForm, check_form, compare_form
+from customhouse.index.names import claim_project
+from customhouse.infra import sweep_marks
+from customhouse.infra.blobs import Blobs
+from customhouse.infra.db import Database, insert_new
+from customhouse.infra.spool import Spooled, spool_bytes
+from customhouse.ledger.events import Event, FileUploaded, UploadRefused
+from customhouse.ledger.tx import Deeds, Tx
+from customhouse.terms.digest import Digest
+from customhouse.terms.errors import CustomhouseError, Refused, Rejected, Unavailable
+from customhouse.terms.names import ProjectName, normalize
+
+PUT_ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """What a door has received: who sent it, the form's fields in order, and the spooled file."""
+
+    bearer: Bearer
+    fields: tuple[tuple[str, str], ...]
+    content_type: str
+    spooled: Spooled | None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """An acknowledged upload. ``new`` is False if exactly this file was here already."""
+
+    project: str
+    filename: str
+    sha256: str
+    new: bool
+
+
+class Examine(Protocol):
+    """Reads a distribution file in a process that can be killed."""
+
+    def __call__(self, path: Path, filename: str) -> Examination:
+        """Everything we want to know of the file; raises `Rejected` naming the fault and the offset."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PublishFile:
+    """The deed's command: a file that has been checked and whose bytes lie in the store."""
+
+    bearer: Bearer
+    name: WheelName | SdistName
+    display_name: str
+    spooled: Spooled
+    examination: Examination
+    metadata: Spooled
+    seen_marks: sweep_marks.Seen
+
+
+class Reception:
+    """The way of a file from the door to its row."""
+
+    def __init__(self, deeds: Deeds, blobs: Blobs, examine: Examine, spool: Path, *, linux_tags: bool = True) -> None:
+        self._deeds = deeds
+        self._database: Database = deeds.database
+        self._blobs = blobs
+        self._examine = examine
+        self._spool = spool
+        self._linux_tags = linux_tags
+
+    def receive(self, upload: Upload) -> Accepted:
+        """Check, store and publish one file; durable and listed when it returns.
+
+        A fault of the sender leaves an event behind; nothing else.
+        """
+        try:
+            return self._receive(upload)
+        except (Rejected, Refused) as error:
+            if not (isinstance(error, Refused) and error.records):
+                self._deeds.keep_records(_with_trace(error, upload))
+            raise
+
+    def _receive(self, upload: Upload) -> Accepted:
+        form = check_form(upload.fields)
+        spooled = upload.spooled
+        if spooled is None or not spooled.filename:
+            raise Rejected("no-content", "content", "the form has no file", "one file in the field 'content'")
+        if upload.content_type.lower().startswith("image/"):
+            raise Rejected("bad-content-type", "content", f"{upload.content_type} is an image", "a wheel or an sdist")
+        name = parse_filename(spooled.filename, linux_tags=self._linux_tags)
+        wanted = _check_names(form, name)
+        _check_digests(form, spooled)
+        with self._database.read() as sql:
+            _check_permission(sql, wanted, upload.bearer)
+            earlier = _earlier_upload(sql, name, spooled)
+        if earlier is not None:
+            return earlier
+        examination = self._examine(spooled.path, spooled.filename)
+        compare_form(form, examination.metadata)
+        if not spooled.size_bytes:
+            raise Rejected("empty-file", "content", "the file is empty", "a wheel or an sdist")
+        metadata = spool_bytes(self._spool, examination.metadata_text.encode(), spooled.filename + ".metadata")
+        try:
+            return self._store_and_publish(
+                PublishFile(
+                    upload.bearer, name, examination.metadata.name, spooled, examination, metadata, sweep_marks.NOTHING
+                )
+            )
+        finally:
+            metadata.path.unlink(missing_ok=True)
+
+    def _store_and_publish(self, command: PublishFile) -> Accepted:
+        """Object before row, acknowledgement after commit; once more if a sweep came in between."""
+        digests = [command.spooled.sha256]
+        if command.examination.metadata_served:
+            digests.append(command.metadata.sha256)
+        for _attempt in range(PUT_ATTEMPTS):
+            with self._database.read() as sql:
+                seen = sweep_marks.seen(sql, digests)
+            if seen.sweeping:
+                raise Unavailable("The store", "these bytes are being swept as an orphan", retry_after_seconds=5)
+            self._blobs.put(Digest(command.spooled.sha256), command.spooled.path)
+            if command.examination.metadata_served:
+                self._blobs.put(Digest(command.metadata.sha256), command.metadata.path)
+            try:
+                return self._deeds.do(publish_file, replace(command, seen_marks=seen))
+            except sweep_marks.SweptMeanwhile:
+                continue
+        raise Unavailable("The store", "sweeps came in between five times", retry_after_seconds=30)
+
+
+def publish_file(command: PublishFile, tx: Tx) -> Accepted:
+    """Name a stored file by a row and list it.
+
+    The first upload of a free name claims the name. A file name keeps its first digest for ever: the same bytes again
+    are no fault, other bytes are refused. A release has at most one sdist.
+    """
+    bearer, name, spooled = command.bearer, command.name, command.spooled
+    wanted = ProjectName.parse(command.display_name)
+    project = queries.find_project(tx.sql, wanted.normalized, lock=True)
+    if project is None:
+        project = _claim_or_find(wanted, bearer, tx)
+    _refuse_if(may_upload(project, queries.role_of(tx.sql, project.id, bearer.user.id), bearer.project))
+    if (earlier := _earlier_upload(tx.sql, name, spooled)) is not None:
+        return earlier
+    version = str(name.version)
+    siblings = queries.release_metadata(tx.sql, project.id, version)
+    if command.examination.kind == "sdist" and any(kind == "sdist" for _, kind, _ in siblings):
+        raise _exists(f"the release {version} has an sdist already, and may have only one")
+    check_agreement(name.filename, command.examination.kind, command.examination.metadata, siblings)
+    claimed = insert_new(
+        tx.sql, file_name, key=name.key, filename=name.filename, digest=spooled.sha256, claimed_at=tx.now()
+    )
+    if not claimed:
+        raise _exists("the file name has been used before, and a name is never used again")
+    tx.sql.execute(file.insert().values(**_file_row(command, project, _release_id(tx, project.id, version), tx)))
+    tx.record(
+        FileUploaded(
+            bearer.user.identity,
+            project.normalized,
+            version=version,
+            filename=name.filename,
+            sha256=spooled.sha256,
+            size_bytes=spooled.size_bytes,
+            token_id=bearer.token_id,
+        )
+    )
+    tx.serialize()
+    sweep_marks.check_unchanged(tx.sql, command.seen_marks)
+    return Accepted(project.normalized, name.filename, spooled.sha256, new=True)
+
+
+def _claim_or_find(wanted: ProjectName, bearer: Bearer, tx: Tx) -> Project:
+    """Claim a free name; if a rival has just claimed it, the project is his and there to be found."""
+    try:
+        return claim_project(wanted, bearer.user.identity, bearer.project, tx)
+    except Refused:
+        project = queries.find_project(tx.sql, wanted.normalized, lock=True)
+        if project is None:
+            raise
+        return project
+
+
+def _check_names(form: UploadForm, name: WheelName | SdistName) -> ProjectName:
+    """The form's project, the file's name and type must say the same."""
+    kind = "bdist_wheel" if isinstance(name, WheelName) else "sdist"
+    if form.filetype != kind:
+        raise Rejected(
+            "filetype-mismatch", "filetype", f"{form.filetype!r}, but {name.filename!r} is a {kind}", f"filetype {kind}"
+        )
+    wanted = ProjectName.parse(form.name)
+    if wanted.normalized != normalize(name.name):
+        raise Rejected(
+            "name-mismatch", "name", f"{form.name!r}, but the file is named for {name.name!r}", "one name in both"
+        )
+    if (rejection := name_refusal(wanted)) is not None:
+        raise rejection
+    return wanted
+
+
+def _check_digests(form: UploadForm, spooled: Spooled) -> None:
+    """Every digest that the form gives must be that of the bytes received."""
+    found = {"md5_digest": spooled.md5, "sha256_digest": spooled.sha256, "blake2_256_digest": spooled.blake2b_256}
+    for field, claimed in form.digests.items():
+        if claimed != found[field]:
+            raise Rejected(
+                "digest-mismatch", field, f"the form says {claimed}, the bytes received have {found[field]}",
+                "the digest of the file; send it again",
+            )  # fmt: skip
+
+
+def _check_permission(sql: Connection, wanted: ProjectName, bearer: Bearer) -> None:
+    """A first look before the expensive checks; the deed looks again."""
+    project = queries.find_project(sql, wanted.normalized)
+    if project is not None:
+        _refuse_if(may_upload(project, queries.role_of(sql, project.id, bearer.user.id), bearer.project))
+
+
+def _earlier_upload(sql: Connection, name: WheelName | SdistName, spooled: Spooled) -> Accepted | None:
+    """The acknowledgement again if exactly this file is here; a refusal if its name or its bytes are taken."""
+    bound = sql.execute(
+        sa.select(file_name.c.digest, file_name.c.filename).where(file_name.c.key == name.key)
+    ).one_or_none()
+    row = sql.execute(
+        sa.select(file.c.filename).where(sa.or_(file.c.filename == name.filename, file.c.digest == spooled.sha256))
+    ).scalars()
+    present = set(row)
+    if bound is None:
+        if present:
+            raise _exists(f"the same bytes are here as {min(present)!r}")
+        return None
+    if bound.digest != spooled.sha256:
+        raise _exists(f"{bound.filename!r} is here with other contents; a released file never changes")
+    if name.filename not in present:
+        raise _exists(f"{bound.filename!r} has been used before, and a name is never used again")
+    return Accepted(normalize(name.name), name.filename, spooled.sha256, new=False)
+
+
+def _release_id(tx: Tx, project_id: int, version: str) -> int:
+    insert_new(tx.sql, release, project_id=project_id, version=version, created_at=tx.now())
+    return tx.sql.execute(
+        sa.select(release.c.id).where(release.c.project_id == project_id, release.c.version == version)
+    ).scalar_one()
+
+
+def _file_row(command: PublishFile, project: Project, release_id: int, tx: Tx) -> dict[str, Any]:
+    spooled, examination = command.spooled, command.examination
+    return {
+        "project_id": project.id,
+        "release_id": release_id,
+        "filename": command.name.filename,
+        "kind": examination.kind,
+        "digest": spooled.sha256,
+        "md5": spooled.md5,
+        "blake2b_256": spooled.blake2b_256,
+        "size_bytes": spooled.size_bytes,
+        "uploaded_at": tx.now(),
+        "uploader_id": command.bearer.user.id,
+        "requires_python": examination.metadata.requires_python or None,
+        "metadata_digest": command.metadata.sha256,
+        "metadata_size_bytes": command.metadata.size_bytes,
+        "metadata_served": examination.metadata_served,
+        "metadata": queries.pack_metadata(examination.metadata_text),
+        "signals": [
+            {"code": signal.code, "where": signal.where, "detail": signal.detail} for signal in examination.signals
+        ],
+    }
+
+
+def _refuse_if(refusal: Refused | None) -> None:
+    if refusal is not None:
+        raise refusal
+
+
+def _exists(why: str) -> Refused:
+    # twine --skip-existing and others recognise this beginning of a 400.
+    return Refused("file-exists", f"File already exists: {why}.", "Release a new version instead.", status=400)
+
+
+def _with_trace(error: CustomhouseError, upload: Upload) -> Refused:
+    """The refusal's event; the name of the project only if it is one."""
+    names = [value for field, value in upload.fields if field == "name"]
+    try:
+        project: str | None = ProjectName.parse(names[0]).normalized if names else None
+    except Rejected:
+        project = None
+    event: Event = UploadRefused(
+        upload.bearer.user.identity,
+        project,
+        filename=(upload.spooled.filename if upload.spooled else "")[:500],
+        code=error.code,
+        sentence=str(error)[:1000],
+        token_id=upload.bearer.token_id,
+    )
+    return Refused(error.code, str(error), records=(event,))

@@ -1,0 +1,200 @@
+"""The database: one set of statements for SQLite and PostgreSQL, writers in first-come order.
+
+SQLite runs in WAL mode with ``synchronous=FULL``, so that a commit survives a power cut; each write is
+``BEGIN IMMEDIATE`` behind a fair lock of this process, because SQLite's own busy handler starves the unlucky.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import URL, Connection, Dialect, Engine, make_url
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.types import TypeDecorator
+
+from customhouse.infra.settings import Settings
+from customhouse.terms.errors import Unavailable
+
+METADATA = sa.MetaData()
+BigId = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+BUSY_SECONDS = 30
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Instant(TypeDecorator[datetime]):
+    """A moment in UTC, stored as whole microseconds since 1970: the same order and precision everywhere."""
+
+    impl = sa.BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002 - SQLAlchemy's signature
+        """Aware datetime to microseconds."""
+        return None if value is None else (value - _EPOCH) // _MICROSECOND
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
+        """Microseconds to aware datetime."""
+        return None if value is None else _EPOCH + value * _MICROSECOND
+
+
+class FairLock:
+    """A lock that is handed over in the order of asking."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._held = False
+        self._waiting: deque[threading.Event] = deque()
+
+    def acquire(self, timeout_seconds: float) -> bool:
+        """Wait for one's turn; False if it did not come in time."""
+        with self._guard:
+            if not self._held:
+                self._held = True
+                return True
+            turn = threading.Event()
+            self._waiting.append(turn)
+        if turn.wait(timeout_seconds):
+            return True
+        with self._guard:
+            if turn.is_set():  # the turn came between the timeout and this line
+                return True
+            self._waiting.remove(turn)
+            return False
+
+    def release(self) -> None:
+        """Give the lock to the one who has waited longest."""
+        with self._guard:
+            if self._waiting:
+                self._waiting.popleft().set()
+            else:
+                self._held = False
+
+
+class Database:
+    """Short read and write transactions on one database."""
+
+    def __init__(self, url: URL) -> None:
+        self.url = url
+        self.engine = _engine(url)
+        self.dialect: Literal["sqlite", "postgresql"] = (
+            "sqlite" if self.engine.dialect.name == "sqlite" else "postgresql"
+        )
+        self._write_lock = FairLock() if self.dialect == "sqlite" else None
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One transaction that may write: committed at the end, rolled back by any exception.
+
+        Raises `Unavailable` if the database is away or stays locked for 30 s.
+        """
+        if self._write_lock is not None and not self._write_lock.acquire(BUSY_SECONDS):
+            raise Unavailable("The database", "other writers held it for too long")
+        try:
+            with self._translated(), self.engine.connect() as plain:
+                connection = plain.execution_options(customhouse_write=True)
+                with connection.begin():
+                    yield connection
+        finally:
+            if self._write_lock is not None:
+                self._write_lock.release()
+
+    @contextmanager
+    def read(self, *, snapshot: bool = False) -> Iterator[Connection]:
+        """A connection for reading. SQLite always shows one moment; PostgreSQL does so with ``snapshot``."""
+        with self._translated(), self.engine.connect() as connection:
+            if snapshot and self.dialect == "postgresql":
+                connection = connection.execution_options(isolation_level="REPEATABLE READ")  # noqa: PLW2901 - the same connection
+            yield connection
+
+    @staticmethod
+    @contextmanager
+    def _translated() -> Iterator[None]:
+        try:
+            yield
+        except PoolTimeoutError as error:
+            raise Unavailable("The database", "no connection became free") from error
+        except DBAPIError as error:
+            if error.connection_invalidated or isinstance(error, OperationalError):
+                raise Unavailable("The database", type(error.orig).__name__) from error
+            raise
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+
+def database_url(settings: Settings) -> URL:
+    """Where the settings say the database is: a PostgreSQL URL, or SQLite in the data folder."""
+    if settings.database:
+        url = make_url(settings.database)
+        return url.set(drivername="postgresql+psycopg") if url.drivername.startswith("postgres") else url
+    return sqlite_url(settings.data / "customhouse.sqlite3")
+
+
+def sqlite_url(path: Path) -> URL:
+    """The URL of a SQLite file."""
+    return URL.create("sqlite", database=str(path))
+
+
+def insert_new(connection: Connection, table: sa.Table, **values: object) -> bool:
+    """Insert a row unless one with the same key is there; True if this call wrote it.
+
+    On PostgreSQL it waits for a rival transaction on the same key to end.
+    """
+    if connection.dialect.name == "sqlite":
+        from sqlalchemy.dialects.sqlite import insert  # noqa: PLC0415 - the other dialect is not loaded
+    else:
+        from sqlalchemy.dialects.postgresql import insert  # type: ignore[assignment]  # noqa: PLC0415 - as above
+    return connection.execute(insert(table).values(**values).on_conflict_do_nothing()).rowcount == 1
+
+
+def _engine(url: URL) -> Engine:
+    if url.get_backend_name() == "sqlite":
+        engine = sa.create_engine(
+            url,
+            poolclass=sa.QueuePool,
+            pool_size=8,
+            max_overflow=32,
+            connect_args={"check_same_thread": False, "timeout": BUSY_SECONDS},
+        )
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    return sa.create_engine(
+        url,
+        pool_size=8,
+        max_overflow=32,
+        pool_pre_ping=True,
+        connect_args={"options": f"-c lock_timeout={BUSY_SECONDS}s -c statement_timeout=60s -c timezone=UTC"},
+    )
+
+
+def _prepare_sqlite(dbapi_connection: Any, _record: object) -> None:
+    # We say BEGIN ourselves: the driver would only say it before the first write, too late for IMMEDIATE.
+    dbapi_connection.isolation_level = None
+    cursor = dbapi_connection.cursor()
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        f"busy_timeout={BUSY_SECONDS * 1000}",
+        "temp_store=MEMORY",
+        "cache_size=-65536",
+        "mmap_size=268435456",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("customhouse_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

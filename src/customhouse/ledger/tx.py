@@ -1,0 +1,140 @@
+"""A deed in one transaction: rows, ledger events, jobs and the project's new serial, all of them or none.
+
+The head of the ledger is locked as the last step until commit. So serials appear in the order of commits, and nobody
+who polls can skip one; a sequence of the database would hand them out before commit.
+
+A deed is a function ``deed(command, tx) -> result``: it reads, decides, changes and tells. It raises `Refused` (with
+the records to keep) or `Rejected` to leave everything as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from customhouse.infra import jobs
+from customhouse.infra.db import Database
+from customhouse.infra.tables import changed, gate, page
+from customhouse.ledger.chain import Entry, canonical, entry_hash
+from customhouse.ledger.events import Event
+from customhouse.ledger.tables import ledger_event, ledger_head
+from customhouse.terms.clock import Clock
+from customhouse.terms.errors import Broken, Refused
+
+C = TypeVar("C")
+R = TypeVar("R")
+
+
+class Tx:
+    """One open transaction, as a deed sees it."""
+
+    def __init__(self, sql: Connection, clock: Clock) -> None:
+        self.sql = sql
+        self.clock = clock
+        self._events: list[Event] = []
+        self._head: tuple[int, str] | None = None
+
+    def now(self) -> datetime:
+        """The clock's time."""
+        return self.clock.now()
+
+    def record(self, event: Event) -> None:
+        """Add an event to the ledger (written at the end, under the serial it gets there)."""
+        self._events.append(event)
+
+    def later(
+        self, name: str, arguments: Mapping[str, Any], *, due_at: datetime | None = None, key: str | None = None
+    ) -> None:
+        """Add a job that becomes due when the deed commits, or at ``due_at``."""
+        jobs.add(self.sql, name, arguments, due_at=due_at or self.now(), key=key)
+
+    def serialize(self) -> int:
+        """Wait for our turn among all writers, keep it until commit, and return the ledger's last serial.
+
+        What is read after this sees every deed that came before.
+        """
+        if self._head is None:
+            row = self.sql.execute(
+                sa.select(ledger_head.c.serial, ledger_head.c.hash).where(ledger_head.c.id == 1).with_for_update()
+            ).one_or_none()
+            if row is None:
+                raise Broken("The ledger has no head row. Restore the database from a backup.")
+            self._head = (row.serial, row.hash)
+        return self._head[0]
+
+    def finish(self) -> int:
+        """Write the events under their serials and void the pages they change; returns the last serial."""
+        serial = self.serialize()
+        if not self._events or self._head is None:
+            return serial
+        previous = self._head[1]
+        at = self.now()
+        rows: list[dict[str, Any]] = []
+        voided: dict[str, int] = {}
+        for event in self._events:
+            serial += 1
+            entry = Entry(
+                serial, at, event.kind, event.actor.kind, event.actor.id, event.actor.name, event.project,
+                canonical(event.body()), previous,
+            )  # fmt: skip
+            previous = entry_hash(entry)
+            rows.append(
+                {
+                    **{name: getattr(entry, name) for name in Entry.__slots__ if name != "hash"},
+                    "hash": previous,
+                }
+            )
+            if event.changes_pages and event.project is not None:
+                voided[event.project] = serial
+            if event.changes_list:
+                voided[""] = serial
+        self.sql.execute(ledger_event.insert(), rows)
+        self.sql.execute(ledger_head.update().where(ledger_head.c.id == 1).values(serial=serial, hash=previous))
+        for name, at_serial in voided.items():
+            self._void(name, at_serial)
+        self._events.clear()
+        return serial
+
+    def _void(self, name: str, serial: int) -> None:
+        """Delete what is rendered of one project, in every view, and say at which serial it changed."""
+        updated = self.sql.execute(changed.update().where(changed.c.name == name).values(serial=serial))
+        if updated.rowcount == 0:
+            self.sql.execute(changed.insert().values(name=name, serial=serial))
+        self.sql.execute(page.delete().where(page.c.name == name))
+        if name:
+            self.sql.execute(gate.delete().where(gate.c.project == name))
+
+
+class Deeds:
+    """Does deeds, one transaction each."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self.database = database
+        self.clock = clock
+
+    def do(self, deed: Callable[[C, Tx], R], command: C) -> R:
+        """Do one deed. A refusal rolls it back, then its records are written in a second transaction."""
+        try:
+            with self.database.write() as sql:
+                tx = Tx(sql, self.clock)
+                result = deed(command, tx)
+                tx.finish()
+                return result
+        except Refused as refusal:
+            self.keep_records(refusal)
+            raise
+
+    def keep_records(self, refusal: Refused) -> None:
+        """Write the traces of a refusal that happened before or inside a deed."""
+        events = [record for record in refusal.records if isinstance(record, Event)]
+        if not events:
+            return
+        with self.database.write() as sql:
+            tx = Tx(sql, self.clock)
+            for event in events:
+                tx.record(event)
+            tx.finish()
