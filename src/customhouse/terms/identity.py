@@ -20,3 +20,4 @@ class Identity:
 
 SYSTEM = Identity("system", "system", "customhouse")
 ANONYMOUS = Identity("anonymous", "", "somebody")
+OPERATOR = Identity("operator", "cli", "operator")

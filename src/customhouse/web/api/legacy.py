@@ -1,0 +1,140 @@
+"""``POST /legacy/``: the upload API that twine, uv, poetry, flit, hatch and pdm speak.
+
+The door is asynchronous because it takes bytes: it authenticates from the headers first, then spools the body in
+batches of 1 MiB, at most a set number of bodies at once, and hands over to `index.upload` in a thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+
+from customhouse.accounts.tokens import Bearer
+from customhouse.app import App
+from customhouse.index.upload import Accepted, Upload
+from customhouse.infra.spool import SpoolWriter, open_spool
+from customhouse.terms.errors import Refused, Rejected
+from customhouse.web.api.multipart import FormReader, boundary_of, too_large
+
+BATCH_BYTES = 2**20
+SILENCE_SECONDS = 30.0
+
+
+class LegacyUpload:
+    """The door, with the limits that it keeps."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._spool: Path = open_spool(app.settings.data)
+        self._bodies = anyio.CapacityLimiter(app.settings.bodies_at_once)
+        self._disk = anyio.CapacityLimiter(app.settings.bodies_at_once * 2)
+
+    async def __call__(self, request: Request) -> Response:
+        """Take one file in. Raises the errors that `web.problems` translates."""
+        boundary = self._check_headers(request)
+        token = token_of(request.headers.get("authorization"))
+        bearer = await anyio.to_thread.run_sync(self._app.authenticate, token, limiter=self._disk)
+        async with self._bodies:
+            accepted = await self._take_in(request, bearer, boundary)
+        return PlainTextResponse(_receipt(accepted))
+
+    def _check_headers(self, request: Request) -> bytes:
+        """Refuse what the headers alone give away, before a byte of the body is stored."""
+        settings = self._app.settings
+        encoding = request.headers.get("content-encoding", "identity")
+        if encoding.lower() != "identity":
+            raise Refused("encoded-body", f"A body in {encoding[:40]!r} is not taken.", "Send it plain.", status=415)
+        length = request.headers.get("content-length")
+        limit = settings.upload_limit_bytes + settings.form_limit_bytes
+        if length is not None and (not length.isdecimal() or int(length) > limit):
+            raise too_large(settings.upload_limit_bytes)
+        return boundary_of(request.headers.get("content-type", ""))
+
+    async def _take_in(self, request: Request, bearer: Bearer, boundary: bytes) -> Accepted:
+        settings = self._app.settings
+        form = FormReader(
+            boundary, form_limit_bytes=settings.form_limit_bytes, file_limit_bytes=settings.upload_limit_bytes
+        )
+        writer: SpoolWriter | None = None
+        try:
+            async for piece in _pieces(request):
+                form.feed(piece)
+                if form.waiting_bytes >= BATCH_BYTES:
+                    writer = writer or SpoolWriter(self._spool)
+                    await anyio.to_thread.run_sync(writer.write, form.take(), limiter=self._disk)
+            if not form.complete:
+                raise Rejected("bad-form", "body", "the form ends before its last boundary", "a whole body")
+            writer = writer or SpoolWriter(self._spool)
+            # From here the deed may be done: a client that leaves must not stop it half-way.
+            with anyio.CancelScope(shield=True):
+                return await anyio.to_thread.run_sync(self._receive, bearer, form, writer, limiter=self._disk)
+        finally:
+            if writer is not None:
+                writer.discard()
+
+    def _receive(self, bearer: Bearer, form: FormReader, writer: SpoolWriter) -> Accepted:
+        """The rest, in a thread: the last batch, the checks, the deed, and the page that shows it."""
+        writer.write(form.take())
+        spooled = writer.finish(form.filename) if form.filename is not None else None
+        accepted = self._app.reception.receive(Upload(bearer, tuple(form.fields), form.content_type, spooled))
+        if accepted.new:
+            self._app.renderer.render_after_commit(accepted.project)
+        return accepted
+
+
+async def _pieces(request: Request) -> AsyncIterator[bytes]:
+    """The body as it comes. A sender who is silent for too long is sent away."""
+    stream = request.stream()
+    while True:
+        try:
+            async with asyncio.timeout(SILENCE_SECONDS):
+                piece = await anext(stream)
+        except StopAsyncIteration:
+            return
+        except TimeoutError as error:
+            raise Refused("too-slow", "The body stopped coming.", "Send it again.", status=408) from error
+        except ClientDisconnect as error:
+            raise Rejected("client-gone", "body", "the client went away", "a whole body") from error
+        if piece:
+            yield piece
+
+
+def token_of(authorization: str | None) -> str:
+    """The API token of an Authorization header: Basic with the user ``__token__``, or Bearer."""
+    scheme, _, credentials = (authorization or "").partition(" ")
+    if scheme.lower() == "bearer" and credentials:
+        return credentials.strip()
+    if scheme.lower() == "basic":
+        try:
+            user, colon, password = base64.b64decode(credentials.strip(), validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError):
+            user = colon = password = ""
+        if colon and user == "__token__":
+            return password
+        if colon:
+            raise Refused(
+                "not-a-token",
+                "Passwords are not taken for uploads.",
+                "Use the user name __token__ and an API token as the password.",
+                status=401,
+            )
+    raise Refused(
+        "no-token",
+        "Uploads need an API token.",
+        "Use the user name __token__ and a token made by `customhouse token create` as the password.",
+        status=401,
+    )
+
+
+def _receipt(accepted: Accepted) -> str:
+    if accepted.new:
+        return f"Accepted {accepted.filename}, sha256 {accepted.sha256}.\n"
+    return f"{accepted.filename} was here already with the same bytes, sha256 {accepted.sha256}.\n"

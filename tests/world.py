@@ -1,0 +1,172 @@
+"""The test world: a whole Customhouse in a temporary folder, with a clock to turn and a door to knock at.
+
+`world.check()` tests every invariant; the fixture calls it at the end of each test.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from clock import TurnableClock
+from customhouse.accounts.tokens import CreateToken
+from customhouse.accounts.users import AddUser, add_user
+from customhouse.app import App, open_app, prepare
+from customhouse.infra.settings import Settings
+from packages import Dist, form_fields
+
+START_SECONDS = 30.0
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Answered:
+    """What the index said to an upload."""
+
+    status: int
+    text: str
+
+
+@dataclass
+class World:
+    """An app on real stores, spoken to in this process through its ASGI door."""
+
+    app: App
+    clock: TurnableClock
+    client: httpx.Client
+    tokens: dict[str, str] = field(default_factory=dict)
+
+    def user(self, name: str = "alice") -> str:
+        """A user with a token for all his projects; returns the token."""
+        if name not in self.tokens:
+            self.app.do(add_user, AddUser(name))
+            self.tokens[name] = self.app.create_token(CreateToken(name)).text
+        return self.tokens[name]
+
+    def check(self) -> None:
+        """Every invariant holds."""
+        findings = [finding for checked in self.app.check() for finding in checked.findings]
+        assert not findings, findings
+        assert not list((self.app.settings.data / "spool").iterdir()), "the spool is not empty"
+
+
+class Server:
+    """A real server process tree on a loopback port."""
+
+    def __init__(self, data: Path, *, environment: Mapping[str, str] | None = None, wrap: Sequence[str] = ()) -> None:
+        self.data = data
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._environment = dict(environment or {})
+        self._wrap = list(wrap)
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a command of this server needs around it."""
+        kept = {key: value for key, value in os.environ.items() if not key.startswith("CUSTOMHOUSE_")}
+        return kept | {"CUSTOMHOUSE_DATA": str(self.data), "CUSTOMHOUSE_PORT": str(self.port)} | self._environment
+
+    def command(self, *arguments: str) -> str:
+        """Run ``customhouse ARGUMENTS`` beside the server and return its standard output."""
+        done = subprocess.run(
+            [sys.executable, "-m", "customhouse", *arguments],
+            env=self.environment, check=False, capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def new_token(self, user: str = "alice", project: str | None = None) -> str:
+        """A token of that user, who is made if need be."""
+        subprocess.run(
+            [sys.executable, "-m", "customhouse", "user", "add", user],
+            env=self.environment, check=False, capture_output=True, timeout=60,
+        )  # fmt: skip
+        return self.command("token", "create", user, *(["--project", project] if project else []))
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        log = (self.data.parent / f"{self.data.name}.log").open("ab")
+        with log:
+            self.process = subprocess.Popen(
+                [*self._wrap, sys.executable, "-m", "customhouse", "serve"],
+                env=self.environment, stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                break
+            try:
+                if httpx.get(f"{self.url}/-/ready", timeout=1).status_code == httpx.codes.OK:
+                    return
+            except httpx.TransportError:
+                pass
+        raise AssertionError(f"the server did not start: {self.log()[-3000:]}")
+
+    def log(self) -> str:
+        """What it has printed so far."""
+        return (self.data.parent / f"{self.data.name}.log").read_text(errors="replace")
+
+    def kill(self) -> None:
+        """Kill the supervisor at once, as a power cut would."""
+        if self.process is not None:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.wait(10)
+
+    def stop(self) -> None:
+        """Stop it as an operator would."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(30)
+
+
+@contextmanager
+def running(data: Path, *, environment: Mapping[str, str] | None = None) -> Iterator[Server]:
+    """A started server that is stopped at the end."""
+    server = Server(data, environment=environment)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def upload(
+    client: httpx.Client, token: str | None, dist: Dist, *, name: str, version: str,
+    fields: Sequence[tuple[str, str]] | None = None,
+) -> Answered:  # fmt: skip
+    """Send a file as twine does."""
+    form: dict[str, list[str]] = {}
+    for key, value in fields if fields is not None else form_fields(dist, name, version):
+        form.setdefault(key, []).append(value)
+    answer = client.post(
+        "/legacy/",
+        data=form,
+        files={"content": (dist.filename, dist.body, "application/octet-stream")},
+        auth=httpx.BasicAuth("__token__", token) if token is not None else None,
+    )
+    return Answered(answer.status_code, answer.text)
+
+
+@contextmanager
+def open_world(folder: Path, settings: Settings, clock: TurnableClock, base_url: str) -> Iterator[World]:
+    """A world on prepared stores; the client speaks to a server in this process."""
+    prepare(settings)
+    with open_app(settings, clock=clock) as app, httpx.Client(base_url=base_url, timeout=60) as client:
+        yield World(app, clock, client)
