@@ -6,10 +6,16 @@ size, upload time), 740 (provenance), 792 (project status), 833 (HTML stays at 1
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Literal, Protocol
+from datetime import UTC, datetime
+from html import escape
+from typing import Any, Literal, Protocol
+
+from packaging.version import Version
+
+from customhouse.terms.names import normalize
 
 API_VERSION = "1.4"
 
@@ -68,3 +74,103 @@ class Source(Protocol):
     def project(self, normalized: str) -> SimplePage | None:
         """One project, or None if this source does not have it."""
         ...
+
+
+def to_json(page: SimplePage) -> bytes:
+    """The page as ``application/vnd.pypi.simple.v1+json`` (PEP 691, 700, 714, 740, 792)."""
+    whole: dict[str, Any] = {
+        "meta": {"api-version": API_VERSION, "_last-serial": page.serial},
+        "name": page.name,
+    }
+    if page.status != "active":
+        whole["project-status"] = {"status": page.status} | (
+            {"reason": page.status_reason} if page.status_reason else {}
+        )
+    # PEP 700: every file's version is in `versions`, which may also hold versions without files.
+    versions = {*page.versions, *(file.version for file in page.files)}
+    whole["versions"] = sorted(versions, key=Version)
+    whole["files"] = [_file_json(file) for file in _in_order(page)]
+    if page.signals:
+        whole["_customhouse"] = dict(page.signals)
+    return _json_bytes(whole)
+
+
+def to_html(page: SimplePage) -> bytes:
+    """The page as ``application/vnd.pypi.simple.v1+html`` (PEP 503, 592, 629, 658, 714, 740, 792)."""
+    status = ""
+    if page.status != "active":
+        status = f'<meta name="pypi:project-status" content="{page.status}">\n'
+        if page.status_reason:
+            reason = escape(page.status_reason)
+            status += f'<meta name="pypi:project-status-reason" content="{reason}">\n'
+    anchors = "".join(f"<a {' '.join(_attributes(file))}>{escape(file.filename)}</a><br>\n" for file in _in_order(page))
+    return _html_bytes(f"Links for {page.name}", status, anchors)
+
+
+def list_to_json(projects: ProjectList) -> bytes:
+    """The list as ``application/vnd.pypi.simple.v1+json`` (PEP 691)."""
+    meta = {"api-version": API_VERSION, "_last-serial": projects.serial}
+    return _json_bytes({"meta": meta, "projects": [{"name": name} for name in projects.names]})
+
+
+def list_to_html(projects: ProjectList) -> bytes:
+    """The list as ``application/vnd.pypi.simple.v1+html`` (PEP 503)."""
+    anchors = "".join(f'<a href="{normalize(name)}/">{escape(name)}</a><br>\n' for name in projects.names)
+    return _html_bytes("Simple index", "", anchors)
+
+
+def timestamp(moment: datetime) -> str:
+    """A moment as PEP 700 wants it: UTC, ending in Z, at most six decimals."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _in_order(page: SimplePage) -> list[SimpleFile]:
+    parsed = {version: Version(version) for version in {file.version for file in page.files}}
+    return sorted(page.files, key=lambda file: (parsed[file.version], file.filename))
+
+
+def _file_json(file: SimpleFile) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "filename": file.filename,
+        "url": file.url,
+        "hashes": {"sha256": file.sha256},
+        "size": file.size_bytes,
+        "upload-time": timestamp(file.uploaded_at),
+        # PEP 592: an empty reason would read as "not yanked".
+        "yanked": (file.yanked_reason or True) if file.yanked else False,
+        "core-metadata": {"sha256": file.core_metadata_sha256} if file.core_metadata_sha256 else False,
+    }
+    if file.requires_python:
+        entry["requires-python"] = file.requires_python
+    if file.provenance:
+        entry["provenance"] = file.provenance
+    if file.signals:
+        entry["_customhouse"] = dict(file.signals)
+    return entry
+
+
+def _attributes(file: SimpleFile) -> Iterator[str]:
+    yield f'href="{escape(file.url)}#sha256={file.sha256}"'
+    if file.requires_python:
+        yield f'data-requires-python="{escape(file.requires_python)}"'
+    if file.yanked:
+        yield f'data-yanked="{escape(file.yanked_reason)}"'
+    if file.core_metadata_sha256:
+        # PEP 714: the new name must be there; the old one serves clients from before.
+        yield f'data-core-metadata="sha256={file.core_metadata_sha256}"'
+        yield f'data-dist-info-metadata="sha256={file.core_metadata_sha256}"'
+    if file.provenance:
+        yield f'data-provenance="{escape(file.provenance)}"'
+
+
+def _html_bytes(title: str, status: str, anchors: str) -> bytes:
+    # PEP 833: HTML stays at 1.4 for ever.
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta name="pypi:repository-version" content="1.4">\n{status}'
+        f"<title>{title}</title>\n</head>\n<body>\n<h1>{title}</h1>\n{anchors}</body>\n</html>\n"
+    ).encode()
+
+
+def _json_bytes(value: Mapping[str, Any]) -> bytes:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
