@@ -46,7 +46,7 @@ def choose(accept: str | None, query_format: str | None = None) -> Choice | None
 
     A header that is malformed or longer than 8 KiB is read as far as it makes sense; it never fails.
     """
-    weights = _weights(query_format if query_format else (accept or "*/*"))
+    weights = _weights(query_format or accept or "*/*")
     best: tuple[float, Choice] | None = None
     for media_type, content_type, format_ in _OFFERS:
         weight = _weight_of(media_type, weights)

@@ -1,4 +1,4 @@
-"""Names that no project may have: modules of the standard library, and what people type by mistake after ``install``."""
+"""Names that no project may have: standard library modules, and what people mistype after ``install``."""
 
 from __future__ import annotations
 
