@@ -18,6 +18,7 @@ from customhouse.terms.errors import Rejected
 
 # A hostile archive could carry a signal on every member; what is stored and served stays small.
 MAX_SIGNALS = 100
+DEFAULT_LIMITS = Limits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class Examination:
         )
 
 
-def examine(path: Path, filename: str, limits: Limits) -> Examination:
+def examine(path: Path, filename: str, limits: Limits = DEFAULT_LIMITS) -> Examination:
     """Examine one distribution file; raises `Rejected` naming the fault, the place and the offset."""
     # The door has applied the platform rule already; here the name only has to be read.
     name = parse_filename(filename, linux_tags=True)

@@ -32,7 +32,7 @@ class Page:
     format: Format
     serial: int
     etag: str
-    """Strong, with its quotes; the gzip body is a representation of its own: its ETag has ``-gzip`` inside the quotes."""
+    """Strong, with its quotes. The gzip body has an ETag of its own, with ``-gzip`` inside the quotes."""
     body: bytes
     gzip: bytes
     view: str = ""
@@ -58,7 +58,7 @@ class Gate:
 class Pages(Protocol):
     """The read path's whole view of the database."""
 
-    def page(self, view: str, name: str, format: Format) -> Page | None:
+    def page(self, view: str, name: str, format_: Format) -> Page | None:
         """The ready page, or None if the inner app must render it. Never stale."""
         ...
 

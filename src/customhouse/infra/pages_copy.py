@@ -1,0 +1,73 @@
+"""A process's own copy of ready pages and gates, bounded in bytes. Whoever owns it decides when it is to be trusted."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable
+
+from customhouse.infra.pages import Format, Gate, Page
+
+MAX_BYTES = 64 * 2**20
+MAX_GATES = 200_000
+PageKey = tuple[str, str, Format]
+GateKey = tuple[str, str]
+
+
+class Copy:
+    """Pages and gates by key. ``generation`` rises with each drop: what was read before it is not added after it."""
+
+    def __init__(self, max_bytes: int = MAX_BYTES, max_gates: int = MAX_GATES) -> None:
+        self.pages: OrderedDict[PageKey, Page] = OrderedDict()
+        self.gates: OrderedDict[GateKey, Gate] = OrderedDict()
+        self.generation = 0
+        self._max_bytes = max_bytes
+        self._max_gates = max_gates
+        self._bytes = 0
+        self._guard = threading.Lock()
+
+    def add_page(self, page: Page, generation: int) -> None:
+        """Keep a page that was read while the copy had this generation."""
+        size = len(page.body) + len(page.gzip)
+        with self._guard:
+            if generation != self.generation or size > self._max_bytes // 4:
+                return
+            key = (page.view, page.name, page.format)
+            self._forget(key)
+            self.pages[key] = page
+            self._bytes += size
+            while self._bytes > self._max_bytes:
+                self._forget(next(iter(self.pages)))
+
+    def add_gate(self, gate: Gate, generation: int) -> None:
+        """Keep a gate that was read while the copy had this generation."""
+        with self._guard:
+            if generation == self.generation:
+                self.gates[gate.view, gate.filename] = gate
+                if len(self.gates) > self._max_gates:
+                    self.gates.popitem(last=False)
+
+    def drop(self, names: Iterable[str]) -> None:
+        """Forget everything of these projects (``""``: the list)."""
+        gone = set(names)
+        if not gone:
+            return
+        with self._guard:
+            self.generation += 1
+            for key in [key for key in self.pages if key[1] in gone]:
+                self._forget(key)
+            for gate_key in [key for key, gate in self.gates.items() if gate.project in gone]:
+                del self.gates[gate_key]
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._guard:
+            self.generation += 1
+            self.pages.clear()
+            self.gates.clear()
+            self._bytes = 0
+
+    def _forget(self, key: PageKey) -> None:
+        page = self.pages.pop(key, None)
+        if page is not None:
+            self._bytes -= len(page.body) + len(page.gzip)

@@ -1,0 +1,126 @@
+"""Ready pages in SQLite, read by the plain driver.
+
+A copy in this process serves while ``PRAGMA data_version`` is unchanged: the database tells in a few microseconds
+whether any other connection, of this process or another, has committed since. When it has, ``changed`` says which
+projects moved on, and only their copies go.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from pathlib import Path
+
+from customhouse.infra.pages import Format, Gate, Page
+from customhouse.infra.pages_copy import Copy
+from customhouse.terms.errors import Unavailable
+
+BUSY_SECONDS = 30
+_PAGE = "SELECT name, format, serial, etag, body, gzip, view, epoch FROM page WHERE view=? AND name=? AND format=?"
+_GATE = (
+    "SELECT filename, project, digest, size_bytes, verdict, reason, metadata_digest, metadata_size_bytes, view"
+    " FROM gate WHERE view=? AND filename=?"
+)
+_PUT_PAGE = "INSERT OR REPLACE INTO page (name, format, serial, etag, body, gzip, view, epoch) VALUES (?,?,?,?,?,?,?,?)"
+_PUT_GATE = (
+    "INSERT OR REPLACE INTO gate (filename, project, digest, size_bytes, verdict, reason, metadata_digest,"
+    " metadata_size_bytes, view) VALUES (?,?,?,?,?,?,?,?,?)"
+)
+
+
+class SqlitePages:
+    """A `Pages` on the SQLite file; safe to use from several threads."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._guard = threading.Lock()
+        self._copy = Copy()
+        self._reader = self._connect()
+        self._version = -1
+        self._serial = -1
+        self._writing = threading.Lock()
+        self._writer: sqlite3.Connection | None = None
+
+    def page(self, view: str, name: str, format_: Format) -> Page | None:
+        """The ready page, or None."""
+        with self._guard:
+            self._catch_up()
+            found = self._copy.pages.get((view, name, format_))
+            if found is not None:
+                return found
+            row = self._reader.execute(_PAGE, (view, name, format_)).fetchone()
+            if row is None:
+                return None
+            page = Page(*row)
+            self._copy.add_page(page, self._copy.generation)
+            return page
+
+    def gate(self, view: str, filename: str) -> Gate | None:
+        """The ready gate, or None."""
+        with self._guard:
+            self._catch_up()
+            found = self._copy.gates.get((view, filename))
+            if found is not None:
+                return found
+            row = self._reader.execute(_GATE, (view, filename)).fetchone()
+            if row is None:
+                return None
+            gate = Gate(*row)
+            self._copy.add_gate(gate, self._copy.generation)
+            return gate
+
+    def put(self, pages: tuple[Page, ...], gates: tuple[Gate, ...]) -> bool:
+        """Store a rendering unless its project has moved on."""
+        with self._writing:
+            writer = self._writer = self._writer or self._connect()
+            try:
+                writer.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                raise Unavailable("The database", str(error)) from error
+            try:
+                row = writer.execute("SELECT serial FROM changed WHERE name=?", (pages[0].name,)).fetchone()
+                current = row is not None and row[0] == pages[0].serial
+                if current:
+                    writer.executemany(_PUT_PAGE, [_page_row(page) for page in pages])
+                    writer.executemany(_PUT_GATE, [_gate_row(gate) for gate in gates])
+                writer.execute("COMMIT")
+            except BaseException:
+                writer.execute("ROLLBACK")
+                raise
+            return current
+
+    def close(self) -> None:
+        """Close both connections."""
+        with self._guard, self._writing:
+            self._reader.close()
+            if self._writer is not None:
+                self._writer.close()
+
+    def _catch_up(self) -> None:
+        version = self._reader.execute("PRAGMA data_version").fetchone()[0]
+        if version == self._version:
+            return
+        rows = self._reader.execute("SELECT name, serial FROM changed WHERE serial > ?", (self._serial,)).fetchall()
+        self._copy.drop(name for name, _ in rows)
+        self._serial = max((serial for _, serial in rows), default=self._serial)
+        # If another commit came between the two statements, the next call sees a newer version and looks again.
+        self._version = version
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=64
+        )
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA mmap_size=268435456")
+        return connection
+
+
+def _page_row(page: Page) -> tuple[str | int | bytes, ...]:
+    return (page.name, page.format, page.serial, page.etag, page.body, page.gzip, page.view, page.epoch)
+
+
+def _gate_row(gate: Gate) -> tuple[str | int, ...]:
+    return (
+        gate.filename, gate.project, gate.digest, gate.size_bytes, gate.verdict, gate.reason, gate.metadata_digest,
+        gate.metadata_size_bytes, gate.view,
+    )  # fmt: skip
