@@ -23,6 +23,9 @@ class Stored:
 class Blobs(Protocol):
     """Objects that never change. Every method may raise `Unavailable` when the store is away."""
 
+    remote: bool
+    """Whether `locate` asks another machine, so that it must be called from a thread."""
+
     def put(self, digest: Digest, source: Path) -> None:
         """Store the file's bytes; durable when it returns. Putting a present digest again is harmless.
 

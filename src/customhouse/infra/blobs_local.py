@@ -24,6 +24,8 @@ _HEX_LENGTH = 64
 class LocalBlobs:
     """A `Blobs` on the local disk."""
 
+    remote = False
+
     def __init__(self, root: Path) -> None:
         self._root = root
         self._temporary = root / "tmp"

@@ -29,6 +29,8 @@ _HEX_LENGTH = 64
 class S3Blobs:
     """A `Blobs` in an object store that speaks S3."""
 
+    remote = True
+
     def __init__(self, store: S3Store, prefix: str = "") -> None:
         self._store = store
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""

@@ -58,6 +58,14 @@ class Gate:
 class Pages(Protocol):
     """The read path's whole view of the database."""
 
+    def ready_page(self, view: str, name: str, format_: Format) -> Page | None:
+        """The page if this process has a copy that it may trust now; never waits for the database."""
+        ...
+
+    def ready_gate(self, view: str, filename: str) -> Gate | None:
+        """The gate, likewise."""
+        ...
+
     def page(self, view: str, name: str, format_: Format) -> Page | None:
         """The ready page, or None if the inner app must render it. Never stale."""
         ...

@@ -22,8 +22,10 @@ from customhouse.terms.errors import Unavailable
 POLL_SECONDS = 0.25
 TRUST_SECONDS = 1.0
 _PAGE_COLUMNS = ("name", "format", "serial", "etag", "body", "gzip", "view", "epoch")
-_GATE_COLUMNS = ("filename", "project", "digest", "size_bytes", "verdict", "reason")
-_GATE_COLUMNS += ("metadata_digest", "metadata_size_bytes", "view")
+_GATE_COLUMNS = (
+    *("filename", "project", "digest", "size_bytes", "verdict", "reason"),
+    *("metadata_digest", "metadata_size_bytes", "view"),
+)
 _PAGE = b"SELECT name, format, serial, etag, body, gzip, view, epoch FROM page WHERE view=%s AND name=%s AND format=%s"
 _GATE = (
     b"SELECT filename, project, digest, size_bytes, verdict, reason, metadata_digest, metadata_size_bytes, view"
@@ -60,10 +62,16 @@ class PostgresPages:
         self._thread = threading.Thread(target=self._keep_polling, name="pages-poll", daemon=True)
         self._thread.start()
 
+    def ready_page(self, view: str, name: str, format_: Format) -> Page | None:
+        """The page from this process's copy, while polling works."""
+        return self._copy.pages.get((view, name, format_)) if time.monotonic() < self._trusted_until else None
+
+    def ready_gate(self, view: str, filename: str) -> Gate | None:
+        """The gate from this process's copy, while polling works."""
+        return self._copy.gates.get((view, filename)) if time.monotonic() < self._trusted_until else None
+
     def page(self, view: str, name: str, format_: Format) -> Page | None:
         """The ready page, or None."""
-        if time.monotonic() < self._trusted_until and (found := self._copy.pages.get((view, name, format_))):
-            return found
         generation = self._copy.generation
         row = self._reader.fetch(_PAGE, (view, name, format_))
         if row is None:
@@ -74,8 +82,6 @@ class PostgresPages:
 
     def gate(self, view: str, filename: str) -> Gate | None:
         """The ready gate, or None."""
-        if time.monotonic() < self._trusted_until and (found := self._copy.gates.get((view, filename))):
-            return found
         generation = self._copy.generation
         row = self._reader.fetch(_GATE, (view, filename))
         if row is None:

@@ -41,13 +41,22 @@ class SqlitePages:
         self._writing = threading.Lock()
         self._writer: sqlite3.Connection | None = None
 
+    def ready_page(self, view: str, name: str, format_: Format) -> Page | None:
+        """The page from this process's copy, checked against the database's version."""
+        with self._guard:
+            self._catch_up()
+            return self._copy.pages.get((view, name, format_))
+
+    def ready_gate(self, view: str, filename: str) -> Gate | None:
+        """The gate from this process's copy, checked against the database's version."""
+        with self._guard:
+            self._catch_up()
+            return self._copy.gates.get((view, filename))
+
     def page(self, view: str, name: str, format_: Format) -> Page | None:
         """The ready page, or None."""
         with self._guard:
             self._catch_up()
-            found = self._copy.pages.get((view, name, format_))
-            if found is not None:
-                return found
             row = self._reader.execute(_PAGE, (view, name, format_)).fetchone()
             if row is None:
                 return None
@@ -59,9 +68,6 @@ class SqlitePages:
         """The ready gate, or None."""
         with self._guard:
             self._catch_up()
-            found = self._copy.gates.get((view, filename))
-            if found is not None:
-                return found
             row = self._reader.execute(_GATE, (view, filename)).fetchone()
             if row is None:
                 return None

@@ -127,7 +127,7 @@ class Walkers:
         except EOFError as error:
             replacement = None
             said = child.kill()
-            log.error("a walker died while reading %s: %s", filename, said)
+            log.exception("a walker died while reading %s: %s", filename, said)
             raise Broken(f"The reader of {filename} died: {said[-300:]}") from error
         finally:
             self._idle.put(replacement)

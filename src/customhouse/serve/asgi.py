@@ -1,0 +1,215 @@
+"""The read path: simple pages from ready bytes, metadata and files through their gates. The rest goes to the inner app.
+
+Nothing here decides anything: a page is sent if it is ready, a file if its gate says so. What is missing is rendered by
+the inner application, which calls `Serve.send_page` and `Serve.send_gated` when it has done so.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import anyio.to_thread
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from customhouse.formats.negotiate import NOT_ACCEPTABLE, Choice, accepts_gzip, choose
+from customhouse.formats.problems import SECURITY_HEADERS, Headers, extra_headers, problem, sentence_of, status_of
+from customhouse.infra.blobs import Blobs
+from customhouse.infra.pages import Format, Gate, Page, Pages
+from customhouse.serve.conditions import none_match
+from customhouse.serve.files import request_header, send_file, send_link, send_whole
+from customhouse.terms.digest import Digest
+from customhouse.terms.errors import Broken, CustomhouseError, Refused
+from customhouse.terms.names import MAX_NAME_LENGTH
+
+log = logging.getLogger("customhouse.serve")
+
+SIMPLE, FILES, METADATA = "/simple/", "/files/", ".metadata"
+# Clients ask again every time and mostly hear 304; a shared cache may answer for a minute.
+PAGE_CACHE = b"public, max-age=0, must-revalidate, s-maxage=60"
+_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*", re.ASCII)
+_FILENAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]{0,299}", re.ASCII)
+_REMEMBERED = 1024
+_MAX_READY = 16_384
+
+
+class _Ready(NamedTuple):
+    """A page with the headers of its four answers made beforehand."""
+
+    page: Page
+    plain: Headers
+    plain_unchanged: Headers
+    gzip: Headers
+    gzip_unchanged: Headers
+
+
+class Serve:
+    """Wraps the inner application. ``view`` names what this group of consumers sees; the default one is ``""``."""
+
+    def __init__(self, pages: Pages, blobs: Blobs, inner: ASGIApp, view: str = "") -> None:
+        self._pages = pages
+        self._blobs = blobs
+        self._inner = inner
+        self._view = view
+        self._choices: dict[tuple[str | None, bytes], Choice | None] = {}
+        self._gzip: dict[str | None, bool] = {}
+        self._ready: dict[tuple[str, Format, str], _Ready] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer from what is ready, or hand over."""
+        if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD"):
+            await self._inner(scope, receive, send)
+            return
+        path: str = scope["path"]
+        try:
+            if path.startswith(SIMPLE):
+                answered = await self._simple(scope, send, path[len(SIMPLE) :])
+            elif path.startswith(FILES):
+                answered = await self._file(scope, send, path[len(FILES) :])
+            else:
+                answered = False
+        except CustomhouseError as error:
+            await self._send_error(scope, send, error)
+            return
+        if not answered:
+            await self._inner(scope, receive, send)
+
+    async def _simple(self, scope: Scope, send: Send, rest: str) -> bool:
+        name = rest.removesuffix("/")
+        if rest and (not rest.endswith("/") or len(name) > MAX_NAME_LENGTH or not _NAME.fullmatch(name)):
+            return False
+        choice = self._choose(scope)
+        if choice is None:
+            raise Refused("not-acceptable", NOT_ACCEPTABLE, status=406)
+        page = self._pages.ready_page(self._view, name, choice.format)
+        if page is None:
+            page = await anyio.to_thread.run_sync(self._pages.page, self._view, name, choice.format)
+        if page is None:
+            return False
+        await self._send(scope, send, page, choice)
+        return True
+
+    async def send_page(self, scope: Scope, send: Send, page_of: Callable[[Format], Page]) -> None:
+        """Answer a request for a page that the inner application has just rendered."""
+        choice = self._choose(scope)
+        if choice is None:
+            raise Refused("not-acceptable", NOT_ACCEPTABLE, status=406)
+        await self._send(scope, send, page_of(choice.format), choice)
+
+    async def _send(self, scope: Scope, send: Send, page: Page, choice: Choice) -> None:
+        ready = self._prepare(page, choice)
+        packed = bool(page.gzip) and self._wants_gzip(request_header(scope, b"accept-encoding"))
+        etag = gzip_etag(page.etag) if packed else page.etag
+        if none_match(request_header(scope, b"if-none-match"), etag):
+            headers = ready.gzip_unchanged if packed else ready.plain_unchanged
+            await send_whole(send, 304, headers, b"", is_head=True)
+            return
+        headers, body = (ready.gzip, page.gzip) if packed else (ready.plain, page.body)
+        await send_whole(send, 200, headers, body, is_head=scope["method"] == "HEAD")
+
+    def _choose(self, scope: Scope) -> Choice | None:
+        accept, query = request_header(scope, b"accept"), scope.get("query_string", b"")
+        key = (accept, query)
+        if key not in self._choices:
+            if len(self._choices) >= _REMEMBERED:
+                self._choices.clear()
+            self._choices[key] = choose(accept, _format_of(query))
+        return self._choices[key]
+
+    def _wants_gzip(self, accept_encoding: str | None) -> bool:
+        if accept_encoding not in self._gzip:
+            if len(self._gzip) >= _REMEMBERED:
+                self._gzip.clear()
+            self._gzip[accept_encoding] = accepts_gzip(accept_encoding)
+        return self._gzip[accept_encoding]
+
+    def _prepare(self, page: Page, choice: Choice) -> _Ready:
+        key = (page.name, page.format, choice.content_type)
+        ready = self._ready.get(key)
+        if ready is None or ready.page is not page:
+            if len(self._ready) >= _MAX_READY:
+                self._ready.clear()
+            ready = self._ready[key] = _ready(page, choice.content_type.encode())
+        return ready
+
+    async def _file(self, scope: Scope, send: Send, rest: str) -> bool:
+        """A file or its metadata. The name is looked up byte for byte and never becomes part of a path (A43)."""
+        project, slash, name = rest.partition("/")
+        filename = name.removesuffix(METADATA)
+        if not slash or not _NAME.fullmatch(project) or not _FILENAME.fullmatch(filename):
+            return False
+        gate = self._pages.ready_gate(self._view, filename)
+        if gate is None:
+            gate = await anyio.to_thread.run_sync(self._pages.gate, self._view, filename)
+        if gate is None or gate.project != project:
+            return False
+        return await self.send_gated(scope, send, gate)
+
+    async def send_gated(self, scope: Scope, send: Send, gate: Gate) -> bool:
+        """Send what a gate leads to, or refuse; False if it offers no metadata and metadata was asked for."""
+        if gate.verdict == "deny":
+            reason = gate.reason or "it has been withdrawn"
+            raise Refused("file-denied", f"{gate.filename} is not offered: {reason}.", "Choose another version.")
+        digest, size_bytes, content_type = gate.digest, gate.size_bytes, b"application/octet-stream"
+        if scope["path"].endswith(METADATA):
+            if not gate.metadata_digest:
+                return False
+            digest, size_bytes = gate.metadata_digest, gate.metadata_size_bytes
+            content_type = b"text/plain; charset=utf-8"
+        place = await self._locate(digest)
+        if isinstance(place, str):
+            await send_link(send, place)
+        else:
+            await send_file(scope, send, place, digest, size_bytes, content_type)
+        return True
+
+    async def _locate(self, digest: str) -> Path | str:
+        locate, wanted = self._blobs.locate, Digest(digest)
+        place = await anyio.to_thread.run_sync(locate, wanted) if self._blobs.remote else locate(wanted)
+        if place is None:
+            raise Broken(f"The object {digest} has a gate and is not in the store.")
+        return place
+
+    async def _send_error(self, scope: Scope, send: Send, error: CustomhouseError) -> None:
+        if isinstance(error, Broken):
+            log.error("%s", error)
+        headers, body = problem(status_of(error), error.code, sentence_of(error), request_header(scope, b"accept"))
+        is_head = scope["method"] == "HEAD"
+        await send_whole(send, status_of(error), headers + extra_headers(error), body, is_head=is_head)
+
+
+def gzip_etag(etag: str) -> str:
+    """The ETag of the packed representation, which is another one (section 8.8.3.3)."""
+    return f'{etag[:-1]}-gzip"'
+
+
+def _format_of(query: bytes) -> str | None:
+    """The value of ``?format=``, which overrides Accept (PEP 691)."""
+    for pair in query.decode("latin-1").split("&"):
+        key, _, value = pair.partition("=")
+        if key == "format":
+            return value.replace("%2F", "/").replace("%2f", "/").replace("%2B", "+").replace("%2b", "+")
+    return None
+
+
+def _ready(page: Page, content_type: bytes) -> _Ready:
+    def headers(etag: str) -> Headers:
+        return [
+            (b"etag", etag.encode()),
+            (b"cache-control", PAGE_CACHE),
+            (b"vary", b"Accept, Accept-Encoding"),
+            (b"x-pypi-last-serial", str(page.serial).encode()),
+            *SECURITY_HEADERS,
+        ]
+
+    plain, packed = headers(page.etag), headers(gzip_etag(page.etag))
+    body = [(b"content-type", content_type), (b"content-length", str(len(page.body)).encode())]
+    packed_body = [
+        (b"content-type", content_type),
+        (b"content-encoding", b"gzip"),
+        (b"content-length", str(len(page.gzip)).encode()),
+    ]
+    return _Ready(page, plain + body, plain, packed + packed_body, packed)
