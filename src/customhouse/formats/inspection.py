@@ -21,6 +21,8 @@ class Limits:
     name_bytes: int = 1024
     header_bytes: int = 1 * 2**20
     """One pax header or one set of extra fields."""
+    directory_bytes: int = 32 * 2**20
+    """The central directory of a ZIP, which is read whole."""
     metadata_bytes: int = 5 * 2**20
     record_bytes: int = 64 * 2**20
 
