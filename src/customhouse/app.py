@@ -175,6 +175,10 @@ def _sweep_job(app: App, _arguments: Mapping[str, Any]) -> None:
         log.info("swept %d objects that no row names", removed)
 
 
+def _unknown_job(_app: App, _arguments: Mapping[str, Any]) -> None:
+    raise Rejected("unknown-job", "job", "this version does not know it", "a later version")
+
+
 JOBS: Mapping[str, JobRun] = {"sweep": _sweep_job}
 PERIODIC: Mapping[str, timedelta] = {"sweep": SWEEP_EVERY}
 
@@ -205,11 +209,8 @@ def run_due_job(app: App) -> bool:
     claimed = jobs.claim(app.database, app.clock.now())
     if claimed is None:
         return False
-    run = JOBS.get(claimed.name)
     try:
-        if run is None:
-            raise Rejected("unknown-job", "job", f"this version knows no job {claimed.name!r}", "a later version")
-        run(app, claimed.arguments)
+        JOBS.get(claimed.name, _unknown_job)(app, claimed.arguments)
     except Exception as error:  # noqa: BLE001 - whatever it was, it is kept with the job and tried again
         reason = str(error) if isinstance(error, CustomhouseError) else f"{type(error).__name__}: {error}"
         log.warning("job %d (%s), attempt %d: %s", claimed.id, claimed.name, claimed.attempts, reason)

@@ -62,15 +62,12 @@ def examine(path: Path, filename: str, limits: Limits = DEFAULT_LIMITS) -> Exami
     metadata = parse_metadata(inspection.metadata, name=name.name, version=name.version)
     _check_license_files(inspection, metadata, name)
     render_description(metadata.description, metadata.description_content_type)
-    signals = inspection.signals
-    if inspection.kind == "sdist" and not metadata.promises_static:
-        signals += (Signal("no-static-metadata", "PKG-INFO", f"metadata {metadata.metadata_version} promises nothing"),)
     return Examination(
         inspection.kind,
         inspection.metadata,
         metadata,
         inspection.kind == "bdist_wheel" or metadata.is_final,
-        signals[:MAX_SIGNALS],
+        inspection.signals[:MAX_SIGNALS],
     )
 
 

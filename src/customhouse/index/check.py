@@ -74,7 +74,7 @@ def check(subjects: Subjects) -> list[Checked]:
 def _files_are_whole(subjects: Subjects, sql: Connection) -> tuple[int, list[str]]:
     query = sa.select(file.c.filename, file.c.digest, file.c.size_bytes, file.c.metadata_digest, file.c.metadata_served)
     rows = sql.execute(query.order_by(file.c.id.desc()).limit(subjects.sample)).all()
-    findings = []
+    findings: list[str] = []
     for row in rows:
         findings += _object_fault(subjects.blobs, row.filename, row.digest)
         if row.metadata_served:

@@ -258,9 +258,10 @@ def _earlier_upload(sql: Connection, name: WheelName | SdistName, spooled: Spool
 
 def _release_id(tx: Tx, project_id: int, version: str) -> int:
     insert_new(tx.sql, release, project_id=project_id, version=version, created_at=tx.now())
-    return tx.sql.execute(
+    found: int = tx.sql.execute(
         sa.select(release.c.id).where(release.c.project_id == project_id, release.c.version == version)
     ).scalar_one()
+    return found
 
 
 def _file_row(command: PublishFile, project: Project, release_id: int, tx: Tx) -> dict[str, Any]:

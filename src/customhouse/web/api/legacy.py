@@ -73,9 +73,8 @@ class LegacyUpload:
             if not form.complete:
                 raise Rejected("bad-form", "body", "the form ends before its last boundary", "a whole body")
             writer = writer or SpoolWriter(self._spool)
-            # From here the deed may be done: a client that leaves must not stop it half-way.
-            with anyio.CancelScope(shield=True):
-                return await anyio.to_thread.run_sync(self._receive, bearer, form, writer, limiter=self._disk)
+            # A thread is not stopped half-way: a client that leaves now has a deed that is done or not.
+            return await anyio.to_thread.run_sync(self._receive, bearer, form, writer, limiter=self._disk)
         finally:
             if writer is not None:
                 writer.discard()

@@ -1,0 +1,52 @@
+"""The command table. Commands are named by import strings, so that ``--help`` and short commands load little."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import NoReturn
+
+from cyclopts import App, CycloptsError
+
+from customhouse.terms.errors import CustomhouseError, Refused, Rejected
+
+FINE, FINDINGS, USAGE, PARTIAL, SERVICE_FAILED = 0, 1, 2, 3, 4
+
+app = App(
+    name="customhouse",
+    help="The supply chain for Python packages that you can host yourself.",
+    version_flags=["--version"],
+)
+app.command("customhouse.cli.serve:serve", name="serve", help="Run the index: one supervisor, web workers, jobs.")
+app.command("customhouse.cli.serve:web", name="web", help="Run only the web workers (when scaled out).")
+app.command("customhouse.cli.serve:work", name="work", help="Run only the jobs (when scaled out).")
+app.command("customhouse.cli.user:app", name="user", help="Accounts.")
+app.command("customhouse.cli.token:app", name="token", help="API tokens.")
+app.command("customhouse.cli.check:check", name="check", help="Test every invariant of this installation.")
+
+
+def main() -> NoReturn:
+    """Run one command and leave with its exit code: 0 fine, 1 findings, 2 usage, 3 partial, 4 a service failed."""
+    try:
+        result = app(exit_on_error=False, print_error=True, result_action="return_value")
+    except CycloptsError:
+        sys.exit(USAGE)
+    except CustomhouseError as error:
+        print(f"customhouse: {error}", file=sys.stderr)
+        sys.exit(USAGE if isinstance(error, (Rejected, Refused)) else SERVICE_FAILED)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(FINE)
+    except Exception as error:
+        if os.environ.get("CUSTOMHOUSE_LOG_LEVEL") == "debug":
+            raise
+        print(f"customhouse: {type(error).__name__}: {error}", file=sys.stderr)
+        print("Run it again with CUSTOMHOUSE_LOG_LEVEL=debug to see where.", file=sys.stderr)
+        sys.exit(SERVICE_FAILED)
+    sys.exit(result if isinstance(result, int) else FINE)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""``/pypi/NAME/json`` and ``/pypi/NAME/VERSION/json``: rendered on request, with an ETag."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from packaging.version import InvalidVersion, Version
+from starlette.requests import Request
+from starlette.responses import Response
+
+from customhouse.app import App
+from customhouse.catalog.model import File
+from customhouse.formats.filenames import WheelName, parse_filename
+from customhouse.formats.project_json import JsonFile, choose_version, project_json
+from customhouse.serve.conditions import none_match
+from customhouse.terms.digest import Digest
+from customhouse.terms.errors import Refused
+from customhouse.terms.names import normalize
+from customhouse.web.facts import ProjectFacts, facts_of
+from customhouse.web.problems import unknown_project
+
+
+@dataclass(frozen=True)
+class ProjectJson:
+    """The two JSON documents of a project."""
+
+    app: App
+
+    def __call__(self, request: Request) -> Response:
+        """Answer for the whole project, or for one version."""
+        name, wanted = request.path_params["name"], request.path_params.get("version")
+        facts = facts_of(self.app, normalize(name))
+        if facts is None:
+            raise unknown_project(name)
+        version = _known_version(facts, wanted) if wanted is not None else _best_version(facts)
+        body = project_json(
+            facts.metadata(version),
+            version=version,
+            files=[_json_file(facts, row, request) for row in facts.files],
+            serial=facts.serial,
+            project_url=str(request.base_url) + f"project/{facts.project.normalized}/",
+            with_releases=wanted is None,
+            status=facts.project.status,
+        )
+        etag = f'"{Digest.of(body).hex[:32]}"'
+        headers = {
+            "etag": etag,
+            "cache-control": "public, max-age=0, must-revalidate, s-maxage=60",
+            "x-pypi-last-serial": str(facts.serial),
+            "x-content-type-options": "nosniff",
+            "access-control-allow-origin": "*",
+        }
+        if none_match(request.headers.get("if-none-match"), etag):
+            return Response(status_code=304, headers=headers)
+        return Response(body, media_type="application/json", headers=headers)
+
+
+def _best_version(facts: ProjectFacts) -> str:
+    yanked = {row.version for row in facts.files} - {row.version for row in facts.files if row.yanked_at is None}
+    chosen = choose_version(sorted({row.version for row in facts.files}), sorted(yanked))
+    if chosen is None:
+        raise Refused("no-files", f"{facts.project.display!r} has no files.", status=404)
+    return chosen
+
+
+def _known_version(facts: ProjectFacts, text: str) -> str:
+    try:
+        version = str(Version(text))
+    except InvalidVersion:
+        version = ""
+    if all(row.version != version for row in facts.files):
+        raise Refused("unknown-version", f"{facts.project.display!r} has no version {text[:100]!r}.", status=404)
+    return version
+
+
+def _json_file(facts: ProjectFacts, row: File, request: Request) -> JsonFile:
+    name = parse_filename(row.filename)
+    pythons = ".".join(sorted({tag.interpreter for tag in name.tags})) if isinstance(name, WheelName) else "source"
+    return JsonFile(
+        filename=row.filename,
+        version=row.version,
+        kind=row.kind,
+        python_version=pythons,
+        url=str(request.base_url) + f"files/{facts.project.normalized}/{row.filename}",
+        size_bytes=row.size_bytes,
+        uploaded_at=row.uploaded_at,
+        requires_python=row.requires_python,
+        md5=row.md5,
+        sha256=row.digest,
+        blake2b_256=row.blake2b_256,
+        yanked=row.yanked_at is not None,
+        yanked_reason=row.yanked_reason,
+        signals=row.signals,
+    )

@@ -1,0 +1,39 @@
+"""What the pages and documents of one project are made from: one look at the database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from customhouse.app import App
+from customhouse.catalog import queries
+from customhouse.catalog.hosted import changed_serial
+from customhouse.catalog.model import File, Project
+from customhouse.formats.metadata import CoreMetadata, parse_stored_metadata
+
+
+@dataclass(frozen=True)
+class ProjectFacts:
+    """A project, its offered files (none while quarantined) and the serial that they belong to."""
+
+    app: App
+    project: Project
+    files: list[File]
+    serial: int
+
+    def metadata(self, version: str) -> CoreMetadata:
+        """The metadata that stands for a version: of its first wheel, which is final, else of its sdist."""
+        of_version = [row for row in self.files if row.version == version]
+        chosen = min(of_version, key=lambda row: (row.kind != "bdist_wheel", row.id))
+        with self.app.database.read() as sql:
+            return parse_stored_metadata(queries.metadata_text(sql, chosen.id))
+
+
+def facts_of(app: App, normalized: str) -> ProjectFacts | None:
+    """The facts of a project that we host, or None."""
+    with app.database.read() as sql:
+        serial = changed_serial(sql, normalized)
+        found = queries.find_project(sql, normalized)
+        if found is None:
+            return None
+        files = queries.files_of(sql, found.id) if found.status != "quarantined" else []
+    return ProjectFacts(app, found, files, serial)

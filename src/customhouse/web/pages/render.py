@@ -1,0 +1,76 @@
+"""Views to HTML. Pure: the same view gives the same bytes."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import cache
+from importlib.resources import files
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from customhouse.terms.digest import Digest
+from customhouse.web.pages.model import ErrorView, HomeView, ProjectView
+
+STATIC = {"house.css": "text/css; charset=utf-8", "seal.svg": "image/svg+xml"}
+_KIBI = 1024
+
+
+def home_page(view: HomeView) -> bytes:
+    """The front page."""
+    return _environment().get_template("home.html").render(view=view).encode()
+
+
+def project_page(view: ProjectView) -> bytes:
+    """A project's page."""
+    return _environment().get_template("project.html").render(view=view).encode()
+
+
+def error_page(view: ErrorView) -> bytes:
+    """An error's page."""
+    return _environment().get_template("error.html").render(view=view).encode()
+
+
+@cache
+def static_files() -> dict[str, tuple[bytes, str]]:
+    """Body and media type of each static file by its address, which holds a digest and never changes its meaning."""
+    found = {}
+    for name, media_type in STATIC.items():
+        body = (files("customhouse.web") / "static" / name).read_bytes()
+        stem, _, ending = name.rpartition(".")
+        found[f"{stem}.{Digest.of(body).hex[:12]}.{ending}"] = (body, media_type)
+    return found
+
+
+def static_address(name: str) -> str:
+    """Where a static file is."""
+    stem, _, ending = name.rpartition(".")
+    return next(f"/static/{key}" for key in static_files() if key.startswith(f"{stem}.") and key.endswith(ending))
+
+
+def readable_size(size_bytes: int) -> str:
+    """A size for people: 1.4 MB (units of 1,024)."""
+    size = float(size_bytes)
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < _KIBI or unit == "GB":
+            return f"{size_bytes:,} B" if unit == "B" else f"{size:,.1f} {unit}"
+        size /= _KIBI
+    raise AssertionError("a size has a unit")
+
+
+def readable_day(moment: datetime) -> str:
+    """A day for people: 24 Nov 2026."""
+    return moment.astimezone(UTC).strftime("%-d %b %Y")
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("customhouse.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"size": readable_size, "day": readable_day}
+    environment.globals["static"] = static_address
+    return environment
