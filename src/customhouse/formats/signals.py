@@ -26,7 +26,6 @@ _MODULE = re.compile(r"([A-Za-z_]\w*)(?:\.py|\.pyc|\.pyw|(?:\.[\w-]+)*\.(?:so|py
 # ARABIC LETTER MARK, the marks, the embeddings and overrides, the isolates (Unicode UAX 9; "Trojan Source",
 # CVE-2021-42574).
 _BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-_PYC = re.compile(r"(?P<folder>(?:.*/)?)(?:__pycache__/(?P<cached>[^/.]+)\.[^/]*|(?P<plain>[^/]+))\.py[co]")
 _EXEC = re.compile(rb"(?<![\w.])(?:exec|eval|compile|__import__)\s*\(")
 # Names that somebody types, or that a script calls, expecting something else than this package.
 COMMON_TOOLS = frozenset(
@@ -114,10 +113,17 @@ def orphaned_bytecode(paths: Iterable[str]) -> Iterator[Signal]:
     """``bytecode-without-source``: byte code that nobody can read beside its source."""
     present = set(paths)
     for path in sorted(present):
-        if path[-4:].lower() not in (".pyc", ".pyo") or (found := _PYC.fullmatch(path)) is None:
-            continue
-        if f"{found['folder']}{found['cached'] or found['plain']}.py" not in present:
+        if path[-4:].lower() in (".pyc", ".pyo") and _source_of(path) not in present:
             yield Signal("bytecode-without-source", path, "byte code without its source")
+
+
+def _source_of(path: str) -> str:
+    """The source of a file of byte code: beside it, or beside its ``__pycache__`` (PEP 3147)."""
+    folder, slash, base = path[:-4].rpartition("/")
+    if folder.rpartition("/")[2] == "__pycache__":
+        folder, slash, _ = folder.rpartition("/")
+        base = base.partition(".")[0]
+    return f"{folder}{slash}{base}.py"
 
 
 def colliding_names(members: Sequence[Member]) -> Iterator[Signal]:

@@ -9,6 +9,7 @@ from customhouse.catalog import queries
 from customhouse.catalog.hosted import changed_serial
 from customhouse.catalog.model import File, Project
 from customhouse.formats.metadata import CoreMetadata, parse_stored_metadata
+from customhouse.terms.errors import Refused
 
 
 @dataclass(frozen=True)
@@ -37,3 +38,8 @@ def facts_of(app: App, normalized: str) -> ProjectFacts | None:
             return None
         files = queries.files_of(sql, found.id) if found.status != "quarantined" else []
     return ProjectFacts(app, found, files, serial)
+
+
+def unknown_project(name: str) -> Refused:
+    """What an unknown name is told, and a private one too."""
+    return Refused("unknown-project", f"There is no project named {name[:100]!r} here.", status=404)

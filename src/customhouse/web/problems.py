@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from customhouse.formats.negotiate import wants_html, wants_json
 from customhouse.formats.problems import extra_headers, problem, sentence_of, status_of
-from customhouse.terms.errors import Broken, CustomhouseError, Refused
+from customhouse.terms.errors import Broken, CustomhouseError
 from customhouse.web.pages.headers import page_headers
 from customhouse.web.pages.model import ErrorView
 from customhouse.web.pages.render import error_page
@@ -52,11 +52,6 @@ async def on_unexpected(request: Request, error: Exception) -> Response:
     log.error("%s %s failed, reference %s", request.method, request.url.path, reference, exc_info=error)
     sentence = f"Something inside this index went wrong. Tell the operator the reference {reference}."
     return _answer(request, HTTPStatus.INTERNAL_SERVER_ERROR, "internal", sentence)
-
-
-def unknown_project(name: str) -> Refused:
-    """What an unknown name is told, and a private one too."""
-    return Refused("unknown-project", f"There is no project named {name[:100]!r} here.", status=404)
 
 
 def _answer(request: Request, status: int, code: str, sentence: str) -> Response:

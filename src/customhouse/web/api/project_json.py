@@ -16,8 +16,7 @@ from customhouse.serve.conditions import none_match
 from customhouse.terms.digest import Digest
 from customhouse.terms.errors import Refused
 from customhouse.terms.names import normalize
-from customhouse.web.facts import ProjectFacts, facts_of
-from customhouse.web.problems import unknown_project
+from customhouse.web.facts import ProjectFacts, facts_of, unknown_project
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from customhouse.app import App
 from customhouse.serve.asgi import METADATA, Serve
 from customhouse.terms.errors import Refused, Rejected
 from customhouse.terms.names import ProjectName, normalize
-from customhouse.web.problems import unknown_project
+from customhouse.web.facts import unknown_project
 
 
 @dataclass(frozen=True)

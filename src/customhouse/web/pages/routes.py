@@ -24,12 +24,11 @@ from customhouse.serve.conditions import none_match
 from customhouse.terms.digest import Digest
 from customhouse.terms.errors import Refused, Rejected
 from customhouse.terms.names import ProjectName
-from customhouse.web.facts import ProjectFacts, facts_of
+from customhouse.web.facts import ProjectFacts, facts_of, unknown_project
 from customhouse.web.pages import render
 from customhouse.web.pages.headers import page_headers
 from customhouse.web.pages.model import FileRow, HomeView, ProjectView, ReleaseRow, SignalRow, VersionRow
 from customhouse.web.pages.signals import signal_rows
-from customhouse.web.problems import unknown_project
 
 NEWEST_SHOWN = 12
 _GZIP_FLOOR_BYTES = 1000

@@ -1,0 +1,45 @@
+# Two commands are all that a newcomer needs: make demo, make test.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check prove bench lock screenshots clean
+PYTHON := .venv/bin/python
+
+help: ## show this
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## start the index, publish and install real packages, leave it running (DEMO_EXIT=1: stop)
+	@scripts/bootstrap demo
+	@$(PYTHON) scripts/demo.py
+
+test: ## everything that CI runs
+	@scripts/bootstrap test
+	@scripts/run-tests
+
+check: ## the inner loop: format, lint, types, floors, unit tests
+	@scripts/bootstrap check
+	@.venv/bin/ruff format --check -q .
+	@.venv/bin/ruff check -q .
+	@.venv/bin/mypy --no-error-summary
+	@.venv/bin/lint-imports --no-logo > .cache/imports.txt || { cat .cache/imports.txt; exit 1; }
+	@$(PYTHON) -m pytest -q -m "not slow and not prove"
+
+prove: ## the long proofs
+	@scripts/bootstrap test
+	@$(PYTHON) -m pytest -m prove
+
+bench: ## ratios against nginx and pypiserver within one run
+	@scripts/bootstrap bench
+	@$(PYTHON) scripts/bench.py
+
+screenshots: ## make the README's pictures again
+	@scripts/bootstrap test
+	@$(PYTHON) scripts/screenshots.py
+
+setup: ## the environment alone
+	@scripts/bootstrap check
+
+lock: ## resolve the dependencies again, with hashes
+	@scripts/bootstrap check
+	@scripts/lock
+
+clean: ## remove the environment and all caches
+	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage*
