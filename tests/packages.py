@@ -47,9 +47,7 @@ def wheel(
     metadata = metadata_text(name, version, description=description, headers=headers)
     members = dict(files or {f"{stem}/__init__.py": f"__version__ = {version!r}\n".encode()})
     members[f"{info}/METADATA"] = metadata.encode()
-    members[f"{info}/WHEEL"] = (
-        f"Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: {tag}\n".encode()
-    )
+    members[f"{info}/WHEEL"] = f"Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: {tag}\n".encode()
     record = "".join(f"{path},sha256={_urlsafe(body)},{len(body)}\n" for path, body in members.items())
     members[f"{info}/RECORD"] = f"{record}{info}/RECORD,,\n".encode()
     whole = io.BytesIO()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,23 +15,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
+import httpx2 as httpx
 
 from clock import TurnableClock
 from customhouse.accounts.tokens import CreateToken
 from customhouse.accounts.users import AddUser, add_user
-from customhouse.app import App, open_app, prepare
-from customhouse.infra.settings import Settings
+from customhouse.app import App
 from packages import Dist, form_fields
+from servers import free_port
 
 START_SECONDS = 30.0
-
-
-def free_port() -> int:
-    """A loopback port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass
@@ -64,6 +56,13 @@ class World:
         findings = [finding for checked in self.app.check() for finding in checked.findings]
         assert not findings, findings
         assert not list((self.app.settings.data / "spool").iterdir()), "the spool is not empty"
+
+    def upload(
+        self, dist: Dist, *, user: str = "alice", name: str = "demo", version: str = "1.0",
+        fields: Sequence[tuple[str, str]] | None = None,
+    ) -> Answered:  # fmt: skip
+        """Send a file as a user."""
+        return upload(self.client, self.user(user), dist, name=name, version=version, fields=fields)
 
 
 class Server:
@@ -162,11 +161,3 @@ def upload(
         auth=httpx.BasicAuth("__token__", token) if token is not None else None,
     )
     return Answered(answer.status_code, answer.text)
-
-
-@contextmanager
-def open_world(folder: Path, settings: Settings, clock: TurnableClock, base_url: str) -> Iterator[World]:
-    """A world on prepared stores; the client speaks to a server in this process."""
-    prepare(settings)
-    with open_app(settings, clock=clock) as app, httpx.Client(base_url=base_url, timeout=60) as client:
-        yield World(app, clock, client)

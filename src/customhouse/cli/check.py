@@ -15,12 +15,9 @@ from customhouse.index.check import FINDINGS_SHOWN
 def check(*, sample: int | None = None, data: Path | None = None) -> int:
     """Test every invariant of this installation and change nothing. Exit code 1 if one does not hold.
 
-    Parameters
-    ----------
-    sample
-        Read at most this many files and projects whole, the newest; without it, all.
-    data
-        The data folder (default ./customhouse-data).
+    Args:
+        sample: Read at most this many files and projects whole, the newest; without it, all.
+        data: The data folder (default ./customhouse-data).
     """
     settings = read_settings(data=data)
     prepare(settings)

@@ -35,16 +35,11 @@ def serve(
 ) -> None:
     """Run the index until Ctrl-C.
 
-    Parameters
-    ----------
-    host
-        The address to listen on (default 127.0.0.1).
-    port
-        The port to listen on (default 8417).
-    data
-        The data folder (default ./customhouse-data).
-    workers
-        How many web processes (default 1).
+    Args:
+        host: The address to listen on (default 127.0.0.1).
+        port: The port to listen on (default 8417).
+        data: The data folder (default ./customhouse-data).
+        workers: How many web processes (default 1).
     """
     settings = read_settings(host=host, port=port, data=data, web_workers=workers)
     configure_logs(settings.log_level)

@@ -18,16 +18,11 @@ app = App(name="token", help="API tokens.")
 def create(user: str, *, project: str | None = None, note: str = "", data: Path | None = None) -> None:
     """Make an API token for uploads and print it, once, on standard output.
 
-    Parameters
-    ----------
-    user
-        Whose token it is.
-    project
-        The only project that it is for; without it, every project of the user.
-    note
-        What it is for, to be shown beside it.
-    data
-        The data folder (default ./customhouse-data).
+    Args:
+        user: Whose token it is.
+        project: The only project that it is for; without it, every project of the user.
+        note: What it is for, to be shown beside it.
+        data: The data folder (default ./customhouse-data).
     """
     settings = read_settings(data=data)
     prepare(settings)

@@ -17,14 +17,10 @@ app = App(name="user", help="Accounts.")
 def add(name: str, *, email: str = "", data: Path | None = None) -> None:
     """Make an account.
 
-    Parameters
-    ----------
-    name
-        1 to 50 ASCII letters, digits, '.', '_' and '-'.
-    email
-        Where mail to this person goes.
-    data
-        The data folder (default ./customhouse-data).
+    Args:
+        name: 1 to 50 ASCII letters, digits, '.', '_' and '-'.
+        email: Where mail to this person goes.
+        data: The data folder (default ./customhouse-data).
     """
     settings = read_settings(data=data)
     prepare(settings)

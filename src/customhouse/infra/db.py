@@ -154,7 +154,8 @@ def insert_new(connection: Connection, table: sa.Table, **values: object) -> boo
         from sqlalchemy.dialects.sqlite import insert  # noqa: PLC0415 - the other dialect is not loaded
     else:
         from sqlalchemy.dialects.postgresql import insert  # type: ignore[assignment]  # noqa: PLC0415 - as above
-    return connection.execute(insert(table).values(**values).on_conflict_do_nothing()).rowcount == 1
+    statement = insert(table).values(**values).on_conflict_do_nothing().returning(*table.primary_key.columns)
+    return connection.execute(statement).first() is not None
 
 
 def _engine(url: URL) -> Engine:

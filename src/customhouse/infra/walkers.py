@@ -62,7 +62,12 @@ class _Child:
     def kill(self) -> str:
         """End the process; returns the last of what it said on standard error."""
         self._process.kill()
-        _, said = self._process.communicate()
+        self._process.wait()
+        said = b""
+        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+            if pipe is not None and not pipe.closed:
+                said = pipe.read() or b"" if pipe is self._process.stderr else said
+                pipe.close()
         return said[-STDERR_BYTES:].decode(errors="replace")
 
     def close(self) -> None:
@@ -72,9 +77,8 @@ class _Child:
         try:
             self._process.wait(2)
         except subprocess.TimeoutExpired:
-            pass
-        finally:
-            self.kill()
+            log.warning("a walker had to be killed")
+        self.kill()
 
 
 class Walkers:

@@ -1,0 +1,102 @@
+"""Fixtures that every test may use. Servers start when the first test asks for them, once per run."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from starlette.testclient import TestClient
+
+from clock import TurnableClock
+from customhouse.app import open_app, prepare
+from customhouse.infra.settings import Settings
+from customhouse.web.asgi import build
+from servers import ObjectStore, Postgres, running_object_store, running_postgres
+from world import Server, World, running
+
+DATABASES = ("sqlite", "postgresql")
+STORES = ("local", "s3")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def object_store() -> Iterator[ObjectStore]:
+    with running_object_store() as server:
+        yield server
+
+
+@pytest.fixture
+def clock() -> TurnableClock:
+    return TurnableClock()
+
+
+@dataclass(frozen=True)
+class Where:
+    """What a world stands on."""
+
+    database: str = "sqlite"
+    blobs: str = "local"
+
+
+def settings_for(where: Where, data: Path, request: pytest.FixtureRequest) -> Settings:
+    """Settings on the named database and store, made for one test."""
+    values: dict[str, object] = {"data": data}
+    if where.database == "postgresql":
+        values["database"] = request.getfixturevalue("postgres").new_database()
+    if where.blobs == "s3":
+        store: ObjectStore = request.getfixturevalue("object_store")
+        values |= {
+            "blobs": f"s3://{store.new_bucket()}",
+            "s3_endpoint": store.endpoint,
+            "s3_access_key": store.access_key,
+            "s3_secret_key": store.secret_key,
+        }
+    return Settings.model_validate(values)
+
+
+@pytest.fixture(params=DATABASES)
+def database_settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+    """Settings of a prepared installation, on SQLite and on PostgreSQL."""
+    settings = settings_for(Where(database=request.param), tmp_path / "data", request)
+    prepare(settings)
+    return settings
+
+
+@pytest.fixture(params=[Where("sqlite", "local"), Where("postgresql", "local"), Where("sqlite", "s3")], ids=str)
+def world(request: pytest.FixtureRequest, tmp_path: Path, clock: TurnableClock) -> Iterator[World]:
+    """A whole Customhouse in this process; every invariant is tested when the test is over."""
+    settings = settings_for(request.param, tmp_path / "data", request)
+    yield from _world(settings, clock)
+
+
+@pytest.fixture
+def small_world(tmp_path: Path, clock: TurnableClock) -> Iterator[World]:
+    """The same on SQLite and local files alone, for what does not depend on the stores."""
+    yield from _world(Settings.model_validate({"data": tmp_path / "data"}), clock)
+
+
+def _world(settings: Settings, clock: TurnableClock) -> Iterator[World]:
+    prepare(settings)
+    with open_app(settings, clock=clock) as app, TestClient(build(app), base_url="http://index.test") as client:
+        made = World(app, clock, client)
+        yield made
+        made.check()
+
+
+@pytest.fixture(scope="session")
+def running_index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One real server for all tests that only need one to talk to; checked at the end."""
+    with running(tmp_path_factory.mktemp("index") / "data") as server:
+        yield server
+        server.command("check")
