@@ -57,6 +57,11 @@ class World:
         assert not findings, findings
         assert not list((self.app.settings.data / "spool").iterdir()), "the spool is not empty"
 
+    def download(self, address: str) -> httpx.Response:
+        """Get a file as a client does, following the link to an object store."""
+        answer = self.client.get(address, follow_redirects=False)
+        return httpx.get(answer.headers["location"]) if answer.status_code == httpx.codes.FOUND else answer
+
     def upload(
         self, dist: Dist, *, user: str = "alice", name: str = "demo", version: str = "1.0",
         fields: Sequence[tuple[str, str]] | None = None,

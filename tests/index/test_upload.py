@@ -18,9 +18,9 @@ def test_an_accepted_wheel_is_listed_and_downloads_with_its_digest(world: World)
     (file,) = page["files"]
     assert (file["filename"], file["hashes"]["sha256"], file["size"]) == (dist.filename, dist.sha256, len(dist.body))
     assert page["versions"] == ["1.0"]
-    body = world.client.get(f"/files/demo/{dist.filename}")
+    body = world.download(f"/files/demo/{dist.filename}")
     assert body.content == dist.body
-    metadata = world.client.get(f"/files/demo/{dist.filename}.metadata")
+    metadata = world.download(f"/files/demo/{dist.filename}.metadata")
     assert metadata.content.decode() == dist.metadata
 
 
