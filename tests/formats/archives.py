@@ -180,7 +180,7 @@ def tar_file(name: bytes, data: bytes = b"", **fields: bytes) -> bytes:
 
 
 def tar_folder(name: bytes) -> bytes:
-    return tar_header(name, 0, b"5")
+    return tar_header(name, 0, b"5", mode=b"0000755\0")
 
 
 def tar_link(name: bytes, target: bytes, *, hard: bool = False) -> bytes:

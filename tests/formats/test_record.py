@@ -154,5 +154,11 @@ def test_a_damaged_record_is_refused(damage: str | bytes) -> None:
 
 def test_a_field_larger_than_csv_takes_is_refused_and_not_a_crash() -> None:
     with pytest.raises(Rejected) as caught:
-        parse_record(b"x" * 200_000 + b",,\n", RECORD)
+        parse_record(b"x" * 200_000 + b",,\n", RECORD, 9)
     assert caught.value.code == "record-damaged"
+
+
+def test_a_record_of_more_lines_than_files_is_refused_before_it_fills_the_memory() -> None:
+    with pytest.raises(Rejected) as caught:
+        parse_record(b"".join(b"%d,,\n" % n for n in range(20)), RECORD, 9)
+    assert fault(caught.value) == ("record-unknown", RECORD, None)

@@ -335,6 +335,14 @@ def test_a_pax_key_that_changes_the_member_or_is_unknown_is_refused(key: str) ->
     assert refusal(tar_gz(A, pax({key: "1"}), B)) == ("tar-pax", "archive", len(A))
 
 
+@pytest.mark.parametrize("kind", [b"x", b"g"])
+@pytest.mark.parametrize("key", ["atime", "ctime", "mtime", "uid", "gid"])
+def test_a_pax_time_or_owner_that_is_no_number_is_refused(key: str, kind: bytes) -> None:
+    for value in ("x", "", "1e3", "0x1", "1_0", "\u0661", "nan"):
+        assert refusal(tar_gz(pax({key: value}, kind), A)) == ("tar-pax", "archive", 0)
+    assert len(walked_tar(tar_gz(pax({key: "-1.25"}, kind), A)).members) == 1
+
+
 @pytest.mark.parametrize("key", ["path", "linkpath", "size"])
 def test_an_empty_pax_value_is_refused(key: str) -> None:
     assert refusal(tar_gz(pax({key: ""}), B)) == ("tar-pax", "archive", 0)
@@ -395,6 +403,7 @@ def test_a_gnu_long_name_that_is_empty_or_goes_on_is_refused(name: bytes) -> Non
 
 def test_a_header_without_its_member_is_refused() -> None:
     assert refusal(tar_gz(A, pax({"path": "top/x"}))) == ("tar-header", "archive", len(A))
+    assert refusal(tar_gz(A, pax({"comment": "x"}, b"g"))) == ("tar-header", "archive", len(A))
 
 
 def test_a_header_bomb_is_refused_before_it_is_read() -> None:

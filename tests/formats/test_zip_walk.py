@@ -510,6 +510,7 @@ def test_a_folder_with_data_is_refused() -> None:
         (b"b.py\0.txt", "name-control"),
         (b"b\n.py", "name-control"),
         (b"b\x7f.py", "name-control"),
+        (b"b\xc2\x9b2J.py", "name-control"),
         (b"a//b.py", "name-empty-segment"),
         (b"b\xff.py", "name-not-utf8"),
         (b"\xed\xa0\x80.py", "name-not-utf8"),

@@ -24,7 +24,7 @@ class Limits:
     directory_bytes: int = 32 * 2**20
     """The central directory of a ZIP, which is read whole."""
     metadata_bytes: int = 5 * 2**20
-    record_bytes: int = 64 * 2**20
+    record_bytes: int = 16 * 2**20
 
 
 @dataclass(frozen=True, slots=True)

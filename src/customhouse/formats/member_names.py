@@ -16,10 +16,11 @@ from customhouse.terms.errors import Rejected
 
 Kind = Literal["file", "directory", "link"]
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+# C0 and C1: PyPI's own index refuses the first; terminals obey both.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _DRIVE = re.compile(r"[A-Za-z]:")
 # One look tells the ordinary name; everything else takes the slow road that finds the right sentence.
-_PLAIN = re.compile(r"(?:(?!\.{1,2}(?:/|\Z))[^\x00-\x1f\x7f\\/]+/)*(?!\.{1,2}/?\Z)[^\x00-\x1f\x7f\\/]+/?")
+_PLAIN = re.compile(r"(?:(?!\.{1,2}(?:/|\Z))[^\x00-\x1f\x7f-\x9f\\/]+/)*(?!\.{1,2}/?\Z)[^\x00-\x1f\x7f-\x9f\\/]+/?")
 
 _ACCEPTED = "a relative path with '/' between the names of its folders, none of them empty, '.' or '..'"
 

@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import base64
 import csv
-import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from customhouse.formats.inspection import Member
@@ -32,8 +31,12 @@ class Row(NamedTuple):
     line: int
 
 
-def parse_record(body: bytes, where: str) -> dict[str, Row]:
-    """The rows of a RECORD by path; raises `Rejected` ``record-damaged``, ``record-twice`` or ``record-hash-weak``."""
+def parse_record(body: bytes, where: str, most_rows: int) -> dict[str, Row]:
+    """The rows of a RECORD by path.
+
+    Raises `Rejected` ``record-damaged``, ``record-twice``, ``record-hash-weak`` or, when it has more than
+    ``most_rows`` and so lists what cannot be there, ``record-unknown``.
+    """
     try:
         text = body.decode()
     except UnicodeDecodeError as error:
@@ -41,7 +44,7 @@ def parse_record(body: bytes, where: str) -> dict[str, Row]:
     if "\0" in text:
         raise Rejected("record-damaged", where, "it holds a NUL", _ACCEPTED)
     rows: dict[str, Row] = {}
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    reader = csv.reader(_lines(text), strict=True)
     try:
         for fields in reader:
             if not fields:
@@ -50,9 +53,20 @@ def parse_record(body: bytes, where: str) -> dict[str, Row]:
             if row.path in rows:
                 raise Rejected("record-twice", where, f"line {row.line} lists {row.path!r} again", _ACCEPTED)
             rows[row.path] = row
+            if len(rows) > most_rows:
+                raise Rejected("record-unknown", where, "it lists more files than the wheel has", _ACCEPTED)
     except csv.Error as error:
         raise Rejected("record-damaged", where, f"line {reader.line_num}: {error}", _ACCEPTED) from None
     return rows
+
+
+def _lines(text: str) -> Iterator[str]:
+    """The lines with their ends, one at a time: a list of them, or `io.StringIO`, needs several times the memory."""
+    start = 0
+    while start < len(text):
+        stop = text.find("\n", start) + 1 or len(text)
+        yield text[start:stop]
+        start = stop
 
 
 def _row(fields: list[str], line: int, where: str) -> Row:

@@ -49,6 +49,8 @@ _REFUSED_TYPES = {
 }
 # What a pax header may say of a member without changing what is unpacked where.
 _HARMLESS_KEYS = frozenset({"atime", "ctime", "mtime", "uid", "gid", "uname", "gname", "comment", "charset"})
+_NUMBER_KEYS = frozenset({"atime", "ctime", "mtime", "uid", "gid"})
+_PAX_NUMBER = re.compile(r"-?[0-9]{1,20}(?:\.[0-9]{0,40})?")
 _PAX_KEYS = _HARMLESS_KEYS | {"path", "linkpath", "size"}
 # SCHILY.realsize and SCHILY.filetype say what the ustar fields say, otherwise.
 _REFUSED_VENDOR_KEYS = ("GNU.", "SCHILY.realsize", "SCHILY.filetype", "SCHILY.dir", "SUN.")
@@ -87,6 +89,7 @@ def walk_tar_gz(file: BinaryIO, limits: Limits, watch: Watch) -> Walk:
     links: list[Link] = []
     pending = _Pending()
     headers = 0
+    extended = -1
     while (header := _read_header(stream)) is not None:
         headers += 1
         if headers > 3 * limits.members or len(walk.members) >= limits.members:
@@ -96,17 +99,20 @@ def walk_tar_gz(file: BinaryIO, limits: Limits, watch: Watch) -> Walk:
             )  # fmt: skip
         if header.type in (_PAX, _PAX_GLOBAL, _GNU_NAME, _GNU_LINK):
             _read_extension(stream, header, pending, limits)
+            extended = header.offset
             continue
+        extended = -1
         member = _take(stream, header, pending, walk, watch=watch, limits=limits)
         if member.kind == "link":
             links.append(
                 Link(member.name, member.target, header.type == _HARD_LINK, header.offset, len(walk.members) - 1)
             )
         pending = _Pending()
-    if pending.offset >= 0:
+    if extended >= 0:
+        # `tarfile` calls this damaged even if the header is a global one; others see nothing.
         raise Rejected(
             "tar-header", "archive", "the archive ends after a header that announces a member", "whole members",
-            offset=pending.offset,
+            offset=extended,
         )  # fmt: skip
     _check_end(stream)
     if links:
@@ -291,16 +297,24 @@ def _check_pax(records: dict[str, str], offset: int) -> None:
         # Without hdrcharset all values are UTF-8; with it readers differ.
         if key not in _PAX_KEYS and not vendor:
             raise _bad_pax(f"the key {key[:40]!r} is not known", offset)
+        _check_number(key, value, offset)
         if key in ("path", "linkpath", "size") and not value:
             # POSIX: an empty value takes the key back, and then the readers differ in what is left.
             raise _bad_pax(f"the key {key!r} is empty", offset)
+
+
+def _check_number(key: str, value: str, offset: int) -> None:
+    """Times and owners must be numbers: GNU tar stops at one that is none, others go on."""
+    if key in _NUMBER_KEYS and not _PAX_NUMBER.fullmatch(value):
+        raise _bad_pax(f"{key} is {value[:40]!r}", offset)
 
 
 def _check_global(records: dict[str, str], pending: _Pending, offset: int) -> None:
     """A global header speaks of every member behind it: it may hold remarks (git's commit id), nothing else."""
     if pending.offset >= 0:
         raise _bad_pax("a global header stands between a header and its member", offset)
-    for key in records:
+    for key, value in records.items():
+        _check_number(key, value, offset)
         if key not in _HARMLESS_KEYS:
             raise Rejected("tar-global-header", "archive", f"a global pax header sets {key[:40]!r} for all members",
                            "remarks, times and owners only", offset=offset)  # fmt: skip
@@ -317,11 +331,17 @@ def _bad_pax(why: str, offset: int) -> Rejected:
 def _take(
     stream: GzipStream, header: _Header, pending: _Pending, walk: Walk, *, watch: Watch, limits: Limits
 ) -> Member:
-    """Read one member's data while hashing it, and add it to what the walk has found."""
-    name, target = _names(header, pending)
+    """Read one member's data while hashing it, and add it to what the walk has found.
+
+    The name is the pax header's, else the GNU long name's, else the block's own.
+    """
     offset = header.offset
-    kind = _kind(header, name)
+    name = pending.pax.get("path")
+    if name is None:
+        name = decode_name(header.name if pending.gnu_name is None else pending.gnu_name, offset=offset)
     path = check_name(name, offset=offset, longest_bytes=limits.name_bytes)
+    kind = _kind(header, path)
+    target = _target(header, pending, path)
     if kind != "directory" and name.endswith("/"):
         raise Rejected("tar-kind", path, "a name with a slash at its end is no folder's", "that of a folder",
                        offset=offset)  # fmt: skip
@@ -363,19 +383,16 @@ def _take_file(stream: GzipStream, header: _Header, path: str, walk: Walk, watch
     return Member(path, "file", header.size_bytes, sha256.hexdigest())
 
 
-def _names(header: _Header, pending: _Pending) -> tuple[str, str]:
-    """Name and target: the pax header's, else the GNU long name's, else the block's own."""
-    offset = header.offset
-    name = pending.pax.get("path")
-    if name is None:
-        name = decode_name(header.name if pending.gnu_name is None else pending.gnu_name, offset=offset)
+def _target(header: _Header, pending: _Pending, path: str) -> str:
+    """Where a link leads: by the pax header, else by the GNU long name, else by the block itself."""
     target = pending.pax.get("linkpath")
     if target is None:
-        target = decode_name(header.link if pending.gnu_link is None else pending.gnu_link, offset=offset, where=name)
-    return name, target
+        raw = header.link if pending.gnu_link is None else pending.gnu_link
+        target = decode_name(raw, offset=header.offset, where=path)
+    return target
 
 
-def _kind(header: _Header, name: str) -> Kind:
+def _kind(header: _Header, path: str) -> Kind:
     """What the member is; everything but files, folders and links is refused."""
     if header.type in (b"0", b"\0"):
         return "file"
@@ -384,4 +401,4 @@ def _kind(header: _Header, name: str) -> Kind:
     if header.type in (_HARD_LINK, _SYMBOLIC_LINK):
         return "link"
     code, what = _REFUSED_TYPES.get(header.type, ("tar-type", f"of the unknown type {header.type!r}"))
-    raise Rejected(code, name, f"the member is {what}", "files, folders and links", offset=header.offset)
+    raise Rejected(code, path, f"the member is {what}", "files, folders and links", offset=header.offset)

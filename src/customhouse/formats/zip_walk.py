@@ -552,4 +552,6 @@ def _bad_deflate(where: str, why: str, offset: int) -> Rejected:
 
 def _shown(raw_name: bytes) -> str:
     """A name for a message, whatever its bytes."""
-    return raw_name[:200].decode(errors="backslashreplace") or "archive"
+    name = raw_name[:200].decode(errors="backslashreplace")
+    # Before the name is checked it may hold what a terminal or a log obeys.
+    return (name if name.isprintable() else ascii(name)) or "archive"
