@@ -222,11 +222,14 @@ GNU_TAR = ("tar", "-x", "-z", "--no-same-owner", "-f", "-", "-C")
 
 
 def unpacked_by(command: Sequence[str], body: bytes) -> Files:
-    """What another program writes to a disk, links left out."""
+    """What another program writes to a disk, links left out.
+
+    Only what it writes counts: bsdtar also exits with 1 when a time in an extra field is cut.
+    """
     with tempfile.TemporaryDirectory() as name:
         target = Path(name)
         subprocess.run(
-            [*command, target], input=body, check=True, capture_output=True, env={**os.environ, "LC_ALL": "C.UTF-8"}
+            [*command, target], input=body, check=False, capture_output=True, env={**os.environ, "LC_ALL": "C.UTF-8"}
         )
         found: Files = {}
         for path in target.rglob("*"):
@@ -275,7 +278,7 @@ def check_one(number: int, seed: int, report: Report, *, ask_programs: bool) -> 
         if ask_programs:
             for command in (BSDTAR,) if number % 2 else (BSDTAR, GNU_TAR):
                 agree = agree and found == without_links(inspection, unpacked_by(command, body))
-    except (zipfile.BadZipFile, tarfile.TarError, ValueError, subprocess.CalledProcessError) as error:
+    except (zipfile.BadZipFile, tarfile.TarError, ValueError) as error:
         raise AssertionError(keep(body, seed, number, suffix)) from error
     if not agree:
         raise AssertionError(f"read otherwise: {keep(body, seed, number, suffix)}")

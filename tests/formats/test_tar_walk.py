@@ -91,7 +91,7 @@ def test_a_pax_size_that_equals_the_header_is_accepted() -> None:
 
 
 def test_owners_in_base_256_are_accepted() -> None:
-    large = tar_file(b"top/a", uid=b"\x80\0\0\0\x7f\xff\xff\xff", gid=b"\xff" * 8, mtime=b"\xff" * 12)
+    large = tar_file(b"top/a", uid=b"\x80\0\0\0\x7f\xff\xff\xff", gid=b"\x80\0\0\0\xff\xff\xff\xff", mtime=b"\xff" * 12)
     assert len(walked_tar(tar_gz(large)).members) == 1
 
 
@@ -221,6 +221,21 @@ def test_a_number_that_is_none_is_refused(field: str) -> None:
     assert refusal(tar_gz(tar_file(b"top/b", **{field: b"hello"}))) == ("tar-header", "archive", 0)
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("uid", b"\xff" * 8),
+        ("gid", b"\x80\0\0\1\0\0\0\0"),
+        ("uid", b"\x80\0\0\0\0\0\0\1"),
+        ("mtime", b"\x80" + b"\xff" * 11),
+        ("mtime", b"\xff" + b"\0" * 11),
+        ("devmajor", b"\x80\0\0\0\x7f\xff\xff\xff"),
+    ],
+)
+def test_a_number_at_which_other_readers_stop_is_refused(field: str, value: bytes) -> None:
+    assert refusal(tar_gz(tar_file(b"top/b", **{field: value}))) == ("tar-header", "archive", 0)
+
+
 def test_an_unknown_magic_is_refused() -> None:
     assert refusal(tar_gz(tar_file(b"top/b", magic=b"ustar\x0001"))) == ("tar-header", "archive", 0)
     assert refusal(tar_gz(tar_file(b"top/b", magic=b"tarzan\0\0"))) == ("tar-header", "archive", 0)
@@ -340,7 +355,13 @@ def test_a_pax_key_that_changes_the_member_or_is_unknown_is_refused(key: str) ->
 def test_a_pax_time_or_owner_that_is_no_number_is_refused(key: str, kind: bytes) -> None:
     for value in ("x", "", "1e3", "0x1", "1_0", "\u0661", "nan"):
         assert refusal(tar_gz(pax({key: value}, kind), A)) == ("tar-pax", "archive", 0)
-    assert len(walked_tar(tar_gz(pax({key: "-1.25"}, kind), A)).members) == 1
+    assert len(walked_tar(tar_gz(pax({key: "1234567890"}, kind), A)).members) == 1
+
+
+def test_a_pax_time_may_be_broken_or_negative_and_an_owner_may_not() -> None:
+    assert len(walked_tar(tar_gz(pax({"mtime": "-1.25"}), A)).members) == 1
+    for owner in ("-1", "1.5", "4294967296"):
+        assert refusal(tar_gz(pax({"uid": owner}), A)) == ("tar-pax", "archive", 0)
 
 
 @pytest.mark.parametrize("key", ["path", "linkpath", "size"])

@@ -181,6 +181,7 @@ def test_a_wheel_without_wheel_file_is_refused() -> None:
         b"Wheel-Version: 1.0\nWheel-Version: 1.0\nRoot-Is-Purelib: true\n",
         b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3\n",
         b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any-more\n",
+        b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: " + b"-".join([b".".join([b"a"] * 900)] * 3) + b"\n",
         b"\xff",
     ],
 )
@@ -223,10 +224,29 @@ def test_a_script_with_a_name_that_is_no_file_name_is_refused(script: str) -> No
 
 @pytest.mark.parametrize(
     "body",
-    [b"hello", b"[console_scripts]\na = b:c\na = d:e\n", b"[a]\n[a]\n", b"[console_scripts\n", b"\xff", b"a=b\n"],
+    [
+        b"hello",
+        b"[console_scripts]\na = b:c\na = d:e\n",
+        b"[a]\n[a]\n",
+        b"[console_scripts\n",
+        b"\xff",
+        b"a=b\n",
+        b"[a]\n=b\n",
+    ],
 )
 def test_entry_points_that_cannot_be_read_are_refused(body: bytes) -> None:
     assert refused_with(entry_points_txt=body) == ("entry-points", f"{INFO}/entry_points.txt")
+
+
+def test_an_indented_line_is_an_entry_too() -> None:
+    assert parse_scripts(b"[console_scripts]\na = b:c\n   d = e:f\r\n# g = h\n; i\n\n", "x") == ("a", "d")
+    with pytest.raises(Rejected):
+        parse_scripts(b"[console_scripts]\na = b:c\n   ../d = e:f\n", "x")
+
+
+def test_entry_points_of_many_blanks_are_read_at_once() -> None:
+    with pytest.raises(Rejected):
+        parse_scripts(b"[console_scripts]\na" + b" " * 1_000_000 + b"b\n", "x")
 
 
 def test_the_case_of_scripts_is_kept_and_percent_signs_are_text() -> None:

@@ -165,6 +165,19 @@ def test_a_second_archive_before_the_last_directory_is_refused() -> None:
     assert refusal(zip_bytes([second])) == ("zip-hidden-data", "b.py", 0)
 
 
+def test_a_second_end_record_that_takes_the_rest_for_its_comment_is_refused() -> None:
+    last = ZipMember(b"b.py", b"x", method=0)
+    rest = len(A.record(0)) + len(last.record(0)) + 22
+    inner = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 0, 0, 0, 0, rest)
+    hidden = ZipMember(b"b.py", inner, method=0)
+    assert refusal(zip_bytes([A, hidden])) == ("zip-second-end", "archive", A_BYTES + len(hidden.local_header()))
+
+
+def test_an_archive_inside_an_archive_is_legal() -> None:
+    inner = zip_bytes([A])
+    assert walked_zip(zip_bytes([ZipMember(b"inner.whl", inner, method=0)])).expanded_bytes == len(inner)
+
+
 def test_members_that_overlap_are_refused() -> None:
     inner = B.local_header() + B.body()
     outer = ZipMember(b"outer", inner, method=0)

@@ -33,7 +33,17 @@ _ZERO_BLOCK = bytes(BLOCK_BYTES)
 _OCTAL = re.compile(rb" *([0-7]+)[ \0]*")
 _BLANK = re.compile(rb"[ \0]*")
 _PAX_LENGTH = re.compile(rb"[1-9][0-9]{0,8} ")
-_LARGEST_OCTAL = 0o77777777777
+_LARGEST_OWNER = 2**32 - 1
+_LARGEST_TIME = 10**12
+_OTHER_NUMBERS = (
+    (100, 108, "mode", 0o7777777),
+    (108, 116, "uid", _LARGEST_OWNER),
+    (116, 124, "gid", _LARGEST_OWNER),
+    (136, 148, "mtime", _LARGEST_TIME),
+    (329, 337, "devmajor", 0o7777777),
+    (337, 345, "devminor", 0o7777777),
+)
+"""Fields that we do not use, but at which other readers stop: where, name, largest value."""
 
 _HARD_LINK, _SYMBOLIC_LINK, _DIRECTORY = b"1", b"2", b"5"
 _PAX, _PAX_GLOBAL, _GNU_NAME, _GNU_LINK = b"x", b"g", b"L", b"K"
@@ -49,8 +59,10 @@ _REFUSED_TYPES = {
 }
 # What a pax header may say of a member without changing what is unpacked where.
 _HARMLESS_KEYS = frozenset({"atime", "ctime", "mtime", "uid", "gid", "uname", "gname", "comment", "charset"})
-_NUMBER_KEYS = frozenset({"atime", "ctime", "mtime", "uid", "gid"})
-_PAX_NUMBER = re.compile(r"-?[0-9]{1,20}(?:\.[0-9]{0,40})?")
+_TIME_KEYS = frozenset({"atime", "ctime", "mtime"})
+_OWNER_KEYS = frozenset({"uid", "gid"})
+_PAX_TIME = re.compile(r"-?[0-9]{1,12}(?:\.[0-9]{0,40})?")
+_PAX_OWNER = re.compile(r"[0-9]{1,10}")
 _PAX_KEYS = _HARMLESS_KEYS | {"path", "linkpath", "size"}
 # SCHILY.realsize and SCHILY.filetype say what the ustar fields say, otherwise.
 _REFUSED_VENDOR_KEYS = ("GNU.", "SCHILY.realsize", "SCHILY.filetype", "SCHILY.dir", "SUN.")
@@ -142,10 +154,9 @@ def _read_header(stream: GzipStream) -> _Header | None:
     prefix = _dialect(block, offset)
     name = _text(block[:100], "name", offset)
     size = _number(block[124:136], "size", offset)
-    for start, stop, what in ((100, 108, "mode"), (108, 116, "uid"), (116, 124, "gid"), (136, 148, "mtime"),
-                              (329, 337, "devmajor"), (337, 345, "devminor")):  # fmt: skip
-        if not _BLANK.fullmatch(block, start, stop):
-            _number(block[start:stop], what, offset, signed=True)
+    for start, stop, what, most in _OTHER_NUMBERS:
+        if not _BLANK.fullmatch(block, start, stop) and _number(block[start:stop], what, offset) > most:
+            raise _bad_header(f"the {what} is out of all bounds", offset)
     return _Header(
         offset, prefix + b"/" + name if prefix else name, size, block[156:157], _text(block[157:257], "link", offset)
     )
@@ -176,18 +187,20 @@ def _text(raw: bytes, what: str, offset: int) -> bytes:
     return text
 
 
-def _number(raw: bytes, what: str, offset: int, *, signed: bool = False) -> int:
+def _number(raw: bytes, what: str, offset: int) -> int:
     """An octal number, or a base-256 one where octal cannot hold it.
 
     Strict because the readers are not: one takes a blank, a sign or an underscore for a part of the number, another
-    stops there, and they go on reading at different places.
+    stops there, and they go on reading at different places. Only a time may be negative.
     """
     if (octal := _OCTAL.fullmatch(raw)) is not None:
         return int(octal[1], 8)
-    if raw[:1] == b"\x80" or (signed and raw[:1] == b"\xff"):
+    if raw[:1] == b"\x80":
         value = int.from_bytes(raw[1:], "big")
-        if signed or value > _LARGEST_OCTAL:
+        if value >= 8 ** (len(raw) - 1):
             return value
+    if raw[:1] == b"\xff" and what == "mtime":
+        return -int.from_bytes(raw, "big", signed=True)
     raise _bad_header(f"the {what} {raw!r} is not an octal number", offset)
 
 
@@ -305,7 +318,9 @@ def _check_pax(records: dict[str, str], offset: int) -> None:
 
 def _check_number(key: str, value: str, offset: int) -> None:
     """Times and owners must be numbers: GNU tar stops at one that is none, others go on."""
-    if key in _NUMBER_KEYS and not _PAX_NUMBER.fullmatch(value):
+    time_fits = key not in _TIME_KEYS or _PAX_TIME.fullmatch(value)
+    owner_fits = key not in _OWNER_KEYS or (_PAX_OWNER.fullmatch(value) and int(value) <= _LARGEST_OWNER)
+    if not time_fits or not owner_fits:
         raise _bad_pax(f"{key} is {value[:40]!r}", offset)
 
 

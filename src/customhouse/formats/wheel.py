@@ -6,10 +6,10 @@ Sources: the binary distribution format (PEP 427), entry points specification, P
 
 from __future__ import annotations
 
-import configparser
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import BinaryIO
 
 from packaging.metadata import RawMetadata, parse_email
@@ -27,6 +27,10 @@ from customhouse.terms.names import normalize
 # The keys of an installation scheme that installers know (sysconfig, pip and uv).
 DATA_SCHEMES = frozenset({"purelib", "platlib", "headers", "scripts", "data"})
 _LICENSE_FILES_FROM = (2, 4)
+_SMALL_FILE_BYTES = 2**20
+"""The largest WHEEL or entry_points.txt."""
+_MOST_TAGS = 5000
+"""Tags in WHEEL: ``a.b-c.d-e.f`` stands for eight, and a hostile line for millions."""
 
 _INFO_FILE = re.compile(r"[^/]+\.dist-info/(?:METADATA|WHEEL|RECORD|entry_points\.txt)")
 _INFO_FOLDER = re.compile(r"(?:[^/]+\.data/(?:purelib|platlib)/)?([^/]+\.dist-info)(?:/|\Z)", re.IGNORECASE)
@@ -63,7 +67,8 @@ def inspect_wheel(file: BinaryIO, name: WheelName, limits: Limits) -> Inspection
     def keep(path: str) -> int:
         if not _INFO_FILE.fullmatch(path):
             return 0
-        return limits.record_bytes if path.endswith("/RECORD") else limits.metadata_bytes
+        base = path.rpartition("/")[2]
+        return {"RECORD": limits.record_bytes, "METADATA": limits.metadata_bytes}.get(base, _SMALL_FILE_BYTES)
 
     encrypted = EncryptedCode()
     walk = walk_zip(file, limits, Watch(keep, encrypted.glance))
@@ -173,6 +178,8 @@ def parse_wheel_file(text: str, where: str) -> WheelFile:
     for value in fields.get("tag", []):
         if value.count("-") != 2:  # noqa: PLR2004  # interpreter, ABI, platform
             raise Rejected("wheel-file", where, f"the Tag {value[:80]!r} is no tag", "PYTHON-ABI-PLATFORM")
+        if prod(part.count(".") + 1 for part in value.split("-")) + len(tags) > _MOST_TAGS:
+            raise Rejected("wheel-file", where, "it has too many tags", f"at most {_MOST_TAGS}")
         tags |= parse_tag(value)
     return WheelFile((1, int(found[2])), purelib == "true", frozenset(tags), fields.get("build", [""])[0])
 
@@ -232,31 +239,44 @@ def _check_licenses(raw: RawMetadata, content: _Content) -> None:
             )  # fmt: skip
 
 
-class _CaseSensitive(configparser.ConfigParser):
-    """Names of entry points keep their case (entry points specification)."""
-
-    def optionxform(self, optionstr: str) -> str:
-        return optionstr
-
-
 def parse_scripts(body: bytes, where: str) -> tuple[str, ...]:
     """The names of the console and GUI scripts of an ``entry_points.txt``; raises `Rejected` ``entry-points``.
 
     A script's name becomes a file name on somebody's path, so it may hold word characters, dots and dashes only.
     """
-    parser = _CaseSensitive(delimiters=("=",), interpolation=None, strict=True)
     try:
-        parser.read_string(body.decode())
-    except (UnicodeDecodeError, configparser.Error) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise Rejected("entry-points", where, f"it cannot be read ({reason})", "an INI file") from None
-    names: list[str] = []
-    for group in _SCRIPT_GROUPS:
-        if not parser.has_section(group):
+        text = body.decode()
+    except UnicodeDecodeError as error:
+        raise _bad_entry_points(where, f"byte {error.start} is not UTF-8") from None
+    groups: dict[str, dict[str, str]] = {}
+    group: dict[str, str] | None = None
+    # `configparser` takes quadratic time for a line of blanks; and where it takes an indented line for the rest of a
+    # value, `importlib.metadata` takes it for an entry of its own, as here.
+    for number, line in enumerate(re.split(r"\r\n|\r|\n", text), 1):
+        stripped = line.strip()
+        if not stripped or stripped[0] in "#;":
             continue
-        for script in parser[group]:
-            if not _SCRIPT_NAME.fullmatch(script):
-                raise Rejected("entry-points", where, f"{script[:80]!r} in [{group}] is no name for a script",
-                               "letters, digits, '_', '.' and '-'")  # fmt: skip
-            names.append(script)
-    return tuple(names)
+        if stripped[0] == "[" and stripped[-1] == "]":
+            name = stripped[1:-1]
+            if name in groups:
+                raise _bad_entry_points(where, f"line {number} begins the group {name[:80]!r} again")
+            group = groups[name] = {}
+            continue
+        name, equals, value = (part.strip() for part in stripped.partition("="))
+        if group is None or not equals or not name:
+            raise _bad_entry_points(where, f"line {number} is no entry of a group")
+        if name in group:
+            raise _bad_entry_points(where, f"line {number} gives {name[:80]!r} again")
+        group[name] = value
+    scripts = [script for wanted in _SCRIPT_GROUPS for script in groups.get(wanted, ())]
+    for script in scripts:
+        if not _SCRIPT_NAME.fullmatch(script):
+            raise _bad_entry_points(where, f"{script[:80]!r} is no name for a script")
+    return tuple(scripts)
+
+
+def _bad_entry_points(where: str, why: str) -> Rejected:
+    return Rejected(
+        "entry-points", where, why,
+        "groups '[name]' of entries 'name = value'; names of scripts from letters, digits, '_', '.' and '-'",
+    )  # fmt: skip

@@ -145,11 +145,12 @@ def walk_zip(file: BinaryIO, limits: Limits, watch: Watch) -> Walk:
 def _read_end(file: BinaryIO, file_bytes: int, limits: Limits) -> _End:
     """Read the end records, which must be the last bytes of the file, and check them against each other."""
     end_offset = file_bytes - _END.size
-    tail_offset = max(0, end_offset - _LOCATOR64.size - _END64.size)
+    tail_offset = max(0, end_offset - _MAX16)
     file.seek(tail_offset)
     tail = file.read()
     if end_offset < 0 or not tail.startswith(_END_SIGNATURE, end_offset - tail_offset):
-        raise _no_end(file, file_bytes)
+        raise _no_end(tail, tail_offset)
+    _check_only_end(tail, tail_offset)
     (_, disk, first_disk, members_here, members, directory_bytes, directory_offset, comment) = _END.unpack_from(
         tail, end_offset - tail_offset
     )
@@ -201,11 +202,18 @@ def _read_end64(tail: bytes, tail_offset: int, locator: int, end: _End) -> tuple
     return wide, offset
 
 
-def _no_end(file: BinaryIO, file_bytes: int) -> Rejected:
+def _check_only_end(tail: bytes, tail_offset: int) -> None:
+    """No other end record whose "comment" is the rest of the file: readers that search forwards would take it."""
+    at = tail.find(_END_SIGNATURE)
+    while at < len(tail) - _END.size:
+        if at + _END.size + int.from_bytes(tail[at + 20 : at + 22], "little") == len(tail):
+            raise _bad_end("zip-second-end", "a second end record takes the rest of the file for its comment",
+                           tail_offset + at)  # fmt: skip
+        at = tail.find(_END_SIGNATURE, at + 1)
+
+
+def _no_end(tail: bytes, start: int) -> Rejected:
     """Tell an archive with a comment, or with data behind it, from something that is no ZIP at all."""
-    start = max(0, file_bytes - _END.size - _MAX16)
-    file.seek(start)
-    tail = file.read()
     at = tail.rfind(_END_SIGNATURE)
     if at < 0 or len(tail) - at < _END.size:
         return Rejected("not-a-zip", "archive", "the file has no ZIP end record", "a ZIP archive", offset=0)
