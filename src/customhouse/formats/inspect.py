@@ -13,8 +13,9 @@ from customhouse.formats.wheel import inspect_wheel
 def inspect_archive(path: Path, filename: str, limits: Limits = Limits()) -> Inspection:  # noqa: B008  # frozen
     """Read every byte of a wheel or an sdist once and tell what is in it, or refuse it.
 
-    The file name decides which of the two it must be; the bytes are believed in nothing else. Needs less than 64 MiB
-    of memory for any file, and time in proportion to what it unpacks to, both within ``limits``. Raises `Rejected`
+    The file name decides which of the two it must be; the bytes are believed in nothing else. Needs little
+    memory whatever the size of the file, about 1 KiB per member (20 MiB and a few chunks for 20,000 of them), and time
+    in proportion to what it unpacks to, both within ``limits``. Raises `Rejected`
     with the member (or "archive"), what was found, what is accepted and, where it is known, the offset in bytes: into
     the file, or for a tar member into the unpacked tar stream.
     """

@@ -170,18 +170,26 @@ def parse_wheel_file(text: str, where: str) -> WheelFile:
             raise Rejected("wheel-file", where, f"{key.title()} is there twice", "each key but Tag once")
     found = re.fullmatch(r"([0-9]{1,4})\.([0-9]{1,4})", fields.get("wheel-version", [""])[0])
     if found is None or found[1] != "1":
-        raise Rejected("wheel-file", where, f"the Wheel-Version is {fields.get('wheel-version')}", "Wheel-Version: 1.0")
+        spelled = fields.get("wheel-version", [""])[0][:40]
+        raise Rejected("wheel-file", where, f"the Wheel-Version is {spelled!r}", "Wheel-Version: 1.0")
     purelib = fields.get("root-is-purelib", [""])[0].lower()
     if purelib not in ("true", "false"):
         raise Rejected("wheel-file", where, f"Root-Is-Purelib is {purelib[:40]!r}", "true or false")
+    return WheelFile(
+        (1, int(found[2])), purelib == "true", _tags(fields.get("tag", []), where), fields.get("build", [""])[0]
+    )
+
+
+def _tags(values: Iterable[str], where: str) -> frozenset[Tag]:
+    """The tags for which compressed ones stand (PEP 425)."""
     tags: set[Tag] = set()
-    for value in fields.get("tag", []):
+    for value in values:
         if value.count("-") != 2:  # noqa: PLR2004  # interpreter, ABI, platform
             raise Rejected("wheel-file", where, f"the Tag {value[:80]!r} is no tag", "PYTHON-ABI-PLATFORM")
         if prod(part.count(".") + 1 for part in value.split("-")) + len(tags) > _MOST_TAGS:
             raise Rejected("wheel-file", where, "it has too many tags", f"at most {_MOST_TAGS}")
         tags |= parse_tag(value)
-    return WheelFile((1, int(found[2])), purelib == "true", frozenset(tags), fields.get("build", [""])[0])
+    return frozenset(tags)
 
 
 def _tag_signals(wheel: WheelFile, name: WheelName, where: str) -> Iterable[Signal]:
