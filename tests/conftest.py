@@ -100,3 +100,12 @@ def running_index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with running(tmp_path_factory.mktemp("index") / "data") as server:
         yield server
         server.command("check")
+
+
+@pytest.fixture(scope="session")
+def postgres_index(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The same on PostgreSQL."""
+    environment = {"CUSTOMHOUSE_DATABASE": postgres.new_database()}
+    with running(tmp_path_factory.mktemp("pgindex") / "data", environment=environment) as server:
+        yield server
+        server.command("check")

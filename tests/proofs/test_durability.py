@@ -1,0 +1,216 @@
+"""Proofs: an acknowledged upload is durable and whole, an unacknowledged one invisible (P1, P4), whatever is killed."""
+
+from __future__ import annotations
+
+import random
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx2 as httpx
+import pytest
+
+from packages import Dist, wheel
+from world import Server, upload
+
+JSON = {"accept": "application/vnd.pypi.simple.v1+json"}
+pytestmark = pytest.mark.slow
+
+
+def listed(server: Server, name: str = "demo") -> dict[str, str]:
+    """File names and digests that the index shows, each downloaded and compared."""
+    page = httpx.get(f"{server.url}/simple/{name}/", headers=JSON)
+    if page.status_code == 404:
+        return {}
+    found = {file["filename"]: file["hashes"]["sha256"] for file in page.json()["files"]}
+    for filename, digest in found.items():
+        body = httpx.get(f"{server.url}/files/{name}/{filename}").content
+        assert Dist(filename, body, "", "").sha256 == digest
+    return found
+
+
+def hammer(server: Server, token: str, dists: Sequence[tuple[str, Dist]], acknowledged: dict[str, str]) -> None:
+    """Upload until the server is gone, noting what it acknowledged."""
+    with httpx.Client(base_url=server.url, timeout=20) as client:
+        for version, dist in dists:
+            try:
+                answer = upload(client, token, dist, name="demo", version=version)
+            except httpx.TransportError:
+                return
+            if answer.status == 200:
+                acknowledged[dist.filename] = dist.sha256
+
+
+def kill_under_load(server: Server, rounds: int, seed: int) -> None:
+    """Kill the whole tree at a random moment of a stream of uploads, start again, compare; several times."""
+    chance = random.Random(seed)  # noqa: S311 - a reproducible choice, no secret
+    server.start()
+    token = server.new_token()
+    acknowledged: dict[str, str] = {}
+    for number in range(rounds):
+        streams = [
+            [(f"{number}.{stream}.{n}", wheel(version=f"{number}.{stream}.{n}")) for n in range(40)] for stream in range(3)
+        ]
+        with ThreadPoolExecutor(3) as threads:
+            for stream in streams:
+                threads.submit(hammer, server, token, stream, acknowledged)
+            threading.Event().wait(chance.uniform(0.0, 0.5))
+            server.kill()
+        server.start()
+        found = listed(server)
+        assert acknowledged.items() <= found.items(), "something acknowledged is missing"
+        assert "✗" not in server.command("check")
+    server.stop()
+    assert acknowledged
+
+
+def test_p1_kill_at_random_moments_loses_nothing_acknowledged_on_sqlite(tmp_path: Path) -> None:
+    kill_under_load(Server(tmp_path / "data"), rounds=6, seed=1)
+
+
+def test_p1_kill_at_random_moments_loses_nothing_acknowledged_on_postgresql(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    database = request.getfixturevalue("postgres").new_database()
+    kill_under_load(Server(tmp_path / "data", environment={"CUSTOMHOUSE_DATABASE": database}), rounds=4, seed=2)
+
+
+@pytest.mark.prove
+@pytest.mark.parametrize("seed", range(10))
+def test_p1_a_hundred_random_kills(tmp_path: Path, seed: int) -> None:
+    kill_under_load(Server(tmp_path / "data"), rounds=100, seed=seed)
+
+
+# One upload in one process, without a server around it: what the web process does between the body and the answer.
+ONE_UPLOAD = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from customhouse.accounts.tokens import CreateToken
+from customhouse.app import open_app
+from customhouse.formats.examination import examine
+from customhouse.index.upload import Reception, Upload
+from customhouse.infra.settings import Settings
+from customhouse.infra.spool import open_spool, spool_bytes
+from packages import form_fields, wheel
+settings = Settings(data=Path(sys.argv[1]))
+with open_app(settings) as app:
+    dist = wheel()
+    bearer = app.authenticate(sys.argv[3])
+    print("begin", flush=True)
+    spooled = spool_bytes(open_spool(settings.data), dist.body, dist.filename)
+    reception = Reception(app.deeds, app.blobs, examine, open_spool(settings.data))
+    accepted = reception.receive(Upload(bearer, tuple(form_fields(dist, "demo", "1.0")), "", spooled))
+    print("acknowledged", flush=True)
+    app.renderer.render_after_commit(accepted.project)
+    print("rendered", flush=True)
+"""
+WATCHED = "fsync,fdatasync,rename,link,linkat,unlink,unlinkat,mkdir,openat,pwrite64,write,ftruncate,chmod"
+
+
+def one_upload(data: Path, token: str, *options: str, trace: Path) -> subprocess.CompletedProcess[str]:
+    """Run the upload under strace; the text after ``begin`` tells how far it came."""
+    here = str(Path(__file__).parent.parent)
+    return subprocess.run(
+        ["strace", "-f", "-o", str(trace), "-P", str(data), *_paths(data), *options, sys.executable, "-c", ONE_UPLOAD,
+         str(data), here, token],
+        check=False, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+
+
+def _paths(data: Path) -> list[str]:
+    """Only calls that touch our data count; Python's own start does not."""
+    inside = [*data.rglob("*"), data / "customhouse.sqlite3-wal", data / "customhouse.sqlite3-shm"]
+    return [part for path in sorted(set(inside)) for part in ("-P", str(path))]
+
+
+def fresh(folder: Path) -> tuple[Path, str]:
+    """A prepared data folder and a token."""
+    server = Server(folder / "data")
+    return server.data, server.new_token()
+
+
+def after_crash(data: Path) -> dict[str, str]:
+    """What a server that starts on the data shows, after all invariants were tested."""
+    server = Server(data)
+    server.start()
+    found = listed(server)
+    assert "✗" not in server.command("check")
+    assert not list((data / "spool").iterdir())
+    server.stop()
+    return found
+
+
+def count_calls(data: Path, token: str, trace: Path) -> int:
+    done = one_upload(data, token, "-e", f"trace={WATCHED}", trace=trace)
+    assert "rendered" in done.stdout, done.stderr[-2000:]
+    return len([line for line in trace.read_text().splitlines() if re.match(r"\d+ +\w+\(", line)])
+
+
+def kill_at(folder: Path, k: int) -> tuple[bool, dict[str, str]]:
+    """Kill the upload at its k-th call on our data; whether it was acknowledged, and what a server shows then."""
+    data, token = fresh(folder)
+    done = one_upload(
+        data, token, "-e", f"trace={WATCHED}", "-e", f"inject={WATCHED}:signal=KILL:when={k}", trace=folder / "trace"
+    )
+    return "acknowledged" in done.stdout, after_crash(data)
+
+
+def prove_kills(folder: Path, every: int) -> None:
+    data, token = fresh(folder)
+    total = count_calls(data, token, folder / "trace")
+    assert total > 20
+    outcomes = set()
+    for k in range(1, total + 1, every):
+        place = folder / str(k)
+        place.mkdir()
+        acknowledged, found = kill_at(place, k)
+        if acknowledged:
+            assert found == {wheel().filename: wheel().sha256}, f"killed at call {k}"
+        assert found in ({}, {wheel().filename: wheel().sha256}), f"killed at call {k}"
+        outcomes.add(bool(found))
+    assert outcomes == {True, False}
+
+
+def test_p1_kill_at_every_fifth_file_system_call_of_one_upload(tmp_path: Path) -> None:
+    prove_kills(tmp_path, every=5)
+
+
+@pytest.mark.prove
+def test_p1_kill_at_every_file_system_call_of_one_upload(tmp_path: Path) -> None:
+    prove_kills(tmp_path, every=1)
+
+
+def test_p4_an_upload_syncs_object_row_and_folders(tmp_path: Path) -> None:
+    data, token = fresh(tmp_path)
+    done = one_upload(data, token, "-e", "trace=fsync,fdatasync", trace=tmp_path / "trace")
+    assert "acknowledged" in done.stdout
+    syncs = [line for line in (tmp_path / "trace").read_text().splitlines() if re.search(r"f(data)?sync\(", line)]
+    # File and metadata: each its bytes and its folder, and the folders made for them; then the database's log.
+    assert len(syncs) >= 5
+
+
+@pytest.mark.parametrize("when", [1, 2, 3, 4, 5])
+def test_p4_an_upload_whose_sync_fails_is_not_acknowledged(tmp_path: Path, when: int) -> None:
+    data, token = fresh(tmp_path)
+    done = one_upload(
+        data, token, "-e", "trace=fsync,fdatasync", "-e", f"inject=fsync,fdatasync:error=EIO:when={when}",
+        trace=tmp_path / "trace",
+    )  # fmt: skip
+    assert "acknowledged" not in done.stdout
+    assert after_crash(data) == {}
+
+
+def test_a_crash_between_commit_and_rendering_leaves_pages_that_the_next_reader_makes(tmp_path: Path) -> None:
+    data, token = fresh(tmp_path)
+    here = str(Path(__file__).parent.parent)
+    crash = ONE_UPLOAD.replace("    app.renderer.render_after_commit(accepted.project)", "    import os; os._exit(9)")
+    done = subprocess.run(
+        [sys.executable, "-c", crash, str(data), here, token], check=False, capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, "acknowledged" in done.stdout) == (9, True)
+    assert after_crash(data) == {wheel().filename: wheel().sha256}
