@@ -25,18 +25,18 @@ def client(name: str) -> Path:
     stamp = place / "lock.sha256"
     if not stamp.exists() or stamp.read_text() != wanted:
         shutil.rmtree(place, ignore_errors=True)
-        _install(place, lock, name)
+        _install(place, lock)
         stamp.write_text(wanted)
     return place
 
 
-def _install(place: Path, lock: Path, name: str) -> None:
+def _install(place: Path, lock: Path) -> None:
+    """By uv, because Debian's pip cannot install a locked requirement that another one names with an extra."""
     subprocess.run([sys.executable, "-m", "venv", str(place)], check=True, capture_output=True)
-    pip = [str(place / "bin" / "python"), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-    if name.startswith("pip-"):
-        # The old ones must replace a newer one; this pip is still the one that does it.
-        pip += ["--force-reinstall"]
-    done = subprocess.run([*pip, "--require-hashes", "-r", str(lock)], check=False, capture_output=True, text=True)
+    done = subprocess.run(
+        [str(UV), "pip", "install", "--python", str(place / "bin" / "python"), "--require-hashes", "-r", str(lock)],
+        check=False, capture_output=True, text=True,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
 
 

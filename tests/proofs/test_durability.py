@@ -176,8 +176,8 @@ def prove_kills(folder: Path, every: int) -> None:
     assert outcomes == {True, False}
 
 
-def test_p1_kill_at_every_fifth_file_system_call_of_one_upload(tmp_path: Path) -> None:
-    prove_kills(tmp_path, every=5)
+def test_p1_kill_at_every_twentieth_file_system_call_of_one_upload(tmp_path: Path) -> None:
+    prove_kills(tmp_path, every=20)
 
 
 @pytest.mark.prove
