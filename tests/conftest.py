@@ -86,12 +86,20 @@ def small_world(tmp_path: Path, clock: TurnableClock) -> Iterator[World]:
     yield from _world(Settings.model_validate({"data": tmp_path / "data"}), clock)
 
 
-def _world(settings: Settings, clock: TurnableClock) -> Iterator[World]:
+@pytest.fixture
+def broken_world(tmp_path: Path, clock: TurnableClock) -> Iterator[World]:
+    """A world that a test breaks on purpose: nobody checks it at the end."""
+    worlds = _world(Settings.model_validate({"data": tmp_path / "data"}), clock, whole=False)
+    yield from worlds
+
+
+def _world(settings: Settings, clock: TurnableClock, *, whole: bool = True) -> Iterator[World]:
     prepare(settings)
     with open_app(settings, clock=clock) as app, TestClient(build(app), base_url="http://index.test") as client:
         made = World(app, clock, client)
         yield made
-        made.check()
+        if whole:
+            made.check()
 
 
 @pytest.fixture(scope="session")
