@@ -95,7 +95,9 @@ def make_project(folder: Path) -> Path:
     package = folder / "src" / "manifest_of_today"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text('"""Written a second ago."""\n\n\ndef greet() -> str:\n    return "cleared"\n')
-    (folder / "README.md").write_text("# manifest-of-today\n\nBuilt by `make demo`, a second before it was published.\n")
+    (folder / "README.md").write_text(
+        "# manifest-of-today\n\nBuilt by `make demo`, a second before it was published.\n"
+    )
     (folder / "pyproject.toml").write_text(
         '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n\n[project]\n'
         'name = "manifest-of-today"\nversion = "1.0"\ndescription = "Built on the spot"\nreadme = "README.md"\n'
@@ -138,12 +140,12 @@ def install(url: str) -> None:
     wanted = [*FETCHED[:2], "manifest-of-today"]
     with step("pip", f"installs {', '.join(wanted)} into a fresh environment"):
         run(sys.executable, "-m", "venv", FOLDER / "with-pip")
-        run(FOLDER / "with-pip/bin/python", "-m", "pip", "install", "-q", "--no-cache-dir", "--index-url", f"{url}/simple/",
-            *wanted, environment=only_our_index())  # fmt: skip
+        run(FOLDER / "with-pip/bin/python", "-m", "pip", "install", "-q", "--no-cache-dir", "--index-url",
+            f"{url}/simple/", *wanted, environment=only_our_index())  # fmt: skip
     with step("uv", f"installs {', '.join(wanted)} into another one"):
         run(BIN / "uv", "venv", "-q", "--python", sys.executable, FOLDER / "with-uv", environment=only_our_index())
-        run(BIN / "uv", "pip", "install", "-q", "--no-cache", "--python", FOLDER / "with-uv/bin/python", "--default-index",
-            f"{url}/simple/", *wanted, environment=only_our_index())  # fmt: skip
+        run(BIN / "uv", "pip", "install", "-q", "--no-cache", "--python", FOLDER / "with-uv/bin/python",
+            "--default-index", f"{url}/simple/", *wanted, environment=only_our_index())  # fmt: skip
     for place in ("with-pip", "with-uv"):
         said = run(FOLDER / place / "bin/python", "-c", "import manifest_of_today as m; print(m.greet())")
         if said != "cleared":

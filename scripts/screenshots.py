@@ -10,7 +10,6 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests" / "web")]
 
 from browser import chromium
-
 from demo import demo
 
 FIGURES = ROOT / "docs" / "figures"

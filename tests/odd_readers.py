@@ -41,4 +41,4 @@ def spy(path: Path, _filename: str) -> Examination:
         written = "writing worked"
     except OSError:
         written = "writing failed"
-    raise Rejected("told", "environment", f"environment {'clean' if not secrets else secrets}, {written}")
+    raise Rejected("told", "environment", f"environment {secrets or 'clean'}, {written}")

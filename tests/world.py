@@ -163,6 +163,6 @@ def upload(
         "/legacy/",
         data=form,
         files={"content": (dist.filename, dist.body, "application/octet-stream")},
-        auth=httpx.BasicAuth("__token__", token) if token is not None else None,
+        auth=("__token__", token or ""),
     )
     return Answered(answer.status_code, answer.text)

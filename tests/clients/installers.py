@@ -17,7 +17,10 @@ def install(installer: str, requirements: list[str], index_url: str, folder: Pat
     steps = {"pip": _pip, "uv": _uv, "poetry": _poetry, "pdm": _pdm, "hatch": _hatch}
     place = steps[tool](installer, requirements, simple, folder)
     listed = subprocess.run(
-        [str(UV), "pip", "list", "--no-config", "--format", "freeze", *place], check=True, capture_output=True, text=True
+        [str(UV), "pip", "list", "--no-config", "--format", "freeze", *place],
+        check=True,
+        capture_output=True,
+        text=True,
     )
     return dict(line.split("==") for line in listed.stdout.split())
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import httpx2 as httpx
 import pytest
-
 from installers import install
 from publishers import build, make_project, project_name, publish
 from venvs import INSTALLERS, PUBLISHERS, UV, clean_environment, client, run
+
 from packages import wheel
 from world import Server, upload
 
@@ -77,7 +77,9 @@ def test_twine_skips_what_exists_with_other_bytes(
     assert twine in published
 
 
-def test_uv_sends_nothing_that_is_there_already(running_index: Server, published: dict[str, Path], tmp_path: Path) -> None:
+def test_uv_sends_nothing_that_is_there_already(
+    running_index: Server, published: dict[str, Path], tmp_path: Path
+) -> None:
     project = published["uv"]
     command = [str(UV), "publish", "--publish-url", f"{running_index.url}/legacy/", "--check-url",
                f"{running_index.url}/simple/", "--token", running_index.new_token("publisher"), "--trusted-publishing",

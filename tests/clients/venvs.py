@@ -62,5 +62,12 @@ def clean_environment(home: Path, **more: str) -> dict[str, str]:
 def run(command: list[str], *, cwd: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """Run a client; its words are in the answer."""
     return subprocess.run(
-        command, cwd=cwd, env=environment, check=False, capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL
+        command,
+        cwd=cwd,
+        env=environment,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        stdin=subprocess.DEVNULL,
     )

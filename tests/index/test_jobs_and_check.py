@@ -66,7 +66,8 @@ BREAKAGES = {
     "a missing row": (file.delete(), ["acknowledged and not listed", "without files"]),
     "an empty release": (
         sa.insert(release).from_select(
-            ["project_id", "version", "created_at"], sa.select(release.c.project_id, sa.literal("9"), release.c.created_at)
+            ["project_id", "version", "created_at"],
+            sa.select(release.c.project_id, sa.literal("9"), release.c.created_at),
         ),
         ["demo 9: a release without files"],
     ),
@@ -104,5 +105,5 @@ def test_check_finds_a_flipped_byte(broken_world: World) -> None:
 def test_a_missing_or_damaged_key_is_named(tmp_path: Path, content: str | None) -> None:
     if content is not None:
         (tmp_path / "server.key").write_text(content)
-    with pytest.raises(Unavailable, match="server.key"):
+    with pytest.raises(Unavailable, match=r"server\.key"):
         read_key(Settings.model_validate({"data": tmp_path}))

@@ -52,7 +52,9 @@ def test_a_finished_job_is_gone(database: Database, clock: TurnableClock) -> Non
     assert jobs.claim(database, clock.now()) is None
 
 
-def test_a_failing_job_waits_longer_each_time_and_is_parked_in_the_end(database: Database, clock: TurnableClock) -> None:
+def test_a_failing_job_waits_longer_each_time_and_is_parked_in_the_end(
+    database: Database, clock: TurnableClock
+) -> None:
     add(database, clock)
     for attempt in range(1, 4):
         clock.turn(timedelta(hours=2))

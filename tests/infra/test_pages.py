@@ -34,7 +34,9 @@ def move_on(database: Database, serial: int, name: str = "demo") -> None:
     with database.write() as sql:
         for table, column in (("page", "name"), ("gate", "project"), ("changed", "name")):
             sql.execute(sa.text(f"DELETE FROM {table} WHERE {column} = :name"), {"name": name})  # noqa: S608 - fixed names
-        sql.execute(sa.text("INSERT INTO changed (name, serial) VALUES (:name, :serial)"), {"name": name, "serial": serial})
+        sql.execute(
+            sa.text("INSERT INTO changed (name, serial) VALUES (:name, :serial)"), {"name": name, "serial": serial}
+        )
 
 
 def page(serial: int, body: bytes = b"{}") -> Page:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -22,10 +21,10 @@ def _odd_readers_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
+def folder(tmp_path: Path) -> Path:
     dist = wheel()
     (tmp_path / dist.filename).write_bytes(dist.body)
-    yield tmp_path
+    return tmp_path
 
 
 def walkers(function: str = "", seconds: float = 20) -> Walkers:

@@ -53,7 +53,8 @@ def kill_under_load(server: Server, rounds: int, seed: int) -> None:
     acknowledged: dict[str, str] = {}
     for number in range(rounds):
         streams = [
-            [(f"{number}.{stream}.{n}", wheel(version=f"{number}.{stream}.{n}")) for n in range(40)] for stream in range(3)
+            [(f"{number}.{stream}.{n}", wheel(version=f"{number}.{stream}.{n}")) for n in range(40)]
+            for stream in range(3)
         ]
         with ThreadPoolExecutor(3) as threads:
             for stream in streams:
@@ -109,7 +110,9 @@ with open_app(settings) as app:
     app.renderer.render_after_commit(accepted.project)
     print("rendered", flush=True)
 """
-WATCHED = "fsync,fdatasync,rename,link,linkat,unlink,unlinkat,mkdir,mkdirat,pwrite64,write,ftruncate,chmod,fchmod,utimensat"
+WATCHED = (
+    "fsync,fdatasync,rename,link,linkat,unlink,unlinkat,mkdir,mkdirat,pwrite64,write,ftruncate,chmod,fchmod,utimensat"
+)
 
 
 def one_upload(data: Path, token: str, *options: str, trace: Path) -> subprocess.CompletedProcess[str]:
@@ -216,7 +219,13 @@ def test_p4_an_upload_whose_sync_fails_is_not_acknowledged(tmp_path: Path, when:
     data, token = fresh(tmp_path)
     call, count = ("fsync", when) if when <= 8 else ("fdatasync", when - 8)
     done = one_upload(
-        data, token, "-e", "trace=fsync,fdatasync", "-e", f"inject={call}:error=EIO:when={count}", trace=tmp_path / "trace"
+        data,
+        token,
+        "-e",
+        "trace=fsync,fdatasync",
+        "-e",
+        f"inject={call}:error=EIO:when={count}",
+        trace=tmp_path / "trace",
     )
     assert "acknowledged" not in done.stdout
     assert after_crash(data) == {}

@@ -107,7 +107,7 @@ class BetweenPutAndRow:
     def delete(self, digest: Digest) -> None:
         self.inner.delete(digest)
 
-    def list(self) -> "list[Stored]":
+    def list(self) -> list[Stored]:
         return [*self.inner.list()]
 
 

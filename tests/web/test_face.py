@@ -7,14 +7,19 @@ from importlib import metadata
 
 import httpx2 as httpx
 import pytest
+from browser import chromium
 from playwright.sync_api import Browser, Page
 
-from browser import chromium
 from packages import Dist, wheel
 from world import Server, upload
 
 pytestmark = pytest.mark.slow
-SIGHTS = {"light": (1200, 900, "light"), "dark": (1200, 900, "dark"), "phone": (360, 740, "light"), "dark phone": (360, 740, "dark")}
+SIGHTS = {
+    "light": (1200, 900, "light"),
+    "dark": (1200, 900, "dark"),
+    "phone": (360, 740, "light"),
+    "dark phone": (360, 740, "dark"),
+}
 WATCH = """
 window.violations = [];
 document.addEventListener('securitypolicyviolation', event => violations.push(event.violatedDirective + ' ' + event.blockedURI));
@@ -69,7 +74,8 @@ def index(running_index: Server) -> Server:
 def real_project(name: str) -> Dist:
     """A project with the description and facts of a real one that is installed here."""
     found = metadata.metadata(name)
-    text = str(found.get_payload())
+    text = found.json["description"]
+    assert isinstance(text, str)
     headers = {"Description-Content-Type": found["Description-Content-Type"], "Author": "Ada Example",
                "License": "MIT", "Keywords": "text,terminal", "Requires-Python": ">=3.8", "Requires-Dist": "pygments>=2.13",
                "Classifier": "Programming Language :: Python :: 3", "Project-URL": "Changelog, https://example.org/changes"}  # fmt: skip

@@ -18,7 +18,7 @@ from sqlalchemy.engine import Connection
 from customhouse.infra.tables import sweep_mark
 
 
-class SweptMeanwhile(Exception):  # noqa: N818 - an occurrence, not an error: the uploader starts over
+class SweptMeanwhile(Exception):
     """A sweep has touched these digests since the uploader looked."""
 
 

@@ -27,7 +27,9 @@ class _Child:
 
     def __init__(self, function: str, memory_bytes: int) -> None:
         # Neither our environment nor our secrets: only what Python needs to find itself.
-        environment = {key: os.environ[key] for key in ("PATH", "LANG", "LD_LIBRARY_PATH", "PYTHONPATH") if key in os.environ}
+        environment = {
+            key: os.environ[key] for key in ("PATH", "LANG", "LD_LIBRARY_PATH", "PYTHONPATH") if key in os.environ
+        }
         self._process = subprocess.Popen(  # noqa: S603 - our own module, with numbers for arguments
             [sys.executable, "-m", "customhouse.infra.walk_child", function, str(memory_bytes), str(os.getpid())],
             stdin=subprocess.PIPE,

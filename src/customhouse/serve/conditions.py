@@ -8,7 +8,7 @@ MAX_RANGES = 10
 _RANGE = re.compile(r"(\d{0,19})-(\d{0,19})", re.ASCII)
 
 
-class TooManyRanges(Exception):  # noqa: N818 - an answer (416), not a fault of ours
+class TooManyRanges(Exception):
     """The ranges cannot be satisfied, or are more than anybody needs."""
 
 
