@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import httpx2 as httpx
 import pytest
+from sqlalchemy import event
 
 from customhouse.ledger import queries as ledger
 from packages import form_fields, metadata_text, sdist, wheel
@@ -29,6 +30,21 @@ def test_the_same_file_again_is_no_fault(world: World) -> None:
     again = world.upload(wheel())
     assert again.status == httpx.codes.OK
     assert "was here already" in again.text
+
+
+def test_the_same_file_by_a_rival_in_the_middle_of_the_first_look_is_no_fault(world: World) -> None:
+    """On PostgreSQL each statement sees what was committed before it: two looks may see two worlds."""
+    world.upload(wheel(version="0.1"), version="0.1")
+    rivals: list[int] = []
+
+    def rival(_c: object, _k: object, statement: str, *_rest: object) -> None:
+        if not rivals and "FROM file_name" in statement:
+            rivals.append(0)
+            rivals[0] = world.upload(wheel()).status
+
+    event.listen(world.app.database.engine, "after_cursor_execute", rival)
+    answer = world.upload(wheel())
+    assert (rivals, answer.status) == ([httpx.codes.OK], httpx.codes.OK), answer.text
 
 
 def test_other_bytes_under_a_known_name_are_refused(world: World) -> None:

@@ -20,6 +20,16 @@ from world import Answered, Server, World, upload
 RACERS = 16
 
 
+def started(request: pytest.FixtureRequest, folder: Path, database: str, **environment: str) -> Server:
+    """A server on that database, stopped when the test ends."""
+    if database == "postgresql":
+        environment["CUSTOMHOUSE_DATABASE"] = request.getfixturevalue("postgres").new_database()
+    server = Server(folder / "data", environment=environment)
+    request.addfinalizer(server.stop)
+    server.start()
+    return server
+
+
 def race(server: Server, token: str, dists: list[Dist], version: str) -> list[Answered]:
     """All at once through a real server with two web processes."""
     barrier = threading.Barrier(len(dists))
@@ -38,11 +48,7 @@ def race(server: Server, token: str, dists: list[Dist], version: str) -> list[An
 def test_p7_of_sixteen_uploads_of_one_name_one_wins(
     request: pytest.FixtureRequest, tmp_path: Path, database: str
 ) -> None:
-    environment = {"CUSTOMHOUSE_WEB_WORKERS": "2"}
-    if database == "postgresql":
-        environment["CUSTOMHOUSE_DATABASE"] = request.getfixturevalue("postgres").new_database()
-    server = Server(tmp_path / "data", environment=environment)
-    server.start()
+    server = started(request, tmp_path, database, CUSTOMHOUSE_WEB_WORKERS="2")
     token = server.new_token()
     for number in range(6):
         version = f"{number}.0"
@@ -56,7 +62,6 @@ def test_p7_of_sixteen_uploads_of_one_name_one_wins(
         assert {answer.status for answer in same} == {200}
         assert sum(answer.text.startswith("Accepted") for answer in same) == 1
     assert "✗" not in server.command("check")
-    server.stop()
 
 
 @pytest.mark.slow
@@ -64,11 +69,7 @@ def test_p7_of_sixteen_uploads_of_one_name_one_wins(
 def test_p8_of_sixteen_people_who_claim_one_name_one_gets_it(
     request: pytest.FixtureRequest, tmp_path: Path, database: str
 ) -> None:
-    environment = {}
-    if database == "postgresql":
-        environment["CUSTOMHOUSE_DATABASE"] = request.getfixturevalue("postgres").new_database()
-    server = Server(tmp_path / "data", environment=environment)
-    server.start()
+    server = started(request, tmp_path, database)
     tokens = [server.new_token(f"user{number}") for number in range(6)]
     names = ["demo", "de-mo", "dem0", "Demo", "d.emo", "DEM0"]
     barrier = threading.Barrier(len(tokens))
@@ -83,7 +84,6 @@ def test_p8_of_sixteen_people_who_claim_one_name_one_gets_it(
     assert Counter(statuses) == {200: 1, 403: len(tokens) - 1}
     assert len(httpx.get(f"{server.url}/simple/").text.split("<a ")) == 2
     assert "✗" not in server.command("check")
-    server.stop()
 
 
 class BetweenPutAndRow:

@@ -29,6 +29,12 @@ from customhouse.terms.names import ProjectName
 PREFIX = "ch1"
 _TOKEN = re.compile(r"ch1\.([a-z2-7]{26})\.([A-Za-z0-9_-]{43})", re.ASCII)
 
+_HOLDER = (
+    sa.select(api_token.c.project, api_token.c.revoked_at, account.c.id, account.c.name, account.c.frozen_at)
+    .join(account, account.c.id == api_token.c.account_id)
+    .where(api_token.c.id == sa.bindparam("id"))
+)
+
 
 @dataclass(frozen=True, slots=True)
 class ServerKey:
@@ -102,11 +108,7 @@ def authenticate(key: ServerKey, sql: Connection, text: str) -> Bearer:
     match = _TOKEN.fullmatch(text.strip())
     if match is None or not hmac.compare_digest(key.sign(match[1]), match[2]):
         raise _unknown_token()
-    row = sql.execute(
-        sa.select(api_token.c.project, api_token.c.revoked_at, account.c.id, account.c.name, account.c.frozen_at)
-        .join(account, account.c.id == api_token.c.account_id)
-        .where(api_token.c.id == match[1])
-    ).one_or_none()
+    row = sql.execute(_HOLDER, {"id": match[1]}).one_or_none()
     if row is None or row.revoked_at is not None:
         raise _unknown_token()
     if row.frozen_at is not None:

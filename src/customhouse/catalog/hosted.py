@@ -12,6 +12,8 @@ from customhouse.catalog.model import File, Project
 from customhouse.formats.simple import ProjectList, SimpleFile, SimplePage
 from customhouse.infra.tables import changed
 
+_SERIAL = sa.select(changed.c.serial).where(changed.c.name == sa.bindparam("name"))
+
 
 def hosted_page(found: Project, files: Sequence[File], versions: Sequence[str], serial: int) -> SimplePage:
     """One project's page. A quarantined project keeps its versions and offers no file (PEP 792)."""
@@ -35,7 +37,7 @@ def hosted_list(sql: Connection) -> ProjectList:
 
 def changed_serial(sql: Connection, name: str) -> int:
     """The ledger's serial at a project's last change (``""``: the list's); 0 if there was none."""
-    return sql.execute(sa.select(changed.c.serial).where(changed.c.name == name)).scalar() or 0
+    return sql.execute(_SERIAL, {"name": name}).scalar() or 0
 
 
 def _simple_file(project: str, row: File) -> SimpleFile:

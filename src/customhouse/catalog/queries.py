@@ -41,6 +41,27 @@ _FILE = (
 )
 
 
+# Made once: building a statement costs more than running it, and an upload runs thirty.
+_FIND = sa.select(*_PROJECT).where(project.c.normalized == sa.bindparam("normalized"))
+_FIND_AND_LOCK = _FIND.with_for_update()
+_ROLE = sa.select(project_role.c.role).where(
+    project_role.c.project_id == sa.bindparam("project"), project_role.c.account_id == sa.bindparam("account")
+)
+_FILES = (
+    sa.select(*_FILE)
+    .join(release, release.c.id == file.c.release_id)
+    .where(file.c.project_id == sa.bindparam("project"))
+    .order_by(file.c.uploaded_at, file.c.id)
+)
+_VERSIONS = sa.select(release.c.version).where(release.c.project_id == sa.bindparam("project")).order_by(release.c.id)
+_SIBLINGS = (
+    sa.select(file.c.filename, file.c.kind, file.c.metadata)
+    .join(release, release.c.id == file.c.release_id)
+    .where(release.c.project_id == sa.bindparam("project"), release.c.version == sa.bindparam("version"))
+    .order_by(file.c.id)
+)
+
+
 class NameClaim(NamedTuple):
     """A name that is taken, by us, by upstream or by decree."""
 
@@ -60,8 +81,7 @@ class NewestRelease(NamedTuple):
 
 def find_project(sql: Connection, normalized: str, *, lock: bool = False) -> Project | None:
     """The project of that normalised name; ``lock`` keeps rival writers of the same project waiting until commit."""
-    query = sa.select(*_PROJECT).where(project.c.normalized == normalized)
-    row = sql.execute(query.with_for_update() if lock else query).one_or_none()
+    row = sql.execute(_FIND_AND_LOCK if lock else _FIND, {"normalized": normalized}).one_or_none()
     return Project(*row) if row else None
 
 
@@ -80,31 +100,18 @@ def find_claim(sql: Connection, normalized: str, ultranormalized: str) -> NameCl
 
 def role_of(sql: Connection, project_id: int, account_id: int) -> Role | None:
     """What somebody may do with a project."""
-    return sql.execute(
-        sa.select(project_role.c.role).where(
-            project_role.c.project_id == project_id, project_role.c.account_id == account_id
-        )
-    ).scalar_one_or_none()
+    return sql.execute(_ROLE, {"project": project_id, "account": account_id}).scalar_one_or_none()
 
 
 def files_of(sql: Connection, project_id: int) -> list[File]:
     """Every file of a project, oldest first."""
-    rows = sql.execute(
-        sa.select(*_FILE)
-        .join(release, release.c.id == file.c.release_id)
-        .where(file.c.project_id == project_id)
-        .order_by(file.c.uploaded_at, file.c.id)
-    )
+    rows = sql.execute(_FILES, {"project": project_id})
     return [File(**row._mapping) for row in rows]  # noqa: SLF001 - a public name of SQLAlchemy, despite its spelling
 
 
 def versions_of(sql: Connection, project_id: int) -> list[str]:
     """Every canonical version of a project, including those without files."""
-    return list(
-        sql.execute(
-            sa.select(release.c.version).where(release.c.project_id == project_id).order_by(release.c.id)
-        ).scalars()
-    )
+    return list(sql.execute(_VERSIONS, {"project": project_id}).scalars())
 
 
 def metadata_text(sql: Connection, file_id: int) -> str:
@@ -114,12 +121,7 @@ def metadata_text(sql: Connection, file_id: int) -> str:
 
 def release_metadata(sql: Connection, project_id: int, version: str) -> list[tuple[str, str, str]]:
     """File name, kind and metadata text of every file of one release."""
-    rows = sql.execute(
-        sa.select(file.c.filename, file.c.kind, file.c.metadata)
-        .join(release, release.c.id == file.c.release_id)
-        .where(release.c.project_id == project_id, release.c.version == version)
-        .order_by(file.c.id)
-    )
+    rows = sql.execute(_SIBLINGS, {"project": project_id, "version": version})
     return [(row.filename, row.kind, unpack_metadata(row.metadata)) for row in rows]
 
 

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -150,12 +151,16 @@ def insert_new(connection: Connection, table: sa.Table, **values: object) -> boo
 
     On PostgreSQL it waits for a rival transaction on the same key to end.
     """
-    if connection.dialect.name == "sqlite":
+    return connection.execute(_insert_new(table, connection.dialect.name), values).first() is not None
+
+
+@cache
+def _insert_new(table: sa.Table, dialect: str) -> sa.Executable:
+    if dialect == "sqlite":
         from sqlalchemy.dialects.sqlite import insert  # noqa: PLC0415 - the other dialect is not loaded
     else:
         from sqlalchemy.dialects.postgresql import insert  # type: ignore[assignment]  # noqa: PLC0415 - as above
-    statement = insert(table).values(**values).on_conflict_do_nothing().returning(*table.primary_key.columns)
-    return connection.execute(statement).first() is not None
+    return insert(table).on_conflict_do_nothing().returning(*table.primary_key.columns)
 
 
 def _engine(url: URL) -> Engine:

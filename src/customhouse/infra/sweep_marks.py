@@ -17,6 +17,12 @@ from sqlalchemy.engine import Connection
 
 from customhouse.infra.tables import sweep_mark
 
+_SEEN = (
+    sa.select(sweep_mark.c.id, sweep_mark.c.state)
+    .where(sweep_mark.c.digest.in_(sa.bindparam("digests", expanding=True)))
+    .order_by(sweep_mark.c.id)
+)
+
 
 class SweptMeanwhile(Exception):
     """A sweep has touched these digests since the uploader looked."""
@@ -40,9 +46,7 @@ NOTHING = Seen((), ())
 
 def seen(sql: Connection, digests: Sequence[str]) -> Seen:
     """Look at the marks of these digests."""
-    rows = sql.execute(
-        sa.select(sweep_mark.c.id, sweep_mark.c.state).where(sweep_mark.c.digest.in_(digests)).order_by(sweep_mark.c.id)
-    ).all()
+    rows = sql.execute(_SEEN, {"digests": list(digests)}).all()
     return Seen(tuple(digests), tuple((row.id, row.state) for row in rows))
 
 

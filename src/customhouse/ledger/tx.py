@@ -25,6 +25,21 @@ from customhouse.ledger.tables import ledger_event, ledger_head
 from customhouse.terms.clock import Clock
 from customhouse.terms.errors import Broken, Refused
 
+# Made once: building a statement costs more than running it.
+_HEAD = sa.select(ledger_head.c.serial, ledger_head.c.hash).where(ledger_head.c.id == 1).with_for_update()
+_MOVE_HEAD = (
+    ledger_head.update()
+    .where(ledger_head.c.id == 1)
+    .values(serial=sa.bindparam("new_serial"), hash=sa.bindparam("new_hash"))
+)
+_INSERT_EVENT = ledger_event.insert()
+_MOVE_PROJECT = (
+    changed.update().where(changed.c.name == sa.bindparam("moved")).values(serial=sa.bindparam("new_serial"))
+)
+_FIRST_CHANGE = changed.insert()
+_DROP_PAGES = page.delete().where(page.c.name == sa.bindparam("gone"))
+_DROP_GATES = gate.delete().where(gate.c.project == sa.bindparam("gone"))
+
 C = TypeVar("C")
 R = TypeVar("R")
 
@@ -58,9 +73,7 @@ class Tx:
         What is read after this sees every deed that came before.
         """
         if self._head is None:
-            row = self.sql.execute(
-                sa.select(ledger_head.c.serial, ledger_head.c.hash).where(ledger_head.c.id == 1).with_for_update()
-            ).one_or_none()
+            row = self.sql.execute(_HEAD).one_or_none()
             if row is None:
                 raise Broken("The ledger has no head row. Restore the database from a backup.")
             self._head = (row.serial, row.hash)
@@ -92,8 +105,8 @@ class Tx:
                 voided[event.project] = serial
             if event.changes_list:
                 voided[""] = serial
-        self.sql.execute(ledger_event.insert(), rows)
-        self.sql.execute(ledger_head.update().where(ledger_head.c.id == 1).values(serial=serial, hash=previous))
+        self.sql.execute(_INSERT_EVENT, rows)
+        self.sql.execute(_MOVE_HEAD, {"new_serial": serial, "new_hash": previous})
         for name, at_serial in voided.items():
             self._void(name, at_serial)
         self._events.clear()
@@ -101,12 +114,11 @@ class Tx:
 
     def _void(self, name: str, serial: int) -> None:
         """Delete what is rendered of one project, in every view, and say at which serial it changed."""
-        updated = self.sql.execute(changed.update().where(changed.c.name == name).values(serial=serial))
-        if updated.rowcount == 0:
-            self.sql.execute(changed.insert().values(name=name, serial=serial))
-        self.sql.execute(page.delete().where(page.c.name == name))
+        if self.sql.execute(_MOVE_PROJECT, {"moved": name, "new_serial": serial}).rowcount == 0:
+            self.sql.execute(_FIRST_CHANGE, {"name": name, "serial": serial})
+        self.sql.execute(_DROP_PAGES, {"gone": name})
         if name:
-            self.sql.execute(gate.delete().where(gate.c.project == name))
+            self.sql.execute(_DROP_GATES, {"gone": name})
 
 
 class Deeds:
