@@ -10,7 +10,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 import customhouse.app  # noqa: F401 - loads every room's tables
-from customhouse.infra.db import METADATA, Database, FairLock, database_url
+from customhouse.infra.db import METADATA, Database, database_url
+from customhouse.infra.fair_lock import FairLock
 from customhouse.infra.migrate import known_revisions, migrate
 from customhouse.infra.settings import Settings
 from customhouse.terms.errors import Refused, Unavailable

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 
@@ -43,6 +44,7 @@ _FILE = (
 
 # Made once: building a statement costs more than running it, and an upload runs thirty.
 _FIND = sa.select(*_PROJECT).where(project.c.normalized == sa.bindparam("normalized"))
+_INSERT_PROJECT = project.insert().returning(*_PROJECT)
 _FIND_AND_LOCK = _FIND.with_for_update()
 _ROLE = sa.select(project_role.c.role).where(
     project_role.c.project_id == sa.bindparam("project"), project_role.c.account_id == sa.bindparam("account")
@@ -83,6 +85,14 @@ def find_project(sql: Connection, normalized: str, *, lock: bool = False) -> Pro
     """The project of that normalised name; ``lock`` keeps rival writers of the same project waiting until commit."""
     row = sql.execute(_FIND_AND_LOCK if lock else _FIND, {"normalized": normalized}).one_or_none()
     return Project(*row) if row else None
+
+
+def insert_project(
+    sql: Connection, normalized: str, *, display: str, created_at: datetime, signals: Mapping[str, object]
+) -> Project:
+    """Write a new project, active, and return it as it was stored."""
+    values = {"normalized": normalized, "display": display, "created_at": created_at, "signals": dict(signals)}
+    return Project(*sql.execute(_INSERT_PROJECT, values).one())
 
 
 def find_claim(sql: Connection, normalized: str, ultranormalized: str) -> NameClaim | None:

@@ -21,6 +21,7 @@ name = sa.Table(
         sqlite_where=sa.text("state <> 'upstream'"),
         postgresql_where=sa.text("state <> 'upstream'"),
     ),
+    sqlite_with_rowid=False,
 )
 
 project = sa.Table(
@@ -41,6 +42,7 @@ project_role = sa.Table(
     sa.Column("project_id", sa.ForeignKey("project.id"), primary_key=True),
     sa.Column("account_id", sa.ForeignKey("account.id"), primary_key=True, index=True),
     sa.Column("role", sa.String(16), nullable=False, comment="owner | maintainer"),
+    sqlite_with_rowid=False,
 )
 
 release = sa.Table(
@@ -60,6 +62,7 @@ file_name = sa.Table(
     sa.Column("filename", sa.String(500), nullable=False),
     sa.Column("digest", sa.String(64), nullable=False, comment="the only one this name ever has"),
     sa.Column("claimed_at", Instant, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 file = sa.Table(

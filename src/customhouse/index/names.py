@@ -6,7 +6,7 @@ from typing import Any
 
 from customhouse.catalog import queries
 from customhouse.catalog.model import Project
-from customhouse.catalog.tables import name, project, project_role
+from customhouse.catalog.tables import name, project_role
 from customhouse.formats.look_alike import look_alike, popular_names
 from customhouse.formats.prohibited_names import name_refusal
 from customhouse.infra.db import insert_new
@@ -15,6 +15,8 @@ from customhouse.ledger.tx import Tx
 from customhouse.terms.errors import Broken, Refused
 from customhouse.terms.identity import Identity
 from customhouse.terms.names import ProjectName
+
+_INSERT_ROLE = project_role.insert()
 
 
 def claim_project(wanted: ProjectName, owner: Identity, token_scope: str | None, tx: Tx) -> Project:
@@ -43,18 +45,10 @@ def claim_project(wanted: ProjectName, owner: Identity, token_scope: str | None,
         if claim is None:
             raise Broken(f"The name {wanted.normalized!r} is neither free nor claimed.")
         raise _name_taken(wanted, claim)
-    tx.sql.execute(
-        project.insert().values(
-            normalized=wanted.normalized,
-            display=wanted.display,
-            created_at=tx.now(),
-            signals=_signals(wanted),
-        )
+    made = queries.insert_project(
+        tx.sql, wanted.normalized, display=wanted.display, created_at=tx.now(), signals=_signals(wanted)
     )
-    made = queries.find_project(tx.sql, wanted.normalized)
-    if made is None:
-        raise Broken(f"The project {wanted.normalized!r} was written and is not there.")
-    tx.sql.execute(project_role.insert().values(project_id=made.id, account_id=int(owner.id), role="owner"))
+    tx.sql.execute(_INSERT_ROLE, {"project_id": made.id, "account_id": int(owner.id), "role": "owner"})
     tx.record(ProjectCreated(owner, wanted.normalized, display_name=wanted.display, owner_id=owner.id))
     return made
 

@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 from customhouse.accounts.tokens import Bearer
 from customhouse.catalog import queries
 from customhouse.catalog.agreement import check_agreement
-from customhouse.catalog.model import Project, may_upload
+from customhouse.catalog.model import Project, Role, may_upload
 from customhouse.catalog.tables import file, file_name, release
 from customhouse.formats.examination import Examination
 from customhouse.formats.filenames import SdistName, WheelName, parse_filename
@@ -88,6 +88,7 @@ class PublishFile:
     spooled: Spooled
     examination: Examination
     metadata: Spooled
+    packed_metadata: bytes
     seen_marks: sweep_marks.Seen
 
 
@@ -137,7 +138,14 @@ class Reception:
         try:
             return self._store_and_publish(
                 PublishFile(
-                    upload.bearer, name, examination.metadata.name, spooled, examination, metadata, sweep_marks.NOTHING
+                    bearer=upload.bearer,
+                    name=name,
+                    display_name=examination.metadata.name,
+                    spooled=spooled,
+                    examination=examination,
+                    metadata=metadata,
+                    packed_metadata=queries.pack_metadata(examination.metadata_text),
+                    seen_marks=sweep_marks.NOTHING,
                 )
             )
         finally:
@@ -173,8 +181,10 @@ def publish_file(command: PublishFile, tx: Tx) -> Accepted:
     wanted = ProjectName.parse(command.display_name)
     project = queries.find_project(tx.sql, wanted.normalized, lock=True)
     if project is None:
-        project = _claim_or_find(wanted, bearer, tx)
-    _refuse_if(may_upload(project, queries.role_of(tx.sql, project.id, bearer.user.id), bearer.project))
+        project, role = _claim_or_find(wanted, bearer, tx)
+    else:
+        role = queries.role_of(tx.sql, project.id, bearer.user.id)
+    _refuse_if(may_upload(project, role, bearer.project))
     if (earlier := _earlier_upload(tx.sql, name, spooled)) is not None:
         return earlier
     version = str(name.version)
@@ -204,15 +214,15 @@ def publish_file(command: PublishFile, tx: Tx) -> Accepted:
     return Accepted(project.normalized, name.filename, spooled.sha256, new=True)
 
 
-def _claim_or_find(wanted: ProjectName, bearer: Bearer, tx: Tx) -> Project:
+def _claim_or_find(wanted: ProjectName, bearer: Bearer, tx: Tx) -> tuple[Project, Role | None]:
     """Claim a free name; if a rival has just claimed it, the project is his and there to be found."""
     try:
-        return claim_project(wanted, bearer.user.identity, bearer.project, tx)
+        return claim_project(wanted, bearer.user.identity, bearer.project, tx), "owner"
     except Refused:
         project = queries.find_project(tx.sql, wanted.normalized, lock=True)
         if project is None:
             raise
-        return project
+        return project, queries.role_of(tx.sql, project.id, bearer.user.id)
 
 
 def _check_names(form: UploadForm, name: WheelName | SdistName) -> ProjectName:
@@ -267,8 +277,8 @@ def _earlier_upload(sql: Connection, name: WheelName | SdistName, spooled: Spool
 
 
 def _release_id(tx: Tx, project_id: int, version: str) -> int:
-    insert_new(tx.sql, release, project_id=project_id, version=version, created_at=tx.now())
-    found: int = tx.sql.execute(_RELEASE, {"project": project_id, "version": version}).scalar_one()
+    row = insert_new(tx.sql, release, project_id=project_id, version=version, created_at=tx.now())
+    found: int = (row or tx.sql.execute(_RELEASE, {"project": project_id, "version": version}).one())[0]
     return found
 
 
@@ -289,7 +299,7 @@ def _file_row(command: PublishFile, project: Project, release_id: int, tx: Tx) -
         "metadata_digest": command.metadata.sha256,
         "metadata_size_bytes": command.metadata.size_bytes,
         "metadata_served": examination.metadata_served,
-        "metadata": queries.pack_metadata(examination.metadata_text),
+        "metadata": command.packed_metadata,
         "signals": [
             {"code": signal.code, "where": signal.where, "detail": signal.detail} for signal in examination.signals
         ],

@@ -1,4 +1,4 @@
-"""Objects as files of the data folder, one per digest: ``blobs/ab/cd/abcd…``.
+"""Objects as files of the data folder, one per digest: ``blobs/ab/abcd…``.
 
 Small and ours, because the libraries that were tried do not sync. An object appears under its name by a link, whole and
 on disk, or not at all; nothing ever writes into a file that has its final name.
@@ -30,12 +30,15 @@ class LocalBlobs:
         self._root = root
         self._temporary = root / "tmp"
         self._temporary.mkdir(parents=True, exist_ok=True)
+        # All of them now: a folder made by one upload and used by another would be on disk only when the first is done.
+        for number in range(256):
+            (root / f"{number:02x}").mkdir(exist_ok=True)
+        _sync_folder(root)
 
     def put(self, digest: Digest, source: Path) -> None:
         """Store the file's bytes; durable when it returns. See `Blobs.put`."""
         final = self._path(digest)
         try:
-            self._make_folder(final.parent)
             if self._present(final, source.stat().st_size):
                 # Fresh again in the eyes of the sweeper, who removes old objects without a row.
                 os.utime(final)
@@ -62,7 +65,7 @@ class LocalBlobs:
 
     def list(self) -> Iterator[Stored]:
         """Every object."""
-        for path in self._root.glob("??/??/*"):
+        for path in self._root.glob("??/*"):
             if len(path.name) != _HEX_LENGTH:
                 continue
             try:
@@ -81,7 +84,7 @@ class LocalBlobs:
         return removed
 
     def _path(self, digest: Digest) -> Path:
-        return self._root / digest.hex[:2] / digest.hex[2:4] / digest.hex
+        return self._root / digest.hex[:2] / digest.hex
 
     def _present(self, final: Path, size_bytes: int) -> bool:
         try:
@@ -117,15 +120,6 @@ class LocalBlobs:
         except FileExistsError:
             self._present(final, whole.stat().st_size)
         _sync_folder(final.parent)
-
-    def _make_folder(self, folder: Path) -> None:
-        """Make ``ab/cd``, and put each new name on disk."""
-        for parent in (folder.parent, folder):
-            try:
-                parent.mkdir()
-            except FileExistsError:
-                continue
-            _sync_folder(parent.parent)
 
 
 def _sync_file(path: Path) -> None:

@@ -36,9 +36,8 @@ def add(
     connection: Connection, name: str, arguments: Mapping[str, Any], *, due_at: datetime, key: str | None = None
 ) -> bool:
     """Write a job into the open transaction; False if an unfinished job already has this key."""
-    return insert_new(
-        connection, job, name=name, arguments=dict(arguments), key=key, due_at=due_at, attempts=0, last_error=""
-    )
+    values = {"name": name, "arguments": dict(arguments), "key": key, "due_at": due_at}
+    return insert_new(connection, job, **values, attempts=0, last_error="") is not None
 
 
 def claim(database: Database, now: datetime, *, lease: timedelta = LEASE) -> Job | None:

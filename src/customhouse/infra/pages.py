@@ -4,7 +4,7 @@ Three tables (made by migration 0001):
 
 ``page(view, epoch, name, format, etag, serial, body, gzip)``
     One rendering of one project's page; ``name`` is the normalised project name, ``""`` the project list; ``format``
-    is ``json`` or ``html``; key (view, epoch, name, format).
+    is ``json`` or ``html``; key (name, view, format, epoch).
 ``gate(view, filename, project, digest, size_bytes, verdict, reason, metadata_digest)``
     Whether a file may be fetched in a view, and under which digest its bytes lie; key (view, filename). ``verdict`` is
     ``allow`` or ``deny``.

@@ -34,7 +34,7 @@ _GATE = (
 _CHANGED = b"SELECT name, serial FROM changed WHERE serial > %s"
 _PUT_PAGE = (
     b"INSERT INTO page (name, format, serial, etag, body, gzip, view, epoch) VALUES (%s,%s,%s,%s,%s,%s,%s,%s)"
-    b" ON CONFLICT (view, epoch, name, format) DO UPDATE SET serial=excluded.serial, etag=excluded.etag,"
+    b" ON CONFLICT (name, view, format, epoch) DO UPDATE SET serial=excluded.serial, etag=excluded.etag,"
     b" body=excluded.body, gzip=excluded.gzip"
 )
 _PUT_GATE = (

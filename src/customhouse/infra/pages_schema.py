@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 
-def _tables(text: str, blob: str, big: str) -> tuple[str, ...]:
+def _tables(text: str, blob: str, big: str, by_key: str) -> tuple[str, ...]:
+    """``by_key`` ends a table whose rows are small enough to lie in the tree of their key."""
     return (
         f"""
         CREATE TABLE page (
             view {text} NOT NULL, epoch {big} NOT NULL, name {text} NOT NULL, format {text} NOT NULL,
             etag {text} NOT NULL, serial {big} NOT NULL, body {blob} NOT NULL, gzip {blob} NOT NULL,
-            PRIMARY KEY (view, epoch, name, format)
+            PRIMARY KEY (name, view, format, epoch)
         )
         """,
         f"""
@@ -18,15 +19,14 @@ def _tables(text: str, blob: str, big: str) -> tuple[str, ...]:
             size_bytes {big} NOT NULL, verdict {text} NOT NULL, reason {text} NOT NULL,
             metadata_digest {text} NOT NULL, metadata_size_bytes {big} NOT NULL,
             PRIMARY KEY (view, filename)
-        )
+        ){by_key}
         """,
-        f"CREATE TABLE changed (name {text} NOT NULL PRIMARY KEY, serial {big} NOT NULL)",
-        "CREATE INDEX page_name ON page (name)",
+        f"CREATE TABLE changed (name {text} NOT NULL PRIMARY KEY, serial {big} NOT NULL){by_key}",
         "CREATE INDEX gate_project ON gate (project)",
         "CREATE INDEX changed_serial ON changed (serial)",
     )
 
 
-CREATE_SQLITE = _tables("TEXT", "BLOB", "INTEGER")
+CREATE_SQLITE = _tables("TEXT", "BLOB", "INTEGER", " WITHOUT ROWID")
 # The order of bytes, whatever the language of the database: names are ASCII.
-CREATE_POSTGRES = _tables('TEXT COLLATE "C"', "BYTEA", "BIGINT")
+CREATE_POSTGRES = _tables('TEXT COLLATE "C"', "BYTEA", "BIGINT", "")

@@ -11,6 +11,7 @@ import sqlite3
 import threading
 from pathlib import Path
 
+from customhouse.infra.fair_lock import write_lock
 from customhouse.infra.pages import Format, Gate, Page
 from customhouse.infra.pages_copy import Copy
 from customhouse.terms.errors import Unavailable
@@ -38,7 +39,7 @@ class SqlitePages:
         self._reader = self._connect()
         self._version = -1
         self._serial = -1
-        self._writing = threading.Lock()
+        self._writing = write_lock(path)
         self._writer: sqlite3.Connection | None = None
 
     def ready_page(self, view: str, name: str, format_: Format) -> Page | None:
@@ -77,27 +78,34 @@ class SqlitePages:
 
     def put(self, pages: tuple[Page, ...], gates: tuple[Gate, ...]) -> bool:
         """Store a rendering unless its project has moved on."""
-        with self._writing:
-            writer = self._writer = self._writer or self._connect()
-            try:
-                writer.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError as error:
-                raise Unavailable("The database", str(error)) from error
-            try:
-                row = writer.execute("SELECT serial FROM changed WHERE name=?", (pages[0].name,)).fetchone()
-                current = row is not None and row[0] == pages[0].serial
-                if current:
-                    writer.executemany(_PUT_PAGE, [_page_row(page) for page in pages])
-                    writer.executemany(_PUT_GATE, [_gate_row(gate) for gate in gates])
-                writer.execute("COMMIT")
-            except BaseException:
-                writer.execute("ROLLBACK")
-                raise
-            return current
+        if not self._writing.acquire(BUSY_SECONDS):
+            raise Unavailable("The database", "other writers held it for too long")
+        try:
+            return self._put(pages, gates)
+        finally:
+            self._writing.release()
+
+    def _put(self, pages: tuple[Page, ...], gates: tuple[Gate, ...]) -> bool:
+        writer = self._writer = self._writer or self._connect()
+        try:
+            writer.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            raise Unavailable("The database", str(error)) from error
+        try:
+            row = writer.execute("SELECT serial FROM changed WHERE name=?", (pages[0].name,)).fetchone()
+            current = row is not None and row[0] == pages[0].serial
+            if current:
+                writer.executemany(_PUT_PAGE, [_page_row(page) for page in pages])
+                writer.executemany(_PUT_GATE, [_gate_row(gate) for gate in gates])
+            writer.execute("COMMIT")
+        except BaseException:
+            writer.execute("ROLLBACK")
+            raise
+        return current
 
     def close(self) -> None:
         """Close both connections."""
-        with self._guard, self._writing:
+        with self._guard:
             self._reader.close()
             if self._writer is not None:
                 self._writer.close()
@@ -116,7 +124,8 @@ class SqlitePages:
         connection = sqlite3.connect(
             self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=64
         )
-        connection.execute("PRAGMA synchronous=FULL")
+        # Pages can be rendered again: a power cut may take the last of them, and no deed waits for the disk twice.
+        connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute("PRAGMA mmap_size=268435456")
         return connection
 

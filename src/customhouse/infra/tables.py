@@ -38,4 +38,6 @@ sweep_mark = sa.Table(
 _READ_PATH = sa.MetaData()
 page = sa.Table("page", _READ_PATH, sa.Column("name", sa.Text))
 gate = sa.Table("gate", _READ_PATH, sa.Column("project", sa.Text), sa.Column("filename", sa.Text))
-changed = sa.Table("changed", _READ_PATH, sa.Column("name", sa.Text), sa.Column("serial", sa.BigInteger))
+changed = sa.Table(
+    "changed", _READ_PATH, sa.Column("name", sa.Text, primary_key=True), sa.Column("serial", sa.BigInteger)
+)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from customhouse.infra.db import METADATA, Instant
+from customhouse.infra.db import METADATA, BigId, Instant
 
 ledger_event = sa.Table(
     "ledger_event",
     METADATA,
-    sa.Column("serial", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("serial", BigId, primary_key=True, autoincrement=False),
     sa.Column("at", Instant, nullable=False),
     sa.Column("kind", sa.String(80), nullable=False),
     sa.Column("actor_kind", sa.String(16), nullable=False),
@@ -18,7 +18,7 @@ ledger_event = sa.Table(
     sa.Column("project", sa.String(100), comment="normalised name, without a foreign key: events outlive projects"),
     sa.Column("body", sa.Text, nullable=False, comment="canonical JSON, exactly the bytes that were hashed"),
     sa.Column("previous_hash", sa.String(64), nullable=False),
-    sa.Column("hash", sa.String(64), nullable=False, unique=True),
+    sa.Column("hash", sa.String(64), nullable=False),
     sa.Index("ledger_event_project", "project", "serial"),
     sa.Index("ledger_event_kind", "kind", "serial"),
 )

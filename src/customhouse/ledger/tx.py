@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from customhouse.infra import jobs
-from customhouse.infra.db import Database
+from customhouse.infra.db import Database, put_rows
 from customhouse.infra.tables import changed, gate, page
 from customhouse.ledger.chain import Entry, canonical, entry_hash
 from customhouse.ledger.events import Event
@@ -33,10 +33,6 @@ _MOVE_HEAD = (
     .values(serial=sa.bindparam("new_serial"), hash=sa.bindparam("new_hash"))
 )
 _INSERT_EVENT = ledger_event.insert()
-_MOVE_PROJECT = (
-    changed.update().where(changed.c.name == sa.bindparam("moved")).values(serial=sa.bindparam("new_serial"))
-)
-_FIRST_CHANGE = changed.insert()
 _DROP_PAGES = page.delete().where(page.c.name == sa.bindparam("gone"))
 _DROP_GATES = gate.delete().where(gate.c.project == sa.bindparam("gone"))
 
@@ -107,18 +103,17 @@ class Tx:
                 voided[""] = serial
         self.sql.execute(_INSERT_EVENT, rows)
         self.sql.execute(_MOVE_HEAD, {"new_serial": serial, "new_hash": previous})
-        for name, at_serial in voided.items():
-            self._void(name, at_serial)
+        if voided:
+            self._void(voided)
         self._events.clear()
         return serial
 
-    def _void(self, name: str, serial: int) -> None:
-        """Delete what is rendered of one project, in every view, and say at which serial it changed."""
-        if self.sql.execute(_MOVE_PROJECT, {"moved": name, "new_serial": serial}).rowcount == 0:
-            self.sql.execute(_FIRST_CHANGE, {"name": name, "serial": serial})
-        self.sql.execute(_DROP_PAGES, {"gone": name})
-        if name:
-            self.sql.execute(_DROP_GATES, {"gone": name})
+    def _void(self, serials: Mapping[str, int]) -> None:
+        """Delete what is rendered of these projects, in every view, and say at which serials they changed."""
+        put_rows(self.sql, changed, [{"name": name, "serial": serial} for name, serial in serials.items()])
+        gone = [{"gone": name} for name in serials]
+        self.sql.execute(_DROP_PAGES, gone)
+        self.sql.execute(_DROP_GATES, gone)
 
 
 class Deeds:

@@ -67,6 +67,7 @@ def _catalog() -> None:
         sa.Column("state", sa.String(length=16), nullable=False, comment="hosted | reserved | upstream"),
         sa.Column("claimed_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("normalized"),
+        sqlite_with_rowid=False,
     )
     op.create_index(
         "name_look_alike",
@@ -97,6 +98,7 @@ def _catalog() -> None:
         sa.ForeignKeyConstraint(["account_id"], ["account.id"]),
         sa.ForeignKeyConstraint(["project_id"], ["project.id"]),
         sa.PrimaryKeyConstraint("project_id", "account_id"),
+        sqlite_with_rowid=False,
     )
     op.create_index(op.f("ix_project_role_account_id"), "project_role", ["account_id"], unique=False)
     op.create_table(
@@ -118,6 +120,7 @@ def _catalog() -> None:
         sa.Column("digest", sa.String(length=64), nullable=False, comment="the only one this name ever has"),
         sa.Column("claimed_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("key"),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "file",
@@ -156,7 +159,7 @@ def _ledger() -> None:
     """The ledger, with the head row that the first event follows."""
     op.create_table(
         "ledger_event",
-        sa.Column("serial", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("serial", BIG_ID, autoincrement=False, nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("kind", sa.String(length=80), nullable=False),
         sa.Column("actor_kind", sa.String(length=16), nullable=False),
@@ -172,7 +175,6 @@ def _ledger() -> None:
         sa.Column("previous_hash", sa.String(length=64), nullable=False),
         sa.Column("hash", sa.String(length=64), nullable=False),
         sa.PrimaryKeyConstraint("serial"),
-        sa.UniqueConstraint("hash"),
     )
     op.create_index("ledger_event_kind", "ledger_event", ["kind", "serial"], unique=False)
     op.create_index("ledger_event_project", "ledger_event", ["project", "serial"], unique=False)
