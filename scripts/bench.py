@@ -38,7 +38,9 @@ from servers import free_port
 from world import Server
 
 ROUNDS, SECONDS, CONNECTIONS = 5, 2, 16
-FILES, UPLOADS, UPLOADERS, WARM_UPLOADS = 2000, 420, 4, 20
+# What both indexes hold before uploads are timed: 2,291 wheels of 60 projects.
+FILES, OTHER_FILES, OTHER_PROJECTS = 2000, 291, 59
+UPLOADS, UPLOADERS, WARM_UPLOADS = 820, 4, 20
 BOUNDARY = "----customhouse-bench"
 BIG_BYTES = 50 * 2**20
 JSON = "application/vnd.pypi.simple.v1+json"
@@ -193,12 +195,17 @@ def multipart(name: str, version: str, dist: Dist) -> bytes:
     return b"".join([*parts, f"{head}{kind}".encode(), dist.body, f"\r\n--{BOUNDARY}--\r\n".encode()])
 
 
+def held() -> list[tuple[str, str, Dist]]:
+    """Name, version and wheel of what an index holds before uploads into it are timed."""
+    names = ["bench-many"] * FILES + [f"bench-other-{n % OTHER_PROJECTS}" for n in range(OTHER_FILES)]
+    return [(name, f"{n}.0", wheel(name, f"{n}.0")) for n, name in enumerate(names)]
+
+
 def seed(server: Server, root: Path) -> tuple[float, dict[str, str]]:
     """Fill the index and give nginx the same bytes; returns uploads per second and addresses."""
     token = server.new_token()
-    many = [("bench-many", f"{n}.0", wheel("bench-many", f"{n}.0")) for n in range(FILES)]
     single = [(f"bench-{n}", "1.0", wheel(f"bench-{n}")) for n in range(UPLOADS)]
-    upload_all(server.url, "/legacy/", token, many)
+    upload_all(server.url, "/legacy/", token, held())
     # Uploads are timed into an index that holds something already, as pypiserver's below.
     rate = upload_all(server.url, "/legacy/", token, single)
     big = wheel("bench-big", files={"bench_big/data": os.urandom(BIG_BYTES)})
@@ -294,13 +301,12 @@ def bench(folder: Path) -> tuple[list[Row], dict[str, float]]:
         console.print("Seeding by uploads …")
         rate, addresses = seed(server, folder / "root")
         (folder / "pypi").mkdir()
-        for n in range(FILES):
-            held = wheel("bench-many", f"{n}.0")
-            (folder / "pypi" / held.filename).write_bytes(held.body)
+        for _, _, dist in held():
+            (folder / "pypi" / dist.filename).write_bytes(dist.body)
         with pypiserver(folder / "pypi") as its_url:
             wheels = [(f"bench-{n}", "1.0", wheel(f"bench-{n}")) for n in range(UPLOADS)]
             its_rate = upload_all(its_url, "/", "", wheels)
-        what = f"uploads into an index of {FILES:,} files"
+        what = f"uploads into an index of {FILES + OTHER_FILES:,} files"
         rows = [Row(what, rate, its_rate, "uploads/s", against="pypiserver")]
         console.print(f"  uploads: {rate:.0f}/s, {rows[0].ratio:.1f} × pypiserver")
         with nginx(folder) as other:

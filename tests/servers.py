@@ -161,6 +161,16 @@ def _postgres_answers(port: int) -> bool:
     return True
 
 
+def until_listening(port: int, server: subprocess.Popen[bytes]) -> None:
+    """Wait until somebody listens on a loopback port."""
+    _until(lambda: _listening(port), server)
+
+
+def _listening(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 def _until(ready: Callable[[], bool], server: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + READY_SECONDS
     pause = Event()

@@ -25,6 +25,7 @@ from packages import Dist, form_fields
 from servers import free_port
 
 START_SECONDS = 30.0
+POLL_SECONDS = 0.01
 
 
 @dataclass
@@ -120,7 +121,7 @@ class Server:
                 if httpx.get(f"{self.url}/-/ready", timeout=1).status_code == httpx.codes.OK:
                     return
             except httpx.TransportError:
-                pass
+                time.sleep(POLL_SECONDS)  # asking without a pause would take the core that it starts on
         raise AssertionError(f"the server did not start: {self.log()[-3000:]}")
 
     def log(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import resource
 import socket
 import time
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from customhouse.terms.names import ProjectName
 from packages import form_fields, wheel
 from world import Server, World, upload
 
+SILENT_CLIENTS, RESERVE = 10_000, 500
 TRAVERSALS = [
     "/files/demo/../../../etc/passwd", "/files/demo/..%2f..%2fetc/passwd", "/files/demo/%252e%252e%252fpasswd",
     "/files/demo/..%5c..%5cwin.ini", "/files/demo/%00", "/files//etc/passwd", "/files/demo/%2fetc%2fpasswd",
@@ -119,7 +121,11 @@ def test_a44_a_request_after_a_refused_upload_is_not_part_of_it(running_index: S
 
 @pytest.mark.slow
 def test_a45_many_silent_clients_do_not_keep_others_from_reading(running_index: Server) -> None:
-    idle = [socket.create_connection(("127.0.0.1", running_index.port)) for _ in range(300)]
+    kept, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    idle = [
+        socket.create_connection(("127.0.0.1", running_index.port)) for _ in range(min(SILENT_CLIENTS, most - RESERVE))
+    ]
     for line in idle[::2]:
         line.sendall(b"GET /simple/ HTTP/1.1\r\nHost: x\r\nX-Slow: ")
     try:
@@ -128,6 +134,7 @@ def test_a45_many_silent_clients_do_not_keep_others_from_reading(running_index: 
     finally:
         for line in idle:
             line.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (kept, most))
 
 
 @pytest.mark.slow

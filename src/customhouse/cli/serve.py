@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import resource
 import signal
 import sys
 import threading
@@ -63,6 +64,9 @@ def web(*, data: Path | None = None, supervised_by: Supervised = 0) -> None:
         die_with_parent(supervised_by)
     settings = read_settings(data=data)
     configure_logs(settings.log_level)
+    # Every silent client costs a descriptor; most systems allow 1,024 at first and far more on demand.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     from granian import Granian  # noqa: PLC0415 - the other commands do without
     from granian.constants import HTTPModes, Interfaces  # noqa: PLC0415 - as above
     from granian.http import HTTP1Settings  # noqa: PLC0415 - as above

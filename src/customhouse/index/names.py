@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from customhouse.catalog import queries
 from customhouse.catalog.model import Project
 from customhouse.catalog.tables import name, project_role
-from customhouse.formats.look_alike import look_alike, popular_names
 from customhouse.formats.prohibited_names import name_refusal
 from customhouse.infra.db import insert_new
 from customhouse.ledger.events import ProjectCreated
@@ -19,9 +16,13 @@ from customhouse.terms.names import ProjectName
 _INSERT_ROLE = project_role.insert()
 
 
-def claim_project(wanted: ProjectName, owner: Identity, token_scope: str | None, tx: Tx) -> Project:
+def claim_project(
+    wanted: ProjectName, owner: Identity, token_scope: str | None, resembled: str | None, tx: Tx
+) -> Project:
     """Claim a free name for its first uploader and make the project.
 
+    ``resembled`` is the popular name that it could be mistaken for, found before the writers' turn because it takes a
+    while; it becomes a signal.
     Raises `Rejected` for a name that nobody may have, `Refused` for one that is taken or looks like one that is.
     """
     if token_scope is not None and token_scope != wanted.normalized:
@@ -46,7 +47,11 @@ def claim_project(wanted: ProjectName, owner: Identity, token_scope: str | None,
             raise Broken(f"The name {wanted.normalized!r} is neither free nor claimed.")
         raise _name_taken(wanted, claim)
     made = queries.insert_project(
-        tx.sql, wanted.normalized, display=wanted.display, created_at=tx.now(), signals=_signals(wanted)
+        tx.sql,
+        wanted.normalized,
+        display=wanted.display,
+        created_at=tx.now(),
+        signals={"look-alike": resembled} if resembled else {},
     )
     tx.sql.execute(_INSERT_ROLE, {"project_id": made.id, "account_id": int(owner.id), "role": "owner"})
     tx.record(ProjectCreated(owner, wanted.normalized, display_name=wanted.display, owner_id=owner.id))
@@ -67,8 +72,3 @@ def _name_taken(wanted: ProjectName, claim: queries.NameClaim) -> Refused:
             "An operator can adopt the name; until then choose another.",
         )
     return Refused("name-reserved", f"The name {wanted.display!r} is reserved.", "Choose another name.")
-
-
-def _signals(wanted: ProjectName) -> dict[str, Any]:
-    resembled = look_alike(wanted.normalized, popular_names())
-    return {"look-alike": resembled} if resembled else {}

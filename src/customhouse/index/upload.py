@@ -20,6 +20,7 @@ from customhouse.catalog.model import Project, Role, may_upload
 from customhouse.catalog.tables import file, file_name, release
 from customhouse.formats.examination import Examination
 from customhouse.formats.filenames import SdistName, WheelName, parse_filename
+from customhouse.formats.look_alike import look_alike, popular_names
 from customhouse.formats.prohibited_names import name_refusal
 from customhouse.formats.upload_form import UploadForm, check_form, compare_form
 from customhouse.index.names import claim_project
@@ -85,6 +86,8 @@ class PublishFile:
     bearer: Bearer
     name: WheelName | SdistName
     display_name: str
+    resembled: str | None
+    """The popular name that a new project's could be mistaken for."""
     spooled: Spooled
     examination: Examination
     metadata: Spooled
@@ -126,7 +129,7 @@ class Reception:
         wanted = _check_names(form, name)
         _check_digests(form, spooled)
         with self._database.read() as sql:
-            _check_permission(sql, wanted, upload.bearer)
+            free = _check_permission(sql, wanted, upload.bearer)
             earlier = _earlier_upload(sql, name, spooled)
         if earlier is not None:
             return earlier
@@ -141,11 +144,12 @@ class Reception:
                     bearer=upload.bearer,
                     name=name,
                     display_name=examination.metadata.name,
+                    resembled=look_alike(wanted.normalized, popular_names()) if free else None,
                     spooled=spooled,
                     examination=examination,
                     metadata=metadata,
                     packed_metadata=queries.pack_metadata(examination.metadata_text),
-                    seen_marks=sweep_marks.NOTHING,
+                    seen_marks=sweep_marks.unmarked(()),
                 )
             )
         finally:
@@ -156,18 +160,20 @@ class Reception:
         digests = [command.spooled.sha256]
         if command.examination.metadata_served:
             digests.append(command.metadata.sha256)
+        seen = sweep_marks.unmarked(digests)
         for _attempt in range(PUT_ATTEMPTS):
-            with self._database.read() as sql:
-                seen = sweep_marks.seen(sql, digests)
-            if seen.sweeping:
-                raise Unavailable("The store", "these bytes are being swept as an orphan", retry_after_seconds=5)
             self._blobs.put(Digest(command.spooled.sha256), command.spooled.path)
             if command.examination.metadata_served:
                 self._blobs.put(Digest(command.metadata.sha256), command.metadata.path)
             try:
                 return self._deeds.do(publish_file, replace(command, seen_marks=seen))
             except sweep_marks.SweptMeanwhile:
-                continue
+                with self._database.read() as sql:
+                    seen = sweep_marks.seen(sql, digests)
+                if seen.sweeping:
+                    raise Unavailable(
+                        "The store", "these bytes are being swept as an orphan", retry_after_seconds=5
+                    ) from None
         raise Unavailable("The store", "sweeps came in between five times", retry_after_seconds=30)
 
 
@@ -181,14 +187,15 @@ def publish_file(command: PublishFile, tx: Tx) -> Accepted:
     wanted = ProjectName.parse(command.display_name)
     project = queries.find_project(tx.sql, wanted.normalized, lock=True)
     if project is None:
-        project, role = _claim_or_find(wanted, bearer, tx)
+        project, role = _claim_or_find(command, wanted, tx)
     else:
         role = queries.role_of(tx.sql, project.id, bearer.user.id)
     _refuse_if(may_upload(project, role, bearer.project))
     if (earlier := _earlier_upload(tx.sql, name, spooled)) is not None:
         return earlier
     version = str(name.version)
-    siblings = queries.release_metadata(tx.sql, project.id, version)
+    release_id, fresh = _release(tx, project.id, version)
+    siblings = () if fresh else queries.release_metadata(tx.sql, project.id, version)
     if command.examination.kind == "sdist" and any(kind == "sdist" for _, kind, _ in siblings):
         raise _exists(f"the release {version} has an sdist already, and may have only one")
     check_agreement(name.filename, command.examination.kind, command.examination.metadata, siblings)
@@ -197,7 +204,7 @@ def publish_file(command: PublishFile, tx: Tx) -> Accepted:
     )
     if not claimed:
         raise _exists("the file name has been used before, and a name is never used again")
-    tx.sql.execute(_INSERT_FILE, _file_row(command, project, _release_id(tx, project.id, version), tx))
+    tx.sql.execute(_INSERT_FILE, _file_row(command, project, release_id, tx))
     tx.record(
         FileUploaded(
             bearer.user.identity,
@@ -214,10 +221,11 @@ def publish_file(command: PublishFile, tx: Tx) -> Accepted:
     return Accepted(project.normalized, name.filename, spooled.sha256, new=True)
 
 
-def _claim_or_find(wanted: ProjectName, bearer: Bearer, tx: Tx) -> tuple[Project, Role | None]:
+def _claim_or_find(command: PublishFile, wanted: ProjectName, tx: Tx) -> tuple[Project, Role | None]:
     """Claim a free name; if a rival has just claimed it, the project is his and there to be found."""
+    bearer = command.bearer
     try:
-        return claim_project(wanted, bearer.user.identity, bearer.project, tx), "owner"
+        return claim_project(wanted, bearer.user.identity, bearer.project, command.resembled, tx), "owner"
     except Refused:
         project = queries.find_project(tx.sql, wanted.normalized, lock=True)
         if project is None:
@@ -253,11 +261,13 @@ def _check_digests(form: UploadForm, spooled: Spooled) -> None:
             )  # fmt: skip
 
 
-def _check_permission(sql: Connection, wanted: ProjectName, bearer: Bearer) -> None:
-    """A first look before the expensive checks; the deed looks again."""
+def _check_permission(sql: Connection, wanted: ProjectName, bearer: Bearer) -> bool:
+    """A first look before the expensive checks; the deed looks again. True if there is no such project yet."""
     project = queries.find_project(sql, wanted.normalized)
-    if project is not None:
-        _refuse_if(may_upload(project, queries.role_of(sql, project.id, bearer.user.id), bearer.project))
+    if project is None:
+        return True
+    _refuse_if(may_upload(project, queries.role_of(sql, project.id, bearer.user.id), bearer.project))
+    return False
 
 
 def _earlier_upload(sql: Connection, name: WheelName | SdistName, spooled: Spooled) -> Accepted | None:
@@ -276,10 +286,11 @@ def _earlier_upload(sql: Connection, name: WheelName | SdistName, spooled: Spool
     return Accepted(normalize(name.name), name.filename, spooled.sha256, new=False)
 
 
-def _release_id(tx: Tx, project_id: int, version: str) -> int:
-    row = insert_new(tx.sql, release, project_id=project_id, version=version, created_at=tx.now())
-    found: int = (row or tx.sql.execute(_RELEASE, {"project": project_id, "version": version}).one())[0]
-    return found
+def _release(tx: Tx, project_id: int, version: str) -> tuple[int, bool]:
+    """The release's id, and whether this call made it."""
+    made = insert_new(tx.sql, release, project_id=project_id, version=version, created_at=tx.now())
+    row = made or tx.sql.execute(_RELEASE, {"project": project_id, "version": version}).one()
+    return row[0], made is not None
 
 
 def _file_row(command: PublishFile, project: Project, release_id: int, tx: Tx) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """How a sweep and an upload of the same bytes keep out of each other's way.
 
 The sweeper marks a digest without a row as ``sweeping``, deletes the object, then turns the mark to ``swept``; the next
-sweep forgets old marks. An uploader notes the marks of its digests before it puts the bytes, and compares inside its
-deed, after it has become the only writer: if anything differs, a sweep may have taken the bytes, and it puts them
-again.
+sweep forgets old marks. An uploader supposes that its digests have no marks, puts the bytes, and compares inside its
+deed, after it has become the only writer: if there are marks, a sweep may have taken the bytes, so it notes them and
+puts the bytes again; if they differ again, once more.
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ class Seen:
         return any(state == "sweeping" for _, state in self.marks)
 
 
-NOTHING = Seen((), ())
+def unmarked(digests: Sequence[str]) -> Seen:
+    """What is nearly always seen: no mark. An uploader supposes it, and looks only when his deed finds otherwise."""
+    return Seen(tuple(digests), ())
 
 
 def seen(sql: Connection, digests: Sequence[str]) -> Seen:
