@@ -16,6 +16,7 @@ from customhouse.serve.conditions import none_match
 from customhouse.terms.digest import Digest
 from customhouse.terms.errors import Refused
 from customhouse.terms.names import normalize
+from customhouse.web.address import site_url
 from customhouse.web.facts import ProjectFacts, facts_of, unknown_project
 
 
@@ -31,13 +32,14 @@ class ProjectJson:
         facts = facts_of(self.app, normalize(name))
         if facts is None:
             raise unknown_project(name)
+        site = site_url(self.app.settings, request)
         version = _known_version(facts, wanted) if wanted is not None else _best_version(facts)
         body = project_json(
             facts.metadata(version),
             version=version,
-            files=[_json_file(facts, row, request) for row in facts.files],
+            files=[_json_file(facts, row, site) for row in facts.files],
             serial=facts.serial,
-            project_url=str(request.base_url) + f"project/{facts.project.normalized}/",
+            project_url=f"{site}/project/{facts.project.normalized}/",
             with_releases=wanted is None,
             status=facts.project.status,
         )
@@ -72,7 +74,7 @@ def _known_version(facts: ProjectFacts, text: str) -> str:
     return version
 
 
-def _json_file(facts: ProjectFacts, row: File, request: Request) -> JsonFile:
+def _json_file(facts: ProjectFacts, row: File, site: str) -> JsonFile:
     name = parse_filename(row.filename)
     pythons = ".".join(sorted({tag.interpreter for tag in name.tags})) if isinstance(name, WheelName) else "source"
     return JsonFile(
@@ -80,7 +82,7 @@ def _json_file(facts: ProjectFacts, row: File, request: Request) -> JsonFile:
         version=row.version,
         kind=row.kind,
         python_version=pythons,
-        url=str(request.base_url) + f"files/{facts.project.normalized}/{row.filename}",
+        url=f"{site}/files/{facts.project.normalized}/{row.filename}",
         size_bytes=row.size_bytes,
         uploaded_at=row.uploaded_at,
         requires_python=row.requires_python,

@@ -24,6 +24,7 @@ from customhouse.serve.conditions import none_match
 from customhouse.terms.digest import Digest
 from customhouse.terms.errors import Refused, Rejected
 from customhouse.terms.names import ProjectName
+from customhouse.web.address import site_url
 from customhouse.web.facts import ProjectFacts, facts_of, unknown_project
 from customhouse.web.pages import render
 from customhouse.web.pages.headers import page_headers
@@ -87,7 +88,7 @@ class Pages:
         return _respond(request, render.project_page(_project_view(facts, wanted, self._index(request))))
 
     def _index(self, request: Request) -> str:
-        return f"{self._app.settings.url.rstrip('/') or str(request.base_url).rstrip('/')}/simple/"
+        return f"{site_url(self._app.settings, request)}/simple/"
 
 
 def static_file(request: Request) -> Response:
