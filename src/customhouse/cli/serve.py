@@ -28,6 +28,9 @@ log = logging.getLogger("customhouse.serve")
 HEADER_MILLISECONDS = 10_000
 HEAD_BYTES = 64 * 1024
 BACKLOG = 1024
+# Connections at once in each worker. Silent ones cost little; as many as the backlog, the server's default, would let a
+# thousand of them lock everybody else out until their time is over.
+CONNECTIONS = 65_536
 Supervised = Annotated[int, Parameter(show=False, help="The process that this one dies with.")]
 
 
@@ -85,6 +88,7 @@ def web(*, data: Path | None = None, supervised_by: Supervised = 0) -> None:
         http=HTTPModes.http1,
         websockets=False,
         backlog=BACKLOG,
+        backpressure=CONNECTIONS,
         http1_settings=HTTP1Settings(header_read_timeout=HEADER_MILLISECONDS, max_buffer_size=HEAD_BYTES),
         log_access=False,
         log_level=LogLevels.warning,
