@@ -13,7 +13,7 @@ from starlette.types import Scope, Send
 from customhouse.formats.problems import SECURITY_HEADERS, Headers
 from customhouse.serve.conditions import TooManyRanges, none_match, ranges
 
-PIECE_BYTES = 2**18
+PIECE_BYTES = 2**20
 BOUNDARY = b"customhouse-byteranges"
 # Whoever has the file may keep it for ever; a shared cache asks again after a minute, so that a quarantine reaches it.
 CACHE = b"public, max-age=31536000, immutable, s-maxage=60"
