@@ -36,6 +36,7 @@ TRAVERSALS = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 @pytest.mark.parametrize("address", TRAVERSALS)
 def test_a43_no_spelling_of_an_address_leads_out_of_the_index(

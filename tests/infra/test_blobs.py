@@ -72,6 +72,7 @@ def test_a_deleted_object_is_gone(blobs: Blobs, tmp_path: Path) -> None:
     assert blobs.locate(digest) is None
 
 
+@pytest.mark.slow
 def test_many_may_put_the_same_object_at_once(blobs: Blobs, tmp_path: Path) -> None:
     threads = [threading.Thread(target=put, args=(blobs, tmp_path, b"shared" * 1000)) for _ in range(8)]
     for thread in threads:
@@ -81,6 +82,7 @@ def test_many_may_put_the_same_object_at_once(blobs: Blobs, tmp_path: Path) -> N
     assert read(blobs, Digest.of(b"shared" * 1000)) == b"shared" * 1000
 
 
+@pytest.mark.slow
 def test_a_large_object_needs_little_memory(object_store: ObjectStore, tmp_path: Path) -> None:
     source, block = tmp_path / "large", os.urandom(2**20)
     digest = hashlib.sha256()

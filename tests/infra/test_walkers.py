@@ -60,6 +60,7 @@ def test_eight_threads_share_two_readers(folder: Path) -> None:
     assert {one.metadata.name for one in found} == {"demo"}
 
 
+@pytest.mark.slow
 def test_a_reader_that_hangs_is_killed_and_replaced(folder: Path) -> None:
     pool = walkers("hang_once", seconds=1)
     with pytest.raises(Rejected, match="within 1 s"):
@@ -68,6 +69,7 @@ def test_a_reader_that_hangs_is_killed_and_replaced(folder: Path) -> None:
     pool.close()
 
 
+@pytest.mark.slow
 def test_a_reader_that_wants_too_much_memory_says_so(folder: Path) -> None:
     pool = walkers("eat_memory")
     with pytest.raises(Rejected, match="bytes of memory"):
