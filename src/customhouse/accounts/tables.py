@@ -15,6 +15,11 @@ account = sa.Table(
     sa.Column("email", sa.String(254), nullable=False, server_default=""),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("frozen_at", Instant, comment="no way of signing in works while set"),
+    sa.Column("email_verified_at", Instant, comment="when a link sent there was last used"),
+    sa.Column("password_hash", sa.String(200), comment="argon2id; null means that no password works"),
+    sa.Column("password_changed_at", Instant),
+    sa.Column("site_role", sa.String(16), nullable=False, server_default="", comment="empty | support | operator"),
+    sa.Column("trusted_reporter_at", Instant, comment="an operator has found this reporter reliable"),
 )
 
 api_token = sa.Table(
@@ -26,4 +31,59 @@ api_token = sa.Table(
     sa.Column("note", sa.String(200), nullable=False),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("revoked_at", Instant),
+)
+
+session = sa.Table(
+    "session",
+    METADATA,
+    sa.Column("id_hash", sa.String(64), primary_key=True, comment="SHA-256 of the cookie's value"),
+    sa.Column("account_id", sa.ForeignKey("account.id"), nullable=False, index=True),
+    sa.Column("state", sa.String(8), nullable=False, comment="full | half: half still lacks a second factor"),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("seen_at", Instant, nullable=False),
+    sa.Column("proved_at", Instant, nullable=False, comment="when the password was last typed"),
+    sa.Column("network", sa.String(64), nullable=False),
+    sa.Column("user_agent", sa.String(300), nullable=False),
+    sqlite_with_rowid=False,
+)
+
+account_link = sa.Table(
+    "account_link",
+    METADATA,
+    sa.Column("id", sa.String(40), primary_key=True, comment="the public half; the other derives from the server key"),
+    sa.Column("account_id", sa.ForeignKey("account.id"), nullable=False, index=True),
+    sa.Column("purpose", sa.String(16), nullable=False, comment="password"),
+    sa.Column("email", sa.String(254), nullable=False, comment="the link dies when the address changes"),
+    sa.Column("password_changed_at", Instant, comment="the link dies when the password changes"),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("expires_at", Instant, nullable=False),
+    sa.Column("used_at", Instant),
+    sqlite_with_rowid=False,
+)
+
+mail_preference = sa.Table(
+    "mail_preference",
+    METADATA,
+    sa.Column("account_id", sa.ForeignKey("account.id"), primary_key=True),
+    sa.Column("topic", sa.String(32), primary_key=True, comment="releases | roles | reports"),
+    sa.Column("wanted", sa.Boolean, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+index_flag = sa.Table(
+    "index_flag",
+    METADATA,
+    sa.Column("name", sa.String(32), primary_key=True, comment="read-only | no-uploads | no-new-projects | …"),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("set_at", Instant, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+network_ban = sa.Table(
+    "network_ban",
+    METADATA,
+    sa.Column("network", sa.String(64), primary_key=True, comment="canonical, as 203.0.113.0/24"),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("set_at", Instant, nullable=False),
+    sqlite_with_rowid=False,
 )

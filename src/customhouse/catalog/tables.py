@@ -13,6 +13,7 @@ name = sa.Table(
     sa.Column("ultranormalized", sa.String(100), nullable=False),
     sa.Column("state", sa.String(16), nullable=False, comment="hosted | reserved | upstream"),
     sa.Column("claimed_at", Instant, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False, server_default="", comment="why the name is reserved"),
     # Names from upstream may collide with each other (PyPI's oldest do); ours may not.
     sa.Index(
         "name_look_alike",
@@ -34,6 +35,23 @@ project = sa.Table(
     sa.Column("status", sa.String(16), nullable=False, server_default="active"),
     sa.Column("status_reason", sa.Text, nullable=False, server_default=""),
     sa.Column("signals", sa.JSON, nullable=False),
+    sa.Column("successor", sa.String(100), nullable=False, server_default="", comment="of a deprecated project"),
+    sa.Column("visibility", sa.String(8), nullable=False, server_default="public", comment="public | private"),
+    sa.Column("organization_id", sa.ForeignKey("organization.id"), index=True),
+    sa.Column("deleted_at", Instant),
+    sa.Column("delete_reason", sa.Text, nullable=False, server_default=""),
+    sa.Column("file_quota_bytes", sa.BigInteger, comment="granted by an operator; the most generous limit counts"),
+    sa.Column("project_quota_bytes", sa.BigInteger),
+)
+
+critical_mark = sa.Table(
+    "critical_mark",
+    METADATA,
+    # By name and not by project: deleting and making again must not wash it off.
+    sa.Column("normalized", sa.ForeignKey("name.normalized"), primary_key=True),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("marked_at", Instant, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 project_role = sa.Table(
@@ -52,6 +70,13 @@ release = sa.Table(
     sa.Column("project_id", sa.ForeignKey("project.id"), nullable=False),
     sa.Column("version", sa.String(200), nullable=False, comment="canonical (PEP 440)"),
     sa.Column("created_at", Instant, nullable=False),
+    sa.Column("yanked_at", Instant, comment="all its files are yanked, those to come too"),
+    sa.Column("yanked_reason", sa.Text, nullable=False, server_default=""),
+    sa.Column("quarantined_at", Instant),
+    sa.Column("quarantine_reason", sa.Text, nullable=False, server_default=""),
+    sa.Column("deleted_at", Instant),
+    sa.Column("delete_reason", sa.Text, nullable=False, server_default=""),
+    sa.Column("reopened_at", Instant, comment="from then on it takes files again for a while"),
     sa.UniqueConstraint("project_id", "version"),
 )
 
@@ -87,5 +112,89 @@ file = sa.Table(
     sa.Column("metadata_served", sa.Boolean, nullable=False, comment="whether .metadata is offered (PEP 658)"),
     sa.Column("metadata", sa.LargeBinary, nullable=False, comment="METADATA or PKG-INFO, zlib"),
     sa.Column("signals", sa.JSON, nullable=False),
+    sa.Column("deleted_at", Instant),
+    sa.Column("delete_reason", sa.Text, nullable=False, server_default=""),
+    sa.Column("erased_at", Instant, comment="its bytes are gone for ever, by an operator"),
+    sa.Column("erase_reason", sa.Text, nullable=False, server_default=""),
     sa.Index("file_project", "project_id", "uploaded_at"),
+)
+
+requirement = sa.Table(
+    "requirement",
+    METADATA,
+    sa.Column("file_id", sa.ForeignKey("file.id"), primary_key=True),
+    sa.Column("name", sa.String(100), primary_key=True, index=True, comment="normalised; not necessarily ours"),
+    sqlite_with_rowid=False,
+)
+
+organization = sa.Table(
+    "organization",
+    METADATA,
+    sa.Column("id", BigId, primary_key=True),
+    sa.Column("name", sa.String(50), nullable=False),
+    sa.Column("normalized", sa.String(50), nullable=False, unique=True),
+    sa.Column("display", sa.String(100), nullable=False, server_default=""),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("file_quota_bytes", sa.BigInteger),
+    sa.Column("project_quota_bytes", sa.BigInteger),
+)
+
+organization_member = sa.Table(
+    "organization_member",
+    METADATA,
+    sa.Column("organization_id", sa.ForeignKey("organization.id"), primary_key=True),
+    sa.Column("account_id", sa.ForeignKey("account.id"), primary_key=True, index=True),
+    sa.Column("role", sa.String(16), nullable=False, comment="owner | manager | member"),
+    sqlite_with_rowid=False,
+)
+
+team = sa.Table(
+    "team",
+    METADATA,
+    sa.Column("id", BigId, primary_key=True),
+    sa.Column("organization_id", sa.ForeignKey("organization.id"), nullable=False),
+    sa.Column("name", sa.String(50), nullable=False),
+    sa.UniqueConstraint("organization_id", "name"),
+)
+
+team_member = sa.Table(
+    "team_member",
+    METADATA,
+    sa.Column("team_id", sa.ForeignKey("team.id"), primary_key=True),
+    sa.Column("account_id", sa.ForeignKey("account.id"), primary_key=True, index=True),
+    sqlite_with_rowid=False,
+)
+
+team_role = sa.Table(
+    "team_role",
+    METADATA,
+    sa.Column("team_id", sa.ForeignKey("team.id"), primary_key=True),
+    sa.Column("project_id", sa.ForeignKey("project.id"), primary_key=True, index=True),
+    sa.Column("role", sa.String(16), nullable=False, comment="owner | maintainer"),
+    sqlite_with_rowid=False,
+)
+
+invitation = sa.Table(
+    "invitation",
+    METADATA,
+    sa.Column("id", BigId, primary_key=True),
+    sa.Column("kind", sa.String(16), nullable=False, comment="project | organization | transfer"),
+    sa.Column("project_id", sa.ForeignKey("project.id"), index=True),
+    sa.Column("organization_id", sa.ForeignKey("organization.id"), index=True),
+    sa.Column("account_id", sa.ForeignKey("account.id"), nullable=False, index=True, comment="who may answer"),
+    sa.Column("role", sa.String(16), nullable=False),
+    sa.Column("invited_by", sa.ForeignKey("account.id"), comment="null: an operator on the command line"),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("expires_at", Instant, nullable=False),
+    sa.Column("answered_at", Instant),
+    sa.Column("answer", sa.String(16), nullable=False, server_default="", comment="accepted | declined | withdrawn"),
+)
+
+namespace = sa.Table(
+    "namespace",
+    METADATA,
+    sa.Column("prefix", sa.String(100), primary_key=True, comment="normalised, without the dash at its end"),
+    sa.Column("organization_id", sa.ForeignKey("organization.id"), nullable=False, index=True),
+    sa.Column("granted_at", Instant, nullable=False),
+    sqlite_with_rowid=False,
 )

@@ -17,7 +17,7 @@ def _tables(text: str, blob: str, big: str, by_key: str) -> tuple[str, ...]:
         CREATE TABLE gate (
             view {text} NOT NULL, filename {text} NOT NULL, project {text} NOT NULL, digest {text} NOT NULL,
             size_bytes {big} NOT NULL, verdict {text} NOT NULL, reason {text} NOT NULL,
-            metadata_digest {text} NOT NULL, metadata_size_bytes {big} NOT NULL,
+            metadata_digest {text} NOT NULL, metadata_size_bytes {big} NOT NULL, until {big} NOT NULL DEFAULT 0,
             PRIMARY KEY (view, filename)
         ){by_key}
         """,

@@ -14,6 +14,8 @@ from pydantic_settings import (
 )
 
 MIB = 2**20
+HOUR = 3600
+DAY = 24 * HOUR
 
 
 class Settings(BaseSettings):
@@ -54,6 +56,44 @@ class Settings(BaseSettings):
     sweep_grace_seconds: int = Field(default=24 * 3600, ge=0)
     """How long an object without a row is left alone."""
     job_attempts: int = Field(default=8, ge=1)
+    smtp_host: str = ""
+    """The mail server; empty means that no mail is sent, and pages say so."""
+    smtp_port: int = Field(default=25, ge=1, le=65535)
+    smtp_security: Literal["none", "starttls", "tls"] = "none"
+    smtp_user: str = ""
+    smtp_password: SecretStr = SecretStr("")
+    mail_from: str = "customhouse@localhost"
+    session_idle_seconds: int = Field(default=12 * HOUR, ge=60)
+    """A session that nobody has used for so long is over."""
+    session_life_seconds: int = Field(default=14 * DAY, ge=60)
+    """A session is over after so long, used or not."""
+    proof_seconds: int = Field(default=15 * 60, ge=60)
+    """For how long a password that was typed opens the dangerous pages."""
+    link_seconds: int = Field(default=6 * HOUR, ge=60)
+    """For how long a link in a mail works."""
+    invitation_seconds: int = Field(default=7 * DAY, ge=HOUR)
+    release_open_days: int = Field(default=14, ge=0)
+    """A release takes new files for so long after its first one, or after an owner has reopened it."""
+    free_deletion_hours: int = Field(default=72, ge=0)
+    """For so long after it appeared a file, release or project may be deleted freely."""
+    deletion_downloads: int = Field(default=100, ge=0)
+    """Later only what was downloaded at most so often in 30 days, and what nobody depends on."""
+    deleted_files_days: int = Field(default=90, ge=0)
+    """For so long the exact address of a file that its owner has deleted keeps answering, because locks point there."""
+    file_quota_bytes: int = Field(default=1024 * MIB, ge=1024)
+    """The largest file that a project may have, unless it or its organization has been granted more."""
+    project_quota_bytes: int = Field(default=10 * 1024 * MIB, ge=1024)
+    """The most that all files of a project may have together, likewise."""
+    young_project_days: int = Field(default=30, ge=0)
+    """A project of at most this age is quarantined by two independent reporters, one of them trusted."""
+    reports_per_day: int = Field(default=20, ge=1)
+    """How many reports one account may send in a day."""
+    private_networks_allowed: tuple[str, ...] = ()
+    """Networks (``10.1.0.0/16``) that webhooks may reach although they are private."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Networks of the front ends whose X-Forwarded-For and X-Forwarded-Proto are believed."""
+    cdn: bool = False
+    """Whether a CDN stands in front, so that most downloads are only in its logs."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @property

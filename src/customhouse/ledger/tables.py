@@ -30,3 +30,11 @@ ledger_head = sa.Table(
     sa.Column("serial", sa.BigInteger, nullable=False),
     sa.Column("hash", sa.String(64), nullable=False),
 )
+
+follower = sa.Table(
+    "follower",
+    METADATA,
+    sa.Column("name", sa.String(32), primary_key=True),
+    sa.Column("serial", sa.BigInteger, nullable=False, comment="the last event that it has dealt with"),
+    sqlite_with_rowid=False,
+)

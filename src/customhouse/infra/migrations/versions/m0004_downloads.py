@@ -1,0 +1,12 @@
+"""Counting downloads: per file and day, raw and counted."""
+
+from __future__ import annotations
+
+revision = "0004"
+down_revision = "0003"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Make the tables."""
