@@ -1,0 +1,55 @@
+"""What the policies want to know of reporters: read across the rooms of accounts, the catalog and reports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from customhouse.accounts.tables import account
+from customhouse.catalog import rights
+from customhouse.catalog.tables import organization_member
+from customhouse.reports import queries
+from customhouse.reports.automatic import Reporter
+from customhouse.reports.model import reputation
+
+_ACCOUNTS = sa.select(
+    account.c.id,
+    account.c.name,
+    account.c.created_at,
+    account.c.email,
+    account.c.frozen_at,
+    account.c.trusted_reporter_at,
+).where(account.c.id.in_(sa.bindparam("accounts", expanding=True)))
+_ORGANIZATIONS = sa.select(organization_member.c.account_id, organization_member.c.organization_id).where(
+    organization_member.c.account_id.in_(sa.bindparam("accounts", expanding=True))
+)
+
+
+def reporters_of(sql: Connection, project_id: int, account_ids: Iterable[int], now: datetime) -> Mapping[int, Reporter]:
+    """These accounts as reporters of this project, by account id."""
+    wanted = sorted(set(account_ids))
+    if not wanted:
+        return {}
+    concerned = {account_id for account_id, _role in rights.people_of(sql, project_id)}
+    pasts = queries.pasts_of(sql, wanted)
+    undecided = queries.undecided_quarantines(sql, wanted)
+    organizations: dict[int, set[int]] = {account_id: set() for account_id in wanted}
+    for row in sql.execute(_ORGANIZATIONS, {"accounts": wanted}):
+        organizations[row.account_id].add(row.organization_id)
+    return {
+        row.id: Reporter(
+            account_id=row.id,
+            name=row.name,
+            created_at=row.created_at,
+            email=row.email,
+            organizations=frozenset(organizations[row.id]),
+            frozen=row.frozen_at is not None,
+            concerned=row.id in concerned,
+            reputation=reputation(pasts[row.id], row.trusted_reporter_at, now),
+            undecided=undecided.get(row.id, 0),
+        )
+        for row in sql.execute(_ACCOUNTS, {"accounts": wanted})
+    }
