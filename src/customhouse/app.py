@@ -10,19 +10,26 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from customhouse.accounts import tokens
+from sqlalchemy.engine import Connection
+
+from customhouse.accounts import sessions, tokens
+from customhouse.accounts.sessions import Lifetimes
 from customhouse.accounts.tokens import Bearer, CreateToken, NewToken, ServerKey
+from customhouse.catalog.downloads.fold_spools import fold_spools
 from customhouse.formats.examination import Examination
 from customhouse.index import check as invariants
+from customhouse.index.diff import Comparisons
 from customhouse.index.render import Renderer
 from customhouse.index.sweep import sweep
 from customhouse.index.upload import Reception
 from customhouse.infra import jobs
 from customhouse.infra.blob_stores import open_blobs
 from customhouse.infra.blobs import Blobs
+from customhouse.infra.count_spool import counts_folder
 from customhouse.infra.db import Database, database_url
 from customhouse.infra.migrate import migrate
 from customhouse.infra.pages import Pages
@@ -30,6 +37,8 @@ from customhouse.infra.pages_open import open_pages
 from customhouse.infra.settings import Settings
 from customhouse.infra.spool import open_spool
 from customhouse.infra.walkers import Walkers
+from customhouse.ledger.chain import Entry
+from customhouse.ledger.follow import follow
 from customhouse.ledger.tx import Deeds, Tx
 from customhouse.terms.clock import Clock, SystemClock
 from customhouse.terms.errors import CustomhouseError, Rejected, Unavailable
@@ -40,6 +49,7 @@ C = TypeVar("C")
 R = TypeVar("R")
 KEY_BYTES = 32
 SWEEP_EVERY = timedelta(hours=1)
+FOLD_EVERY = timedelta(seconds=10)
 IDLE_SECONDS = 1.0
 
 
@@ -56,6 +66,7 @@ class App:
     walkers: Walkers
     renderer: Renderer
     reception: Reception
+    comparisons: Comparisons
     key: ServerKey
 
     def do(self, deed: Callable[[C, Tx], R], command: C) -> R:
@@ -83,6 +94,13 @@ class App:
         """Remove objects that no row names and that are older than the grace time."""
         return sweep(self.deeds, self.blobs, grace=self._sweep_grace())
 
+    @property
+    def lifetimes(self) -> Lifetimes:
+        """How long sessions live."""
+        return Lifetimes(
+            timedelta(seconds=self.settings.session_idle_seconds), timedelta(seconds=self.settings.session_life_seconds)
+        )
+
     def _sweep_grace(self) -> timedelta:
         return timedelta(seconds=self.settings.sweep_grace_seconds)
 
@@ -109,8 +127,10 @@ def open_app(settings: Settings, *, clock: Clock | None = None) -> Iterator[App]
             pages=pages,
             deeds=deeds,
             walkers=walkers,
-            renderer=Renderer(database, pages),
+            renderer=Renderer(database, pages, clock, deleted_files_answer=timedelta(days=settings.deleted_files_days)),
             reception=Reception(deeds, blobs, examine, open_spool(settings.data), linux_tags=settings.linux_tags),
+            # One reader at least stays for uploads, where there are several.
+            comparisons=Comparisons(blobs, walkers, open_spool(settings.data), at_once=max(1, walkers.count - 1)),
             key=read_key(settings),
         )
     finally:
@@ -179,8 +199,27 @@ def _unknown_job(_app: App, _arguments: Mapping[str, Any]) -> None:
     raise Rejected("unknown-job", "job", "this version does not know it", "a later version")
 
 
-JOBS: Mapping[str, JobRun] = {"sweep": _sweep_job}
-PERIODIC: Mapping[str, timedelta] = {"sweep": SWEEP_EVERY}
+def _old_sessions_job(app: App, _arguments: Mapping[str, Any]) -> None:
+    """Forget sessions that are over. Running it again finds none."""
+    with app.database.write() as sql:
+        sessions.forget_old_sessions(sql, app.clock.now(), app.lifetimes)
+
+
+def _fold_downloads_job(app: App, _arguments: Mapping[str, Any]) -> None:
+    """Fold the spool files of downloads. Running it again finds every batch folded and adds nothing."""
+    fold_spools(app.database, counts_folder(app.settings.data), app.clock.now())
+
+
+Follower = Callable[[App, Connection, Entry], None]
+FOLLOWERS: Mapping[str, Follower] = {}
+"""Who hears of every event, by name: see `ledger.follow`."""
+
+JOBS: Mapping[str, JobRun] = {
+    "sweep": _sweep_job,
+    "old-sessions": _old_sessions_job,
+    "fold-downloads": _fold_downloads_job,
+}
+PERIODIC: Mapping[str, timedelta] = {"sweep": SWEEP_EVERY, "old-sessions": SWEEP_EVERY, "fold-downloads": FOLD_EVERY}
 
 
 def work(settings: Settings, stop: threading.Event) -> None:
@@ -189,7 +228,7 @@ def work(settings: Settings, stop: threading.Event) -> None:
         seed_periodic_jobs(app)
         while not stop.is_set():
             try:
-                idle = not run_due_job(app)
+                idle = not (run_followers(app) | run_due_job(app))
             except Unavailable as error:
                 log.warning("%s", error)
                 idle = True
@@ -202,6 +241,11 @@ def seed_periodic_jobs(app: App) -> None:
     with app.database.write() as sql:
         for name, every in PERIODIC.items():
             jobs.add(sql, name, {}, due_at=app.clock.now() + every, key=f"periodic:{name}")
+
+
+def run_followers(app: App) -> bool:
+    """Tell each follower what is new to it; False if nothing was."""
+    return sum(follow(app.database, name, partial(react, app)) for name, react in FOLLOWERS.items()) > 0
 
 
 def run_due_job(app: App) -> bool:

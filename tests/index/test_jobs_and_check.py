@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from customhouse.app import read_key, run_due_job, seed_periodic_jobs, work
+from customhouse.app import PERIODIC, read_key, run_due_job, seed_periodic_jobs, work
 from customhouse.catalog.tables import file, release
 from customhouse.infra import jobs
 from customhouse.infra.settings import Settings
@@ -29,12 +29,14 @@ def waiting(world: World) -> list[tuple[str, bool]]:
 def test_a_periodic_job_runs_and_waits_again(world: World) -> None:
     seed_periodic_jobs(world.app)
     seed_periodic_jobs(world.app)
-    assert waiting(world) == [("sweep", False)]
+    everything = [(name, False) for name in sorted(PERIODIC)]
+    assert sorted(waiting(world)) == everything
     assert not run_due_job(world.app)
-    world.clock.turn(timedelta(hours=2))
-    assert run_due_job(world.app)
+    world.clock.turn(max(PERIODIC.values()))
+    for _ in PERIODIC:
+        assert run_due_job(world.app)
     assert not run_due_job(world.app)
-    assert waiting(world) == [("sweep", False)]
+    assert sorted(waiting(world)) == everything
 
 
 def test_a_job_that_nobody_knows_is_kept_and_parked_in_the_end(small_world: World) -> None:
@@ -57,7 +59,7 @@ def test_the_worker_stops_when_it_is_told(small_world: World) -> None:
     stop.set()
     worker.join(10)
     assert not worker.is_alive()
-    assert waiting(small_world) == [("sweep", False)]
+    assert ("sweep", False) in waiting(small_world)
 
 
 BREAKAGES = {

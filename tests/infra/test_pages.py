@@ -59,7 +59,7 @@ def eventually(ask: Callable[[], object], wanted: object) -> bool:
 
 def test_a_rendering_is_stored_and_read_back(database: Database, pages: Pages) -> None:
     move_on(database, 1)
-    assert pages.put((page(1),), (gate(),))
+    assert pages.put("demo", 1, (page(1),), (gate(),))
     assert pages.page("", "demo", "json") == page(1)
     assert pages.gate("", "demo-1.whl") == gate()
     assert pages.ready_page("", "demo", "json") == page(1)
@@ -68,18 +68,18 @@ def test_a_rendering_is_stored_and_read_back(database: Database, pages: Pages) -
 
 def test_a_rendering_of_an_old_serial_is_not_stored(database: Database, pages: Pages) -> None:
     move_on(database, 2)
-    assert not pages.put((page(1),), (gate(),))
+    assert not pages.put("demo", 1, (page(1),), (gate(),))
     assert pages.page("", "demo", "json") is None
     assert pages.gate("", "demo-1.whl") is None
 
 
 def test_a_rendering_of_an_unknown_project_is_not_stored(pages: Pages) -> None:
-    assert not pages.put((page(1),), ())
+    assert not pages.put("demo", 1, (page(1),), ())
 
 
 def test_after_a_deed_the_old_page_is_gone(database: Database, pages: Pages) -> None:
     move_on(database, 1)
-    pages.put((page(1),), (gate(),))
+    pages.put("demo", 1, (page(1),), (gate(),))
     assert pages.page("", "demo", "json") == page(1)
     move_on(database, 2)
     assert pages.page("", "demo", "json") is None
@@ -96,7 +96,7 @@ def test_on_sqlite_the_writers_next_read_sees_the_write(tmp_path_factory: pytest
     for serial in range(1, 30):
         move_on(database, serial)
         assert pages.ready_page("", "demo", "json") is None
-        pages.put((page(serial),), ())
+        pages.put("demo", serial, (page(serial),), ())
         assert pages.page("", "demo", "json") == page(serial)
     pages.close()
     database.close()
@@ -104,7 +104,7 @@ def test_on_sqlite_the_writers_next_read_sees_the_write(tmp_path_factory: pytest
 
 def test_other_projects_keep_their_copies(database: Database, pages: Pages) -> None:
     move_on(database, 1)
-    pages.put((page(1),), ())
+    pages.put("demo", 1, (page(1),), ())
     pages.page("", "demo", "json")
     move_on(database, 2, name="other")
     assert pages.ready_page("", "demo", "json") == page(1)

@@ -14,23 +14,32 @@ import hmac
 import re
 import secrets
 from dataclasses import dataclass
+from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from customhouse.accounts.events import TokenNotYours, TokenRevoked
 from customhouse.accounts.tables import account, api_token
 from customhouse.accounts.users import User, find_user
 from customhouse.ledger.events import TokenCreated
 from customhouse.ledger.tx import Tx
 from customhouse.terms.errors import Refused, Rejected
-from customhouse.terms.identity import OPERATOR, Identity
+from customhouse.terms.identity import OPERATOR, Actor, Identity
 from customhouse.terms.names import ProjectName
 
 PREFIX = "ch1"
 _TOKEN = re.compile(r"ch1\.([a-z2-7]{26})\.([A-Za-z0-9_-]{43})", re.ASCII)
 
 _HOLDER = (
-    sa.select(api_token.c.project, api_token.c.revoked_at, account.c.id, account.c.name, account.c.frozen_at)
+    sa.select(
+        api_token.c.project,
+        api_token.c.revoked_at,
+        account.c.id,
+        account.c.name,
+        account.c.frozen_at,
+        account.c.site_role,
+    )
     .join(account, account.c.id == api_token.c.account_id)
     .where(api_token.c.id == sa.bindparam("id"))
 )
@@ -82,6 +91,11 @@ class Bearer:
     project: str | None
     """Normalised name of the only project that the token is for, or None for all."""
 
+    @property
+    def actor(self) -> Actor:
+        """The bearer as somebody who wants something done. A token never makes an operator."""
+        return Actor(self.user.identity, self.user.id, token_project=self.project)
+
 
 def create_token(key: ServerKey, command: CreateToken, tx: Tx) -> NewToken:
     """Make a token. The project need not exist yet: such a token may claim exactly that name."""
@@ -113,7 +127,52 @@ def authenticate(key: ServerKey, sql: Connection, text: str) -> Bearer:
         raise _unknown_token()
     if row.frozen_at is not None:
         raise Refused("account-frozen", f"The account {row.name!r} is frozen.", "Ask an operator of this index.")
-    return Bearer(User(row.id, row.name, frozen=False), match[1], row.project)
+    return Bearer(User(row.id, row.name, frozen=False, site_role=row.site_role), match[1], row.project)
+
+
+@dataclass(frozen=True, slots=True)
+class RevokeToken:
+    """Somebody's wish that one of his tokens stops working; an operator may revoke any."""
+
+    token_id: str
+    by: Actor
+
+
+def revoke_token(command: RevokeToken, tx: Tx) -> None:
+    """Revoke a token; doing it again is no fault. Somebody else's is answered like one that does not exist (TOB-11)."""
+    row = tx.sql.execute(
+        sa.select(api_token.c.account_id, api_token.c.project, api_token.c.revoked_at).where(
+            api_token.c.id == command.token_id
+        )
+    ).one_or_none()
+    if row is None or (row.account_id != command.by.account_id and not command.by.operator):
+        raise Refused(
+            "no-such-token", "You have no such token.", status=404,
+            records=(TokenNotYours(command.by.identity, None, token_id=command.token_id[:80]),),
+        )  # fmt: skip
+    if row.revoked_at is None:
+        tx.sql.execute(api_token.update().where(api_token.c.id == command.token_id).values(revoked_at=tx.now()))
+    tx.record(TokenRevoked(command.by.identity, row.project, token_id=command.token_id, user_id=str(row.account_id)))
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRow:
+    """A token as its owner sees it in a list."""
+
+    id: str
+    project: str | None
+    note: str
+    created_at: datetime
+
+
+def tokens_of(sql: Connection, account_id: int) -> list[TokenRow]:
+    """The working tokens of an account, newest first."""
+    rows = sql.execute(
+        sa.select(api_token.c.id, api_token.c.project, api_token.c.note, api_token.c.created_at)
+        .where(api_token.c.account_id == account_id, api_token.c.revoked_at.is_(None))
+        .order_by(api_token.c.created_at.desc())
+    )
+    return [TokenRow(*row) for row in rows]
 
 
 def _unknown_token() -> Refused:

@@ -1,21 +1,24 @@
-"""Making accounts. In this first form an operator makes them on the command line; sign-in comes with the web."""
+"""Accounts: an operator makes them, freezes them and says who runs the index. People set their own passwords."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from customhouse.accounts.tables import account
+from customhouse.accounts.events import AccountFrozen, AccountThawed, SiteRoleSet
+from customhouse.accounts.tables import account, session
 from customhouse.infra.db import insert_new
 from customhouse.ledger.events import UserAdded
 from customhouse.ledger.tx import Tx
 from customhouse.terms.errors import Refused, Rejected
-from customhouse.terms.identity import OPERATOR, Identity
+from customhouse.terms.identity import COMMAND_LINE, OPERATOR, Actor, Identity, SiteRole
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,48}[A-Za-z0-9])?", re.ASCII)
+_USER = sa.select(account.c.id, account.c.name, account.c.frozen_at, account.c.site_role)
 _EMAIL = re.compile(r"[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f]{1,189}")
 
 
@@ -35,11 +38,17 @@ class User:
     id: int
     name: str
     frozen: bool
+    site_role: SiteRole = ""
 
     @property
     def identity(self) -> Identity:
         """The user as the ledger names him."""
         return Identity("user", str(self.id), self.name)
+
+    @property
+    def actor(self) -> Actor:
+        """The user as somebody who wants something done."""
+        return Actor(self.identity, self.id, operator=self.site_role == "operator")
 
 
 def add_user(command: AddUser, tx: Tx) -> User:
@@ -67,11 +76,74 @@ def add_user(command: AddUser, tx: Tx) -> User:
 
 def find_user(sql: Connection, name: str) -> User:
     """The account of that name, whatever its case; raises `Refused` if there is none."""
-    row = sql.execute(
-        sa.select(account.c.id, account.c.name, account.c.frozen_at).where(account.c.normalized == name.lower())
-    ).one_or_none()
+    row = sql.execute(_USER.where(account.c.normalized == name.lower())).one_or_none()
     if row is None:
         raise Refused(
             "no-such-user", f"There is no account named {name!r}.", "Make one with `customhouse user add`.", status=404
         )
-    return User(row.id, row.name, row.frozen_at is not None)
+    return _user(row)
+
+
+def find_user_by_id(sql: Connection, account_id: int) -> User:
+    """The account with that id; raises `LookupError` if there is none, because ids come from our own rows."""
+    row = sql.execute(_USER.where(account.c.id == account_id)).one_or_none()
+    if row is None:
+        raise LookupError(account_id)
+    return _user(row)
+
+
+def _user(row: Any) -> User:
+    return User(row.id, row.name, row.frozen_at is not None, row.site_role)
+
+
+@dataclass(frozen=True, slots=True)
+class SetSiteRole:
+    """An operator's wish that an account be operator, support or neither."""
+
+    user: str
+    role: str
+    by: Actor = COMMAND_LINE
+
+
+def set_site_role(command: SetSiteRole, tx: Tx) -> User:
+    """Say who runs the index. Only an operator may; every change is an event, and all sessions of the account end."""
+    if command.role not in ("", "support", "operator"):
+        raise Rejected("bad-site-role", "role", f"{command.role!r} is no role", "operator, support, or none")
+    refuse_unless_operator(command.by)
+    user = find_user(tx.sql, command.user)
+    tx.sql.execute(account.update().where(account.c.id == user.id).values(site_role=command.role))
+    tx.sql.execute(session.delete().where(session.c.account_id == user.id))
+    tx.record(
+        SiteRoleSet(
+            command.by.as_operator, None, user_id=str(user.id), name=user.name, role=command.role, before=user.site_role
+        )
+    )
+    return user
+
+
+@dataclass(frozen=True, slots=True)
+class Freeze:
+    """An operator's wish that an account can do nothing, or that it can again."""
+
+    user: str
+    reason: str
+    thaw: bool = False
+    by: Actor = COMMAND_LINE
+
+
+def freeze(command: Freeze, tx: Tx) -> User:
+    """Freeze or thaw an account. Frozen, it has no sessions, and neither passwords nor tokens let it in."""
+    refuse_unless_operator(command.by)
+    user = find_user(tx.sql, command.user)
+    frozen_at = None if command.thaw else tx.now()
+    tx.sql.execute(account.update().where(account.c.id == user.id).values(frozen_at=frozen_at))
+    tx.sql.execute(session.delete().where(session.c.account_id == user.id))
+    event = AccountThawed if command.thaw else AccountFrozen
+    tx.record(event(command.by.as_operator, None, user_id=str(user.id), name=user.name, reason=command.reason))
+    return user
+
+
+def refuse_unless_operator(actor: Actor) -> None:
+    """Raise `Refused` for anybody who does not run this index."""
+    if not actor.operator:
+        raise Refused("not-an-operator", "Only an operator of this index may do that.", "Ask one.")

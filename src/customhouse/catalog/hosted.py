@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from customhouse.catalog import queries
-from customhouse.catalog.model import File, Project
+from customhouse.catalog.model import File, Project, offered
 from customhouse.formats.simple import ProjectList, SimpleFile, SimplePage
 from customhouse.infra.tables import changed
 
@@ -17,15 +17,14 @@ _SERIAL = sa.select(changed.c.serial).where(changed.c.name == sa.bindparam("name
 
 def hosted_page(found: Project, files: Sequence[File], versions: Sequence[str], serial: int) -> SimplePage:
     """One project's page. A quarantined project keeps its versions and offers no file (PEP 792)."""
-    offered = files if found.status != "quarantined" else ()
     return SimplePage(
         name=found.normalized,
         serial=serial,
         versions=tuple(versions),
-        files=tuple(_simple_file(found.normalized, row) for row in offered),
+        files=tuple(_simple_file(found.normalized, row) for row in offered(found, files)),
         status=found.status,
         status_reason=found.status_reason,
-        signals=found.signals,
+        signals={**found.signals, **({"successor": found.successor} if found.successor else {})},
     )
 
 

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from customhouse.catalog.model import File, Project, Role
-from customhouse.catalog.tables import file, name, project, project_role, release
+from customhouse.catalog.model import File, Project, Release
+from customhouse.catalog.tables import file, name, project, release
 
 _PROJECT = (
     project.c.id,
@@ -21,6 +21,11 @@ _PROJECT = (
     project.c.status,
     project.c.status_reason,
     project.c.signals,
+    project.c.successor,
+    project.c.visibility,
+    project.c.organization_id,
+    project.c.deleted_at,
+    project.c.delete_reason,
 )
 _FILE = (
     file.c.id,
@@ -33,12 +38,35 @@ _FILE = (
     file.c.size_bytes,
     file.c.uploaded_at,
     file.c.requires_python,
-    file.c.yanked_at,
-    file.c.yanked_reason,
+    sa.func.coalesce(file.c.yanked_at, release.c.yanked_at).label("yanked_at"),
+    sa.case((file.c.yanked_at.is_not(None), file.c.yanked_reason), else_=release.c.yanked_reason).label(
+        "yanked_reason"
+    ),
     file.c.metadata_digest,
     file.c.metadata_size_bytes,
     file.c.metadata_served,
     file.c.signals,
+    file.c.uploader_id,
+    file.c.release_id,
+    sa.func.coalesce(file.c.deleted_at, release.c.deleted_at).label("deleted_at"),
+    sa.case((file.c.deleted_at.is_not(None), file.c.delete_reason), else_=release.c.delete_reason).label(
+        "delete_reason"
+    ),
+    release.c.quarantined_at,
+    release.c.quarantine_reason,
+    file.c.erased_at,
+)
+_RELEASE = (
+    release.c.id,
+    release.c.version,
+    release.c.created_at,
+    release.c.yanked_at,
+    release.c.yanked_reason,
+    release.c.quarantined_at,
+    release.c.quarantine_reason,
+    release.c.deleted_at,
+    release.c.delete_reason,
+    release.c.reopened_at,
 )
 
 
@@ -46,16 +74,26 @@ _FILE = (
 _FIND = sa.select(*_PROJECT).where(project.c.normalized == sa.bindparam("normalized"))
 _INSERT_PROJECT = project.insert().returning(*_PROJECT)
 _FIND_AND_LOCK = _FIND.with_for_update()
-_ROLE = sa.select(project_role.c.role).where(
-    project_role.c.project_id == sa.bindparam("project"), project_role.c.account_id == sa.bindparam("account")
-)
 _FILES = (
     sa.select(*_FILE)
     .join(release, release.c.id == file.c.release_id)
     .where(file.c.project_id == sa.bindparam("project"))
     .order_by(file.c.uploaded_at, file.c.id)
 )
-_VERSIONS = sa.select(release.c.version).where(release.c.project_id == sa.bindparam("project")).order_by(release.c.id)
+_LIVE_FILE = sa.exists().where(file.c.release_id == release.c.id, file.c.deleted_at.is_(None))
+_VERSIONS = (
+    sa.select(release.c.version)
+    .where(release.c.project_id == sa.bindparam("project"), release.c.deleted_at.is_(None), _LIVE_FILE)
+    .order_by(release.c.id)
+)
+_RELEASES = sa.select(*_RELEASE).where(release.c.project_id == sa.bindparam("project")).order_by(release.c.id)
+_ONE_RELEASE = _RELEASES.where(release.c.version == sa.bindparam("version"))
+# What `model.offered` says of a file, in SQL.
+_LISTED = (
+    file.c.deleted_at.is_(None), file.c.erased_at.is_(None), release.c.deleted_at.is_(None),
+    release.c.quarantined_at.is_(None), project.c.status != "quarantined",
+)  # fmt: skip
+_PUBLIC = sa.and_(project.c.visibility == "public", project.c.deleted_at.is_(None))
 _SIBLINGS = (
     sa.select(file.c.filename, file.c.kind, file.c.metadata)
     .join(release, release.c.id == file.c.release_id)
@@ -108,20 +146,27 @@ def find_claim(sql: Connection, normalized: str, ultranormalized: str) -> NameCl
     return min((NameClaim(*row) for row in rows), key=lambda claim: claim.normalized != normalized, default=None)
 
 
-def role_of(sql: Connection, project_id: int, account_id: int) -> Role | None:
-    """What somebody may do with a project."""
-    return sql.execute(_ROLE, {"project": project_id, "account": account_id}).scalar_one_or_none()
-
-
 def files_of(sql: Connection, project_id: int) -> list[File]:
-    """Every file of a project, oldest first."""
+    """Every file of a project, oldest first: those too that stand in no listing (see `model.offered`)."""
     rows = sql.execute(_FILES, {"project": project_id})
     return [File(**row._mapping) for row in rows]  # noqa: SLF001 - a public name of SQLAlchemy, despite its spelling
 
 
 def versions_of(sql: Connection, project_id: int) -> list[str]:
-    """Every canonical version of a project, including those without files."""
+    """The canonical versions that are not deleted, those too whose files are all quarantined."""
     return list(sql.execute(_VERSIONS, {"project": project_id}).scalars())
+
+
+def releases_of(sql: Connection, project_id: int) -> list[Release]:
+    """Every release of a project, oldest first, the deleted too."""
+    rows = sql.execute(_RELEASES, {"project": project_id})
+    return [Release(**row._mapping) for row in rows]  # noqa: SLF001 - a public name of SQLAlchemy, despite its spelling
+
+
+def find_release(sql: Connection, project_id: int, version: str) -> Release | None:
+    """The release of that canonical version, deleted or not."""
+    row = sql.execute(_ONE_RELEASE, {"project": project_id, "version": version}).one_or_none()
+    return Release(**row._mapping) if row else None  # noqa: SLF001 - as above
 
 
 def metadata_text(sql: Connection, file_id: int) -> str:
@@ -135,26 +180,20 @@ def release_metadata(sql: Connection, project_id: int, version: str) -> list[tup
     return [(row.filename, row.kind, unpack_metadata(row.metadata)) for row in rows]
 
 
-def owners_of(sql: Connection, project_id: int) -> list[tuple[int, Role]]:
-    """Account ids and roles, owners first."""
-    rows = sql.execute(
-        sa.select(project_role.c.account_id, project_role.c.role)
-        .where(project_role.c.project_id == project_id)
-        .order_by(project_role.c.role.desc(), project_role.c.account_id)
-    )
-    return [(row.account_id, row.role) for row in rows]
-
-
 def listed_names(sql: Connection) -> list[str]:
-    """The display name of every project, sorted by normalised name."""
-    return list(sql.execute(sa.select(project.c.display).order_by(project.c.normalized)).scalars())
+    """The display name of every project that strangers may know of, sorted by normalised name."""
+    return list(sql.execute(sa.select(project.c.display).where(_PUBLIC).order_by(project.c.normalized)).scalars())
 
 
 def counts(sql: Connection) -> tuple[int, int, int]:
-    """How many projects, files and bytes we host."""
-    projects = sql.execute(sa.select(sa.func.count()).select_from(project)).scalar_one()
+    """How many projects, files and bytes we offer to everybody."""
+    projects = sql.execute(sa.select(sa.func.count()).select_from(project).where(_PUBLIC)).scalar_one()
     files, size_bytes = sql.execute(
-        sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(file.c.size_bytes), 0)).select_from(file)
+        sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(file.c.size_bytes), 0))
+        .select_from(file)
+        .join(release, release.c.id == file.c.release_id)
+        .join(project, project.c.id == file.c.project_id)
+        .where(_PUBLIC, *_LISTED)
     ).one()
     return projects, files, int(size_bytes)
 
@@ -162,14 +201,17 @@ def counts(sql: Connection) -> tuple[int, int, int]:
 def newest_releases(sql: Connection, *, limit: int) -> list[NewestRelease]:
     """The releases that appeared last, newest first, each with the packed metadata of its first file."""
     first_file = (
-        sa.select(sa.func.min(file.c.id)).where(file.c.release_id == release.c.id).correlate(release).scalar_subquery()
+        sa.select(sa.func.min(file.c.id))
+        .where(file.c.release_id == release.c.id, file.c.deleted_at.is_(None), file.c.erased_at.is_(None))
+        .correlate(release)
+        .scalar_subquery()
     )
     rows = sql.execute(
         sa.select(project.c.display, project.c.normalized, release.c.version, release.c.created_at, file.c.metadata)
         .select_from(release)
         .join(project, project.c.id == release.c.project_id)
         .join(file, file.c.id == first_file)
-        .where(project.c.status != "quarantined")
+        .where(_PUBLIC, *_LISTED)
         .order_by(release.c.id.desc())
         .limit(limit)
     )
@@ -184,11 +226,12 @@ def project_of_file(sql: Connection, filename: str) -> str | None:
 
 
 def known_digests(sql: Connection, digests: list[str]) -> set[str]:
-    """Which of these digests a row names, as a file or as its metadata."""
-    found = set(sql.execute(sa.select(file.c.digest).where(file.c.digest.in_(digests))).scalars())
+    """Which of these digests a row needs, as a file or as its metadata. An erased file needs neither."""
+    here = file.c.erased_at.is_(None)
+    found = set(sql.execute(sa.select(file.c.digest).where(file.c.digest.in_(digests), here)).scalars())
     found |= set(
         sql.execute(
-            sa.select(file.c.metadata_digest).where(file.c.metadata_digest.in_(digests), file.c.metadata_served)
+            sa.select(file.c.metadata_digest).where(file.c.metadata_digest.in_(digests), file.c.metadata_served, here)
         ).scalars()
     )
     return found

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from customhouse.accounts.tokens import Bearer
-from customhouse.catalog import queries
+from customhouse.catalog import queries, rights
 from customhouse.catalog.agreement import check_agreement
 from customhouse.catalog.model import Project, Role, may_upload
 from customhouse.catalog.tables import file, file_name, release
@@ -189,7 +189,7 @@ def publish_file(command: PublishFile, tx: Tx) -> Accepted:
     if project is None:
         project, role = _claim_or_find(command, wanted, tx)
     else:
-        role = queries.role_of(tx.sql, project.id, bearer.user.id)
+        role = rights.role_of(tx.sql, project.id, bearer.user.id)
     _refuse_if(may_upload(project, role, bearer.project))
     if (earlier := _earlier_upload(tx.sql, name, spooled)) is not None:
         return earlier
@@ -230,7 +230,7 @@ def _claim_or_find(command: PublishFile, wanted: ProjectName, tx: Tx) -> tuple[P
         project = queries.find_project(tx.sql, wanted.normalized, lock=True)
         if project is None:
             raise
-        return project, queries.role_of(tx.sql, project.id, bearer.user.id)
+        return project, rights.role_of(tx.sql, project.id, bearer.user.id)
 
 
 def _check_names(form: UploadForm, name: WheelName | SdistName) -> ProjectName:
@@ -266,7 +266,7 @@ def _check_permission(sql: Connection, wanted: ProjectName, bearer: Bearer) -> b
     project = queries.find_project(sql, wanted.normalized)
     if project is None:
         return True
-    _refuse_if(may_upload(project, queries.role_of(sql, project.id, bearer.user.id), bearer.project))
+    _refuse_if(may_upload(project, rights.role_of(sql, project.id, bearer.user.id), bearer.project))
     return False
 
 

@@ -5,9 +5,9 @@ Three tables (made by migration 0001):
 ``page(view, epoch, name, format, etag, serial, body, gzip)``
     One rendering of one project's page; ``name`` is the normalised project name, ``""`` the project list; ``format``
     is ``json`` or ``html``; key (name, view, format, epoch).
-``gate(view, filename, project, digest, size_bytes, verdict, reason, metadata_digest)``
+``gate(view, filename, project, digest, size_bytes, verdict, reason, metadata_digest, metadata_size_bytes, until)``
     Whether a file may be fetched in a view, and under which digest its bytes lie; key (view, filename). ``verdict`` is
-    ``allow`` or ``deny``.
+    ``allow``, ``warn`` (it stands in no listing any more and answers until a moment), ``deny`` (403) or ``gone`` (410).
 ``changed(name, serial)``
     The ledger's serial at which a project (or ``""``, the list) last changed; key name, index on serial.
 
@@ -47,12 +47,14 @@ class Gate:
     project: str
     digest: str
     size_bytes: int
-    verdict: Literal["allow", "deny"]
+    verdict: Literal["allow", "warn", "deny", "gone"]
     reason: str = ""
     metadata_digest: str = ""
     """Digest of the metadata blob, empty if no ``.metadata`` is offered."""
     metadata_size_bytes: int = 0
     view: str = ""
+    until: int = 0
+    """When a ``warn`` gate ends, in seconds since 1970; 0 for never."""
 
 
 class Pages(Protocol):
@@ -74,7 +76,7 @@ class Pages(Protocol):
         """The ready gate of a file, or None if the inner app must decide."""
         ...
 
-    def put(self, pages: tuple[Page, ...], gates: tuple[Gate, ...]) -> bool:
+    def put(self, name: str, serial: int, pages: tuple[Page, ...], gates: tuple[Gate, ...]) -> bool:
         """Store what was rendered from one serial of one project; False if the project has moved on meanwhile."""
         ...
 

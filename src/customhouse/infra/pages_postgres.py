@@ -24,12 +24,12 @@ TRUST_SECONDS = 1.0
 _PAGE_COLUMNS = ("name", "format", "serial", "etag", "body", "gzip", "view", "epoch")
 _GATE_COLUMNS = (
     *("filename", "project", "digest", "size_bytes", "verdict", "reason"),
-    *("metadata_digest", "metadata_size_bytes", "view"),
+    *("metadata_digest", "metadata_size_bytes", "view", "until"),
 )
 _PAGE = b"SELECT name, format, serial, etag, body, gzip, view, epoch FROM page WHERE view=%s AND name=%s AND format=%s"
 _GATE = (
-    b"SELECT filename, project, digest, size_bytes, verdict, reason, metadata_digest, metadata_size_bytes, view"
-    b" FROM gate WHERE view=%s AND filename=%s"
+    b"SELECT filename, project, digest, size_bytes, verdict, reason, metadata_digest, metadata_size_bytes, view,"
+    b" until FROM gate WHERE view=%s AND filename=%s"
 )
 _CHANGED = b"SELECT name, serial FROM changed WHERE serial > %s"
 _PUT_PAGE = (
@@ -39,10 +39,10 @@ _PUT_PAGE = (
 )
 _PUT_GATE = (
     b"INSERT INTO gate (filename, project, digest, size_bytes, verdict, reason, metadata_digest, metadata_size_bytes,"
-    b" view) VALUES (%s,%s,%s,%s,%s,%s,%s,%s,%s) ON CONFLICT (view, filename) DO UPDATE SET"
+    b" view, until) VALUES (%s,%s,%s,%s,%s,%s,%s,%s,%s,%s) ON CONFLICT (view, filename) DO UPDATE SET"
     b" project=excluded.project, digest=excluded.digest, size_bytes=excluded.size_bytes, verdict=excluded.verdict,"
     b" reason=excluded.reason, metadata_digest=excluded.metadata_digest,"
-    b" metadata_size_bytes=excluded.metadata_size_bytes"
+    b" metadata_size_bytes=excluded.metadata_size_bytes, until=excluded.until"
 )
 
 
@@ -90,12 +90,12 @@ class PostgresPages:
         self._copy.add_gate(gate, generation)
         return gate
 
-    def put(self, pages: tuple[Page, ...], gates: tuple[Gate, ...]) -> bool:
+    def put(self, name: str, serial: int, pages: tuple[Page, ...], gates: tuple[Gate, ...]) -> bool:
         """Store a rendering unless its project has moved on; a deed that is about to move it waits for us."""
         with self._writer.use() as connection, connection.transaction(), connection.cursor() as cursor:
-            cursor.execute(b"SELECT serial FROM changed WHERE name=%s FOR SHARE", (pages[0].name,))
+            cursor.execute(b"SELECT serial FROM changed WHERE name=%s FOR SHARE", (name,))
             row = cursor.fetchone()
-            if row is None or row[0] != pages[0].serial:
+            if row is None or row[0] != serial:
                 return False
             cursor.executemany(_PUT_PAGE, [tuple(getattr(page, column) for column in _PAGE_COLUMNS) for page in pages])
             cursor.executemany(_PUT_GATE, [tuple(getattr(gate, column) for column in _GATE_COLUMNS) for gate in gates])

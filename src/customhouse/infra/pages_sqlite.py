@@ -19,13 +19,13 @@ from customhouse.terms.errors import Unavailable
 BUSY_SECONDS = 30
 _PAGE = "SELECT name, format, serial, etag, body, gzip, view, epoch FROM page WHERE view=? AND name=? AND format=?"
 _GATE = (
-    "SELECT filename, project, digest, size_bytes, verdict, reason, metadata_digest, metadata_size_bytes, view"
-    " FROM gate WHERE view=? AND filename=?"
+    "SELECT filename, project, digest, size_bytes, verdict, reason, metadata_digest, metadata_size_bytes, view,"
+    " until FROM gate WHERE view=? AND filename=?"
 )
 _PUT_PAGE = "INSERT OR REPLACE INTO page (name, format, serial, etag, body, gzip, view, epoch) VALUES (?,?,?,?,?,?,?,?)"
 _PUT_GATE = (
     "INSERT OR REPLACE INTO gate (filename, project, digest, size_bytes, verdict, reason, metadata_digest,"
-    " metadata_size_bytes, view) VALUES (?,?,?,?,?,?,?,?,?)"
+    " metadata_size_bytes, view, until) VALUES (?,?,?,?,?,?,?,?,?,?)"
 )
 
 
@@ -76,24 +76,24 @@ class SqlitePages:
             self._copy.add_gate(gate, self._copy.generation)
             return gate
 
-    def put(self, pages: tuple[Page, ...], gates: tuple[Gate, ...]) -> bool:
+    def put(self, name: str, serial: int, pages: tuple[Page, ...], gates: tuple[Gate, ...]) -> bool:
         """Store a rendering unless its project has moved on."""
         if not self._writing.acquire(BUSY_SECONDS):
             raise Unavailable("The database", "other writers held it for too long")
         try:
-            return self._put(pages, gates)
+            return self._put(name, serial, pages, gates)
         finally:
             self._writing.release()
 
-    def _put(self, pages: tuple[Page, ...], gates: tuple[Gate, ...]) -> bool:
+    def _put(self, name: str, serial: int, pages: tuple[Page, ...], gates: tuple[Gate, ...]) -> bool:
         writer = self._writer = self._writer or self._connect()
         try:
             writer.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
             raise Unavailable("The database", str(error)) from error
         try:
-            row = writer.execute("SELECT serial FROM changed WHERE name=?", (pages[0].name,)).fetchone()
-            current = row is not None and row[0] == pages[0].serial
+            row = writer.execute("SELECT serial FROM changed WHERE name=?", (name,)).fetchone()
+            current = row is not None and row[0] == serial
             if current:
                 writer.executemany(_PUT_PAGE, [_page_row(page) for page in pages])
                 writer.executemany(_PUT_GATE, [_gate_row(gate) for gate in gates])
@@ -137,5 +137,5 @@ def _page_row(page: Page) -> tuple[str | int | bytes, ...]:
 def _gate_row(gate: Gate) -> tuple[str | int, ...]:
     return (
         gate.filename, gate.project, gate.digest, gate.size_bytes, gate.verdict, gate.reason, gate.metadata_digest,
-        gate.metadata_size_bytes, gate.view,
+        gate.metadata_size_bytes, gate.view, gate.until,
     )  # fmt: skip

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable
+from email.utils import formatdate
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,7 +21,7 @@ from customhouse.formats.problems import SECURITY_HEADERS, Headers, extra_header
 from customhouse.infra.blobs import Blobs
 from customhouse.infra.pages import Format, Gate, Page, Pages
 from customhouse.serve.conditions import none_match
-from customhouse.serve.files import request_header, send_file, send_link, send_whole
+from customhouse.serve.files import CACHE, ENDING_CACHE, PRIVATE_CACHE, request_header, send_file, send_link, send_whole
 from customhouse.terms.digest import Digest
 from customhouse.terms.errors import Broken, CustomhouseError, Refused
 from customhouse.terms.names import MAX_NAME_LENGTH
@@ -30,10 +31,15 @@ log = logging.getLogger("customhouse.serve")
 SIMPLE, FILES, METADATA = "/simple/", "/files/", ".metadata"
 # Clients ask again every time and mostly hear 304; a shared cache may answer for a minute.
 PAGE_CACHE = b"public, max-age=0, must-revalidate, s-maxage=60"
+PRIVATE_VIEW = "private"
+"""The view under which private projects lie ready, for the inner application alone."""
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*", re.ASCII)
 _FILENAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]{0,299}", re.ASCII)
 _REMEMBERED = 1024
 _MAX_READY = 16_384
+
+Count = Callable[[str, Scope], None]
+"""Notes that the client of a request has been sent a distribution file. It must cost next to nothing."""
 
 
 class _Ready(NamedTuple):
@@ -49,11 +55,12 @@ class _Ready(NamedTuple):
 class Serve:
     """Wraps the inner application. ``view`` names what this group of consumers sees; the default one is ``""``."""
 
-    def __init__(self, pages: Pages, blobs: Blobs, inner: ASGIApp, view: str = "") -> None:
+    def __init__(self, pages: Pages, blobs: Blobs, inner: ASGIApp, view: str = "", count: Count | None = None) -> None:
         self._pages = pages
         self._blobs = blobs
         self._inner = inner
         self._view = view
+        self._count = count
         self._choices: dict[tuple[str | None, bytes], Choice | None] = {}
         self._gzip: dict[str | None, bool] = {}
         self._ready: dict[tuple[str, Format, str], _Ready] = {}
@@ -97,7 +104,15 @@ class Serve:
         choice = self._choose(scope)
         if choice is None:
             raise Refused("not-acceptable", NOT_ACCEPTABLE, status=406)
-        await self._send(scope, send, page_of(choice.format), choice)
+        page = page_of(choice.format)
+        if page.view == PRIVATE_VIEW:
+            # Nobody keeps it, so there is nothing to compare it with; and it must not push ready pages out.
+            headers = [(name, value) for name, value in _ready(page, choice.content_type.encode()).plain
+                       if name not in (b"cache-control", b"etag")]  # fmt: skip
+            headers.append((b"cache-control", PRIVATE_CACHE))
+            await send_whole(send, 200, headers, page.body, is_head=scope["method"] == "HEAD")
+            return
+        await self._send(scope, send, page, choice)
 
     async def _send(self, scope: Scope, send: Send, page: Page, choice: Choice) -> None:
         ready = self._prepare(page, choice)
@@ -148,11 +163,14 @@ class Serve:
             return False
         return await self.send_gated(scope, send, gate)
 
-    async def send_gated(self, scope: Scope, send: Send, gate: Gate) -> bool:
+    async def send_gated(self, scope: Scope, send: Send, gate: Gate, *, private: bool = False) -> bool:
         """Send what a gate leads to, or refuse; False if it offers no metadata and metadata was asked for."""
         if gate.verdict == "deny":
             reason = gate.reason or "it has been withdrawn"
             raise Refused("file-denied", f"{gate.filename} is not offered: {reason}.", "Choose another version.")
+        if gate.verdict == "gone":
+            sentence = f"{gate.filename} is gone: {gate.reason or 'it has been removed'}."
+            raise Refused("file-gone", sentence, "Choose another version.", status=410)
         digest, size_bytes, content_type = gate.digest, gate.size_bytes, b"application/octet-stream"
         if scope["path"].endswith(METADATA):
             if not gate.metadata_digest:
@@ -161,9 +179,12 @@ class Serve:
             content_type = b"text/plain; charset=utf-8"
         place = await self._locate(digest)
         if isinstance(place, str):
-            await send_link(send, place)
+            begun = await send_link(scope, send, place, size_bytes, _said_of(gate, private=private))
         else:
-            await send_file(scope, send, place, digest, size_bytes, content_type)
+            said = _said_of(gate, private=private)
+            begun = await send_file(scope, send, place, digest, size_bytes, content_type, said)
+        if begun and self._count is not None and digest == gate.digest:  # not its metadata
+            self._count(gate.filename, scope)
         return True
 
     async def _locate(self, digest: str) -> Path | str:
@@ -179,6 +200,18 @@ class Serve:
         headers, body = problem(status_of(error), error.code, sentence_of(error), request_header(scope, b"accept"))
         is_head = scope["method"] == "HEAD"
         await send_whole(send, status_of(error), headers + extra_headers(error), body, is_head=is_head)
+
+
+def _said_of(gate: Gate, *, private: bool) -> Headers:
+    """Who may keep the file for how long; and, for one that was deleted, until when its address answers (RFC 8594)."""
+    if gate.verdict != "warn":
+        return [(b"cache-control", PRIVATE_CACHE if private else CACHE)]
+    warning = gate.reason.replace("\\", " ").replace('"', "'").encode("ascii", "replace").decode()
+    return [
+        (b"cache-control", PRIVATE_CACHE if private else ENDING_CACHE),
+        (b"warning", f'299 - "{warning}"'.encode()),
+        (b"sunset", formatdate(gate.until, usegmt=True).encode()),
+    ]
 
 
 def gzip_etag(etag: str) -> str:

@@ -17,6 +17,9 @@ PIECE_BYTES = 2**20
 BOUNDARY = b"customhouse-byteranges"
 # Whoever has the file may keep it for ever; a shared cache asks again after a minute, so that a quarantine reaches it.
 CACHE = b"public, max-age=31536000, immutable, s-maxage=60"
+# A file that stands in no listing any more is not to be kept: its address will end.
+ENDING_CACHE = b"public, max-age=0, must-revalidate, s-maxage=60"
+PRIVATE_CACHE = b"private, no-store"
 _READERS = anyio.CapacityLimiter(40)
 
 
@@ -32,34 +35,43 @@ async def send_whole(send: Send, status: int, headers: Headers, body: bytes, *, 
     await send({"type": "http.response.body", "body": b"" if is_head else body})
 
 
-async def send_link(send: Send, url: str) -> None:
-    """Send the client to the object store; the link is good for a minute and must not be kept."""
+async def send_link(scope: Scope, send: Send, url: str, size_bytes: int, said: Headers) -> bool:
+    """Send the client to the object store; the link is good for a minute and must not be kept.
+
+    Returns whether the client asked for the file's first byte.
+    """
     headers = [(b"location", url.encode()), (b"cache-control", b"no-store"), (b"content-length", b"0")]
+    headers += [(name, value) for name, value in said if name != b"cache-control"]
     await send_whole(send, 302, [*headers, *SECURITY_HEADERS], b"", is_head=False)
+    try:
+        parts = ranges(request_header(scope, b"range"), None, "", size_bytes)
+    except TooManyRanges:
+        return False
+    return scope["method"] == "GET" and _begins(parts)
 
 
-async def send_file(scope: Scope, send: Send, path: Path, digest: str, size_bytes: int, content_type: bytes) -> None:
-    """Send a local file with its digest as ETag: 200, 206, 304 or 416."""
+async def send_file(
+    scope: Scope, send: Send, path: Path, digest: str, size_bytes: int, content_type: bytes, said: Headers
+) -> bool:
+    """Send a local file with its digest as ETag: 200, 206, 304 or 416. Returns whether its first byte was sent.
+
+    ``said`` are headers that depend on who asks and on what became of the file: caching, warnings.
+    """
     etag = f'"{digest}"'
-    headers: Headers = [
-        (b"etag", etag.encode()),
-        (b"cache-control", CACHE),
-        (b"accept-ranges", b"bytes"),
-        *SECURITY_HEADERS,
-    ]
+    headers: Headers = [(b"etag", etag.encode()), (b"accept-ranges", b"bytes"), *said, *SECURITY_HEADERS]
     is_head = scope["method"] == "HEAD"
     if none_match(request_header(scope, b"if-none-match"), etag):
         await send_whole(send, 304, headers, b"", is_head=True)
-        return
+        return False
     try:
         parts = ranges(request_header(scope, b"range"), request_header(scope, b"if-range"), etag, size_bytes)
     except TooManyRanges:
         headers += [(b"content-range", f"bytes */{size_bytes}".encode()), (b"content-length", b"0")]
         await send_whole(send, 416, headers, b"", is_head=True)
-        return
+        return False
     if parts and not is_head:
         await _send_parts(send, path, headers, parts, size_bytes, content_type)
-        return
+        return _begins(parts)
     headers += [(b"content-type", content_type), (b"content-length", str(size_bytes).encode())]
     if is_head:
         await send_whole(send, 200, headers, b"", is_head=True)
@@ -69,6 +81,12 @@ async def send_file(scope: Scope, send: Send, path: Path, digest: str, size_byte
     else:
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await _stream(send, path, [(b"", 0, size_bytes - 1)], b"")
+    return not is_head
+
+
+def _begins(parts: list[tuple[int, int]]) -> bool:
+    """Whether these parts, or the whole for none, hold the first byte."""
+    return not parts or any(first == 0 for first, _ in parts)
 
 
 async def _send_parts(

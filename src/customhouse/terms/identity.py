@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+SiteRole = Literal["", "support", "operator"]
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -21,3 +23,25 @@ class Identity:
 SYSTEM = Identity("system", "system", "customhouse")
 ANONYMOUS = Identity("anonymous", "", "somebody")
 OPERATOR = Identity("operator", "cli", "operator")
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Somebody who wants something done. What he may do with a project is looked up in the deed, not carried along."""
+
+    identity: Identity
+    account_id: int | None = None
+    operator: bool = False
+    """Whether he runs this index: by his site role, or by sitting at its command line."""
+    token_project: str | None = None
+    """If he came with an API token for one project: its normalised name."""
+
+    @property
+    def as_operator(self) -> Identity:
+        """The same person in the operator's chair, for deeds that only an operator may do."""
+        return Identity("operator", self.identity.id, self.identity.name)
+
+
+COMMAND_LINE = Actor(OPERATOR, operator=True)
+"""Whoever can run commands beside the data folder."""
+NOBODY = Actor(ANONYMOUS)

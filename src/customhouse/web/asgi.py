@@ -9,35 +9,33 @@ from contextlib import AbstractContextManager, asynccontextmanager
 import anyio.to_thread
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
-from starlette.routing import BaseRoute, Route, Router
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.routing import Router
+from starlette.types import ASGIApp
 
 from customhouse.app import App, open_app
+from customhouse.infra.client_address import parse_networks
+from customhouse.infra.client_hash import ClientHashes
+from customhouse.infra.count_spool import CountSpool
 from customhouse.infra.lifeline import die_with_parent
 from customhouse.infra.logs import configure_logs
 from customhouse.infra.settings import Settings
 from customhouse.serve.asgi import Serve
 from customhouse.terms.errors import CustomhouseError
+from customhouse.web.api.downloads import download_doors
 from customhouse.web.api.legacy import LegacyUpload
-from customhouse.web.api.project_json import ProjectJson
+from customhouse.web.api.project_json import project_document
 from customhouse.web.api.simple import Missing
-from customhouse.web.pages.routes import page_routes
+from customhouse.web.doors import Door, door, own_door, raw_door
+from customhouse.web.pages.account import account_doors
+from customhouse.web.pages.diff import diff_doors
+from customhouse.web.pages.routes import page_doors
+from customhouse.web.permissions import Permission
 from customhouse.web.problems import on_customhouse_error, on_http_exception, on_unexpected
+from customhouse.web.visit import Visit
 
 # Sync handlers and page rendering; bodies and archive walks have limiters of their own.
 PAGE_THREADS = 40
-
-
-class _Raw:
-    """An ASGI endpoint that Starlette's Route takes as it is, with the errors of the others."""
-
-    def __init__(self, answer: ASGIApp) -> None:
-        self._answer = answer
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._answer(scope, receive, send)
 
 
 def create() -> ASGIApp:
@@ -52,11 +50,16 @@ def create() -> ASGIApp:
 def build(app: App, context: AbstractContextManager[App] | None = None) -> Serve:
     """The application around an open `App`; ``context`` is left when the server shuts down."""
 
+    trusted = parse_networks(app.settings.trusted_proxies)
+    counts = CountSpool(app.settings.data, app.clock, ClientHashes(app.key.secret), trusted)
+
     @asynccontextmanager
     async def lifespan(_inner: Starlette) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = PAGE_THREADS
         app.walkers.start()
+        counts.start()
         yield
+        counts.close()
         if context is not None:
             context.__exit__(None, None, None)
 
@@ -69,50 +72,50 @@ def build(app: App, context: AbstractContextManager[App] | None = None) -> Serve
         },
     )
     # Addresses that end in a slash are part of the protocol: we redirect where it says so, and nowhere else.
+    inner.state.customhouse = app
     inner.router = Router(lifespan=lifespan, redirect_slashes=False)
-    serve = Serve(app.pages, app.blobs, inner)
+    serve = Serve(app.pages, app.blobs, inner, count=counts.count)
     inner.router.routes.extend(_routes(app, serve))
     return serve
 
 
-def _routes(app: App, serve: Serve) -> list[BaseRoute]:
+def _routes(app: App, serve: Serve) -> list[Door]:
+    """Every door of the index. The order matters where two paths could match."""
+    missing = Missing(app, serve)
     legacy = LegacyUpload(app).__call__
-    missing, documents = Missing(app, serve), ProjectJson(app)
+    read, upload = Permission.PUBLIC_READ, Permission.UPLOAD
     return [
-        Route("/legacy/", legacy, methods=["POST"]),
-        Route("/legacy", legacy, methods=["POST"]),
-        Route("/simple/", _Raw(missing.listing), methods=["GET"]),
-        Route("/simple", _simple_with_slash, methods=["GET"]),
-        Route("/simple/{name}/", _Raw(missing.page), methods=["GET"]),
-        Route("/simple/{name}", _Raw(missing.page), methods=["GET"]),
-        Route("/files/{project}/{filename}", _Raw(missing.file), methods=["GET"]),
-        Route("/pypi/{name}/json", documents.__call__, methods=["GET"]),
-        Route("/pypi/{name}/json/", documents.__call__, methods=["GET"]),
-        Route("/pypi/{name}/{version}/json", documents.__call__, methods=["GET"]),
-        Route("/pypi/{name}/{version}/json/", documents.__call__, methods=["GET"]),
-        Route("/-/health", _healthy, methods=["GET"]),
-        Route("/-/ready", _Readiness(app).__call__, methods=["GET"]),
-        *page_routes(app),
+        own_door("POST", "/legacy/", legacy, upload),
+        own_door("POST", "/legacy", legacy, upload),
+        raw_door("GET", "/simple/", missing.listing, read),
+        door("GET", "/simple", _simple_with_slash, read),
+        raw_door("GET", "/simple/{name}/", missing.page, Permission.PROJECT_READ),
+        raw_door("GET", "/simple/{name}", missing.page, Permission.PROJECT_READ),
+        raw_door("GET", "/files/{project}/{filename}", missing.file, Permission.PROJECT_READ),
+        door("GET", "/pypi/{name}/json", project_document, Permission.PROJECT_READ),
+        door("GET", "/pypi/{name}/json/", project_document, Permission.PROJECT_READ),
+        door("GET", "/pypi/{name}/{version}/json", project_document, Permission.PROJECT_READ),
+        door("GET", "/pypi/{name}/{version}/json/", project_document, Permission.PROJECT_READ),
+        door("GET", "/-/health", _healthy, read),
+        door("GET", "/-/ready", _ready, read),
+        *account_doors(),
+        *diff_doors(),
+        *page_doors(),
+        *download_doors(),
     ]
 
 
-def _simple_with_slash(_request: Request) -> Response:
+def _simple_with_slash(_visit: Visit) -> Response:
     return RedirectResponse("simple/", 301)
 
 
-def _healthy(_request: Request) -> Response:
+def _healthy(_visit: Visit) -> Response:
     """The process answers."""
     return PlainTextResponse("ok\n")
 
 
-class _Readiness:
-    """Whether requests can be served: the database answers."""
-
-    def __init__(self, app: App) -> None:
-        self._app = app
-
-    def __call__(self, _request: Request) -> Response:
-        """200, or 503 from the error that the database raises."""
-        with self._app.database.read() as sql:
-            sql.exec_driver_sql("SELECT 1")
-        return PlainTextResponse("ready\n")
+def _ready(visit: Visit) -> Response:
+    """Requests can be served: 200, or 503 from the error that the database raises."""
+    with visit.app.database.read() as sql:
+        sql.exec_driver_sql("SELECT 1")
+    return PlainTextResponse("ready\n")

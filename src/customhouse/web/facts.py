@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from customhouse.app import App
 from customhouse.catalog import queries
 from customhouse.catalog.hosted import changed_serial
-from customhouse.catalog.model import File, Project
+from customhouse.catalog.model import File, Project, offered
 from customhouse.formats.metadata import CoreMetadata, parse_stored_metadata
 from customhouse.terms.errors import Refused
 
@@ -29,15 +29,12 @@ class ProjectFacts:
             return parse_stored_metadata(queries.metadata_text(sql, chosen.id))
 
 
-def facts_of(app: App, normalized: str) -> ProjectFacts | None:
-    """The facts of a project that we host, or None."""
+def facts_of(app: App, found: Project) -> ProjectFacts:
+    """The facts of a project; whether the one who asks may know them is the caller's business."""
     with app.database.read() as sql:
-        serial = changed_serial(sql, normalized)
-        found = queries.find_project(sql, normalized)
-        if found is None:
-            return None
-        files = queries.files_of(sql, found.id) if found.status != "quarantined" else []
-    return ProjectFacts(app, found, files, serial)
+        serial = changed_serial(sql, found.normalized)
+        files = queries.files_of(sql, found.id)
+    return ProjectFacts(app, found, offered(found, files), serial)
 
 
 def unknown_project(name: str) -> Refused:

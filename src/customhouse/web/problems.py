@@ -13,6 +13,7 @@ from starlette.responses import Response
 from customhouse.formats.negotiate import wants_html, wants_json
 from customhouse.formats.problems import extra_headers, problem, sentence_of, status_of
 from customhouse.terms.errors import Broken, CustomhouseError
+from customhouse.web.doors import NotSignedIn
 from customhouse.web.pages.headers import page_headers
 from customhouse.web.pages.model import ErrorView
 from customhouse.web.pages.render import error_page
@@ -24,6 +25,8 @@ async def on_customhouse_error(request: Request, error: Exception) -> Response:
     """Answer one of our own errors."""
     if not isinstance(error, CustomhouseError):
         return await on_unexpected(request, error)
+    if isinstance(error, NotSignedIn) and wants_html(request.headers.get("accept")):
+        return Response(status_code=303, headers={"location": error.address, "cache-control": "no-store"})
     if isinstance(error, Broken):
         log.error("%s %s: %s", request.method, request.url.path, error)
     response = _answer(request, status_of(error), error.code, sentence_of(error))

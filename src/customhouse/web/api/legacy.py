@@ -7,8 +7,6 @@ batches of 1 MiB, at most a set number of bodies at once, and hands over to `ind
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -17,12 +15,15 @@ import anyio.to_thread
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 
+from customhouse.accounts import index_flags
 from customhouse.accounts.tokens import Bearer
 from customhouse.app import App
 from customhouse.index.upload import Accepted, Upload
 from customhouse.infra.spool import SpoolWriter, open_spool
 from customhouse.terms.errors import Refused, Rejected
+from customhouse.terms.identity import NOBODY
 from customhouse.web.api.multipart import FormReader, boundary_of, too_large
+from customhouse.web.credentials import client_of, token_of
 
 BATCH_BYTES = 2**20
 SILENCE_SECONDS = 30.0
@@ -41,10 +42,18 @@ class LegacyUpload:
         """Take one file in. Raises the errors that `web.problems` translates."""
         boundary = self._check_headers(request)
         token = token_of(request.headers.get("authorization"))
-        bearer = await anyio.to_thread.run_sync(self._app.authenticate, token, limiter=self._disk)
+        address = client_of(self._app.settings, request)
+        bearer = await anyio.to_thread.run_sync(self._authenticate, token, address, limiter=self._disk)
         async with self._bodies:
             accepted = await self._take_in(request, bearer, boundary)
         return PlainTextResponse(_receipt(accepted))
+
+    def _authenticate(self, token: str, address: str) -> Bearer:
+        """Who sends it; a banned network and a switched-off index take nothing, whatever the token."""
+        with self._app.database.read() as sql:
+            index_flags.refuse_banned(sql, address)
+            index_flags.refuse_if_flagged(sql, "no-uploads", actor=NOBODY)
+        return self._app.authenticate(token)
 
     def _check_headers(self, request: Request) -> bytes:
         """Refuse what the headers alone give away, before a byte of the body is stored."""
@@ -104,33 +113,6 @@ async def _pieces(request: Request) -> AsyncIterator[bytes]:
             raise Rejected("client-gone", "body", "the client went away", "a whole body") from error
         if piece:
             yield piece
-
-
-def token_of(authorization: str | None) -> str:
-    """The API token of an Authorization header: Basic with the user ``__token__``, or Bearer."""
-    scheme, _, credentials = (authorization or "").partition(" ")
-    if scheme.lower() == "bearer" and credentials:
-        return credentials.strip()
-    if scheme.lower() == "basic":
-        try:
-            user, colon, password = base64.b64decode(credentials.strip(), validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError):
-            user = colon = password = ""
-        if colon and user == "__token__":
-            return password
-        if colon:
-            raise Refused(
-                "not-a-token",
-                "Passwords are not taken for uploads.",
-                "Use the user name __token__ and an API token as the password.",
-                status=401,
-            )
-    raise Refused(
-        "no-token",
-        "Uploads need an API token.",
-        "Use the user name __token__ and a token made by `customhouse token create` as the password.",
-        status=401,
-    )
 
 
 def _receipt(accepted: Accepted) -> str:

@@ -2,58 +2,45 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from packaging.version import InvalidVersion, Version
-from starlette.requests import Request
 from starlette.responses import Response
 
-from customhouse.app import App
 from customhouse.catalog.model import File
 from customhouse.formats.filenames import WheelName, parse_filename
 from customhouse.formats.project_json import JsonFile, choose_version, project_json
 from customhouse.serve.conditions import none_match
 from customhouse.terms.digest import Digest
 from customhouse.terms.errors import Refused
-from customhouse.terms.names import normalize
-from customhouse.web.address import site_url
-from customhouse.web.facts import ProjectFacts, facts_of, unknown_project
+from customhouse.web.facts import ProjectFacts, facts_of
+from customhouse.web.visit import Visit
 
 
-@dataclass(frozen=True)
-class ProjectJson:
-    """The two JSON documents of a project."""
-
-    app: App
-
-    def __call__(self, request: Request) -> Response:
-        """Answer for the whole project, or for one version."""
-        name, wanted = request.path_params["name"], request.path_params.get("version")
-        facts = facts_of(self.app, normalize(name))
-        if facts is None:
-            raise unknown_project(name)
-        site = site_url(self.app.settings, request)
-        version = _known_version(facts, wanted) if wanted is not None else _best_version(facts)
-        body = project_json(
-            facts.metadata(version),
-            version=version,
-            files=[_json_file(facts, row, site) for row in facts.files],
-            serial=facts.serial,
-            project_url=f"{site}/project/{facts.project.normalized}/",
-            with_releases=wanted is None,
-            status=facts.project.status,
-        )
-        etag = f'"{Digest.of(body).hex[:32]}"'
-        headers = {
-            "etag": etag,
-            "cache-control": "public, max-age=0, must-revalidate, s-maxage=60",
-            "x-pypi-last-serial": str(facts.serial),
-            "x-content-type-options": "nosniff",
-            "access-control-allow-origin": "*",
-        }
-        if none_match(request.headers.get("if-none-match"), etag):
-            return Response(status_code=304, headers=headers)
-        return Response(body, media_type="application/json", headers=headers)
+def project_document(visit: Visit) -> Response:
+    """Answer for the whole project, or for one version."""
+    wanted = visit.path.get("version")
+    facts = facts_of(visit.app, visit.this_project)
+    version = _known_version(facts, wanted) if wanted is not None else _best_version(facts)
+    body = project_json(
+        facts.metadata(version),
+        version=version,
+        files=[_json_file(facts, row, visit.site) for row in facts.files],
+        serial=facts.serial,
+        project_url=f"{visit.site}/project/{facts.project.normalized}/",
+        with_releases=wanted is None,
+        status=facts.project.status,
+    )
+    etag = f'"{Digest.of(body).hex[:32]}"'
+    public = facts.project.public
+    headers = {
+        "etag": etag,
+        "cache-control": "public, max-age=0, must-revalidate, s-maxage=60" if public else "private, no-store",
+        "x-pypi-last-serial": str(facts.serial),
+        "x-content-type-options": "nosniff",
+        "access-control-allow-origin": "*",
+    }
+    if none_match(visit.request.headers.get("if-none-match"), etag):
+        return Response(status_code=304, headers=headers)
+    return Response(body, media_type="application/json", headers=headers)
 
 
 def _best_version(facts: ProjectFacts) -> str:

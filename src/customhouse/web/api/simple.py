@@ -10,11 +10,17 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse
 from starlette.types import Receive, Scope, Send
 
+from customhouse.accounts import index_flags, sessions
 from customhouse.app import App
+from customhouse.catalog import queries, rights
+from customhouse.index.render import Rendered
 from customhouse.serve.asgi import METADATA, Serve
 from customhouse.terms.errors import Refused, Rejected
+from customhouse.terms.identity import NOBODY, Actor
 from customhouse.terms.names import ProjectName, normalize
+from customhouse.web.credentials import client_of, token_of
 from customhouse.web.facts import unknown_project
+from customhouse.web.visit import SESSION_COOKIE
 
 
 @dataclass(frozen=True)
@@ -26,32 +32,62 @@ class Missing:
 
     async def page(self, scope: Scope, receive: Receive, send: Send) -> None:
         """``/simple/NAME/``: redirect to the normalised address, else render."""
-        text = Request(scope, receive).path_params["name"]
+        request = Request(scope, receive)
+        text = request.path_params["name"]
         name = _known_spelling(text)
         if text != name or not scope["path"].endswith("/"):
             await RedirectResponse(_up(scope) + quote(name) + "/", 301)(scope, receive, send)
             return
-        rendered = await anyio.to_thread.run_sync(self.app.renderer.render, name)
-        if rendered is None:
+        rendered, _private = await anyio.to_thread.run_sync(self._rendered, request, name)
+        if rendered is None or rendered.json is None or rendered.html is None:
             raise unknown_project(text)
-        await self.serve.send_page(scope, send, lambda format_: rendered.json if format_ == "json" else rendered.html)
+        json, html = rendered.json, rendered.html
+        await self.serve.send_page(scope, send, lambda format_: json if format_ == "json" else html)
 
     async def listing(self, scope: Scope, _receive: Receive, send: Send) -> None:
         """``/simple/``: the list of projects."""
         rendered = await anyio.to_thread.run_sync(self.app.renderer.render_list)
-        await self.serve.send_page(scope, send, lambda format_: rendered.json if format_ == "json" else rendered.html)
+        json, html = rendered.json, rendered.html
+        if json is None or html is None:
+            raise LookupError("the list of projects always has pages")
+        await self.serve.send_page(scope, send, lambda format_: json if format_ == "json" else html)
 
     async def file(self, scope: Scope, receive: Receive, send: Send) -> None:
         """``/files/NAME/FILENAME`` whose gate is not ready: render the project, then ask its gates."""
-        parameters = Request(scope, receive).path_params
-        project, filename = parameters["project"], parameters["filename"]
-        rendered = None
+        request = Request(scope, receive)
+        project, filename = request.path_params["project"], request.path_params["filename"]
+        rendered, private = None, False
         if normalize(project) == project:
-            rendered = await anyio.to_thread.run_sync(self.app.renderer.render, _known_spelling(project))
+            rendered, private = await anyio.to_thread.run_sync(self._rendered, request, _known_spelling(project))
         gates = {gate.filename: gate for gate in rendered.gates} if rendered else {}
         gate = gates.get(filename.removesuffix(METADATA))
-        if gate is None or not await self.serve.send_gated(scope, send, gate):
+        if gate is None or not await self.serve.send_gated(scope, send, gate, private=private):
             raise Refused("unknown-file", "There is no such file here.", status=404)
+
+    def _rendered(self, request: Request, name: str) -> tuple[Rendered | None, bool]:
+        """A public project, or a private one for whoever may read it; and whether it is private."""
+        rendered = self.app.renderer.render(name)
+        if rendered is not None:
+            return rendered, False
+        actor = self._actor(request)
+        with self.app.database.read() as sql:
+            found = queries.find_project(sql, name)
+            may = found is not None and rights.standing(sql, found, actor).reads
+        return (self.app.renderer.render_private(name) if may else None), True
+
+    def _actor(self, request: Request) -> Actor:
+        """Who asks: by an API token, as installers can, or by the session of a browser.
+
+        Credentials that are wrong are refused for every name alike, so that nobody learns which names exist.
+        """
+        authorization = request.headers.get("authorization")
+        with self.app.database.read() as sql:
+            index_flags.refuse_banned(sql, client_of(self.app.settings, request))
+            if authorization is None:
+                cookie = request.cookies.get(SESSION_COOKIE)
+                session = cookie and sessions.find_session(sql, cookie, self.app.clock.now(), self.app.lifetimes)
+                return session.user.actor if session else NOBODY
+        return self.app.authenticate(token_of(authorization)).actor
 
 
 def _known_spelling(text: str) -> str:

@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
+from markupsafe import Markup
 
 from customhouse.terms.digest import Digest
-from customhouse.web.pages.model import ErrorView, HomeView, ProjectView
+from customhouse.web.pages.model import ErrorView
 
 STATIC = {"house.css": "text/css; charset=utf-8", "seal.svg": "image/svg+xml"}
 _KIBI = 1024
 
 
-def home_page(view: HomeView) -> bytes:
-    """The front page."""
-    return _environment().get_template("home.html").render(view=view).encode()
-
-
-def project_page(view: ProjectView) -> bytes:
-    """A project's page."""
-    return _environment().get_template("project.html").render(view=view).encode()
+def page(template: str, values: Mapping[str, Any]) -> bytes:
+    """One template, filled."""
+    return _environment().get_template(template).render(values).encode()
 
 
 def error_page(view: ErrorView) -> bytes:
     """An error's page."""
-    return _environment().get_template("error.html").render(view=view).encode()
+    return page("error.html", {"view": view, "user": None, "said": ""})
 
 
 @cache
@@ -62,6 +61,20 @@ def readable_day(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%-d %b %Y")
 
 
+def readable_moment(moment: datetime) -> str:
+    """A moment for people: 24 Nov 2026, 13:05 UTC."""
+    return moment.astimezone(UTC).strftime("%-d %b %Y, %H:%M UTC")
+
+
+@pass_context
+def _csrf(context: Context) -> Markup:
+    """The hidden field that every form carries; nothing where a page has no visit."""
+    visit = context.get("visit")
+    return (
+        Markup('<input type="hidden" name="csrf" value="{}">').format(visit.csrf) if visit is not None else Markup("")
+    )
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
@@ -71,6 +84,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"size": readable_size, "day": readable_day}
+    environment.filters |= {"size": readable_size, "day": readable_day, "moment": readable_moment}
     environment.globals["static"] = static_address
+    environment.globals["csrf"] = _csrf
     return environment

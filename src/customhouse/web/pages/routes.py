@@ -2,116 +2,85 @@
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Sequence
 from itertools import groupby
+from urllib.parse import quote
 
 from packaging.version import InvalidVersion, Version
-from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import BaseRoute, Route
 
-from customhouse.app import App
 from customhouse.catalog import queries
 from customhouse.catalog.model import File
 from customhouse.formats.description import render_description
 from customhouse.formats.description_images import without_images
 from customhouse.formats.metadata import CoreMetadata, parse_stored_metadata
-from customhouse.formats.negotiate import accepts_gzip
 from customhouse.formats.project_json import choose_version
 from customhouse.formats.project_urls import labelled_urls
-from customhouse.serve.conditions import none_match
-from customhouse.terms.digest import Digest
-from customhouse.terms.errors import Refused, Rejected
-from customhouse.terms.names import ProjectName
-from customhouse.web.address import site_url
-from customhouse.web.facts import ProjectFacts, facts_of, unknown_project
+from customhouse.terms.errors import Refused
+from customhouse.web.doors import Door, door
+from customhouse.web.facts import ProjectFacts, facts_of
 from customhouse.web.pages import render
-from customhouse.web.pages.headers import page_headers
+from customhouse.web.pages.downloads import downloads_view
 from customhouse.web.pages.model import FileRow, HomeView, ProjectView, ReleaseRow, SignalRow, VersionRow
 from customhouse.web.pages.signals import signal_rows
+from customhouse.web.permissions import Permission
+from customhouse.web.visit import Visit
 
 NEWEST_SHOWN = 12
-_GZIP_FLOOR_BYTES = 1000
-_GZIP_LEVEL = 1
 
 
-def page_routes(app: App) -> list[BaseRoute]:
-    """The routes of the pages that people read."""
-    pages = Pages(app)
+def page_doors() -> list[Door]:
+    """The doors of the pages that people read."""
     return [
-        Route("/", pages.home, methods=["GET"]),
-        Route("/project/{name}", pages.project, methods=["GET"]),
-        Route("/project/{name}/", pages.project, methods=["GET"]),
-        Route("/project/{name}/{version}", pages.project, methods=["GET"]),
-        Route("/project/{name}/{version}/", pages.project, methods=["GET"]),
-        Route("/static/{address}", static_file, methods=["GET"]),
+        door("GET", "/", home, Permission.PUBLIC_READ),
+        door("GET", "/project/{name}", project, Permission.PROJECT_READ),
+        door("GET", "/project/{name}/", project, Permission.PROJECT_READ),
+        door("GET", "/project/{name}/{version}", project, Permission.PROJECT_READ),
+        door("GET", "/project/{name}/{version}/", project, Permission.PROJECT_READ),
+        door("GET", "/static/{address}", static_file, Permission.PUBLIC_READ),
     ]
 
 
-class Pages:
-    """The handlers that read the catalog."""
-
-    def __init__(self, app: App) -> None:
-        self._app = app
-
-    def home(self, request: Request) -> Response:
-        """What this is, how to use it, and what is new."""
-        with self._app.database.read() as sql:
-            projects, files, size_bytes = queries.counts(sql)
-            newest = queries.newest_releases(sql, limit=NEWEST_SHOWN)
-        rows = [
-            ReleaseRow(
-                row.display,
-                row.normalized,
-                row.version,
-                parse_stored_metadata(queries.unpack_metadata(row.metadata)).summary,
-                row.created_at,
-            )
-            for row in newest
-        ]
-        return _respond(request, render.home_page(HomeView(projects, files, size_bytes, rows, self._index(request))))
-
-    def project(self, request: Request) -> Response:
-        """A project at its newest version, or at the one that the address names."""
-        text, wanted = request.path_params["name"], request.path_params.get("version")
-        try:
-            name = ProjectName.parse(text).normalized
-        except Rejected as error:
-            raise unknown_project(text) from error
-        if text != name or not request.url.path.endswith("/"):
-            tail = f"{wanted}/" if wanted else ""
-            return RedirectResponse(f"/project/{name}/{tail}", 301)
-        facts = facts_of(self._app, name)
-        if facts is None:
-            raise unknown_project(text)
-        return _respond(request, render.project_page(_project_view(facts, wanted, self._index(request))))
-
-    def _index(self, request: Request) -> str:
-        return f"{site_url(self._app.settings, request)}/simple/"
+def home(visit: Visit) -> Response:
+    """What this is, how to use it, and what is new."""
+    with visit.app.database.read() as sql:
+        projects, files, size_bytes = queries.counts(sql)
+        newest = queries.newest_releases(sql, limit=NEWEST_SHOWN)
+    rows = [
+        ReleaseRow(
+            row.display,
+            row.normalized,
+            row.version,
+            parse_stored_metadata(queries.unpack_metadata(row.metadata)).summary,
+            row.created_at,
+        )
+        for row in newest
+    ]
+    return visit.page("home.html", kept=True, view=HomeView(projects, files, size_bytes, rows, f"{visit.site}/simple/"))
 
 
-def static_file(request: Request) -> Response:
+def project(visit: Visit) -> Response:
+    """A project at its newest version, or at the one that the address names."""
+    text, wanted, name = visit.path["name"], visit.path.get("version"), visit.this_project.normalized
+    if text != name or not visit.request.url.path.endswith("/"):
+        tail = f"{quote(wanted)}/" if wanted else ""
+        return RedirectResponse(f"/project/{name}/{tail}", 301)
+    facts = facts_of(visit.app, visit.this_project)
+    view = _project_view(facts, wanted, f"{visit.site}/simple/")
+    manages = visit.standing.role is not None or visit.actor.operator
+    downloads = downloads_view(visit.app, visit.this_project)
+    kept = visit.this_project.public
+    return visit.page("project.html", kept=kept, view=view, manages=manages, downloads=downloads)
+
+
+def static_file(visit: Visit) -> Response:
     """A file whose address holds its digest, so that it may be kept for ever."""
-    found = render.static_files().get(request.path_params["address"])
+    found = render.static_files().get(visit.path["address"])
     if found is None:
         raise Refused("unknown-file", "There is no such file here.", status=404)
     body, media_type = found
     headers = {"cache-control": "public, max-age=31536000, immutable", "x-content-type-options": "nosniff"}
     return Response(body, media_type=media_type, headers=headers)
-
-
-def _respond(request: Request, body: bytes) -> Response:
-    etag = f'"{Digest.of(body).hex[:32]}"'
-    headers = page_headers() | {"cache-control": "no-cache", "vary": "Accept-Encoding"}
-    if len(body) > _GZIP_FLOOR_BYTES and accepts_gzip(request.headers.get("accept-encoding")):
-        body = gzip.compress(body, _GZIP_LEVEL, mtime=0)
-        etag = f'{etag[:-1]}-gzip"'
-        headers["content-encoding"] = "gzip"
-    headers["etag"] = etag
-    if none_match(request.headers.get("if-none-match"), etag):
-        return Response(status_code=304, headers=headers)
-    return Response(body, headers=headers)
 
 
 def _project_view(facts: ProjectFacts, wanted: str | None, index_url: str) -> ProjectView:

@@ -21,6 +21,13 @@ MEANINGS = {
     "tags-differ": "Its file name and its WHEEL file name different platforms.",
     "look-alike": "Its name looks like that of a popular project.",
     "no-static-metadata": "Its metadata may change when it is built, so installing it runs its build.",
+    "new-script": "Installs a command that the older one did not.",
+    "new-top-level": "Installs a top-level name that the older one did not.",
+    "new-machine-code": "Holds machine code that the older one did not.",
+    "new-build-script": "Has a setup.py, which the older one had not: building it runs that.",
+    "adds-bidi": "Adds text that is shown in another order than it is written.",
+    "adds-long-line": "Adds a line of code that is too long to be read.",
+    "adds-exec": "Adds code that runs text as code.",
 }
 
 

@@ -1,0 +1,183 @@
+"""Sessions of people in a browser: rows on the server, a random cookie in the browser, its hash in the row.
+
+A session ends when it has been idle for too long, when it is too old, when its owner signs out, changes the password or
+is frozen. A ``half`` session belongs to somebody who still owes a second factor: it counts as nobody.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from customhouse.accounts.events import Proved, SignedIn, SignedOut
+from customhouse.accounts.tables import account, session
+from customhouse.accounts.tokens import ServerKey
+from customhouse.accounts.users import User
+from customhouse.ledger.tx import Tx
+
+COOKIE_BYTES = 32
+SEEN_EVERY = timedelta(minutes=5)
+USER_AGENT_LENGTH = 300
+
+_FIND = (
+    sa.select(
+        session.c.id_hash, session.c.state, session.c.created_at, session.c.seen_at, session.c.proved_at,
+        account.c.id, account.c.name, account.c.frozen_at, account.c.site_role,
+    )
+    .join(account, account.c.id == session.c.account_id)
+    .where(session.c.id_hash == sa.bindparam("id_hash"))
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A living session and whose it is."""
+
+    id_hash: str
+    user: User
+    created_at: datetime
+    seen_at: datetime
+    proved_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow:
+    """A session as its owner sees it in a list."""
+
+    id_hash: str
+    created_at: datetime
+    seen_at: datetime
+    network: str
+    user_agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lifetimes:
+    """How long a session lives unused, and at most."""
+
+    idle: timedelta
+    life: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """A user who has just typed the right password."""
+
+    user: User
+    network: str
+    user_agent: str
+    state: Literal["full", "half"] = "full"
+    replaces: str | None = None
+    """The hash of a session that this one takes the place of."""
+
+
+def new_cookie() -> str:
+    """256 random bits for a cookie."""
+    return base64.urlsafe_b64encode(secrets.token_bytes(COOKIE_BYTES)).rstrip(b"=").decode()
+
+
+def hash_of(cookie: str) -> str:
+    """What the row keeps of a cookie."""
+    return hashlib.sha256(cookie.encode()).hexdigest()
+
+
+def form_token(key: ServerKey, cookie: str) -> str:
+    """The token that forms of this session (or of a visitor's form cookie) must carry (CSRF)."""
+    mac = hmac.digest(key.secret, b"form\0" + cookie.encode(), hashlib.sha256)
+    return base64.urlsafe_b64encode(mac).rstrip(b"=").decode()
+
+
+def sign_in(command: SignIn, tx: Tx) -> str:
+    """Open a session under a new random id (A4: an id from before is never taken over); returns the cookie."""
+    cookie, now = new_cookie(), tx.now()
+    if command.replaces:
+        tx.sql.execute(session.delete().where(session.c.id_hash == command.replaces))
+    tx.sql.execute(
+        session.insert().values(
+            id_hash=hash_of(cookie),
+            account_id=command.user.id,
+            state=command.state,
+            created_at=now,
+            seen_at=now,
+            proved_at=now,
+            network=command.network,
+            user_agent=command.user_agent[:USER_AGENT_LENGTH],
+        )
+    )
+    tx.record(
+        SignedIn(
+            command.user.identity, None, network=command.network, user_agent=command.user_agent[:USER_AGENT_LENGTH]
+        )
+    )
+    return cookie
+
+
+def prove(old: Session, tx: Tx) -> str:
+    """Note that the password was typed again: the same session under a new id; returns the new cookie."""
+    cookie = new_cookie()
+    tx.sql.execute(
+        session.update().where(session.c.id_hash == old.id_hash).values(id_hash=hash_of(cookie), proved_at=tx.now())
+    )
+    tx.record(Proved(old.user.identity, None))
+    return cookie
+
+
+def find_session(sql: Connection, cookie: str, now: datetime, lifetimes: Lifetimes) -> Session | None:
+    """The session of a cookie; None if it is unknown, over, half, or its account is frozen."""
+    row = sql.execute(_FIND, {"id_hash": hash_of(cookie)}).one_or_none()
+    if row is None or row.state != "full" or row.frozen_at is not None:
+        return None
+    if now - row.seen_at > lifetimes.idle or now - row.created_at > lifetimes.life:
+        return None
+    user = User(row.id, row.name, frozen=False, site_role=row.site_role)
+    return Session(row.id_hash, user, row.created_at, row.seen_at, row.proved_at)
+
+
+def touch(sql: Connection, found: Session, now: datetime) -> None:
+    """Note that the session is in use."""
+    sql.execute(session.update().where(session.c.id_hash == found.id_hash).values(seen_at=now))
+
+
+@dataclass(frozen=True, slots=True)
+class SignOut:
+    """A user's wish to end one of his sessions, or all but the one he speaks through."""
+
+    user: User
+    id_hash: str | None = None
+    all_but: str | None = None
+
+
+def sign_out(command: SignOut, tx: Tx) -> int:
+    """End sessions of a user; returns how many. Somebody else's are out of reach."""
+    mine = session.delete().where(session.c.account_id == command.user.id)
+    if command.id_hash is not None:
+        mine = mine.where(session.c.id_hash == command.id_hash)
+    if command.all_but is not None:
+        mine = mine.where(session.c.id_hash != command.all_but)
+    ended = tx.sql.execute(mine).rowcount
+    tx.record(SignedOut(command.user.identity, None, sessions=ended))
+    return ended
+
+
+def sessions_of(sql: Connection, account_id: int) -> list[SessionRow]:
+    """Every session of an account, the one used last first."""
+    rows = sql.execute(
+        sa.select(session.c.id_hash, session.c.created_at, session.c.seen_at, session.c.network, session.c.user_agent)
+        .where(session.c.account_id == account_id, session.c.state == "full")
+        .order_by(session.c.seen_at.desc())
+    )
+    return [SessionRow(*row) for row in rows]
+
+
+def forget_old_sessions(sql: Connection, now: datetime, lifetimes: Lifetimes) -> int:
+    """Remove the rows of sessions that are over; running it again removes nothing."""
+    over = sa.or_(session.c.seen_at < now - lifetimes.idle, session.c.created_at < now - lifetimes.life)
+    return sql.execute(session.delete().where(over)).rowcount

@@ -1,0 +1,93 @@
+"""``/api/projects/NAME/downloads`` and ``…/downloads.csv``: how often a project was taken, for programs."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
+
+from starlette.responses import Response, StreamingResponse
+
+from customhouse.app import App
+from customhouse.catalog.downloads import queries
+from customhouse.terms.errors import Rejected
+from customhouse.web.doors import Door, door
+from customhouse.web.permissions import Permission
+from customhouse.web.visit import Visit
+
+DEFAULT_DAYS, MOST_DAYS = 90, 366
+_COLUMNS = ("day", "version", "filename", "raw", "counted")
+
+
+def download_doors() -> list[Door]:
+    """The doors of the download counts."""
+    return [
+        door("GET", "/api/projects/{name}/downloads", downloads_json, Permission.PROJECT_READ),
+        door("GET", "/api/projects/{name}/downloads.csv", downloads_csv, Permission.PROJECT_READ),
+    ]
+
+
+def downloads_json(visit: Visit) -> Response:
+    """Sums by day, version and file.
+
+    ``raw`` is every download, ``counted`` takes each client network once per file and day. Days of files that are
+    deleted by now stay in ``total`` and ``days``; ``versions`` and ``files`` name only what is listed.
+    """
+    project, since, until = visit.this_project, _since(visit), visit.app.clock.now().date()
+    with visit.app.database.read(snapshot=True) as sql:
+        total = queries.downloads_of(sql, project.id, since)
+        days = queries.by_day(sql, project.id, since)
+        versions = queries.by_version(sql, project.id, since)
+        files = queries.by_file(sql, project.id, since)
+        origin_only = visit.app.settings.cdn and not queries.is_any_log_imported(sql)
+    answer = {
+        "project": project.normalized,
+        "since": since.isoformat(),
+        "until": until.isoformat(),
+        "origin_only": origin_only,
+        "total": total._asdict(),
+        "days": [row._asdict() | {"day": row.day.isoformat()} for row in days],
+        "versions": [row._asdict() for row in versions],
+        "files": [row._asdict() for row in files],
+    }
+    return visit.json(answer, kept=project.public)
+
+
+def downloads_csv(visit: Visit) -> Response:
+    """One line per day and listed file, oldest day first."""
+    project, since, until = visit.this_project, _since(visit), visit.app.clock.now().date()
+    strangers_too = project.public and visit.user is None
+    return StreamingResponse(
+        _csv_lines(visit.app, project.id, since, until),
+        headers={
+            "content-type": "text/csv; charset=utf-8; header=present",
+            "content-disposition": f'attachment; filename="{project.normalized}-downloads.csv"',
+            "cache-control": "no-cache" if strangers_too else "private, no-store",
+            "x-content-type-options": "nosniff",
+        },
+    )
+
+
+def _csv_lines(app: App, project_id: int, since: date, until: date) -> Iterator[str]:
+    """A day at a time, each with a short look at the database: a slow client holds no transaction open."""
+    yield _csv([_COLUMNS])
+    for day in (since + timedelta(days=number) for number in range((until - since).days + 1)):
+        with app.database.read() as sql:
+            rows = queries.files_of_day(sql, project_id, day)
+        if rows:
+            yield _csv([(day, row.version, row.filename, row.raw, row.counted) for row in rows])
+
+
+def _csv(rows: Sequence[Sequence[object]]) -> str:
+    """Lines as RFC 4180 has them. Versions and file names begin with a letter or digit, so no cell is a formula."""
+    written = io.StringIO()
+    csv.writer(written).writerows(rows)
+    return written.getvalue()
+
+
+def _since(visit: Visit) -> date:
+    text = visit.query.get("days", str(DEFAULT_DAYS))
+    if not (text.isascii() and text.isdigit() and len(text) < 5 and 1 <= int(text) <= MOST_DAYS):  # noqa: PLR2004 - digits
+        raise Rejected("bad-days", "days", f"{text[:40]!r} is no number of days", f"1 to {MOST_DAYS}")
+    return queries.first_day(visit.app.clock.now(), int(text))

@@ -1,0 +1,84 @@
+"""What each door asks of whoever knocks. Every route has one permission for each of its verbs.
+
+A permission either reads or writes, so no mutating handler can hide behind a permission to read (TOB-PYPI26-7, -8). The
+doors check it before a handler runs; the deeds look again inside their transaction.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Need(Enum):
+    """Who is let in."""
+
+    ANYBODY = "anybody"
+    READER = "anybody who may read the project"
+    SIGNED_IN = "anybody signed in"
+    SIGNED_IN_OR_TOKEN = "anybody signed in, or with an API token"  # noqa: S105 - no password
+    MAINTAINER = "owners and maintainers of the project"
+    OWNER = "owners of the project"
+    MEMBER = "members of the organization"
+    MANAGER = "owners and managers of the organization"
+    ORGANIZATION_OWNER = "owners of the organization"
+    SUPPORT = "support and operators"
+    OPERATOR = "operators"
+    OWN_CHECK = "whoever the handler itself authenticates"
+
+
+class Permission(Enum):
+    """Name, who has it, whether it writes, and whether the password must have been typed a short while ago."""
+
+    PUBLIC_READ = ("public:read", Need.ANYBODY, False, False)
+    PROJECT_READ = ("project:read", Need.READER, False, False)
+    UPLOAD = ("project:upload", Need.OWN_CHECK, True, False)
+    # XML-RPC posts its questions; its handler has no way to change anything.
+    XMLRPC_READ = ("xmlrpc:read", Need.ANYBODY, False, False)
+
+    SIGN_IN_FORM = ("sign-in:form", Need.ANYBODY, False, False)
+    SIGN_IN = ("sign-in", Need.ANYBODY, True, False)
+    PROVE_FORM = ("prove:form", Need.SIGNED_IN, False, False)
+    PROVE = ("prove", Need.SIGNED_IN, True, False)
+    PASSWORD_LINK = ("password:link", Need.ANYBODY, True, False)
+    PASSWORD_BY_LINK = ("password:by-link", Need.ANYBODY, True, False)
+
+    ACCOUNT_READ = ("account:read", Need.SIGNED_IN, False, False)
+    ACCOUNT_WRITE = ("account:write", Need.SIGNED_IN, True, False)
+    ACCOUNT_DANGER_FORM = ("account:danger-form", Need.SIGNED_IN, False, True)
+    ACCOUNT_DANGER = ("account:danger", Need.SIGNED_IN, True, True)
+    INVITATION_ANSWER = ("invitation:answer", Need.SIGNED_IN, True, False)
+
+    REPORT_FORM = ("report:form", Need.SIGNED_IN, False, False)
+    REPORT_WRITE = ("report:write", Need.SIGNED_IN_OR_TOKEN, True, False)
+
+    PROJECT_CREATE_FORM = ("project:create-form", Need.SIGNED_IN, False, False)
+    PROJECT_CREATE = ("project:create", Need.SIGNED_IN, True, False)
+    PROJECT_MANAGE_READ = ("project:manage-read", Need.MAINTAINER, False, False)
+    PROJECT_YANK = ("project:yank", Need.MAINTAINER, True, False)
+    PROJECT_SETTINGS_READ = ("project:settings-read", Need.OWNER, False, False)
+    PROJECT_SETTINGS = ("project:settings", Need.OWNER, True, False)
+    PROJECT_DANGER_FORM = ("project:danger-form", Need.OWNER, False, True)
+    PROJECT_DANGER = ("project:danger", Need.OWNER, True, True)
+
+    ORGANIZATION_CREATE_FORM = ("organization:create-form", Need.SIGNED_IN, False, False)
+    ORGANIZATION_CREATE = ("organization:create", Need.SIGNED_IN, True, False)
+    ORGANIZATION_READ = ("organization:read", Need.MEMBER, False, False)
+    ORGANIZATION_LEAVE = ("organization:leave", Need.MEMBER, True, True)
+    ORGANIZATION_SETTINGS_READ = ("organization:settings-read", Need.MANAGER, False, False)
+    ORGANIZATION_SETTINGS = ("organization:settings", Need.MANAGER, True, False)
+    ORGANIZATION_DANGER = ("organization:danger", Need.ORGANIZATION_OWNER, True, True)
+
+    CASES_READ = ("cases:read", Need.SUPPORT, False, False)
+    CASES_DECIDE = ("cases:decide", Need.OPERATOR, True, False)
+    ACCOUNTS_READ = ("accounts:read", Need.SUPPORT, False, False)
+    LEDGER_READ_ALL = ("ledger:read-all", Need.OPERATOR, False, False)
+    ADMIN_READ = ("admin:read", Need.OPERATOR, False, False)
+    ADMIN_WRITE = ("admin:write", Need.OPERATOR, True, False)
+    ADMIN_DANGER_FORM = ("admin:danger-form", Need.OPERATOR, False, True)
+    ADMIN_DANGER = ("admin:danger", Need.OPERATOR, True, True)
+
+    def __init__(self, title: str, need: Need, writes: bool, proved: bool) -> None:
+        self.title = title
+        self.need = need
+        self.writes = writes
+        self.proved = proved
