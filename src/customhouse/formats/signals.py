@@ -17,16 +17,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from packaging.metadata import RawMetadata
 
 from customhouse.formats.inspection import Member, Signal
+from customhouse.formats.visible import BIDI
 
 MAX_OF_A_KIND = 20
 """Signals with one code that are kept; the rest would say the same."""
 
 _STARTUP_MODULES = ("sitecustomize", "usercustomize")
 _MODULE = re.compile(r"([A-Za-z_]\w*)(?:\.py|\.pyc|\.pyw|(?:\.[\w-]+)*\.(?:so|pyd|dylib))", re.ASCII)
-# ARABIC LETTER MARK, the marks, the embeddings and overrides, the isolates (Unicode UAX 9; "Trojan Source",
-# CVE-2021-42574).
-_BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-_EXEC = re.compile(rb"(?<![\w.])(?:exec|eval|compile|__import__)\s*\(")
+EXEC = re.compile(rb"(?<![\w.])(?:exec|eval|compile|__import__)\s*\(")
 # Names that somebody types, or that a script calls, expecting something else than this package.
 COMMON_TOOLS = frozenset(
     """
@@ -45,7 +43,7 @@ def wheel_signals(name: str, members: Sequence[Member], site: Sequence[str], scr
     ``name`` is the project's normalised name, ``site`` the paths as they lie in site-packages, ``scripts`` the names
     that end up on the path.
     """
-    return _bounded(
+    return bounded(
         (
             *startup_files(site),
             *shadowed_modules(name, site),
@@ -61,7 +59,7 @@ def wheel_signals(name: str, members: Sequence[Member], site: Sequence[str], scr
 def sdist_signals(raw: RawMetadata, members: Sequence[Member], where: str) -> list[Signal]:
     """Signals of an sdist, from names and metadata; ``where`` is the name of its PKG-INFO."""
     paths = [member.name.partition("/")[2] for member in members if member.kind == "file"]
-    return _bounded(
+    return bounded(
         (
             *startup_files(paths),
             *orphaned_bytecode(paths),
@@ -151,7 +149,7 @@ def colliding_names(members: Sequence[Member]) -> Iterator[Signal]:
 def bidirectional_names(members: Iterable[Member]) -> Iterator[Signal]:
     """``bidi-control``: a name that reads otherwise than it is."""
     for member in members:
-        if not member.name.isascii() and _BIDI.search(member.name):
+        if not member.name.isascii() and BIDI.search(member.name):
             yield Signal("bidi-control", member.name, f"reads {ascii(member.name)[:200]}")
 
 
@@ -188,7 +186,7 @@ class SetupScript:
 
     def glance(self, path: str, head: bytes) -> None:
         """Look at the beginning of one file."""
-        if path.count("/") == 1 and path.endswith("/setup.py") and (found := _EXEC.search(head)):
+        if path.count("/") == 1 and path.endswith("/setup.py") and (found := EXEC.search(head)):
             line = head.count(b"\n", 0, found.start()) + 1
             self.signals.append(Signal("exec-in-setup", path, f"line {line} runs text as code"))
 
@@ -211,7 +209,7 @@ def _letters(name: str) -> str:
     return re.sub(r"[-_.]", "", name).lower()
 
 
-def _bounded(signals: Iterable[Signal]) -> list[Signal]:
+def bounded(signals: Iterable[Signal]) -> list[Signal]:
     """At most `MAX_OF_A_KIND` signals with one code."""
     counts: dict[str, int] = {}
     kept: list[Signal] = []

@@ -252,6 +252,16 @@ def parse_scripts(body: bytes, where: str) -> tuple[str, ...]:
 
     A script's name becomes a file name on somebody's path, so it may hold word characters, dots and dashes only.
     """
+    groups = parse_entry_points(body, where)
+    scripts = [script for wanted in _SCRIPT_GROUPS for script in groups.get(wanted, ())]
+    for script in scripts:
+        if not _SCRIPT_NAME.fullmatch(script):
+            raise _bad_entry_points(where, f"{script[:80]!r} is no name for a script")
+    return tuple(scripts)
+
+
+def parse_entry_points(body: bytes, where: str) -> dict[str, dict[str, str]]:
+    """The entries of an ``entry_points.txt`` by group; raises `Rejected` ``entry-points``."""
     try:
         text = body.decode()
     except UnicodeDecodeError as error:
@@ -276,11 +286,7 @@ def parse_scripts(body: bytes, where: str) -> tuple[str, ...]:
         if name in group:
             raise _bad_entry_points(where, f"line {number} gives {name[:80]!r} again")
         group[name] = value
-    scripts = [script for wanted in _SCRIPT_GROUPS for script in groups.get(wanted, ())]
-    for script in scripts:
-        if not _SCRIPT_NAME.fullmatch(script):
-            raise _bad_entry_points(where, f"{script[:80]!r} is no name for a script")
-    return tuple(scripts)
+    return groups
 
 
 def _bad_entry_points(where: str, why: str) -> Rejected:

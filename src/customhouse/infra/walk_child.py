@@ -1,6 +1,7 @@
 """The process in which hostile archives are read: it has no secrets, writes no files, and may be killed at any time.
 
-One JSON line in for each file, one JSON line out. Started by `infra.walkers`.
+One JSON line in for each question, one JSON line out. A question names one of the functions that the process was
+started with, the files to read (path and file name of each), and options. Started by `infra.walkers`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import json
 import os
 import resource
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,13 @@ from customhouse.terms.errors import Rejected
 
 OPEN_FILES = 32
 
+Functions = Mapping[str, Callable[..., Any]]
 
-def main(function: str, memory_bytes: int, parent_pid: int) -> None:
-    """Serve requests until standard input closes."""
+
+def main(functions: str, memory_bytes: int, parent_pid: int) -> None:
+    """Serve requests until standard input closes; ``functions`` are ``module:name``, with commas between them."""
     die_with_parent(parent_pid)
-    module, _, name = function.partition(":")
-    examine: Callable[[Path, str], Any] = getattr(importlib.import_module(module), name)
+    known: Functions = {function: _load(function) for function in functions.split(",")}
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_NOFILE, (OPEN_FILES, OPEN_FILES))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
@@ -32,12 +34,19 @@ def main(function: str, memory_bytes: int, parent_pid: int) -> None:
     # Whatever a library prints must not look like an answer.
     os.dup2(2, 1)
     for line in sys.stdin:
-        answers.write(json.dumps(_answer(examine, json.loads(line))) + "\n")
+        answers.write(json.dumps(_answer(known, json.loads(line))) + "\n")
 
 
-def _answer(examine: Callable[[Path, str], Any], request: dict[str, str]) -> dict[str, Any]:
+def _load(function: str) -> Callable[..., Any]:
+    module, _, name = function.partition(":")
+    found: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    return found
+
+
+def _answer(known: Functions, request: dict[str, Any]) -> dict[str, Any]:
+    files = [part for path, filename in request["files"] for part in (Path(path), filename)]
     try:
-        return {"ok": examine(Path(request["path"]), request["filename"]).to_dict()}
+        return {"ok": known[request["function"]](*files, **request["options"]).to_dict()}
     except Rejected as fault:
         return {
             "rejected": {

@@ -1,0 +1,131 @@
+"""The difference of two texts, line by line, in bounded time.
+
+`difflib` needs time in proportion to how often lines repeat, so two files of a hundred kilobytes can be made that keep
+it busy for hours. Here each of its steps is paid for before it is taken; when the means are used up the old text counts
+as replaced by the new one, which is true, if coarse. Measured in steps and not in seconds, the same two texts always
+have the same difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from itertools import accumulate, takewhile
+from typing import Literal, NamedTuple
+
+CONTEXT = 3
+"""Unchanged lines shown around a change, as everywhere."""
+
+
+class Row(NamedTuple):
+    """One line. ``old`` and ``new`` are its numbers in the two texts, from 1; 0 means that it is not there."""
+
+    sign: Literal[" ", "-", "+"]
+    old: int
+    new: int
+    text: str
+    """Without its line feed."""
+    ended: bool = True
+    """False for a last line without a line feed."""
+    left: int = 0
+    """Characters of the text that were left out."""
+
+    def shortened(self, characters: int) -> Row:
+        """The row with at most so many characters of its text."""
+        left = len(self.text) - characters
+        return self if left <= 0 else self._replace(text=self.text[:characters], left=left)
+
+
+@dataclass(slots=True)
+class Means:
+    """What comparisons may still cost, in steps of about 50 ns. Shared by all texts of one release."""
+
+    steps: int
+
+    def pay(self, steps: int) -> None:
+        """Take the price of a part; raises `Exhausted` if it cannot be paid."""
+        if steps > self.steps:
+            raise Exhausted
+        self.steps -= steps
+
+
+class Exhausted(Exception):
+    """The means do not suffice."""
+
+
+@dataclass(frozen=True, slots=True)
+class LineDiff:
+    """Changed places with the lines around them; ``exact`` is False where the whole text counts as replaced."""
+
+    hunks: tuple[tuple[Row, ...], ...]
+    added: int
+    removed: int
+    exact: bool = True
+
+
+class _Metered(SequenceMatcher[str]):
+    """A matcher that pays for each search: for every line once, and once for each of its twins on the other side."""
+
+    def __init__(self, old: Sequence[str], new: Sequence[str], means: Means) -> None:
+        super().__init__(None, old, new, autojunk=False)
+        twins: dict[str, list[int]] = self.b2j  # type: ignore[attr-defined]  # documented, and missing in the stubs
+        self._prices = list(accumulate((1 + len(twins.get(line, ())) for line in old), initial=0))
+        self._means = means
+
+    def find_longest_match(self, alo: int = 0, ahi: int | None = None, blo: int = 0, bhi: int | None = None):  # type: ignore[no-untyped-def]  # noqa: ANN202  # the parent's own type
+        """See `SequenceMatcher`."""
+        self._means.pay(self._prices[len(self._prices) - 1 if ahi is None else ahi] - self._prices[alo])
+        return super().find_longest_match(alo, ahi, blo, bhi)
+
+
+def line_diff(old: str, new: str, means: Means) -> LineDiff:
+    """What changed between two texts.
+
+    Lines end with a line feed alone: what else some readers take for an end stays in its line, where it can be seen.
+    """
+    before, after = _lines(old), _lines(new)
+    # What both begin and end with needs no matcher, only the lines around the change.
+    head = max(0, _common(before, after) - CONTEXT)
+    most = min(len(before), len(after)) - head
+    tail = max(0, min(most, _common(before[::-1], after[::-1])) - CONTEXT)
+    inner_before, inner_after = before[head : len(before) - tail], after[head : len(after) - tail]
+    exact = True
+    try:
+        groups = list(_Metered(inner_before, inner_after, means).get_grouped_opcodes(CONTEXT))
+    except Exhausted:
+        exact = False
+        groups = [[("replace", 0, len(inner_before), 0, len(inner_after))]]
+    hunks = tuple(tuple(_rows(group, inner_before, inner_after, head)) for group in groups)
+    rows = [row for hunk in hunks for row in hunk]
+    return LineDiff(hunks, sum(row.sign == "+" for row in rows), sum(row.sign == "-" for row in rows), exact)
+
+
+def _rows(
+    group: Sequence[tuple[str, int, int, int, int]], before: Sequence[str], after: Sequence[str], head: int
+) -> Iterator[Row]:
+    for tag, old_start, old_stop, new_start, new_stop in group:
+        if tag == "equal":
+            for old, new in zip(range(old_start, old_stop), range(new_start, new_stop), strict=True):
+                yield _row(" ", head + old + 1, head + new + 1, before[old])
+            continue
+        for old in range(old_start, old_stop):
+            yield _row("-", head + old + 1, 0, before[old])
+        for new in range(new_start, new_stop):
+            yield _row("+", 0, head + new + 1, after[new])
+
+
+def _row(sign: Literal[" ", "-", "+"], old: int, new: int, line: str) -> Row:
+    return Row(sign, old, new, line.removesuffix("\n"), line.endswith("\n"))
+
+
+def _lines(text: str) -> list[str]:
+    """The lines with their line feeds; the last one may lack it."""
+    lines = [f"{line}\n" for line in text.split("\n")]
+    last = lines.pop().removesuffix("\n")
+    return [*lines, last] if last else lines
+
+
+def _common(one: Sequence[str], other: Sequence[str]) -> int:
+    """How many lines both begin with."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
