@@ -1,0 +1,149 @@
+"""The worker's round over the spool files: fold what is new, remove what is finished, forget who was seen."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from customhouse.catalog.downloads.fold import Pace, Source, fold, position_of
+from customhouse.catalog.downloads.tables import download_seen, download_source
+from customhouse.formats.count_line import Noted, decode_count
+from customhouse.infra.count_spool import ENDING, SpoolReader, open_spool_file
+from customhouse.infra.db import Database
+from customhouse.terms.errors import Rejected
+
+log = logging.getLogger("customhouse.counts")
+
+SEEN_DAYS = 2
+POSITION_DAYS = 90
+RUN_SECONDS = 5.0
+"""After this the worker has other things to do; the rest waits for the next round."""
+CHUNK_BYTES = 256 * 1024
+_SWEEP_ROWS = 500
+
+_OLD_SEEN = sa.select(download_seen.c.noted_on).where(download_seen.c.noted_on <= sa.bindparam("last")).limit(1)
+_SWEEP_SEEN = download_seen.delete().where(
+    sa.tuple_(*download_seen.primary_key.columns).in_(
+        sa.select(*download_seen.primary_key.columns)
+        .where(download_seen.c.noted_on <= sa.bindparam("last"))
+        .limit(_SWEEP_ROWS)
+    )
+)
+_OLD_POSITIONS = sa.select(download_source.c.id).where(
+    download_source.c.counted_by == "served", download_source.c.moved_at < sa.bindparam("before")
+)
+_FORGET = download_source.delete().where(download_source.c.id == sa.bindparam("source"))
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Some whole lines of a spool file and the offset behind them."""
+
+    noted: list[Noted]
+    damaged: int
+    end: int
+
+
+def fold_spools(database: Database, folder: Path, now: datetime) -> int:
+    """Fold the spool files of a folder and sweep; returns how many downloads were added.
+
+    Running it again, or in two processes at once, adds nothing twice: each batch is written together with the offset
+    that it reaches, and only by whoever finds the offset where the batch begins.
+    """
+    deadline = time.monotonic() + RUN_SECONDS
+    pace = Pace()
+    added = 0
+    for path in sorted(folder.glob(f"*{ENDING}")):
+        if time.monotonic() > deadline:
+            break
+        try:
+            with open_spool_file(path) as spool:
+                added += _fold_spool(database, spool, now, pace, deadline)
+        except FileNotFoundError:
+            continue  # another worker has removed it
+        except OSError as error:
+            log.warning("the count spool %s cannot be folded: %s", path.name, error)
+    _sweep_seen(database, now.date() - timedelta(days=SEEN_DAYS), deadline)
+    _sweep_positions(database, folder, now - timedelta(days=POSITION_DAYS))
+    return added
+
+
+def _fold_spool(database: Database, spool: SpoolReader, now: datetime, pace: Pace, deadline: float) -> int:
+    source = Source(spool.id, "served")
+    with database.read() as sql:
+        position = position_of(sql, spool.id)
+    added = 0
+    while time.monotonic() < deadline:
+        lines = _read_lines(spool, position, pace.lines)
+        if lines.end == position:
+            if spool.finished:
+                _remove(database, spool, position)
+            break
+        if lines.damaged:
+            log.warning("%s: %d damaged lines before byte %d are left out", spool.id, lines.damaged, lines.end)
+        folded = fold(database, source, lines.noted, start=position, end=lines.end, now=now, pace=pace)
+        if folded is None:
+            break  # another worker is at it
+        added += folded
+        position = lines.end
+    return added
+
+
+def _read_lines(spool: SpoolReader, position: int, most: int) -> Lines:
+    """The next lines; one without an end is still being written, unless it is longer than any line of ours."""
+    chunk = spool.read(position, CHUNK_BYTES)
+    whole = chunk[: chunk.rfind(b"\n") + 1]
+    if not whole:
+        return Lines([], 1, position + len(chunk)) if len(chunk) == CHUNK_BYTES else Lines([], 0, position)
+    noted: list[Noted] = []
+    damaged, end = 0, position
+    for line in whole[:-1].split(b"\n")[:most]:
+        end += len(line) + 1
+        try:
+            noted.append(decode_count(line))
+        except Rejected:
+            damaged += 1
+    return Lines(noted, damaged, end)
+
+
+def _remove(database: Database, spool: SpoolReader, position: int) -> None:
+    """Remove a file that is folded whole. If we die before its row goes, `_sweep_positions` finds the row."""
+    if spool.read(position, 1):
+        log.warning("%s ends in a torn line, which is left out", spool.id)
+    spool.path.unlink(missing_ok=True)
+    _sync(spool.path.parent)  # a file that a power cut brings back must find its row
+    with database.write() as sql:
+        sql.execute(_FORGET, {"source": spool.id})
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sweep_seen(database: Database, last: date, deadline: float) -> None:
+    """Forget which networks took what, up to that day."""
+    while time.monotonic() < deadline:
+        with database.read() as sql:
+            if sql.execute(_OLD_SEEN, {"last": last}).first() is None:
+                return
+        with database.write() as sql:
+            sql.execute(_SWEEP_SEEN, {"last": last})
+
+
+def _sweep_positions(database: Database, folder: Path, before: datetime) -> None:
+    """Forget the offsets of files that are gone; of a file that is here, never, or it would be folded again."""
+    with database.read() as sql:
+        old = [row.id for row in sql.execute(_OLD_POSITIONS, {"before": before}) if not (folder / row.id).exists()]
+    for source in old:
+        with database.write() as sql:
+            sql.execute(_FORGET, {"source": source})

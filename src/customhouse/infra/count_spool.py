@@ -1,0 +1,203 @@
+"""Counting downloads without slowing them down: noted in memory, written to a spool file by a thread of its own.
+
+Each process writes files of its own, ``DATA/counts/PID-RANDOM.counts``, and holds a lock (flock) on the one that it is
+writing; the kernel lets go when it dies. The worker folds them into the database and removes those that nobody writes
+any more. A kill loses what was noted since the last flush, `FLUSH_SECONDS` at most. Nothing is synced to disk, so a
+power cut may lose a little more: these are counts, not files.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import secrets
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from customhouse.formats.count_line import Noted, encode_count
+from customhouse.infra.client_address import Network, client_address
+from customhouse.infra.client_hash import ClientHashes
+from customhouse.terms.clock import Clock
+
+log = logging.getLogger("customhouse.counts")
+
+ENDING = ".counts"
+FLUSH_SECONDS = 1.0
+ROTATE_BYTES = 4 * 2**20
+ROTATE_SECONDS = 3600.0
+MOST_NOTED = 1_000_000
+MOST_UNWRITTEN_BYTES = 16 * 2**20
+_LONGEST_FORWARDED = 1000
+_REMEMBERED = 20_000
+
+
+def counts_folder(data: Path) -> Path:
+    """Where the spool files of a data folder lie."""
+    return data / "counts"
+
+
+class CountSpool:
+    """Counts the downloads of this process. `count` may be called from any thread; the rest has one caller."""
+
+    def __init__(self, data: Path, clock: Clock, hashes: ClientHashes, trusted: Sequence[Network]) -> None:
+        self._clock = clock
+        self._hashes = hashes
+        self._trusted = tuple(trusted)
+        self._file = _SpoolFile(counts_folder(data))
+        # If the disk stands still for long, the oldest go first: memory stays bounded.
+        self._noted: deque[tuple[str, str, str | None, datetime]] = deque(maxlen=MOST_NOTED)
+        self._clients: dict[tuple[str, str | None], str] = {}
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def count(self, filename: str, scope: Mapping[str, Any]) -> None:
+        """Note one download. Touches neither disk nor database."""
+        client = scope.get("client")
+        forwarded = self._forwarded_for(scope) if self._trusted else None
+        self._noted.append((filename, client[0] if client else "", forwarded, self._clock.now()))
+
+    def start(self) -> None:
+        """Start to write, every `FLUSH_SECONDS`."""
+        self._thread = threading.Thread(target=self._write_on, name="counts", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Write what is left and let go of the file."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+        self.flush()
+        self._file.close()
+
+    def flush(self) -> None:
+        """Write what was noted since the last time."""
+        asked: Counter[tuple[int, str, str, str | None]] = Counter()
+        while self._noted:
+            filename, peer, forwarded, at = self._noted.popleft()
+            asked[at.toordinal(), filename, peer, forwarded] += 1
+        taken: Counter[tuple[date, str, bytes]] = Counter()
+        for (ordinal, filename, peer, forwarded), times in asked.items():
+            day = date.fromordinal(ordinal)
+            taken[day, filename, self._hashes.of(self._client(peer, forwarded), day)] += times
+        self._file.append(b"".join(encode_count(Noted(*key, times)) for key, times in taken.items()))
+
+    def _write_on(self) -> None:
+        while not self._stop.wait(FLUSH_SECONDS):
+            try:
+                self.flush()
+            except Exception:
+                log.exception("download counts were lost")
+
+    def _client(self, peer: str, forwarded: str | None) -> str:
+        key = (peer, forwarded)
+        found = self._clients.get(key)
+        if found is None:
+            if len(self._clients) >= _REMEMBERED:
+                self._clients.clear()
+            found = self._clients[key] = client_address(peer, forwarded, self._trusted)
+        return found
+
+    @staticmethod
+    def _forwarded_for(scope: Mapping[str, Any]) -> str | None:
+        found = [value for key, value in scope["headers"] if key == b"x-forwarded-for"]
+        return b",".join(found)[-_LONGEST_FORWARDED:].decode("latin-1") if found else None
+
+
+class _SpoolFile:
+    """The file that this process writes, made when there is something to write."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._descriptor: int | None = None
+        self._size_bytes = 0
+        self._opened_at = 0.0
+        self._unwritten = b""
+        self._ends_in_line = False
+
+    def append(self, lines: bytes) -> None:
+        """Append lines; what a full disk does not take is tried again with the next ones."""
+        if len(self._unwritten) < MOST_UNWRITTEN_BYTES:
+            self._unwritten += lines
+        elif lines:
+            log.warning("download counts are lost: %s cannot be written", self._folder)
+        try:
+            self._write()
+        except OSError as error:
+            log.warning("download counts wait in memory: %s", error)
+
+    def _write(self) -> None:
+        if self._descriptor is not None and (
+            self._size_bytes > ROTATE_BYTES or time.monotonic() - self._opened_at > ROTATE_SECONDS
+        ):
+            self._let_go()
+        while self._unwritten:
+            if self._descriptor is None:
+                self._open()
+                continue
+            written = os.write(self._descriptor, self._unwritten)
+            self._size_bytes += written
+            self._ends_in_line = self._unwritten[written - 1 : written] != b"\n"
+            self._unwritten = self._unwritten[written:]
+
+    def _open(self) -> None:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = self._folder / f"{os.getpid()}-{secrets.token_hex(8)}{ENDING}"
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink == 0:
+            # The worker was quicker: it found an empty file that nobody held, and removed it.
+            os.close(descriptor)
+            return
+        self._descriptor, self._size_bytes, self._opened_at = descriptor, 0, time.monotonic()
+
+    def _let_go(self) -> None:
+        """End this file, but never inside a line: its rest would begin the next one."""
+        if self._descriptor is not None and not self._ends_in_line:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._let_go()
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolReader:
+    """A spool file, open for folding."""
+
+    path: Path
+    descriptor: int
+    finished: bool
+    """Nobody writes it any more; what is in it is all that will ever be."""
+
+    @property
+    def id(self) -> str:
+        """Under which it is folded."""
+        return self.path.name
+
+    def read(self, position: int, size_bytes: int) -> bytes:
+        """Bytes from an offset."""
+        return os.pread(self.descriptor, size_bytes, position)
+
+
+@contextmanager
+def open_spool_file(path: Path) -> Iterator[SpoolReader]:
+    """Open a spool file and hold it, if its writer is gone, so that it can be folded whole and removed."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            finished = True
+        except BlockingIOError:
+            finished = False
+        yield SpoolReader(path, descriptor, finished)
+    finally:
+        os.close(descriptor)
