@@ -22,6 +22,7 @@ app.command("customhouse.cli.serve:web", name="web", help="Run only the web work
 app.command("customhouse.cli.serve:work", name="work", help="Run only the jobs (when scaled out).")
 app.command("customhouse.cli.user:app", name="user", help="Accounts.")
 app.command("customhouse.cli.token:app", name="token", help="API tokens.")
+app.command("customhouse.cli.downloads:app", name="downloads", help="Download counts: import a CDN's logs.")
 app.command("customhouse.cli.check:check", name="check", help="Test every invariant of this installation.")
 
 
