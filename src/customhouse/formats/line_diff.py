@@ -14,6 +14,8 @@ from difflib import SequenceMatcher
 from itertools import accumulate, takewhile
 from typing import Literal, NamedTuple
 
+_Opcode = tuple[str, int, int, int, int]
+"""Of `SequenceMatcher.get_opcodes`: what happens to which lines of either text."""
 CONTEXT = 3
 """Unchanged lines shown around a change, as everywhere."""
 
@@ -84,26 +86,35 @@ def line_diff(old: str, new: str, means: Means) -> LineDiff:
 
     Lines end with a line feed alone: what else some readers take for an end stays in its line, where it can be seen.
     """
+    if old == new:
+        return LineDiff((), 0, 0)
     before, after = _lines(old), _lines(new)
     # What both begin and end with needs no matcher, only the lines around the change.
-    head = max(0, _common(before, after) - CONTEXT)
-    most = min(len(before), len(after)) - head
-    tail = max(0, min(most, _common(before[::-1], after[::-1])) - CONTEXT)
+    same_head = _common(before, after)
+    same_tail = min(min(len(before), len(after)) - same_head, _common(before[::-1], after[::-1]))
+    head, tail = max(0, same_head - CONTEXT), max(0, same_tail - CONTEXT)
     inner_before, inner_after = before[head : len(before) - tail], after[head : len(after) - tail]
     exact = True
     try:
         groups = list(_Metered(inner_before, inner_after, means).get_grouped_opcodes(CONTEXT))
     except Exhausted:
         exact = False
-        groups = [[("replace", 0, len(inner_before), 0, len(inner_after))]]
+        groups = [_replaced(len(inner_before), len(inner_after), same_head - head, same_tail - tail)]
     hunks = tuple(tuple(_rows(group, inner_before, inner_after, head)) for group in groups)
     rows = [row for hunk in hunks for row in hunk]
     return LineDiff(hunks, sum(row.sign == "+" for row in rows), sum(row.sign == "-" for row in rows), exact)
 
 
-def _rows(
-    group: Sequence[tuple[str, int, int, int, int]], before: Sequence[str], after: Sequence[str], head: int
-) -> Iterator[Row]:
+def _replaced(old: int, new: int, head: int, tail: int) -> list[_Opcode]:
+    """The operations that replace everything between the common head and tail."""
+    return [
+        ("equal", 0, head, 0, head),
+        ("replace", head, old - tail, head, new - tail),
+        ("equal", old - tail, old, new - tail, new),
+    ]
+
+
+def _rows(group: Sequence[_Opcode], before: Sequence[str], after: Sequence[str], head: int) -> Iterator[Row]:
     for tag, old_start, old_stop, new_start, new_stop in group:
         if tag == "equal":
             for old, new in zip(range(old_start, old_stop), range(new_start, new_stop), strict=True):

@@ -83,13 +83,11 @@ class Aligned:
         return path
 
     def members(self, members: Iterable[Member]) -> dict[str, Member]:
-        """Files and links by these names. Where two would be called the same, the later keeps its full name."""
-        found: dict[str, Member] = {}
-        for member in sorted(members, key=lambda one: one.name):
-            if member.kind != "directory":
-                name = self.name(member.name)
-                found[member.name if name in found else name] = member
-        return found
+        """Files and links by these names; by their full names if two would be called the same."""
+        listed = [member for member in members if member.kind != "directory"]
+        found = {self.name(member.name): member for member in listed}
+        # Whoever spells a folder in two ways gets a longer diff, and hides nothing in it.
+        return found if len(found) == len(listed) else {member.name: member for member in listed}
 
     def is_noise(self, name: str) -> bool:
         """Whether an aligned name is that of a RECORD."""
