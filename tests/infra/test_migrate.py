@@ -23,7 +23,9 @@ def test_the_migrated_schema_is_the_described_one(database_settings: Settings) -
     database = Database(database_url(database_settings))
 
     def ours(_object: object, name: str | None, kind: str, _reflected: bool, _other: object) -> bool:
-        return not (kind == "table" and name in READ_PATH | {"alembic_version"})
+        # The words of search lie in tables that SQLAlchemy cannot describe.
+        words = str(name).startswith("search_words")
+        return not (kind == "table" and (words or name in READ_PATH | {"alembic_version"}))
 
     with database.read() as sql:
         context = MigrationContext.configure(sql, opts={"include_object": ours, "compare_type": False})
