@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -91,6 +92,8 @@ class ProjectView:
     extras: Sequence[str]
     signals: Sequence[SignalRow]
     index_url: str
+    verified: AbstractSet[str] = frozenset()
+    """Those of ``urls`` and ``people`` that this index vouches for, as they are written."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,8 @@ from customhouse.formats.description_images import without_images
 from customhouse.formats.metadata import CoreMetadata, parse_stored_metadata
 from customhouse.formats.project_json import choose_version
 from customhouse.formats.project_urls import labelled_urls
+from customhouse.formats.verified_urls import verified, verified_address
+from customhouse.index.vouch import owners_addresses, vouched_prefixes
 from customhouse.terms.errors import Refused
 from customhouse.web.doors import Door, door
 from customhouse.web.facts import ProjectFacts, facts_of
@@ -115,6 +117,20 @@ def _project_view(facts: ProjectFacts, wanted: str | None, index_url: str) -> Pr
         extras=metadata.provides_extra,
         signals=_project_signals(facts),
         index_url=index_url,
+        verified=_verified(facts, metadata),
+    )
+
+
+def _verified(facts: ProjectFacts, metadata: CoreMetadata) -> frozenset[str]:
+    """The links and addresses that this index vouches for, as the metadata spells them."""
+    prefixes = vouched_prefixes(facts.project, facts.app.settings.public_url)
+    urls = [url for _, url in labelled_urls(metadata.project_urls, metadata.home_page, metadata.download_url)]
+    fields = [text for text in (metadata.author_email, metadata.maintainer_email) if text]
+    with facts.app.database.read() as sql:
+        addresses = owners_addresses(sql, facts.project) if fields else frozenset()
+    return frozenset(
+        [url for url in urls if verified(url, prefixes)]
+        + [text for text in fields if verified_address(text, addresses)]
     )
 
 
