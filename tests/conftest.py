@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from starlette.testclient import TestClient
 from clock import TurnableClock
 from customhouse.app import open_app, prepare
 from customhouse.infra.settings import Settings
+from customhouse.infra.walkers import Walkers
 from customhouse.web.asgi import build
 from servers import ObjectStore, Postgres, running_object_store, running_postgres
 from world import Server, World, running
@@ -49,11 +51,43 @@ class Where:
     blobs: str = "local"
 
 
+@pytest.fixture(scope="session")
+def blank(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A prepared data folder with an empty SQLite database, to be copied: migrating takes longer than most tests."""
+    settings = Settings.model_validate({"data": tmp_path_factory.mktemp("blank") / "data"})
+    prepare(settings)
+    return settings.data
+
+
+@pytest.fixture(scope="session")
+def blank_postgres(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The name of a migrated, empty database, to be copied likewise."""
+    url = postgres.new_database()
+    prepare(Settings.model_validate({"data": tmp_path_factory.mktemp("blankpg") / "data", "database": url}))
+    return url.rpartition("/")[2]
+
+
+@pytest.fixture(scope="session")
+def walkers() -> Iterator[Walkers]:
+    """The readers of archives, one pool for all tests: each is a process that takes a while to start."""
+    pool = Walkers(count=2, seconds=120, memory_bytes=2**30)
+    yield pool
+    pool.close()
+
+
+def prepared(settings: Settings, request: pytest.FixtureRequest) -> Settings:
+    """The same settings, with everything there that `prepare` would make."""
+    blank: Path = request.getfixturevalue("blank")
+    shutil.copytree(blank, settings.data)
+    return settings
+
+
 def settings_for(where: Where, data: Path, request: pytest.FixtureRequest) -> Settings:
     """Settings on the named database and store, made for one test."""
     values: dict[str, object] = {"data": data}
     if where.database == "postgresql":
-        values["database"] = request.getfixturevalue("postgres").new_database()
+        template = request.getfixturevalue("blank_postgres")
+        values["database"] = request.getfixturevalue("postgres").new_database(template)
     if where.blobs == "s3":
         store: ObjectStore = request.getfixturevalue("object_store")
         values |= {
@@ -68,34 +102,37 @@ def settings_for(where: Where, data: Path, request: pytest.FixtureRequest) -> Se
 @pytest.fixture(params=DATABASES)
 def database_settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
     """Settings of a prepared installation, on SQLite and on PostgreSQL."""
-    settings = settings_for(Where(database=request.param), tmp_path / "data", request)
-    prepare(settings)
-    return settings
+    return prepared(settings_for(Where(database=request.param), tmp_path / "data", request), request)
 
 
 @pytest.fixture(params=[Where("sqlite", "local"), Where("postgresql", "local"), Where("sqlite", "s3")], ids=str)
 def world(request: pytest.FixtureRequest, tmp_path: Path, clock: TurnableClock) -> Iterator[World]:
     """A whole Customhouse in this process; every invariant is tested when the test is over."""
-    settings = settings_for(request.param, tmp_path / "data", request)
-    yield from _world(settings, clock)
+    yield from _world(prepared(settings_for(request.param, tmp_path / "data", request), request), clock, request)
 
 
 @pytest.fixture
-def small_world(tmp_path: Path, clock: TurnableClock) -> Iterator[World]:
+def small_world(request: pytest.FixtureRequest, tmp_path: Path, clock: TurnableClock) -> Iterator[World]:
     """The same on SQLite and local files alone, for what does not depend on the stores."""
-    yield from _world(Settings.model_validate({"data": tmp_path / "data"}), clock)
+    yield from _world(prepared(Settings.model_validate({"data": tmp_path / "data"}), request), clock, request)
 
 
 @pytest.fixture
-def broken_world(tmp_path: Path, clock: TurnableClock) -> Iterator[World]:
+def broken_world(request: pytest.FixtureRequest, tmp_path: Path, clock: TurnableClock) -> Iterator[World]:
     """A world that a test breaks on purpose: nobody checks it at the end."""
-    worlds = _world(Settings.model_validate({"data": tmp_path / "data"}), clock, whole=False)
-    yield from worlds
+    yield from _world(
+        prepared(Settings.model_validate({"data": tmp_path / "data"}), request), clock, request, whole=False
+    )
 
 
-def _world(settings: Settings, clock: TurnableClock, *, whole: bool = True) -> Iterator[World]:
-    prepare(settings)
-    with open_app(settings, clock=clock) as app, TestClient(build(app), base_url="http://index.test") as client:
+def _world(
+    settings: Settings, clock: TurnableClock, request: pytest.FixtureRequest, *, whole: bool = True
+) -> Iterator[World]:
+    walkers: Walkers = request.getfixturevalue("walkers")
+    with (
+        open_app(settings, clock=clock, walkers=walkers) as app,
+        TestClient(build(app), base_url="http://index.test") as client,
+    ):
         made = World(app, clock, client)
         yield made
         if whole:

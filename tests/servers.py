@@ -46,11 +46,11 @@ class Postgres:
     def url(self, database: str) -> str:
         return f"postgresql://customhouse@127.0.0.1:{self.port}/{database}"
 
-    def new_database(self) -> str:
-        """An empty database; returns its URL."""
+    def new_database(self, template: str = "template1") -> str:
+        """An empty database, or a copy of another one that nobody is connected to; returns its URL."""
         name = f"test{os.getpid()}_{next(self._numbers)}"
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{name}"'.encode())
+            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())
         return self.url(name)
 
 

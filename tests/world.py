@@ -13,15 +13,19 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import httpx2 as httpx
+from starlette.testclient import TestClient
 
 from clock import TurnableClock
+from customhouse.accounts.links import SetPassword, set_password
 from customhouse.accounts.tokens import CreateToken
-from customhouse.accounts.users import AddUser, add_user
+from customhouse.accounts.users import AddUser, SetSiteRole, add_user, find_user, set_site_role
 from customhouse.app import App
 from packages import Dist, form_fields
+from person import Person, hashed_password
 from servers import free_port
 
 START_SECONDS = 30.0
@@ -42,7 +46,7 @@ class World:
 
     app: App
     clock: TurnableClock
-    client: httpx.Client
+    client: TestClient
     tokens: dict[str, str] = field(default_factory=dict)
 
     def user(self, name: str = "alice") -> str:
@@ -51,6 +55,27 @@ class World:
             self.app.do(add_user, AddUser(name))
             self.tokens[name] = self.app.create_token(CreateToken(name)).text
         return self.tokens[name]
+
+    def stranger(self) -> Person:
+        """Somebody in a browser whom the index does not know."""
+        return Person(TestClient(self.client.app, base_url="https://index.test"))
+
+    def person(self, name: str = "alice", *, site_role: str = "") -> Person:
+        """Somebody signed in in a browser; the account is made if need be."""
+        self.user(name)
+        with self.app.database.read() as sql:
+            user = find_user(sql, name)
+        self.app.do(partial(set_password, self.app.key), SetPassword(hashed_password(), user=user))
+        if site_role:
+            self.app.do(set_site_role, SetSiteRole(name, site_role))
+        person = self.stranger()
+        answer = person.sign_in(name)
+        assert answer.status_code == httpx.codes.SEE_OTHER, answer.text
+        return person
+
+    def operator(self, name: str = "olga") -> Person:
+        """An operator, signed in."""
+        return self.person(name, site_role="operator")
 
     def check(self) -> None:
         """Every invariant holds."""

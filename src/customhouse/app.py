@@ -20,26 +20,33 @@ from customhouse.accounts import sessions, tokens
 from customhouse.accounts.sessions import Lifetimes
 from customhouse.accounts.tokens import Bearer, CreateToken, NewToken, ServerKey
 from customhouse.catalog.downloads.fold_spools import fold_spools
+from customhouse.catalog.search.write import index_all, index_entry
 from customhouse.formats.examination import Examination
 from customhouse.index import check as invariants
 from customhouse.index.diff import Comparisons
 from customhouse.index.render import Renderer
 from customhouse.index.sweep import sweep
 from customhouse.index.upload import Reception
+from customhouse.index.webhooks import deliver
+from customhouse.index.webhooks.deliver import Courier
+from customhouse.index.webhooks.queue import queue_deliveries
 from customhouse.infra import jobs
 from customhouse.infra.blob_stores import open_blobs
 from customhouse.infra.blobs import Blobs
 from customhouse.infra.count_spool import counts_folder
 from customhouse.infra.db import Database, database_url
+from customhouse.infra.fetch import Outbound
 from customhouse.infra.migrate import migrate
 from customhouse.infra.pages import Pages
 from customhouse.infra.pages_open import open_pages
+from customhouse.infra.reach import Reach
 from customhouse.infra.settings import Settings
 from customhouse.infra.spool import open_spool
 from customhouse.infra.walkers import Walkers
 from customhouse.ledger.chain import Entry
 from customhouse.ledger.follow import follow
 from customhouse.ledger.tx import Deeds, Tx
+from customhouse.reports import tables as _report_tables  # noqa: F401 - part of the schema
 from customhouse.terms.clock import Clock, SystemClock
 from customhouse.terms.errors import CustomhouseError, Rejected, Unavailable
 
@@ -67,6 +74,7 @@ class App:
     renderer: Renderer
     reception: Reception
     comparisons: Comparisons
+    outbound: Outbound
     key: ServerKey
 
     def do(self, deed: Callable[[C, Tx], R], command: C) -> R:
@@ -106,13 +114,19 @@ class App:
 
 
 @contextmanager
-def open_app(settings: Settings, *, clock: Clock | None = None) -> Iterator[App]:
-    """Open the parts on a database that `prepare` has brought up to date, and close them at the end."""
+def open_app(settings: Settings, *, clock: Clock | None = None, walkers: Walkers | None = None) -> Iterator[App]:
+    """Open the parts on a database that `prepare` has brought up to date, and close them at the end.
+
+    Walkers that are handed in are shared and stay open.
+    """
     clock = clock or SystemClock()
     database = Database(database_url(settings))
     blobs = open_blobs(settings)
     pages = open_pages(settings)
-    walkers = Walkers(count=os.cpu_count() or 1, seconds=settings.walk_seconds, memory_bytes=settings.walk_memory_bytes)
+    own = walkers is None
+    walkers = walkers or Walkers(
+        count=os.cpu_count() or 1, seconds=settings.walk_seconds, memory_bytes=settings.walk_memory_bytes
+    )
     deeds = Deeds(database, clock)
 
     def examine(path: Path, filename: str) -> Examination:
@@ -131,10 +145,12 @@ def open_app(settings: Settings, *, clock: Clock | None = None) -> Iterator[App]
             reception=Reception(deeds, blobs, examine, open_spool(settings.data), linux_tags=settings.linux_tags),
             # One reader at least stays for uploads, where there are several.
             comparisons=Comparisons(blobs, walkers, open_spool(settings.data), at_once=max(1, walkers.count - 1)),
+            outbound=Outbound(Reach.parse(settings.private_networks_allowed)),
             key=read_key(settings),
         )
     finally:
-        walkers.close()
+        if own:
+            walkers.close()
         pages.close()
         database.close()
 
@@ -210,16 +226,49 @@ def _fold_downloads_job(app: App, _arguments: Mapping[str, Any]) -> None:
     fold_spools(app.database, counts_folder(app.settings.data), app.clock.now())
 
 
+def _webhook_job(app: App, arguments: Mapping[str, Any]) -> None:
+    """Send what waits for one webhook. Running it again finds what was sent marked, and sends the rest."""
+    Courier(app.deeds, app.outbound, app.key.secret).run(arguments["hook"])
+
+
+def _tidy_webhooks_job(app: App, _arguments: Mapping[str, Any]) -> None:
+    """Forget deliveries of long ago. Running it again forgets nothing more."""
+    deliver.tidy(app.deeds)
+
+
+def _tell_webhooks(app: App, sql: Connection, entry: Entry) -> None:
+    """Queue an event for the webhooks that hear of it."""
+    queue_deliveries(sql, entry, app.clock.now())
+
+
+def _keep_search(_app: App, sql: Connection, entry: Entry) -> None:
+    """Write the project's words again."""
+    index_entry(sql, entry)
+
+
+def _reindex_search_job(app: App, _arguments: Mapping[str, Any]) -> None:
+    """Write the words of all projects from what is listed now. Running it again writes the same."""
+    log.info("search knows the words of %d projects", index_all(app.database))
+
+
 Follower = Callable[[App, Connection, Entry], None]
-FOLLOWERS: Mapping[str, Follower] = {}
+FOLLOWERS: Mapping[str, Follower] = {"webhooks": _tell_webhooks, "search": _keep_search}
 """Who hears of every event, by name: see `ledger.follow`."""
 
 JOBS: Mapping[str, JobRun] = {
     "sweep": _sweep_job,
     "old-sessions": _old_sessions_job,
     "fold-downloads": _fold_downloads_job,
+    "webhook": _webhook_job,
+    "tidy-webhooks": _tidy_webhooks_job,
+    "reindex-search": _reindex_search_job,
 }
-PERIODIC: Mapping[str, timedelta] = {"sweep": SWEEP_EVERY, "old-sessions": SWEEP_EVERY, "fold-downloads": FOLD_EVERY}
+PERIODIC: Mapping[str, timedelta] = {
+    "sweep": SWEEP_EVERY,
+    "old-sessions": SWEEP_EVERY,
+    "fold-downloads": FOLD_EVERY,
+    "tidy-webhooks": SWEEP_EVERY,
+}
 
 
 def work(settings: Settings, stop: threading.Event) -> None:
