@@ -34,7 +34,7 @@ def test_the_newest_final_release_stands_for_the_project(published: World) -> No
     assert (files["bdist_wheel"]["python_version"], files["sdist"]["python_version"]) == ("py3", "source")
     dist = wheel(version="2.0")
     assert files["bdist_wheel"]["digests"]["sha256"] == dist.sha256
-    assert files["bdist_wheel"]["url"] == f"http://index.test/files/demo/{dist.filename}"
+    assert files["bdist_wheel"]["url"] == f"http://index.test/packages/demo/{dist.filename}"
     assert published.client.get(files["bdist_wheel"]["url"]).content == dist.body
     assert whole["info"]["release_url"] == "http://index.test/project/demo/2.0/"
 
@@ -79,5 +79,5 @@ def behind_a_proxy(tmp_path: Path, clock: TurnableClock) -> Iterator[World]:
 def test_full_addresses_are_those_that_the_operator_has_set(behind_a_proxy: World) -> None:
     assert behind_a_proxy.upload(wheel()).status == 200
     whole = behind_a_proxy.client.get("/pypi/demo/json").json()
-    assert whole["urls"][0]["url"] == f"https://packages.example.org/files/demo/{wheel().filename}"
+    assert whole["urls"][0]["url"] == f"https://packages.example.org/packages/demo/{wheel().filename}"
     assert "https://packages.example.org/simple/" in behind_a_proxy.client.get("/project/demo/").text

@@ -102,7 +102,7 @@ def _info(metadata: CoreMetadata, version: str, files: Sequence[JsonFile], proje
         "project_url": project_url,
         "project_urls": dict(metadata.project_urls) or None,
         "provides_extra": list(metadata.provides_extra) or None,
-        "release_url": f"{project_url}{version}/",
+        "release_url": f"{project_url}{version}/" if version else project_url,
         "requires_dist": list(metadata.requires_dist) or None,
         "requires_python": metadata.requires_python or None,
         "summary": metadata.summary,

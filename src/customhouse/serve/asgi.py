@@ -29,6 +29,8 @@ from customhouse.terms.names import MAX_NAME_LENGTH
 log = logging.getLogger("customhouse.serve")
 
 SIMPLE, FILES, METADATA = "/simple/", "/files/", ".metadata"
+# The same files once more: bandersnatch takes no file from another folder than the one that PyPI has.
+PACKAGES = "/packages/"
 # Clients ask again every time and mostly hear 304; a shared cache may answer for a minute.
 PAGE_CACHE = b"public, max-age=0, must-revalidate, s-maxage=60"
 PRIVATE_VIEW = "private"
@@ -76,6 +78,8 @@ class Serve:
                 answered = await self._simple(scope, send, path[len(SIMPLE) :])
             elif path.startswith(FILES):
                 answered = await self._file(scope, send, path[len(FILES) :])
+            elif path.startswith(PACKAGES):
+                answered = await self._file(scope, send, path[len(PACKAGES) :])
             else:
                 answered = False
         except CustomhouseError as error:

@@ -1,4 +1,8 @@
-"""``/pypi/NAME/json`` and ``/pypi/NAME/VERSION/json``: rendered on request, with an ETag."""
+"""``/pypi/NAME/json`` and ``/pypi/NAME/VERSION/json``: rendered on request, with an ETag.
+
+A project that lists no file has a document without releases and not a 404: bandersnatch skips what is not found, and
+would offer for ever what was deleted or quarantined here.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from starlette.responses import Response
 
 from customhouse.catalog.model import File
 from customhouse.formats.filenames import WheelName, parse_filename
+from customhouse.formats.metadata import CoreMetadata
 from customhouse.formats.project_json import JsonFile, choose_version, project_json
 from customhouse.serve.conditions import none_match
 from customhouse.terms.digest import Digest
@@ -20,8 +25,9 @@ def project_document(visit: Visit) -> Response:
     wanted = visit.path.get("version")
     facts = facts_of(visit.app, visit.this_project)
     version = _known_version(facts, wanted) if wanted is not None else _best_version(facts)
+    nothing = CoreMetadata("2.1", facts.project.display, "")
     body = project_json(
-        facts.metadata(version),
+        facts.metadata(version) if version else nothing,
         version=version,
         files=[_json_file(facts, row, visit.site) for row in facts.files],
         serial=facts.serial,
@@ -45,10 +51,7 @@ def project_document(visit: Visit) -> Response:
 
 def _best_version(facts: ProjectFacts) -> str:
     yanked = {row.version for row in facts.files} - {row.version for row in facts.files if row.yanked_at is None}
-    chosen = choose_version(sorted({row.version for row in facts.files}), sorted(yanked))
-    if chosen is None:
-        raise Refused("no-files", f"{facts.project.display!r} has no files.", status=404)
-    return chosen
+    return choose_version(sorted({row.version for row in facts.files}), sorted(yanked)) or ""
 
 
 def _known_version(facts: ProjectFacts, text: str) -> str:
@@ -69,7 +72,8 @@ def _json_file(facts: ProjectFacts, row: File, site: str) -> JsonFile:
         version=row.version,
         kind=row.kind,
         python_version=pythons,
-        url=f"{site}/files/{facts.project.normalized}/{row.filename}",
+        # In the folder that PyPI has, because mirrors insist on it; `/files/` leads to the same.
+        url=f"{site}/packages/{facts.project.normalized}/{row.filename}",
         size_bytes=row.size_bytes,
         uploaded_at=row.uploaded_at,
         requires_python=row.requires_python,

@@ -1,0 +1,106 @@
+"""``POST /pypi``: the three XML-RPC calls with which a mirror follows the index.
+
+It is the one POST that changes nothing. A call that cannot be read is answered with a fault, and with 400 or 413 so
+that proxies see it too; a call of an unknown method only with a fault.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import anyio.to_thread
+from sqlalchemy.engine import Connection
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from customhouse.app import App
+from customhouse.catalog import changelog
+from customhouse.formats import xmlrpc
+from customhouse.formats.xmlrpc import Call, Misunderstood
+from customhouse.terms.errors import Rejected
+from customhouse.web.doors import Door, own_door
+from customhouse.web.permissions import Permission
+
+MAX_SERIAL = 2**63 - 1
+
+
+def xmlrpc_doors() -> list[Door]:
+    """The addresses that PyPI has for it."""
+    return [own_door("POST", path, answer_call, Permission.XMLRPC_READ) for path in ("/pypi", "/pypi/")]
+
+
+async def answer_call(request: Request) -> Response:
+    """Answer one call."""
+    body = bytearray()
+    try:
+        async for piece in request.stream():
+            body += piece
+            if len(body) > xmlrpc.MAX_BYTES:
+                why = f"A call has at most {xmlrpc.MAX_BYTES} bytes."
+                return _response(xmlrpc.write_fault(xmlrpc.INVALID_CALL, why), 413)
+    except ClientDisconnect as error:
+        raise Rejected("client-gone", "body", "the client went away", "a whole body") from error
+    app: App = request.app.state.customhouse
+    try:
+        call = xmlrpc.read_call(bytes(body))
+    except Misunderstood as error:
+        return _response(xmlrpc.write_fault(error.fault, str(error)), 400)
+    return _response(await anyio.to_thread.run_sync(_answer, app, call))
+
+
+def _answer(app: App, call: Call) -> bytes:
+    method = _METHODS.get(call.method)
+    if method is None:
+        known = ", ".join(_METHODS)
+        return xmlrpc.write_fault(
+            xmlrpc.UNKNOWN_METHOD, f"There is no method {call.method!r} here. There are: {known}."
+        )
+    try:
+        with app.database.read(snapshot=True) as sql:
+            return method(sql, call)
+    except Misunderstood as error:
+        return xmlrpc.write_fault(error.fault, str(error))
+
+
+def _last_serial(sql: Connection, call: Call) -> bytes:
+    _take(call, 0)
+    return xmlrpc.write_answer(changelog.last_serial(sql))
+
+
+def _since_serial(sql: Connection, call: Call) -> bytes:
+    _take(call, 1)
+    return xmlrpc.write_rows(changelog.changes_since(sql, _serial(call.arguments[0])))
+
+
+def _with_serial(sql: Connection, call: Call) -> bytes:
+    _take(call, 0)
+    return xmlrpc.write_answer(changelog.projects_with_serial(sql))
+
+
+def _take(call: Call, count: int) -> None:
+    if len(call.arguments) != count:
+        raise Misunderstood(
+            xmlrpc.BAD_ARGUMENTS, f"{call.method} takes {count} arguments and was given {len(call.arguments)}"
+        )
+
+
+def _serial(value: xmlrpc.Scalar) -> int:
+    if isinstance(value, (bool, str)) or value != int(value) or not 0 <= value <= MAX_SERIAL:
+        raise Misunderstood(xmlrpc.BAD_ARGUMENTS, f"{str(value)[:40]!r} is no serial")
+    return int(value)
+
+
+_METHODS: Mapping[str, Callable[[Connection, Call], bytes]] = {
+    "changelog_last_serial": _last_serial,
+    "changelog_since_serial": _since_serial,
+    "list_packages_with_serial": _with_serial,
+}
+
+
+def _response(body: bytes, status: int = 200) -> Response:
+    headers = {
+        "content-type": "text/xml; charset=utf-8",
+        "cache-control": "no-store",
+        "x-content-type-options": "nosniff",
+    }
+    return Response(body, status, headers=headers)
