@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
+from customhouse.accounts.tokens import CreateToken
 from customhouse.accounts.users import AddUser, add_user, find_user
 from customhouse.catalog import queries as catalog
 from customhouse.index.report import FileReport, ReportTaken, Rules, file_report
@@ -32,6 +33,7 @@ class Village:
     def person(self, name: str, email: str = "", *, trusted: bool = False) -> str:
         """An account of this moment; returns its name."""
         self.world.app.do(add_user, AddUser(name, email or f"{name}@{name}.example"))
+        self.world.tokens[name] = self.world.app.create_token(CreateToken(name)).text
         if trusted:
             self.trust(name)
         return name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -30,10 +31,20 @@ _ORGANIZATIONS = sa.select(organization_member.c.account_id, organization_member
 
 def reporters_of(sql: Connection, project_id: int, account_ids: Iterable[int], now: datetime) -> Mapping[int, Reporter]:
     """These accounts as reporters of this project, by account id."""
+    return as_reporters_of(sql, project_id, known_reporters(sql, account_ids, now))
+
+
+def as_reporters_of(sql: Connection, project_id: int, known: Mapping[int, Reporter]) -> Mapping[int, Reporter]:
+    """The same people, with those marked who are owners or maintainers of this project."""
+    concerned = {account_id for account_id, _role in rights.people_of(sql, project_id)}
+    return {account_id: replace(one, concerned=account_id in concerned) for account_id, one in known.items()}
+
+
+def known_reporters(sql: Connection, account_ids: Iterable[int], now: datetime) -> Mapping[int, Reporter]:
+    """These accounts as reporters of no project in particular, by account id."""
     wanted = sorted(set(account_ids))
     if not wanted:
         return {}
-    concerned = {account_id for account_id, _role in rights.people_of(sql, project_id)}
     pasts = queries.pasts_of(sql, wanted)
     undecided = queries.undecided_quarantines(sql, wanted)
     organizations: dict[int, set[int]] = {account_id: set() for account_id in wanted}
@@ -47,7 +58,6 @@ def reporters_of(sql: Connection, project_id: int, account_ids: Iterable[int], n
             email=row.email,
             organizations=frozenset(organizations[row.id]),
             frozen=row.frozen_at is not None,
-            concerned=row.id in concerned,
             reputation=reputation(pasts[row.id], row.trusted_reporter_at, now),
             undecided=undecided.get(row.id, 0),
         )

@@ -17,6 +17,11 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 IMITATING: tuple[Kind, ...] = ("typosquat", "dependency-confusion")
 """Kinds that say for which other project this one is mistaken."""
 
+FIELDS = (
+    "kind", "text", "version", "file", "imitates", "evidence_url", "evidence_excerpt", "evidence_path", "evidence_line",
+)  # fmt: skip
+"""What a report may say, by the names that forms and programs use."""
+
 MAX_TEXT = 10_000
 MAX_EXCERPT = 4_000
 MAX_URL = 2_000

@@ -62,7 +62,12 @@ _OPEN_CASE = sa.select(*_CASE).where(
     report_case.c.project_id == sa.bindparam("project"), report_case.c.decided_at.is_(None)
 )
 _ONE_CASE = sa.select(*_CASE).where(report_case.c.id == sa.bindparam("case"))
-_OPEN_CASES = sa.select(*_CASE).where(report_case.c.decided_at.is_(None)).order_by(report_case.c.id)
+_OPEN_CASES = (
+    sa.select(*_CASE).where(report_case.c.decided_at.is_(None)).order_by(report_case.c.id).limit(sa.bindparam("most"))
+)
+_CASES_OF_PROJECT = (
+    sa.select(*_CASE).where(report_case.c.project_id == sa.bindparam("project")).order_by(report_case.c.id.desc())
+)
 _DECIDED_CASES = (
     sa.select(*_CASE)
     .where(report_case.c.decided_at.is_not(None))
@@ -188,9 +193,14 @@ def find_case(sql: Connection, case_id: int) -> Case | None:
     return Case(*row) if row else None
 
 
-def open_cases(sql: Connection) -> list[Case]:
-    """Every case that waits for a verdict, oldest first."""
-    return [Case(*row) for row in sql.execute(_OPEN_CASES)]
+def open_cases(sql: Connection, *, limit: int) -> list[Case]:
+    """The cases that wait for a verdict, oldest first."""
+    return [Case(*row) for row in sql.execute(_OPEN_CASES, {"most": limit})]
+
+
+def cases_of_project(sql: Connection, project_id: int) -> list[Case]:
+    """Every case about one project, newest first."""
+    return [Case(*row) for row in sql.execute(_CASES_OF_PROJECT, {"project": project_id})]
 
 
 def decided_cases(sql: Connection, *, limit: int) -> list[Case]:
