@@ -6,7 +6,7 @@ by ``customhouse check``, never run again by itself.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -40,9 +40,13 @@ def add(
     return insert_new(connection, job, **values, attempts=0, last_error="") is not None
 
 
-def claim(database: Database, now: datetime, *, lease: timedelta = LEASE) -> Job | None:
+def claim(
+    database: Database, now: datetime, *, lease: timedelta = LEASE, only: Collection[str] | None = None,
+    without: Collection[str] = (),
+) -> Job | None:  # fmt: skip
     """Take the job that is due longest, for the time of a lease; None if nothing is due.
 
+    ``only`` and ``without`` name the jobs that this worker takes, so that those who wait for others hold up nobody.
     Rivals skip what another has locked (PostgreSQL) or come after it (SQLite). A job whose lease ran out, because its
     worker died, is due again.
     """
@@ -54,6 +58,10 @@ def claim(database: Database, now: datetime, *, lease: timedelta = LEASE) -> Job
         .limit(1)
         .with_for_update(skip_locked=True)
     )
+    if only is not None:
+        due = due.where(job.c.name.in_(only))
+    if without:
+        due = due.where(job.c.name.not_in(without))
     with database.write() as connection:
         row = connection.execute(due).one_or_none()
         if row is None:
