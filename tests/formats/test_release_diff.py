@@ -31,7 +31,7 @@ def diff(folder: Path, old: Dist, new: Dist, *, only: str = "") -> ReleaseDiff:
     return compare(paths[0], old.filename, paths[1], new.filename, only=only)
 
 
-def release(version: str, files: Mapping[str, bytes] | None = None, **headers: str) -> Dist:
+def release(version: str, files: Mapping[str, bytes] | None = None, headers: Mapping[str, str] | None = None) -> Dist:
     return wheel(version=version, files=files or {MODULE: b"answer = 42\n"}, headers=headers)
 
 
@@ -134,9 +134,9 @@ def test_a_signal_whose_place_is_named_for_the_version_is_not_new(tmp_path: Path
 
 def test_metadata_is_compared_field_by_field(tmp_path: Path) -> None:
     old = release("1.0", {MODULE: b"", "demo-1.0.dist-info/entry_points.txt": b"[console_scripts]\ndemo = demo:main\n"},
-                  **{"Requires-Python": ">=3.8", "Requires-Dist": "requests>=2", "Summary": "One"})  # fmt: skip
+                  {"Requires-Python": ">=3.8", "Requires-Dist": "requests>=2", "Summary": "One"})  # fmt: skip
     new = release("2.0", {MODULE: b"", "demo-2.0.dist-info/entry_points.txt": b"[console_scripts]\ndemo = demo:run\n"},
-                  **{"Requires-Python": ">=3.11", "Requires-Dist": "requests >= 2 ; python_version < '4'"})  # fmt: skip
+                  {"Requires-Python": ">=3.11", "Requires-Dist": "requests >= 2 ; python_version < '4'"})  # fmt: skip
     fields = {one.field: (one.gone, one.come) for one in diff(tmp_path, old, new).fields}
     assert fields == {
         "requires_python": ((">=3.8",), (">=3.11",)),
@@ -144,8 +144,8 @@ def test_metadata_is_compared_field_by_field(tmp_path: Path) -> None:
         "entry_points": (("console_scripts: demo = demo:main",), ("console_scripts: demo = demo:run",)),
         "summary": (("One",), ("The demo package",)),
     }
-    spaced = release("2.0", **{"Requires-Dist": "requests  >=2"})
-    assert diff(tmp_path, release("1.0", **{"Requires-Dist": "requests>=2"}), spaced).fields == ()
+    spaced = release("2.0", headers={"Requires-Dist": "requests  >=2"})
+    assert diff(tmp_path, release("1.0", headers={"Requires-Dist": "requests>=2"}), spaced).fields == ()
 
 
 def test_texts_are_shown_by_line_and_everything_else_by_size_and_digest(tmp_path: Path) -> None:
@@ -235,7 +235,7 @@ def test_an_archive_that_changes_between_two_looks_is_refused(tmp_path: Path) ->
 
 def test_the_result_crosses_a_process_border_unchanged(tmp_path: Path) -> None:
     new = {MODULE: b"answer = 43", "demo.pth": b"import demo\n", "demo/x.bin": b"\0"}
-    found = diff(tmp_path, release("1.0", **{"Requires-Dist": "a"}), release("2.0", new))
+    found = diff(tmp_path, release("1.0", headers={"Requires-Dist": "a"}), release("2.0", new))
     assert ReleaseDiff.from_dict(json.loads(json.dumps(found.to_dict()))) == found
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from customhouse.formats.examination import Examination
-from customhouse.infra.walkers import Walkers
+from customhouse.infra.walkers import ReadFile, Walkers
 from customhouse.terms.errors import Broken, Rejected
 from packages import wheel
 
@@ -92,3 +93,39 @@ def test_a_reader_writes_no_file_and_knows_no_secret(folder: Path, monkeypatch: 
         examine(pool, folder)
     pool.close()
     assert told.value.why == "environment clean, writing failed"
+
+
+def test_two_files_are_compared_in_another_process(folder: Path) -> None:
+    newer = wheel(version="2.0")
+    (folder / newer.filename).write_bytes(newer.body)
+    pool = walkers()
+    old, new = (ReadFile(folder / name, name) for name in (wheel().filename, newer.filename))
+    found = pool.compare(old, new)
+    alone = pool.compare(old, new, only="demo/__init__.py")
+    assert examine(pool, folder).metadata.name == "demo"
+    pool.close()
+    assert found.counts == {"added": 0, "removed": 0, "changed": 2, "renamed": 0, "unchanged": 1}
+    assert [change.name for change in alone.changes] == ["demo/__init__.py"]
+
+
+def test_a_comparison_of_a_damaged_file_names_it(folder: Path) -> None:
+    (folder / "damaged").write_bytes(wheel().body + b"x")
+    whole = ReadFile(folder / wheel().filename, wheel().filename)
+    pool = walkers()
+    with pytest.raises(Rejected) as fault:
+        pool.compare(whole, ReadFile(folder / "damaged", wheel().filename))
+    pool.close()
+    assert fault.value.where.startswith(wheel().filename)
+    assert fault.value.offset is not None
+
+
+@pytest.mark.slow
+def test_a_comparison_has_its_own_time_and_its_reader_is_replaced(folder: Path) -> None:
+    pool = walkers()
+    never = folder / "never"
+    os.mkfifo(never)
+    whole = ReadFile(folder / wheel().filename, wheel().filename)
+    with pytest.raises(Rejected, match="within 1 s"):
+        pool.compare(whole, ReadFile(never, wheel().filename), seconds=1)
+    assert examine(pool, folder).metadata.name == "demo"
+    pool.close()
