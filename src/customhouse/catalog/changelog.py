@@ -8,26 +8,34 @@ hear of its end.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from customhouse.catalog.tables import file, project
+from customhouse.catalog.tables import project
 from customhouse.infra.tables import changed
 from customhouse.ledger.tables import ledger_event
 
 BATCH = 1000
 MAX_ROWS = 50_000
 
-UPLOADED = "file-uploaded"
 ACTIONS: Mapping[str, str] = {
     "project-created": "create",
-    UPLOADED: "add {python} file {filename}",
+    "release-created": "new release",
+    "file-uploaded": "add {python} file {filename}",
+    "yanked": "yank {what}",
+    "unyanked": "unyank {what}",
+    "deleted": "remove {what}",
+    "restored": "restore {what}",
+    "erased": "erase {what}",
+    "deleted-files-ended": "end deleted files",
+    "status-changed": "project {status}",
+    "critical-marked": "change critical mark",
     "project-quarantined": "project quarantined",
     "quarantine-lifted": "project quarantine cleared",
-    "archived-by-verdict": "archive project",
+    "archived-by-verdict": "project archived",
     "release-quarantined": "quarantine release",
     "release-quarantine-lifted": "clear quarantine of release",
 }
@@ -46,12 +54,6 @@ _WITH_SERIAL = (
     .join(changed, changed.c.name == project.c.normalized)
     .where(project.c.visibility == "public", project.c.deleted_at.is_(None))
     .order_by(project.c.normalized)
-)
-_OTHER = file.alias("other")
-# The file that made its release: none of that release came before it.
-_FIRST = sa.select(file.c.filename).where(
-    file.c.filename.in_(sa.bindparam("filenames", expanding=True)),
-    ~sa.exists().where(_OTHER.c.release_id == file.c.release_id, _OTHER.c.id < file.c.id),
 )
 
 
@@ -76,35 +78,30 @@ def projects_with_serial(sql: Connection) -> dict[str, int]:
 
 
 def changes_since(sql: Connection, serial: int) -> Iterator[Change]:
-    """The changes after a serial in order, at most 50,000 lines, never only a part of the lines of one serial."""
+    """The changes after a serial, in order, at most 50,000."""
     told = 0
     while True:
         rows = sql.execute(_SINCE, {"serial": serial}).all()
-        first = _first_of_releases(sql, rows)
         for row in rows:
-            lines = list(_lines(row, first))
-            told += len(lines)
-            if told > MAX_ROWS:
+            if told == MAX_ROWS:
                 return
-            yield from lines
+            told += 1
+            yield _change(row)
         if len(rows) < BATCH:
             return
         serial = rows[-1].serial
 
 
-def _first_of_releases(sql: Connection, rows: Sequence[Any]) -> set[str]:
-    names = [json.loads(row.body)["filename"] for row in rows if row.kind == UPLOADED]
-    return set(sql.execute(_FIRST, {"filenames": names}).scalars()) if names else set()
-
-
-def _lines(row: Any, first: set[str]) -> Iterator[Change]:
+def _change(row: Any) -> Change:
     body = json.loads(row.body)
-    version, at = body.get("version") or None, int(row.at.timestamp())
-    filename = body.get("filename", "")
-    if row.kind == UPLOADED and filename in first:
-        yield Change(row.display, version, at, "new release", row.serial)
-    action = ACTIONS[row.kind].format(filename=filename, python=_python_of(filename))
-    yield Change(row.display, version, at, action, row.serial)
+    version, filename = body.get("version", ""), body.get("filename", "")
+    action = ACTIONS[row.kind].format(
+        filename=filename,
+        python=_python_of(filename),
+        what=f"file {filename}" if filename else "release" if version else "project",
+        status=body.get("status", ""),
+    )
+    return Change(row.display, version or None, int(row.at.timestamp()), action, row.serial)
 
 
 def _python_of(filename: str) -> str:
