@@ -161,7 +161,7 @@ def test_the_queue_shows_the_gravest_case_first(world: World) -> None:
 def test_a_case_shows_the_uploads_signals_beside_the_report(world: World) -> None:
     made = village(world)
     made.publish(SECOND, version="2.0")
-    made.report("olga", version="2.0", evidence_excerpt="import os\u202e", evidence_path="evil.pth", evidence_line="1",
+    made.report("olga", version="2.0", evidence_excerpt="# first\nimport os\u202e", evidence_path="evil.pth", evidence_line="1",
                 evidence_url="https://example.org/?a=<b>")  # fmt: skip
     text = seen_by(world.operator("root"))
     for expected in (
@@ -170,6 +170,7 @@ def test_a_case_shows_the_uploads_signals_beside_the_report(world: World) -> Non
         f"sha256:{SECOND.sha256}",
     ):  # fmt: skip
         assert expected in text, expected
+    assert "# first\nimport os<span" in text
     assert "\u202e" not in text
 
 

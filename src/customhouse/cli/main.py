@@ -23,6 +23,7 @@ app.command("customhouse.cli.serve:work", name="work", help="Run only the jobs (
 app.command("customhouse.cli.user:app", name="user", help="Accounts.")
 app.command("customhouse.cli.token:app", name="token", help="API tokens.")
 app.command("customhouse.cli.downloads:app", name="downloads", help="Download counts: import a CDN's logs.")
+app.command("customhouse.cli.case:app", name="case", help="Cases: what people have reported, and the verdicts.")
 app.command("customhouse.cli.check:check", name="check", help="Test every invariant of this installation.")
 
 

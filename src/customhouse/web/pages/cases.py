@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from urllib.parse import quote
 
+from markupsafe import Markup
 from starlette.responses import Response
 
 from customhouse.index.cases import case_file, decided, project_of, queue
@@ -65,7 +66,7 @@ def case(visit: Visit) -> Response:
         harmful=HARMFUL,
         clearing=CLEARING,
         signals=signal_rows,
-        visible=visible,
+        visible=_visible_lines,
         address=quote,
         decides=visit.me.site_role == "operator",
         now=visit.app.clock.now(),
@@ -122,6 +123,11 @@ def trust(visit: Visit) -> Response:
     number = visit.field("case", limit=15)
     back = f"/admin/cases/{number}/" if number.isascii() and number.isdigit() else "/admin/cases/"
     return visit.go(back, said=f"{user.name} is {'now' if trusted else 'no longer'} a trusted reporter.")
+
+
+def _visible_lines(text: str) -> Markup:
+    """A stranger's text, with a mark for each character that would not be seen; its lines stay."""
+    return Markup("\n").join(visible(line) for line in text.split("\n"))
 
 
 def _young_for(visit: Visit) -> timedelta:
