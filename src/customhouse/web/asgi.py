@@ -25,10 +25,14 @@ from customhouse.terms.errors import CustomhouseError
 from customhouse.web.api.downloads import download_doors
 from customhouse.web.api.legacy import LegacyUpload
 from customhouse.web.api.project_json import project_document
+from customhouse.web.api.reports import report_api_doors
 from customhouse.web.api.simple import Missing
+from customhouse.web.api.xmlrpc import xmlrpc_doors
 from customhouse.web.doors import Door, door, own_door, raw_door
 from customhouse.web.pages.account import account_doors
+from customhouse.web.pages.cases import case_doors
 from customhouse.web.pages.diff import diff_doors
+from customhouse.web.pages.reports import report_doors
 from customhouse.web.pages.routes import page_doors
 from customhouse.web.permissions import Permission
 from customhouse.web.problems import on_customhouse_error, on_http_exception, on_unexpected
@@ -92,6 +96,7 @@ def _routes(app: App, serve: Serve) -> list[Door]:
         raw_door("GET", "/simple/{name}/", missing.page, Permission.PROJECT_READ),
         raw_door("GET", "/simple/{name}", missing.page, Permission.PROJECT_READ),
         raw_door("GET", "/files/{project}/{filename}", missing.file, Permission.PROJECT_READ),
+        raw_door("GET", "/packages/{project}/{filename}", missing.file, Permission.PROJECT_READ),
         door("GET", "/pypi/{name}/json", project_document, Permission.PROJECT_READ),
         door("GET", "/pypi/{name}/json/", project_document, Permission.PROJECT_READ),
         door("GET", "/pypi/{name}/{version}/json", project_document, Permission.PROJECT_READ),
@@ -100,8 +105,12 @@ def _routes(app: App, serve: Serve) -> list[Door]:
         door("GET", "/-/ready", _ready, read),
         *account_doors(),
         *diff_doors(),
+        *report_doors(),
+        *report_api_doors(),
+        *case_doors(),
         *page_doors(),
         *download_doors(),
+        *xmlrpc_doors(),
     ]
 
 
