@@ -16,10 +16,13 @@ from starlette.testclient import TestClient
 
 from customhouse.catalog.downloads.fold import Pace, Source, fold
 from customhouse.catalog.downloads.fold_spools import fold_spools
+from customhouse.catalog.people_events import VisibilityChanged
 from customhouse.catalog.tables import project
 from customhouse.infra.client_hash import ClientHashes
 from customhouse.infra.count_spool import CountSpool, counts_folder
 from customhouse.infra.settings import Settings
+from customhouse.ledger.tx import Tx
+from customhouse.terms.identity import OPERATOR
 from customhouse.web.asgi import build
 from packages import Dist, wheel
 from world import World
@@ -95,11 +98,15 @@ def test_a_bad_number_of_days_is_named(small_world: World, days: str, ending: st
     assert "1 to 366" in answer.text
 
 
+def make_private(name: str, tx: Tx) -> None:
+    tx.sql.execute(sa.update(project).where(project.c.normalized == name).values(visibility="private"))
+    tx.record(VisibilityChanged(OPERATOR, name, visibility="private", before="public"))
+
+
 @pytest.mark.parametrize("address", [API, f"{API}.csv"])
 def test_a_private_project_is_answered_like_an_unknown_one(taken: World, address: str) -> None:
     unknown = taken.client.get(address.replace("demo", "nothing"))
-    with taken.app.database.write() as sql:
-        sql.execute(sa.update(project).values(visibility="private"))
+    taken.app.do(make_private, "demo")
     strange = taken.client.get(address)
     assert strange.status_code == unknown.status_code == httpx.codes.NOT_FOUND
     assert strange.text == unknown.text.replace("nothing", "demo")
