@@ -6,9 +6,9 @@ import logging
 import os
 import secrets
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -16,16 +16,22 @@ from typing import Any, TypeVar
 
 from sqlalchemy.engine import Connection
 
-from customhouse.accounts import sessions, tokens
+from customhouse.accounts import links, sessions, tokens
 from customhouse.accounts.sessions import Lifetimes
 from customhouse.accounts.tokens import Bearer, CreateToken, NewToken, ServerKey
 from customhouse.catalog.downloads.fold_spools import fold_spools
+from customhouse.catalog.lifecycle import DeletionPolicy, Price
 from customhouse.catalog.search.write import index_all, index_entry
 from customhouse.formats.examination import Examination
 from customhouse.index import check as invariants
+from customhouse.index.delete import END_JOB, Delete, delete, end_deleted_files
 from customhouse.index.diff import Comparisons
+from customhouse.index.erase import ERASE_JOB
+from customhouse.index.letters.letter import Site, readable_span
+from customhouse.index.post import PostOffice
 from customhouse.index.render import Renderer
-from customhouse.index.sweep import sweep
+from customhouse.index.sweep import sweep, sweep_digests
+from customhouse.index.tell import tell_people
 from customhouse.index.upload import Reception
 from customhouse.index.webhooks import deliver
 from customhouse.index.webhooks.deliver import Courier
@@ -36,6 +42,7 @@ from customhouse.infra.blobs import Blobs
 from customhouse.infra.count_spool import counts_folder
 from customhouse.infra.db import Database, database_url
 from customhouse.infra.fetch import Outbound
+from customhouse.infra.mail import smtp_of
 from customhouse.infra.migrate import migrate
 from customhouse.infra.pages import Pages
 from customhouse.infra.pages_open import open_pages
@@ -90,11 +97,24 @@ class App:
         with self.database.read() as sql:
             return tokens.authenticate(self.key, sql, token)
 
+    def remove(self, wish: Delete) -> Price:
+        """Delete by the policy of the settings; returns what it cost."""
+        settings = self.settings
+        policy = DeletionPolicy(timedelta(hours=settings.free_deletion_hours), settings.deletion_downloads)
+        answer = timedelta(days=settings.deleted_files_days)
+        return self.do(delete, replace(wish, policy=policy, addresses_answer=answer))
+
     def check(self, *, sample: int | None = None) -> list[invariants.Checked]:
         """Test every invariant of the design."""
         return invariants.check(
             invariants.Subjects(
-                self.database, self.blobs, self.pages, self.clock.now(), self._sweep_grace() * 2, sample=sample
+                self.database,
+                self.blobs,
+                self.pages,
+                self.clock.now(),
+                self._sweep_grace() * 2,
+                deleted_files_answer=timedelta(days=self.settings.deleted_files_days),
+                sample=sample,
             )
         )
 
@@ -127,7 +147,7 @@ def open_app(settings: Settings, *, clock: Clock | None = None, walkers: Walkers
     walkers = walkers or Walkers(
         count=os.cpu_count() or 1, seconds=settings.walk_seconds, memory_bytes=settings.walk_memory_bytes
     )
-    deeds = Deeds(database, clock)
+    deeds = Deeds(database, clock, pages.forget)
 
     def examine(path: Path, filename: str) -> Examination:
         return walkers.examine(path, filename)
@@ -142,7 +162,14 @@ def open_app(settings: Settings, *, clock: Clock | None = None, walkers: Walkers
             deeds=deeds,
             walkers=walkers,
             renderer=Renderer(database, pages, clock, deleted_files_answer=timedelta(days=settings.deleted_files_days)),
-            reception=Reception(deeds, blobs, examine, open_spool(settings.data), linux_tags=settings.linux_tags),
+            reception=Reception(
+                deeds,
+                blobs,
+                examine,
+                open_spool(settings.data),
+                open_for=timedelta(days=settings.release_open_days),
+                linux_tags=settings.linux_tags,
+            ),
             # One reader at least stays for uploads, where there are several.
             comparisons=Comparisons(blobs, walkers, open_spool(settings.data), at_once=max(1, walkers.count - 1)),
             outbound=Outbound(Reach.parse(settings.private_networks_allowed)),
@@ -226,6 +253,26 @@ def _fold_downloads_job(app: App, _arguments: Mapping[str, Any]) -> None:
     fold_spools(app.database, counts_folder(app.settings.data), app.clock.now())
 
 
+def _mail_job(app: App, arguments: Mapping[str, Any]) -> None:
+    """Write and send one letter. Running it again sends the same letter under the same Message-ID."""
+    site = Site(app.settings.site_name, app.settings.public_url)
+    PostOffice(app.database, app.clock, smtp_of(app.settings), site, partial(_complete, app)).deliver(arguments)
+
+
+def _complete(app: App, template: str, values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Put into a letter what no row may hold: the secret half of a link."""
+    if template == "password-link":
+        text = links.link_text(app.key, values["link_id"])
+        hours = readable_span(timedelta(seconds=app.settings.link_seconds))
+        return {**values, "url": f"{app.settings.public_url}/account/link/{text}/", "hours": hours}
+    return values
+
+
+def _tell_people(app: App, sql: Connection, entry: Entry) -> None:
+    """Write the letters of an event."""
+    tell_people(sql, entry, app.clock.now())
+
+
 def _webhook_job(app: App, arguments: Mapping[str, Any]) -> None:
     """Send what waits for one webhook. Running it again finds what was sent marked, and sends the rest."""
     Courier(app.deeds, app.outbound, app.key.secret).run(arguments["hook"])
@@ -251,17 +298,30 @@ def _reindex_search_job(app: App, _arguments: Mapping[str, Any]) -> None:
     log.info("search knows the words of %d projects", index_all(app.database))
 
 
+def _end_deleted_files_job(app: App, arguments: Mapping[str, Any]) -> None:
+    """Void a project's gates because some deleted files answer no longer. Running it again voids them again."""
+    app.do(end_deleted_files, arguments["project"])
+
+
+def _erase_objects_job(app: App, arguments: Mapping[str, Any]) -> None:
+    """Remove the bytes of an erased file. Running it again finds them gone."""
+    sweep_digests(app.deeds, app.blobs, list(arguments["digests"]))
+
+
 Follower = Callable[[App, Connection, Entry], None]
-FOLLOWERS: Mapping[str, Follower] = {"webhooks": _tell_webhooks, "search": _keep_search}
+FOLLOWERS: Mapping[str, Follower] = {"mail": _tell_people, "webhooks": _tell_webhooks, "search": _keep_search}
 """Who hears of every event, by name: see `ledger.follow`."""
 
 JOBS: Mapping[str, JobRun] = {
     "sweep": _sweep_job,
     "old-sessions": _old_sessions_job,
     "fold-downloads": _fold_downloads_job,
+    "mail": _mail_job,
     "webhook": _webhook_job,
     "tidy-webhooks": _tidy_webhooks_job,
     "reindex-search": _reindex_search_job,
+    END_JOB: _end_deleted_files_job,
+    ERASE_JOB: _erase_objects_job,
 }
 PERIODIC: Mapping[str, timedelta] = {
     "sweep": SWEEP_EVERY,
@@ -271,18 +331,45 @@ PERIODIC: Mapping[str, timedelta] = {
 }
 
 
+OUTSIDE = frozenset({"mail", "webhook"})
+"""Jobs that wait for others outside. They have threads of their own, so that a receiver that hangs holds up nothing."""
+ATTEMPTS: Mapping[str, int] = {"mail": 60}
+"""Jobs that are more patient than the others: a mail server may be away for two days."""
+OUTSIDE_THREADS = 4
+OUTSIDE_STOPS_SECONDS = 5.0
+
+
 def work(settings: Settings, stop: threading.Event) -> None:
-    """Run due jobs until told to stop."""
+    """Tell followers and run due jobs until told to stop."""
     with open_app(settings) as app:
         seed_periodic_jobs(app)
+        outside = [
+            threading.Thread(target=_work_outside, args=(app, stop), daemon=True) for _ in range(OUTSIDE_THREADS)
+        ]
+        for thread in outside:
+            thread.start()
         while not stop.is_set():
             try:
-                idle = not (run_followers(app) | run_due_job(app))
+                idle = not (run_followers(app) | run_due_job(app, without=OUTSIDE))
             except Unavailable as error:
                 log.warning("%s", error)
                 idle = True
             if idle:
                 stop.wait(IDLE_SECONDS)
+        for thread in outside:
+            thread.join(OUTSIDE_STOPS_SECONDS)
+
+
+def _work_outside(app: App, stop: threading.Event) -> None:
+    """Run the jobs that wait for others. One that is cut off by our end runs again when its lease is over."""
+    while not stop.is_set():
+        try:
+            idle = not run_due_job(app, only=OUTSIDE)
+        except Unavailable as error:
+            log.warning("%s", error)
+            idle = True
+        if idle:
+            stop.wait(IDLE_SECONDS)
 
 
 def seed_periodic_jobs(app: App) -> None:
@@ -297,9 +384,9 @@ def run_followers(app: App) -> bool:
     return sum(follow(app.database, name, partial(react, app)) for name, react in FOLLOWERS.items()) > 0
 
 
-def run_due_job(app: App) -> bool:
+def run_due_job(app: App, *, only: Collection[str] | None = None, without: Collection[str] = ()) -> bool:
     """Run the job that is due longest, if any; False if none was due. A failure is kept with the job."""
-    claimed = jobs.claim(app.database, app.clock.now())
+    claimed = jobs.claim(app.database, app.clock.now(), only=only, without=without)
     if claimed is None:
         return False
     try:
@@ -307,7 +394,13 @@ def run_due_job(app: App) -> bool:
     except Exception as error:  # noqa: BLE001 - whatever it was, it is kept with the job and tried again
         reason = str(error) if isinstance(error, CustomhouseError) else f"{type(error).__name__}: {error}"
         log.warning("job %d (%s), attempt %d: %s", claimed.id, claimed.name, claimed.attempts, reason)
-        jobs.fail(app.database, claimed, reason, now=app.clock.now(), attempts_allowed=app.settings.job_attempts)
+        jobs.fail(
+            app.database,
+            claimed,
+            reason,
+            now=app.clock.now(),
+            attempts_allowed=ATTEMPTS.get(claimed.name, app.settings.job_attempts),
+        )
         return True
     with app.database.write() as sql:
         jobs.finish(sql, claimed)

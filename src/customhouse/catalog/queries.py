@@ -97,7 +97,12 @@ _PUBLIC = sa.and_(project.c.visibility == "public", project.c.deleted_at.is_(Non
 _SIBLINGS = (
     sa.select(file.c.filename, file.c.kind, file.c.metadata)
     .join(release, release.c.id == file.c.release_id)
-    .where(release.c.project_id == sa.bindparam("project"), release.c.version == sa.bindparam("version"))
+    .where(
+        release.c.project_id == sa.bindparam("project"),
+        release.c.version == sa.bindparam("version"),
+        # The deleted count too: restoring one must not make the release contradict itself.
+        file.c.erased_at.is_(None),
+    )
     .order_by(file.c.id)
 )
 

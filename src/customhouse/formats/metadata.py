@@ -78,6 +78,11 @@ class CoreMetadata:
         """Whether no build can change it, so that it may be served for an sdist too (PEP 658)."""
         return self.promises_static and not self.dynamic
 
+    @property
+    def required_projects(self) -> list[str]:
+        """Normalised names of the projects that it requires, behind whatever marker or extra."""
+        return sorted({canonicalize_name(Requirement(text).name) for text in self.requires_dist})
+
     def is_dynamic(self, field: str) -> bool:
         """Whether a build may fill in the field (given by our attribute's name)."""
         return _HEADERS.get(field, field.replace("_", "-")) in self.dynamic

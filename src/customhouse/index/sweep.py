@@ -42,6 +42,11 @@ def sweep(deeds: Deeds, blobs: Blobs, *, grace: timedelta) -> int:
     return removed
 
 
+def sweep_digests(deeds: Deeds, blobs: Blobs, digests: list[str]) -> int:
+    """Remove these objects now, those that no row needs any more; returns how many went."""
+    return _remove(deeds.database, blobs, deeds.do(_mark_orphans, (sorted(digests), deeds.clock.now())))
+
+
 def _mark_orphans(command: tuple[list[str], datetime], tx: Tx) -> list[str]:
     """Mark those digests that still no row names; looks again as the only writer."""
     orphans, now = command

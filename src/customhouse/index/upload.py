@@ -7,6 +7,7 @@ everything that we keep and serve comes from the artifact.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,8 +17,9 @@ from sqlalchemy.engine import Connection
 from customhouse.accounts.tokens import Bearer
 from customhouse.catalog import queries, rights
 from customhouse.catalog.agreement import check_agreement
-from customhouse.catalog.model import Project, Role, may_upload
-from customhouse.catalog.tables import file, file_name, release
+from customhouse.catalog.lifecycle_events import ReleaseCreated
+from customhouse.catalog.model import Project, Role, may_add_file, may_upload
+from customhouse.catalog.tables import file, file_name, release, requirement
 from customhouse.formats.examination import Examination
 from customhouse.formats.filenames import SdistName, WheelName, parse_filename
 from customhouse.formats.look_alike import look_alike, popular_names
@@ -31,7 +33,7 @@ from customhouse.infra.spool import Spooled, spool_bytes
 from customhouse.ledger.events import Event, FileUploaded, UploadRefused
 from customhouse.ledger.tx import Deeds, Tx
 from customhouse.terms.digest import Digest
-from customhouse.terms.errors import CustomhouseError, Refused, Rejected, Unavailable
+from customhouse.terms.errors import Broken, CustomhouseError, Refused, Rejected, Unavailable
 from customhouse.terms.names import ProjectName, normalize
 
 PUT_ATTEMPTS = 5
@@ -41,14 +43,27 @@ _EARLIER = sa.union_all(
     sa.select(sa.literal("name").label("table"), file_name.c.filename, file_name.c.digest).where(
         file_name.c.key == sa.bindparam("key")
     ),
-    sa.select(sa.literal("file"), file.c.filename, file.c.digest).where(
-        sa.or_(file.c.filename == sa.bindparam("filename"), file.c.digest == sa.bindparam("digest"))
-    ),
+    sa.select(
+        sa.case(
+            (
+                sa.or_(
+                    file.c.deleted_at.is_not(None),
+                    file.c.erased_at.is_not(None),
+                    release.c.deleted_at.is_not(None),
+                    release.c.quarantined_at.is_not(None),
+                ),
+                "hidden",
+            ),
+            else_="file",
+        ),
+        file.c.filename,
+        file.c.digest,
+    )
+    .join(release, release.c.id == file.c.release_id)
+    .where(sa.or_(file.c.filename == sa.bindparam("filename"), file.c.digest == sa.bindparam("digest"))),
 )
-_RELEASE = sa.select(release.c.id).where(
-    release.c.project_id == sa.bindparam("project"), release.c.version == sa.bindparam("version")
-)
-_INSERT_FILE = file.insert()
+_INSERT_FILE = file.insert().returning(file.c.id)
+_INSERT_REQUIREMENT = requirement.insert()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +108,22 @@ class PublishFile:
     metadata: Spooled
     packed_metadata: bytes
     seen_marks: sweep_marks.Seen
+    open_for: timedelta
+    """For how long a release takes new files."""
 
 
 class Reception:
     """The way of a file from the door to its row."""
 
-    def __init__(self, deeds: Deeds, blobs: Blobs, examine: Examine, spool: Path, *, linux_tags: bool = True) -> None:
+    def __init__(
+        self, deeds: Deeds, blobs: Blobs, examine: Examine, spool: Path, *, open_for: timedelta, linux_tags: bool = True
+    ) -> None:
         self._deeds = deeds
         self._database: Database = deeds.database
         self._blobs = blobs
         self._examine = examine
         self._spool = spool
+        self._open_for = open_for
         self._linux_tags = linux_tags
 
     def receive(self, upload: Upload) -> Accepted:
@@ -131,8 +151,10 @@ class Reception:
         with self._database.read() as sql:
             free = _check_permission(sql, wanted, upload.bearer)
             earlier = _earlier_upload(sql, name, spooled)
-        if earlier is not None:
-            return earlier
+            if earlier is not None:
+                return earlier
+            if not free:
+                _check_open(sql, wanted, str(name.version), self._open_for, self._deeds.clock.now())
         examination = self._examine(spooled.path, spooled.filename)
         compare_form(form, examination.metadata)
         if not spooled.size_bytes:
@@ -150,6 +172,7 @@ class Reception:
                     metadata=metadata,
                     packed_metadata=queries.pack_metadata(examination.metadata_text),
                     seen_marks=sweep_marks.unmarked(()),
+                    open_for=self._open_for,
                 )
             )
         finally:
@@ -194,7 +217,7 @@ def publish_file(command: PublishFile, tx: Tx) -> Accepted:
     if (earlier := _earlier_upload(tx.sql, name, spooled)) is not None:
         return earlier
     version = str(name.version)
-    release_id, fresh = _release(tx, project.id, version)
+    release_id, fresh = _release(tx, project.id, version, command.open_for)
     siblings = () if fresh else queries.release_metadata(tx.sql, project.id, version)
     if command.examination.kind == "sdist" and any(kind == "sdist" for _, kind, _ in siblings):
         raise _exists(f"the release {version} has an sdist already, and may have only one")
@@ -204,7 +227,12 @@ def publish_file(command: PublishFile, tx: Tx) -> Accepted:
     )
     if not claimed:
         raise _exists("the file name has been used before, and a name is never used again")
-    tx.sql.execute(_INSERT_FILE, _file_row(command, project, release_id, tx))
+    file_id = tx.sql.execute(_INSERT_FILE, _file_row(command, project, release_id, tx)).scalar_one()
+    required = command.examination.metadata.required_projects
+    if required:
+        tx.sql.execute(_INSERT_REQUIREMENT, [{"file_id": file_id, "name": required_name} for required_name in required])
+    if fresh:
+        tx.record(ReleaseCreated(bearer.user.identity, project.normalized, version=version))
     tx.record(
         FileUploaded(
             bearer.user.identity,
@@ -270,27 +298,43 @@ def _check_permission(sql: Connection, wanted: ProjectName, bearer: Bearer) -> b
     return False
 
 
+def _check_open(sql: Connection, wanted: ProjectName, version: str, open_for: timedelta, now: datetime) -> None:
+    """A first look whether the release still takes files; the deed looks again."""
+    project = queries.find_project(sql, wanted.normalized)
+    found = queries.find_release(sql, project.id, version) if project is not None else None
+    if found is not None:
+        _refuse_if(may_add_file(found, open_for, now))
+
+
 def _earlier_upload(sql: Connection, name: WheelName | SdistName, spooled: Spooled) -> Accepted | None:
     """The acknowledgement again if exactly this file is here; a refusal if its name or its bytes are taken."""
     rows = sql.execute(_EARLIER, {"key": name.key, "filename": name.filename, "digest": spooled.sha256}).all()
     present = {row.filename for row in rows if row.table == "file"}
+    hidden = {row.filename for row in rows if row.table == "hidden"}
     bound = next((row for row in rows if row.table == "name"), None)
     if bound is None:
-        if present:
-            raise _exists(f"the same bytes are here as {min(present)!r}")
+        if present or hidden:
+            raise _exists(f"the same bytes are here as {min(present | hidden)!r}")
         return None
     if bound.digest != spooled.sha256:
         raise _exists(f"{bound.filename!r} is here with other contents; a released file never changes")
+    if name.filename in hidden:
+        raise _exists(f"{bound.filename!r} was deleted or is held back; an owner can restore what was deleted")
     if name.filename not in present:
         raise _exists(f"{bound.filename!r} has been used before, and a name is never used again")
     return Accepted(normalize(name.name), name.filename, spooled.sha256, new=False)
 
 
-def _release(tx: Tx, project_id: int, version: str) -> tuple[int, bool]:
-    """The release's id, and whether this call made it."""
+def _release(tx: Tx, project_id: int, version: str, open_for: timedelta) -> tuple[int, bool]:
+    """The release's id, and whether this call made it; raises `Refused` if it takes no more files."""
     made = insert_new(tx.sql, release, project_id=project_id, version=version, created_at=tx.now())
-    row = made or tx.sql.execute(_RELEASE, {"project": project_id, "version": version}).one()
-    return row[0], made is not None
+    if made is not None:
+        return made[0], True
+    found = queries.find_release(tx.sql, project_id, version)
+    if found is None:
+        raise Broken(f"The release {version!r} of project {project_id} is neither new nor there.")
+    _refuse_if(may_add_file(found, open_for, tx.now()))
+    return found.id, False
 
 
 def _file_row(command: PublishFile, project: Project, release_id: int, tx: Tx) -> dict[str, Any]:

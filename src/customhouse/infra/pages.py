@@ -18,6 +18,7 @@ the serial that it was rendered from.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -78,6 +79,10 @@ class Pages(Protocol):
 
     def put(self, name: str, serial: int, pages: tuple[Page, ...], gates: tuple[Gate, ...]) -> bool:
         """Store what was rendered from one serial of one project; False if the project has moved on meanwhile."""
+        ...
+
+    def forget(self, names: Collection[str]) -> None:
+        """These projects have just moved on by a deed of this process; its next read sees that on every database."""
         ...
 
     def close(self) -> None:

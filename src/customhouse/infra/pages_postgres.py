@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -100,6 +100,10 @@ class PostgresPages:
             cursor.executemany(_PUT_PAGE, [tuple(getattr(page, column) for column in _PAGE_COLUMNS) for page in pages])
             cursor.executemany(_PUT_GATE, [tuple(getattr(gate, column) for column in _GATE_COLUMNS) for gate in gates])
             return True
+
+    def forget(self, names: Collection[str]) -> None:
+        """Drop the copies of these projects now, without waiting for the next poll."""
+        self._copy.drop(names)
 
     def close(self) -> None:
         """Stop polling and close the connections."""

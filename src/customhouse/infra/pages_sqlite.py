@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from collections.abc import Collection
 from pathlib import Path
 
 from customhouse.infra.fair_lock import write_lock
@@ -102,6 +103,9 @@ class SqlitePages:
             writer.execute("ROLLBACK")
             raise
         return current
+
+    def forget(self, names: Collection[str]) -> None:
+        """Nothing to do: every read asks the database whether anybody has committed."""
 
     def close(self) -> None:
         """Close both connections."""

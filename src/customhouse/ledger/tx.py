@@ -9,7 +9,7 @@ the records to keep) or `Rejected` to leave everything as it was.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -48,6 +48,8 @@ class Tx:
         self.clock = clock
         self._events: list[Event] = []
         self._head: tuple[int, str] | None = None
+        self.voided: frozenset[str] = frozenset()
+        """The names whose rendered pages this transaction deletes, known after `finish`."""
 
     def now(self) -> datetime:
         """The clock's time."""
@@ -110,6 +112,7 @@ class Tx:
 
     def _void(self, serials: Mapping[str, int]) -> None:
         """Delete what is rendered of these projects, in every view, and say at which serials they changed."""
+        self.voided |= serials.keys()
         put_rows(self.sql, changed, [{"name": name, "serial": serial} for name, serial in serials.items()])
         gone = [{"gone": name} for name in serials]
         self.sql.execute(_DROP_PAGES, gone)
@@ -119,9 +122,13 @@ class Tx:
 class Deeds:
     """Does deeds, one transaction each."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, on_voided: Callable[[Collection[str]], None] = lambda _names: None
+    ) -> None:
+        """``on_voided`` hears after each commit which names have moved on."""
         self.database = database
         self.clock = clock
+        self._on_voided = on_voided
 
     def do(self, deed: Callable[[C, Tx], R], command: C) -> R:
         """Do one deed. A refusal rolls it back, then its records are written in a second transaction."""
@@ -130,10 +137,12 @@ class Deeds:
                 tx = Tx(sql, self.clock)
                 result = deed(command, tx)
                 tx.finish()
-                return result
         except Refused as refusal:
             self.keep_records(refusal)
             raise
+        if tx.voided:
+            self._on_voided(tx.voided)
+        return result
 
     def keep_records(self, refusal: Refused) -> None:
         """Write the traces of a refusal that happened before or inside a deed."""

@@ -79,6 +79,7 @@ class ProjectView:
     summary: str
     status: str
     status_reason: str
+    successor: str
     description_html: str
     versions: Sequence[VersionRow]
     files: Sequence[FileRow]

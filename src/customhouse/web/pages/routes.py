@@ -104,6 +104,7 @@ def _project_view(facts: ProjectFacts, wanted: str | None, index_url: str) -> Pr
         summary=metadata.summary,
         status=facts.project.status,
         status_reason=facts.project.status_reason,
+        successor=facts.project.successor,
         description_html=without_images(html),
         versions=versions,
         files=files,
