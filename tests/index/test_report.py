@@ -25,8 +25,8 @@ from customhouse.index.quarantine_by_hand import (
 from customhouse.index.report import ReportTaken, Rules
 from customhouse.index.verdict import UndoVerdict, undo_verdict
 from customhouse.ledger import queries as ledger
+from customhouse.ledger.public import OPERATORS, PUBLIC
 from customhouse.reports import queries
-from customhouse.reports.events import CONFIDENTIAL
 from customhouse.terms.errors import Refused, Rejected
 from packages import wheel
 from reporting import RULES, Village, village
@@ -141,7 +141,8 @@ def test_two_independent_reporters_one_trusted_quarantine_a_young_project(world:
         events = {entry.kind: entry for entry in ledger.of_project(sql, "demo")}
     assert '"names":["trusty","olga"]' in events["quarantined-by-reports"].body
     assert "trusty" not in events["project-quarantined"].body + events["project-quarantined"].actor_name
-    assert "project-quarantined" not in CONFIDENTIAL
+    assert "project-quarantined" in PUBLIC
+    assert "quarantined-by-reports" in OPERATORS
 
 
 def test_of_an_old_project_only_the_fresh_release_is_quarantined(world: World) -> None:

@@ -209,11 +209,14 @@ def _trace(reporter: User, project: Project, claim: Claim, code: str) -> ReportR
 
 def _join_case(project: Project, tx: Tx) -> tuple[Case, bool]:
     """The project's open case, and whether this report opens it."""
-    new = insert_new(tx.sql, report_case, project_id=project.id, opened_at=tx.now())
     found = queries.open_case(tx.sql, project.id)
-    if found is None:
+    if found is not None:
+        return found, False
+    tx.sql.execute(report_case.insert().values(project_id=project.id, opened_at=tx.now()))
+    new = queries.open_case(tx.sql, project.id)
+    if new is None:
         raise LookupError(project.id)
-    return found, new is not None
+    return new, True
 
 
 def _act_on_reports(project: Project, case: Case, rules: Rules, tx: Tx) -> str | None:

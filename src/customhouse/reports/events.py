@@ -1,7 +1,7 @@
 """What happens to reports, cases and what they hold back.
 
-Who reported is nobody's business but the operators': events that name reporters are not for the public, and what the
-public reads of a quarantine names the case.
+Who reported is nobody's business but the operators': events that name reporters are for them alone (`ledger.public`),
+and what the public reads of a quarantine names the case.
 """
 
 from __future__ import annotations
@@ -10,14 +10,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from customhouse.ledger.events import Event
-
-CONFIDENTIAL = frozenset(
-    {
-        "report-filed", "report-refused", "case-opened", "case-decided", "verdict-undone", "quarantined-by-reports",
-        "reporter-trusted", "reporter-distrusted",
-    }
-)  # fmt: skip
-"""Kinds that name reporters."""
 
 
 @dataclass(frozen=True, slots=True)
