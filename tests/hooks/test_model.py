@@ -60,7 +60,7 @@ def test_no_pattern_means_everything_and_a_star_any_characters() -> None:
     "kind",
     ["signed-in", "sign-in-failed", "token-created", "token-revoked", "password-set", "user-added", "upload-refused",
      "report-filed", "case-decided", "quarantined-by-reports", "invitation-made", "webhook-added", "site-role-set",
-     "account-frozen", "flag-set", "network-banned", "of-a-later-version"],
+     "account-frozen", "flag-set", "network-banned", "deletion-refused", "webhook-switched-off", "of-a-later-version"],
 )  # fmt: skip
 def test_what_is_nobodys_business_is_sent_to_nobody(kind: str) -> None:
     assert not is_public(kind)

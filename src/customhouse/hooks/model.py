@@ -18,12 +18,15 @@ HOOKS_PER_SCOPE = 10
 PATTERNS = 20
 _PATTERN = re.compile(r"[a-z0-9*-]{1,80}", re.ASCII)
 
-# Kinds that everybody may read of a public project, by their beginnings: a new kind is not sent anywhere before
-# somebody has thought of it. Accounts, sessions, tokens, invitations, refusals and reporters are nobody's business.
-PUBLIC_BEGINNINGS = (
-    "archived-by-verdict", "critical-", "file-", "namespace-", "organization-", "project-", "quarantine-lifted",
-    "release-", "role-", "team-",
+# Kinds that everybody may read of a public project: a new kind is not sent anywhere before somebody has thought of it.
+# Accounts, sessions, tokens, invitations, refusals and reporters are nobody's business.
+PUBLIC_KINDS = frozenset(
+    {
+        "archived-by-verdict", "critical-marked", "deleted", "deleted-files-ended", "erased", "quarantine-lifted",
+        "restored", "status-changed", "unyanked", "yanked",
+    }
 )  # fmt: skip
+PUBLIC_BEGINNINGS = ("file-", "namespace-", "organization-", "project-", "release-", "role-", "team-")
 PROBE = "webhook-probed"
 """The kind of the event that a person makes to try one hook; it goes to that hook alone."""
 
@@ -134,7 +137,7 @@ class Delivery:
 
 def is_public(kind: str) -> bool:
     """Whether events of this kind may be told to whoever may read the project."""
-    return kind.startswith(PUBLIC_BEGINNINGS)
+    return kind in PUBLIC_KINDS or kind.startswith(PUBLIC_BEGINNINGS)
 
 
 def hears(hook: Hook, kind: str, place: Place, *, probe_of: str = "") -> bool:

@@ -1,0 +1,127 @@
+"""Who hears of an event by mail: rules per kind, then the people of the moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from customhouse.accounts.mail_preference import Topic
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Who hears of a kind besides the person concerned, and which topic switches it off for them (none: nothing)."""
+
+    topic: Topic | None = None
+    holders: bool = True
+    """The owners of the project; if there is none, owners and managers of the organization that the event names."""
+    maintainers: bool = False
+    """The project's maintainers too, unless they did it themselves."""
+    operators: bool = False
+    reporters: bool = False
+    """Those whose reports it is about."""
+
+
+_ALWAYS = Rule()
+_RELEASES = Rule("releases")
+_ROLES = Rule("roles")
+_HOOKS = Rule("roles", operators=True)
+_SELF = Rule(holders=False)
+_REPORTERS = Rule("reports", holders=False, reporters=True)
+
+RULES: Mapping[str, Rule] = {
+    "release-created": Rule("releases", maintainers=True),
+    "release-reopened": _RELEASES,
+    "yanked": _RELEASES,
+    "unyanked": _RELEASES,
+    "status-changed": _RELEASES,
+    # Rare, and what a thief would do: whoever owns the project always hears of it.
+    "deleted": _ALWAYS,
+    "restored": _ALWAYS,
+    "erased": _ALWAYS,
+    "project-quarantined": _ALWAYS,
+    "release-quarantined": _ALWAYS,
+    "archived-by-verdict": _ALWAYS,
+    "quarantine-lifted": _ALWAYS,
+    "release-quarantine-lifted": _ALWAYS,
+    "project-transferred": _ALWAYS,
+    "project-visibility-changed": _ALWAYS,
+    "case-opened": Rule("reports", holders=False, operators=True),
+    "case-decided": _REPORTERS,
+    "verdict-undone": _REPORTERS,
+    # An accepted invitation is told by what it changes.
+    "invitation-made": _ROLES,
+    "invitation-declined": _ROLES,
+    "invitation-withdrawn": _ROLES,
+    "role-changed": _ROLES,
+    "role-removed": _ROLES,
+    "organization-member-changed": _ROLES,
+    "organization-member-removed": _ROLES,
+    "team-member-added": _ROLES,
+    "team-member-removed": _ROLES,
+    "team-role-changed": _ROLES,
+    "team-role-removed": _ROLES,
+    "team-removed": _ROLES,
+    "namespace-granted": _ROLES,
+    "namespace-revoked": _ROLES,
+    "quota-granted": _ROLES,
+    "webhook-added": _HOOKS,
+    "webhook-changed": _HOOKS,
+    "webhook-key-rotated": _HOOKS,
+    "webhook-removed": _HOOKS,
+    "webhook-switched-off": Rule(operators=True),
+    "password-set": _SELF,
+    "token-created": _SELF,
+    "token-revoked": _SELF,
+    "site-role-set": _SELF,
+    "account-frozen": _SELF,
+    "account-thawed": _SELF,
+    "mail-preference-set": _SELF,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """The accounts around an event, as things are now. ``place`` is what they belong to, for the letter."""
+
+    place: str = ""
+    owners: frozenset[int] = frozenset()
+    maintainers: frozenset[int] = frozenset()
+    operators: frozenset[int] = frozenset()
+    reporters: frozenset[int] = frozenset()
+    concerned: frozenset[int] = frozenset()
+    """Whose own rights or account it is about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hearer:
+    """One account that hears of an event, why, and by which topic it could have been spared."""
+
+    account_id: int
+    because: str
+    topic: Topic | None
+
+
+def audience(rule: Rule, people: People, *, actor_id: int | None, indexs_own: bool = False) -> list[Hearer]:
+    """The person concerned always hears of what happens to his own rights or account.
+
+    So do, unless they have switched the topic off, the owners (even of what they did themselves, because it may not
+    have been them), the maintainers of what others did, and operators and reporters where the rule says so.
+    ``indexs_own`` events belong to nobody but the operators. Each hears once.
+    """
+    heard: dict[int, Hearer] = {}
+
+    def tell(accounts: Iterable[int], because: str, topic: Topic | None) -> None:
+        for account_id in sorted(accounts):
+            heard.setdefault(account_id, Hearer(account_id, because, topic))
+
+    tell(people.concerned, "it is about you", None)
+    if rule.holders:
+        tell(people.owners, f"you are an owner of {people.place}", rule.topic)
+    if rule.maintainers:
+        tell(people.maintainers - {actor_id}, f"you are a maintainer of {people.place}", rule.topic)
+    if rule.reporters:
+        tell(people.reporters, f"you have reported {people.place}", rule.topic)
+    if rule.operators and (indexs_own or not rule.holders):
+        tell(people.operators, "you are an operator of this index", rule.topic)
+    return list(heard.values())

@@ -1,0 +1,61 @@
+"""Letters about webhooks, to those who can change them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from customhouse.index.letters.letter import Draft, Fact, Site, Write, draft, object_to
+
+
+def switched_off(values: Mapping[str, Any], site: Site) -> Draft:
+    """The index has given up on a receiver."""
+    fact = Fact.of(values)
+    return draft(
+        site, fact, f"A webhook{_of(fact)} was switched off",
+        f"The index switched off the webhook to {fact.text('origin')}{_of(fact)} {fact.when}. {fact.text('why')}",
+        f"Its log says what failed. When the receiver works again, switch the webhook on there:\n{_page(site, fact)}",
+    )  # fmt: skip
+
+
+def changed(values: Mapping[str, Any], site: Site) -> Draft:
+    """Somebody has added or changed a webhook: what happens is told to somebody else from now on."""
+    fact = Fact.of(values)
+    did = {
+        "webhook-added": "added a webhook to",
+        "webhook-changed": "changed the webhook to",
+        "webhook-key-rotated": "made a new key for the webhook to",
+        "webhook-removed": "removed the webhook to",
+    }[fact.kind]
+    return draft(
+        site, fact, f"A webhook{_of(fact)} was {_done(fact.kind)}",
+        f"{fact.who} {did} {fact.text('origin')}{_of(fact)} {fact.when}.",
+        f"See it here:\n{_page(site, fact)}",
+        object_to(site, fact, "remove it there"),
+    )  # fmt: skip
+
+
+LETTERS: Mapping[str, Write] = {
+    "webhook-switched-off": switched_off,
+    "webhook-added": changed,
+    "webhook-changed": changed,
+    "webhook-key-rotated": changed,
+    "webhook-removed": changed,
+}
+
+
+def _done(kind: str) -> str:
+    return {"webhook-added": "added", "webhook-removed": "removed"}.get(kind, "changed")
+
+
+def _of(fact: Fact) -> str:
+    whose = fact.project or fact.text("organization")
+    return f" of {whose}" if whose else " of the whole index"
+
+
+def _page(site: Site, fact: Fact) -> str:
+    if fact.project:
+        return f"{site.url}/manage/project/{fact.project}/webhooks/"
+    if fact.text("organization"):
+        return f"{site.url}/manage/organization/{fact.text('organization')}/webhooks/"
+    return f"{site.url}/admin/webhooks/"
