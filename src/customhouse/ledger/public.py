@@ -1,0 +1,156 @@
+"""What of the ledger who may see, and each event in words; pure.
+
+A kind that stands in none of the three lists here is for operators only. A test fails until it stands in one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from customhouse.ledger.chain import Entry
+
+PUBLIC: Mapping[str, str] = {
+    "project-created": "claimed the name {display_name} with its first upload",
+    "release-created": "began version {version}",
+    "release-reopened": "reopened version {version} for new files",
+    "file-uploaded": "uploaded {filename}",
+    "yanked": "yanked {what}",
+    "unyanked": "took the yank of {what} back",
+    "status-changed": "made the project {status}, which was {before}",
+    "deleted": "deleted {what}",
+    "restored": "restored {what}",
+    "deleted-files-ended": "let the addresses of deleted files end",
+    "erased": "erased the bytes of {filename} for ever",
+    "critical-marked": "changed the mark of a critical project",
+    "project-quarantined": "quarantined the project",
+    "quarantine-lifted": "lifted the quarantine of the project",
+    "archived-by-verdict": "archived the project by verdict",
+    "release-quarantined": "quarantined version {version}",
+    "release-quarantine-lifted": "lifted the quarantine of version {version}",
+    "flag-set": "turned a switch of the index: {flag}",
+}
+"""For everybody, unless the project is private. Their bodies name no network, no token's secret and no reporter."""
+
+OF_PROJECT: Mapping[str, str] = {
+    "upload-refused": "sent {filename}, which was not accepted",
+    "deletion-refused": "wanted to delete {what}, which the policy keeps",
+    "token-created": "made an API token for the project",
+    "token-revoked": "revoked an API token for the project",
+    "webhook-added": "added a webhook",
+    "webhook-changed": "changed a webhook",
+    "webhook-key-rotated": "gave a webhook a new key",
+    "webhook-removed": "removed a webhook",
+    "webhook-probed": "tried a webhook",
+    "webhook-sent-again": "had event {serial} sent to a webhook again",
+    "webhook-switched-off": "switched a webhook off",
+}
+"""For the owners of the project."""
+
+OPERATORS: Mapping[str, str] = {
+    "user-added": "made the account {name}",
+    "signed-in": "signed in",
+    "sign-in-failed": "failed to sign in",
+    "signed-out": "signed out",
+    "password-proved": "typed the password again",
+    "password-link-made": "had a link made with which a password can be set",
+    "password-set": "set a password",
+    "token-not-yours": "tried to revoke somebody else's token",
+    "site-role-set": "set what {name} is to this index: {role}",
+    "account-frozen": "froze the account {name}",
+    "account-thawed": "thawed the account {name}",
+    "network-banned": "banned or let in the network {network}",
+    "download-log-imported": "imported the access log {log}",
+    "report-filed": "reported the project",
+    "report-refused": "sent a report that was not taken",
+    "case-opened": "opened a case about the project",
+    "quarantined-by-reports": "had the project quarantined by two reports",
+    "case-decided": "gave the verdict {verdict}",
+    "verdict-undone": "took the verdict {verdict} back",
+    "reporter-trusted": "called the reporter {name} reliable",
+    "reporter-distrusted": "no longer calls the reporter {name} reliable",
+}
+"""For operators. The matters of accounts, and whatever could tell who has reported whom."""
+
+_SENTENCES = {**OPERATORS, **OF_PROJECT, **PUBLIC}
+_LONGEST = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """An entry that the reader may not see: only what is needed to follow the chain past it."""
+
+    serial: int
+    previous_hash: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who reads: an operator, or somebody who may read some private projects and is an owner of some projects."""
+
+    operator: bool = False
+    reads: Collection[str] = ()
+    owns: Collection[str] = ()
+
+
+EVERYBODY = Reader()
+OPERATOR = Reader(operator=True)
+
+
+def may_see(reader: Reader, entry: Entry, private: Collection[str]) -> bool:
+    """An operator sees everything. An owner sees what concerns his project, except what is for operators.
+
+    Everybody else sees the events of public kinds, but those of a private project only if he may read it.
+    ``private`` names the projects that are private now: what was public before is so no longer.
+    """
+    if reader.operator:
+        return True
+    if entry.kind in OF_PROJECT:
+        return entry.project is not None and entry.project in reader.owns
+    if entry.kind not in PUBLIC:
+        return False
+    return entry.project is None or entry.project not in private or entry.project in reader.reads
+
+
+def kinds_of_project(reader: Reader, name: str) -> list[str] | None:
+    """The kinds of events that somebody who may read a project may see of it; None for all."""
+    if reader.operator:
+        return None
+    return sorted([*PUBLIC, *OF_PROJECT] if name in reader.owns else PUBLIC)
+
+
+def seal(entry: Entry) -> Sealed:
+    """What is left of an entry for those who may not see it."""
+    return Sealed(entry.serial, entry.previous_hash, entry.hash)
+
+
+def sentence(entry: Entry) -> str:
+    """What was done, as the rest of a sentence that begins with who did it."""
+    body = json.loads(entry.body)
+    known = _SENTENCES.get(entry.kind)
+    if known is None:
+        return entry.kind.replace("-", " ")
+    return known.format_map(_Words(body))[:_LONGEST]
+
+
+def who(entry: Entry) -> str:
+    """Who did it, in words."""
+    if entry.actor_kind == "system":
+        return "the index itself"
+    if entry.actor_kind == "operator":
+        return "an operator" if entry.actor_id == "cli" else f"the operator {entry.actor_name}"
+    return entry.actor_name or "somebody"
+
+
+class _Words(dict[str, Any]):
+    """The facts of an event for its sentence; ``what`` is the file, the version or the project that it is about."""
+
+    def __missing__(self, key: str) -> str:
+        if key != "what":
+            return ""
+        if self.get("filename"):
+            return str(self["filename"])
+        return f"version {self['version']}" if self.get("version") else "the project"
