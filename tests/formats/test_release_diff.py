@@ -115,6 +115,19 @@ def test_what_installs_or_hides_something_new_comes_first(tmp_path: Path) -> Non
     assert next(iter(changes(found))) in ("demo.dist-info/METADATA", "demo.pth")
 
 
+def test_what_stands_in_many_lines_or_across_two_is_one_signal(tmp_path: Path) -> None:
+    new = {
+        MODULE: b"answer = 42\n",
+        "demo/a.py": b"eval(1)\n" * 30,
+        "demo/b.py": b"x = 1\n(exec\n  ('x'))\n",
+        "demo/c.txt": b"exec(1)\n",
+    }
+    found = diff(tmp_path, release("1.0"), release("2.0", new))
+    assert [(one.where, one.detail) for one in found.signals if one.code == "adds-exec"] == [
+        ("demo/a.py", "line 1 and 29 further"), ("demo/b.py", "line 1"),
+    ]  # fmt: skip
+
+
 def test_what_was_notable_before_is_not_new_and_what_went_is_told(tmp_path: Path) -> None:
     both = {MODULE: b"exec('1')\n", "demo.pth": b"import demo\n"}
     found = diff(tmp_path, release("1.0", both), release("2.0", both))

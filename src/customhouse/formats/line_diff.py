@@ -8,14 +8,17 @@ have the same difference.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import accumulate, takewhile
 from typing import Literal, NamedTuple
 
-_Opcode = tuple[str, int, int, int, int]
+Opcode = tuple[str, int, int, int, int]
 """Of `SequenceMatcher.get_opcodes`: what happens to which lines of either text."""
+CHEAP_STEPS = 100_000
+"""Below it every line may be an anchor."""
 CONTEXT = 3
 """Unchanged lines shown around a change, as everywhere."""
 
@@ -58,19 +61,64 @@ class Exhausted(Exception):
 
 @dataclass(frozen=True, slots=True)
 class LineDiff:
-    """Changed places with the lines around them; ``exact`` is False where the whole text counts as replaced."""
+    """Where two texts differ. The rows are made when they are asked for: most of a long difference is never shown."""
 
-    hunks: tuple[tuple[Row, ...], ...]
-    added: int
-    removed: int
+    groups: Sequence[Sequence[Opcode]]
+    """The changed places with the lines around them; line numbers count from ``head``."""
+    before: Sequence[str]
+    after: Sequence[str]
+    head: int = 0
+    """Lines before the first of ``before`` and ``after``, the same in both texts."""
     exact: bool = True
+    """False where everything between the common beginning and end counts as replaced."""
+
+    @property
+    def added(self) -> int:
+        """Lines that the new text has and the old one has not."""
+        return sum(stop - start for start, stop in self._added())
+
+    @property
+    def removed(self) -> int:
+        """Lines that the old text has and the new one has not."""
+        return sum(stop - start for group in self.groups for tag, start, stop, _, _ in group if tag != "equal")
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are in all hunks."""
+        kept = sum(stop - start for group in self.groups for tag, start, stop, _, _ in group if tag == "equal")
+        return kept + self.added + self.removed
+
+    def hunks(self) -> Iterator[Iterator[Row]]:
+        """The rows of each changed place."""
+        return (self._rows(group) for group in self.groups)
+
+    def added_blocks(self) -> Iterator[tuple[int, Sequence[str]]]:
+        """Runs of added lines with their line feeds, each with the number of its first line."""
+        return ((self.head + start + 1, self.after[start:stop]) for start, stop in self._added() if stop > start)
+
+    def _added(self) -> Iterator[tuple[int, int]]:
+        return ((start, stop) for group in self.groups for tag, _, _, start, stop in group if tag != "equal")
+
+    def _rows(self, group: Sequence[Opcode]) -> Iterator[Row]:
+        for tag, old_start, old_stop, new_start, new_stop in group:
+            if tag == "equal":
+                for old, new in zip(range(old_start, old_stop), range(new_start, new_stop), strict=True):
+                    yield _row(" ", self.head + old + 1, self.head + new + 1, self.before[old])
+                continue
+            for old in range(old_start, old_stop):
+                yield _row("-", self.head + old + 1, 0, self.before[old])
+            for new in range(new_start, new_stop):
+                yield _row("+", 0, self.head + new + 1, self.after[new])
 
 
 class _Metered(SequenceMatcher[str]):
     """A matcher that pays for each search: for every line once, and once for each of its twins on the other side."""
 
     def __init__(self, old: Sequence[str], new: Sequence[str], means: Means) -> None:
-        super().__init__(None, old, new, autojunk=False)
+        counts = Counter(new)
+        # Where common lines would make it dear they are no anchors (autojunk), but still join the matches beside them.
+        dear = sum(counts[line] for line in old) > CHEAP_STEPS
+        super().__init__(None, old, new, autojunk=dear)
         twins: dict[str, list[int]] = self.b2j  # type: ignore[attr-defined]  # documented, and missing in the stubs
         self._prices = list(accumulate((1 + len(twins.get(line, ())) for line in old), initial=0))
         self._means = means
@@ -87,43 +135,28 @@ def line_diff(old: str, new: str, means: Means) -> LineDiff:
     Lines end with a line feed alone: what else some readers take for an end stays in its line, where it can be seen.
     """
     if old == new:
-        return LineDiff((), 0, 0)
+        return LineDiff((), (), ())
     before, after = _lines(old), _lines(new)
     # What both begin and end with needs no matcher, only the lines around the change.
     same_head = _common(before, after)
     same_tail = min(min(len(before), len(after)) - same_head, _common(before[::-1], after[::-1]))
     head, tail = max(0, same_head - CONTEXT), max(0, same_tail - CONTEXT)
     inner_before, inner_after = before[head : len(before) - tail], after[head : len(after) - tail]
-    exact = True
     try:
         groups = list(_Metered(inner_before, inner_after, means).get_grouped_opcodes(CONTEXT))
     except Exhausted:
-        exact = False
         groups = [_replaced(len(inner_before), len(inner_after), same_head - head, same_tail - tail)]
-    hunks = tuple(tuple(_rows(group, inner_before, inner_after, head)) for group in groups)
-    rows = [row for hunk in hunks for row in hunk]
-    return LineDiff(hunks, sum(row.sign == "+" for row in rows), sum(row.sign == "-" for row in rows), exact)
+        return LineDiff(groups, inner_before, inner_after, head, exact=False)
+    return LineDiff(groups, inner_before, inner_after, head)
 
 
-def _replaced(old: int, new: int, head: int, tail: int) -> list[_Opcode]:
+def _replaced(old: int, new: int, head: int, tail: int) -> list[Opcode]:
     """The operations that replace everything between the common head and tail."""
     return [
         ("equal", 0, head, 0, head),
         ("replace", head, old - tail, head, new - tail),
         ("equal", old - tail, old, new - tail, new),
     ]
-
-
-def _rows(group: Sequence[_Opcode], before: Sequence[str], after: Sequence[str], head: int) -> Iterator[Row]:
-    for tag, old_start, old_stop, new_start, new_stop in group:
-        if tag == "equal":
-            for old, new in zip(range(old_start, old_stop), range(new_start, new_stop), strict=True):
-                yield _row(" ", head + old + 1, head + new + 1, before[old])
-            continue
-        for old in range(old_start, old_stop):
-            yield _row("-", head + old + 1, 0, before[old])
-        for new in range(new_start, new_stop):
-            yield _row("+", 0, head + new + 1, after[new])
 
 
 def _row(sign: Literal[" ", "-", "+"], old: int, new: int, line: str) -> Row:

@@ -56,7 +56,7 @@ class Room:
     rows_per_file: int = 400
     characters: int = 2**20
     line_characters: int = LONG_LINE
-    steps: int = 60_000_000
+    steps: int = 20_000_000
 
 
 WHOLE = Room()
@@ -245,10 +245,9 @@ class _Reader:
         """As many rows as there is room for, and how many were left out."""
         rows_here = min(self._rows, self._room.rows_per_file)
         hunks: list[tuple[Row, ...]] = []
-        total = taken = 0
-        for hunk in found.hunks:
-            kept = []
-            total += len(hunk)
+        taken = 0
+        for hunk in found.hunks():
+            kept: list[Row] = []
             for row in hunk:
                 short = row.shortened(self._room.line_characters)
                 if taken >= rows_here or len(short.text) > self._characters:
@@ -257,28 +256,36 @@ class _Reader:
                 self._characters -= len(short.text)
                 taken += 1
                 kept.append(short)
-            if kept:
-                hunks.append(tuple(kept))
+            if not kept:
+                break
+            hunks.append(tuple(kept))
         self._rows -= taken
-        return tuple(hunks), total - taken
+        return tuple(hunks), found.rows - taken
 
     def _note(self, change: Change, found: LineDiff) -> None:
         """``adds-bidi``, ``adds-long-line``, ``adds-exec``: what hides in a text, or runs text, in added lines."""
-        code = change.name.lower().endswith(CODE_OR_STARTUP)
         if change.noise:
             return
-        for hunk in found.hunks:
-            for row in hunk:
-                if row.sign != "+":
-                    continue
-                if not row.text.isascii() and BIDI.search(row.text):
-                    self.signals.append(Signal("adds-bidi", change.name, f"line {row.new}"))
-                if code and len(row.text) > LONG_LINE:
-                    self.signals.append(
-                        Signal("adds-long-line", change.name, f"line {row.new} has {len(row.text)} characters")
-                    )
-                if code and EXEC.search(row.text.encode()):
-                    self.signals.append(Signal("adds-exec", change.name, f"line {row.new}"))
+        code = change.name.lower().endswith(CODE_OR_STARTUP)
+        places: dict[str, list[int]] = {}
+        for first, lines in found.added_blocks():
+            for signal in _hiding("".join(lines), lines, code=code):
+                numbers = [at for at, line in enumerate(lines, first) if signal in _hiding(line, [line], code=code)]
+                # A call may begin on one line and go on on the next.
+                places.setdefault(signal, []).extend(numbers or [first])
+        for signal, numbers in places.items():
+            more = f" and {len(numbers) - 1} further" if len(numbers) > 1 else ""
+            self.signals.append(Signal(signal, change.name, f"line {numbers[0]}{more}"))
+
+
+def _hiding(text: str, lines: Sequence[str], *, code: bool) -> Iterator[str]:
+    """The signals that the text of these lines deserves; long lines and ``exec`` are usual in anything but code."""
+    if not text.isascii() and BIDI.search(text):
+        yield "adds-bidi"
+    if code and max(map(len, lines)) > LONG_LINE:
+        yield "adds-long-line"
+    if code and EXEC.search(text.encode()):
+        yield "adds-exec"
 
 
 def _text(body: bytes) -> str | None:
