@@ -72,7 +72,7 @@ def test_which_version_stands_for_a_project(versions: list[str], yanked: list[st
 def behind_a_proxy(tmp_path: Path, clock: TurnableClock) -> Iterator[World]:
     settings = Settings.model_validate({"data": tmp_path / "data", "url": "https://packages.example.org/"})
     prepare(settings)
-    with open_app(settings, clock=clock) as app, TestClient(build(app), base_url="http://inside.test") as client:
+    with open_app(settings, clock=clock) as app, TestClient(build(app), base_url="http://127.0.0.1:8417") as client:
         yield World(app, clock, client)
 
 

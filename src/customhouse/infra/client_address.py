@@ -52,6 +52,12 @@ def client_address(peer: str, forwarded_for: str | None, trusted: Sequence[Netwo
     return str(address)
 
 
+def is_trusted(peer: str, trusted: Sequence[Network]) -> bool:
+    """Whether a peer is a front end whose words about its clients are believed."""
+    address = _parse(peer)
+    return address is not None and _is_trusted(address, trusted)
+
+
 def network_of(address: str) -> bytes:
     """What counts as one client: the /24 of an IPv4 address, the /48 of an IPv6 address.
 

@@ -22,6 +22,7 @@ from customhouse.infra.blobs import Blobs
 from customhouse.infra.pages import Format, Gate, Page, Pages
 from customhouse.serve.conditions import none_match
 from customhouse.serve.files import CACHE, ENDING_CACHE, PRIVATE_CACHE, request_header, send_file, send_link, send_whole
+from customhouse.serve.hosts import Hosts
 from customhouse.terms.digest import Digest
 from customhouse.terms.errors import Broken, CustomhouseError, Refused
 from customhouse.terms.names import MAX_NAME_LENGTH
@@ -33,6 +34,8 @@ SIMPLE, FILES, METADATA = "/simple/", "/files/", ".metadata"
 PACKAGES = "/packages/"
 # Clients ask again every time and mostly hear 304; a shared cache may answer for a minute.
 PAGE_CACHE = b"public, max-age=0, must-revalidate, s-maxage=60"
+# A page that ``?format=`` has chosen: a cache that leaves the query out of its keys would hand it to everybody (A38).
+QUERY_CACHE = b"private, max-age=0, must-revalidate"
 PRIVATE_VIEW = "private"
 """The view under which private projects lie ready, for the inner application alone."""
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*", re.ASCII)
@@ -57,24 +60,31 @@ class _Ready(NamedTuple):
 class Serve:
     """Wraps the inner application. ``view`` names what this group of consumers sees; the default one is ``""``."""
 
-    def __init__(self, pages: Pages, blobs: Blobs, inner: ASGIApp, view: str = "", count: Count | None = None) -> None:
+    def __init__(
+        self, pages: Pages, blobs: Blobs, inner: ASGIApp, view: str = "", count: Count | None = None,
+        hosts: Hosts | None = None,
+    ) -> None:  # fmt: skip
         self._pages = pages
         self._blobs = blobs
         self._inner = inner
         self._view = view
         self._count = count
+        self._hosts = hosts or Hosts()
         self._choices: dict[tuple[str | None, bytes], Choice | None] = {}
         self._gzip: dict[str | None, bool] = {}
         self._ready: dict[tuple[str, Format, str], _Ready] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer from what is ready, or hand over."""
-        if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD"):
+        if scope["type"] != "http":
             await self._inner(scope, receive, send)
             return
         path: str = scope["path"]
         try:
-            if path.startswith(SIMPLE):
+            self._hosts.refuse_foreign(scope)
+            if scope["method"] not in ("GET", "HEAD"):
+                answered = False
+            elif path.startswith(SIMPLE):
                 answered = await self._simple(scope, send, path[len(SIMPLE) :])
             elif path.startswith(FILES):
                 answered = await self._file(scope, send, path[len(FILES) :])
@@ -120,6 +130,9 @@ class Serve:
 
     async def _send(self, scope: Scope, send: Send, page: Page, choice: Choice) -> None:
         ready = self._prepare(page, choice)
+        query = scope.get("query_string", b"")
+        if query and _format_of(query) is not None:
+            ready = _Ready(ready.page, *(_kept_by_nobody_else(headers) for headers in ready[1:]))
         packed = bool(page.gzip) and self._wants_gzip(request_header(scope, b"accept-encoding"))
         etag = gzip_etag(page.etag) if packed else page.etag
         if none_match(request_header(scope, b"if-none-match"), etag):
@@ -230,6 +243,10 @@ def _format_of(query: bytes) -> str | None:
         if key == "format":
             return value.replace("%2F", "/").replace("%2f", "/").replace("%2B", "+").replace("%2b", "+")
     return None
+
+
+def _kept_by_nobody_else(headers: Headers) -> Headers:
+    return [(name, QUERY_CACHE if name == b"cache-control" else value) for name, value in headers]
 
 
 def _ready(page: Page, content_type: bytes) -> _Ready:

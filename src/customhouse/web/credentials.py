@@ -7,6 +7,7 @@ import binascii
 
 from starlette.requests import Request
 
+from customhouse.infra.client_address import client_address, parse_networks
 from customhouse.infra.settings import Settings
 from customhouse.terms.errors import Refused
 
@@ -38,6 +39,8 @@ def token_of(authorization: str | None) -> str:
     )
 
 
-def client_of(_settings: Settings, request: Request) -> str:
-    """The client's address."""
-    return request.client.host if request.client is not None else ""
+def client_of(settings: Settings, request: Request) -> str:
+    """The client's address, as far as front ends that we trust say it."""
+    peer = request.client.host if request.client is not None else ""
+    forwarded = ", ".join(request.headers.getlist("x-forwarded-for")) if settings.trusted_proxies else ""
+    return client_address(peer, forwarded, parse_networks(settings.trusted_proxies))

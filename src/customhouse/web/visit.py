@@ -55,6 +55,8 @@ class Visit:
     project: Project | None = None
     standing: Standing = field(default_factory=Standing)
     cookies: list[str] = field(default_factory=list)
+    names_host: bool = False
+    """The answer holds the Host that was asked, so no shared cache may keep it (A38)."""
 
     @property
     def path(self) -> Mapping[str, str]:
@@ -97,6 +99,7 @@ class Visit:
     @property
     def site(self) -> str:
         """The address of this index, without a slash at the end."""
+        self.names_host = self.names_host or not self.app.settings.url
         return site_url(self.app.settings, self.request)
 
     @cached_property
@@ -124,11 +127,18 @@ class Visit:
         values |= {"visit": self, "user": self.user, "said": said}
         body = render.page(template, values)
         headers = page_headers()
-        if not kept or self.session is not None or said or self.cookies:
+        # A form's token belongs to one browser, whether its cookie is new or not.
+        personal = self.session is not None or said or self.cookies or "csrf" in self.__dict__
+        if not kept or personal:
             headers |= {"cache-control": "private, no-store", "vary": "Cookie"}
             return self._dressed(Response(body, status, headers=headers))
-        headers |= {"cache-control": "no-cache", "vary": "Accept-Encoding, Cookie"}
+        headers |= {"cache-control": self.kept, "vary": "Accept-Encoding, Cookie"}
         return self._dressed(_conditional(self.request, body, status, headers))
+
+    @property
+    def kept(self) -> str:
+        """What caches are told of an answer that strangers may see; shared ones nothing that another could choose."""
+        return "private, no-cache" if self.names_host else "no-cache"
 
     def json(self, value: Any, *, status: int = 200, kept: bool = False) -> Response:
         """A JSON answer; ``kept`` as for pages."""
@@ -136,7 +146,7 @@ class Visit:
         headers = {"content-type": "application/json", "x-content-type-options": "nosniff"}
         if not kept or self.user is not None:
             return Response(body, status, headers=headers | {"cache-control": "private, no-store"})
-        headers |= {"cache-control": "no-cache", "vary": "Accept-Encoding, Authorization"}
+        headers |= {"cache-control": self.kept, "vary": "Accept-Encoding, Authorization"}
         return _conditional(self.request, body, status, headers)
 
     def go(self, address: str, *, said: str = "") -> Response:

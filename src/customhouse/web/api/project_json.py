@@ -36,10 +36,9 @@ def project_document(visit: Visit) -> Response:
         status=facts.project.status,
     )
     etag = f'"{Digest.of(body).hex[:32]}"'
-    public = facts.project.public
     headers = {
         "etag": etag,
-        "cache-control": "public, max-age=0, must-revalidate, s-maxage=60" if public else "private, no-store",
+        "cache-control": _kept(visit),
         "x-pypi-last-serial": str(facts.serial),
         "x-content-type-options": "nosniff",
         "access-control-allow-origin": "*",
@@ -47,6 +46,13 @@ def project_document(visit: Visit) -> Response:
     if none_match(visit.request.headers.get("if-none-match"), etag):
         return Response(status_code=304, headers=headers)
     return Response(body, media_type="application/json", headers=headers)
+
+
+def _kept(visit: Visit) -> str:
+    """Shared caches keep a public document for a minute, unless it holds an address that another could choose (A38)."""
+    if not visit.this_project.public:
+        return "private, no-store"
+    return visit.kept if visit.names_host else "public, max-age=0, must-revalidate, s-maxage=60"
 
 
 def _best_version(facts: ProjectFacts) -> str:
