@@ -65,11 +65,11 @@ def import_(*files: Path, data: Path | None = None) -> int:
             raise Rejected("no-such-file", str(path), "there is no such file", "an access log, plain or gzip")
     settings = read_settings(data=data)
     prepare(settings)
-    bad_lines = 0
+    bad_lines, console = 0, Console(stderr=True)
     with open_app(settings) as parts:
         hashes = ClientHashes(parts.key.secret)
         for path in files:
-            with Progress(console=Console(stderr=True), transient=True) as progress:
+            with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
                 done = import_log(parts.deeds, hashes, _ShownLog(path, progress))
             print(_sentence(path, done))
             if done.bad_lines:
