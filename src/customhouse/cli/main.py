@@ -21,6 +21,7 @@ app.command("customhouse.cli.serve:serve", name="serve", help="Run the index: on
 app.command("customhouse.cli.serve:web", name="web", help="Run only the web workers (when scaled out).")
 app.command("customhouse.cli.serve:work", name="work", help="Run only the jobs (when scaled out).")
 app.command("customhouse.cli.user:app", name="user", help="Accounts.")
+app.command("customhouse.cli.project:app", name="project", help="Yank, deprecate, delete, restore, quarantine, erase.")
 app.command("customhouse.cli.token:app", name="token", help="API tokens.")
 app.command("customhouse.cli.downloads:app", name="downloads", help="Download counts: import a CDN's logs.")
 app.command("customhouse.cli.case:app", name="case", help="Cases: what people have reported, and the verdicts.")

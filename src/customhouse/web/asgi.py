@@ -21,19 +21,27 @@ from customhouse.infra.lifeline import die_with_parent
 from customhouse.infra.logs import configure_logs
 from customhouse.infra.settings import Settings
 from customhouse.serve.asgi import Serve
+from customhouse.serve.hosts import Hosts
 from customhouse.terms.errors import CustomhouseError
+from customhouse.web.address import names_of
 from customhouse.web.api.downloads import download_doors
+from customhouse.web.api.feeds import feed_doors
 from customhouse.web.api.legacy import LegacyUpload
 from customhouse.web.api.project_json import project_document
 from customhouse.web.api.reports import report_api_doors
 from customhouse.web.api.simple import Missing
 from customhouse.web.api.xmlrpc import xmlrpc_doors
 from customhouse.web.doors import Door, door, own_door, raw_door
+from customhouse.web.dress import Dressed
 from customhouse.web.pages.account import account_doors
+from customhouse.web.pages.admin import admin_doors
 from customhouse.web.pages.cases import case_doors
 from customhouse.web.pages.diff import diff_doors
+from customhouse.web.pages.ledger import ledger_doors
+from customhouse.web.pages.manage import manage_doors
 from customhouse.web.pages.reports import report_doors
 from customhouse.web.pages.routes import page_doors
+from customhouse.web.pages.search import search_doors
 from customhouse.web.permissions import Permission
 from customhouse.web.problems import on_customhouse_error, on_http_exception, on_unexpected
 from customhouse.web.visit import Visit
@@ -53,7 +61,6 @@ def create() -> ASGIApp:
 
 def build(app: App, context: AbstractContextManager[App] | None = None) -> Serve:
     """The application around an open `App`; ``context`` is left when the server shuts down."""
-
     trusted = parse_networks(app.settings.trusted_proxies)
     counts = CountSpool(app.settings.data, app.clock, ClientHashes(app.key.secret), trusted)
 
@@ -78,7 +85,8 @@ def build(app: App, context: AbstractContextManager[App] | None = None) -> Serve
     # Addresses that end in a slash are part of the protocol: we redirect where it says so, and nowhere else.
     inner.state.customhouse = app
     inner.router = Router(lifespan=lifespan, redirect_slashes=False)
-    serve = Serve(app.pages, app.blobs, inner, count=counts.count)
+    hosts = Hosts(names_of(app.settings))
+    serve = Serve(app.pages, app.blobs, Dressed(inner), count=counts.count, hosts=hosts)
     inner.router.routes.extend(_routes(app, serve))
     return serve
 
@@ -104,10 +112,15 @@ def _routes(app: App, serve: Serve) -> list[Door]:
         door("GET", "/-/health", _healthy, read),
         door("GET", "/-/ready", _ready, read),
         *account_doors(),
+        *manage_doors(),
+        *admin_doors(),
         *diff_doors(),
         *report_doors(),
         *report_api_doors(),
         *case_doors(),
+        *ledger_doors(),
+        *search_doors(),
+        *feed_doors(),
         *page_doors(),
         *download_doors(),
         *xmlrpc_doors(),

@@ -25,6 +25,7 @@ from customhouse.web.pages import render
 from customhouse.web.pages.downloads import downloads_view
 from customhouse.web.pages.model import FileRow, HomeView, ProjectView, ReleaseRow, SignalRow, VersionRow
 from customhouse.web.pages.signals import signal_rows
+from customhouse.web.pages.timeline import Moment, timeline_of
 from customhouse.web.permissions import Permission
 from customhouse.web.visit import Visit
 
@@ -71,8 +72,15 @@ def project(visit: Visit) -> Response:
     view = _project_view(facts, wanted, f"{visit.site}/simple/")
     manages = visit.standing.role is not None or visit.actor.operator
     downloads = downloads_view(visit.app, visit.this_project)
-    kept = visit.this_project.public
-    return visit.page("project.html", kept=kept, view=view, manages=manages, downloads=downloads)
+    moments = [Moment(row.version, row.released_at, row.yanked) for row in view.versions]
+    return visit.page(
+        "project.html",
+        kept=visit.this_project.public,
+        view=view,
+        manages=manages,
+        downloads=downloads,
+        timeline=timeline_of(moments, visit.app.clock.now()),
+    )
 
 
 def static_file(visit: Visit) -> Response:
