@@ -33,6 +33,9 @@ ACTIONS: Mapping[str, str] = {
     "deleted-files-ended": "end deleted files",
     "status-changed": "project {status}",
     "critical-marked": "change critical mark",
+    "project-visibility-changed": "project {visibility}",
+    "project-transferred": "change holder",
+    "project-namespace-changed": "change namespace",
     "project-quarantined": "project quarantined",
     "quarantine-lifted": "project quarantine cleared",
     "archived-by-verdict": "project archived",
@@ -100,6 +103,7 @@ def _change(row: Any) -> Change:
         python=_python_of(filename),
         what=f"file {filename}" if filename else "release" if version else "project",
         status=body.get("status", ""),
+        visibility=body.get("visibility", ""),
     )
     return Change(row.display, version or None, int(row.at.timestamp()), action, row.serial)
 

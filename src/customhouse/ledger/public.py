@@ -30,6 +30,13 @@ PUBLIC: Mapping[str, str] = {
     "archived-by-verdict": "archived the project by verdict",
     "release-quarantined": "quarantined version {version}",
     "release-quarantine-lifted": "lifted the quarantine of version {version}",
+    "role-changed": "made {name} {role} of the project",
+    "role-removed": "ended the role of {name} as {role}",
+    "project-transferred": "gave the project to {organization}{name}",
+    "project-visibility-changed": "made the project {visibility}",
+    "namespace-granted": "granted the namespace {prefix} to {organization}",
+    "namespace-revoked": "took the namespace {prefix} from {organization}",
+    "project-namespace-changed": "changed the namespace {prefix}, which covers the project",
     "flag-set": "turned a switch of the index: {flag}",
 }
 """For everybody, unless the project is private. Their bodies name no network, no token's secret and no reporter."""
@@ -39,6 +46,13 @@ OF_PROJECT: Mapping[str, str] = {
     "deletion-refused": "wanted to delete {what}, which the policy keeps",
     "token-created": "made an API token for the project",
     "token-revoked": "revoked an API token for the project",
+    "invitation-made": "invited {name} to be {role}",
+    "invitation-accepted": "accepted the invitation to be {role}",
+    "invitation-declined": "declined the invitation to be {role}",
+    "invitation-withdrawn": "took the invitation of {name} back",
+    "team-role-changed": "made the team {team} of {organization} {role} of the project",
+    "team-role-removed": "ended the role of the team {team} of {organization} as {role}",
+    "quota-granted": "set other limits",
     "webhook-added": "added a webhook",
     "webhook-changed": "changed a webhook",
     "webhook-key-rotated": "gave a webhook a new key",
@@ -61,6 +75,18 @@ OPERATORS: Mapping[str, str] = {
     "site-role-set": "set what {name} is to this index: {role}",
     "account-frozen": "froze the account {name}",
     "account-thawed": "thawed the account {name}",
+    "mail-preference-set": "chose which letters to get",
+    "invitation-not-yours": "tried to answer somebody else's invitation",
+    "organization-created": "made the organization {organization}",
+    "organization-changed": "changed the title of the organization {organization}",
+    "organization-member-changed": "made {name} {role} of the organization {organization}",
+    "organization-member-removed": "took {name} out of the organization {organization}",
+    "team-created": "made the team {team} of {organization}",
+    "team-removed": "removed the team {team} of {organization}",
+    "team-member-added": "put {name} into the team {team} of {organization}",
+    "team-member-removed": "took {name} out of the team {team} of {organization}",
+    "name-prohibited": "prohibited the name {name}",
+    "name-allowed": "allowed the name {name} again",
     "network-banned": "banned or let in the network {network}",
     "download-log-imported": "imported the access log {log}",
     "report-filed": "reported the project",
@@ -72,7 +98,7 @@ OPERATORS: Mapping[str, str] = {
     "reporter-trusted": "called the reporter {name} reliable",
     "reporter-distrusted": "no longer calls the reporter {name} reliable",
 }
-"""For operators. The matters of accounts, and whatever could tell who has reported whom."""
+"""For operators. The matters of accounts and of organizations, and whatever could tell who has reported whom."""
 
 _SENTENCES = {**OPERATORS, **OF_PROJECT, **PUBLIC}
 _LONGEST = 300

@@ -1,8 +1,8 @@
 """Finding projects by words. What was typed becomes a list of words and nothing else: no operator survives (A48).
 
 Every word must be there: as a whole word anywhere, or as the beginning of a word of the name. First comes the project
-of exactly that name, then those whose name begins so, then the others by rank. Words that match more than 2,000
-projects say nothing, so there the newest releases come first instead: ranking them would only cost time.
+of exactly that name, then those whose name begins so, the shortest first, then the others by rank. Words that match
+more than 2,000 projects say nothing, so there the newest releases come first: ranking them would only cost time.
 """
 
 from __future__ import annotations
@@ -79,13 +79,12 @@ _COUNT = {
 _RANKED = {
     dialect: _rows(
         f"search_words w JOIN search_entry e ON e.project_id = {_KEY[dialect]} WHERE {match} "
-        f"ORDER BY CASE WHEN e.normalized = :name THEN 0 WHEN {_BEGINS} THEN 1 ELSE 2 END, {_RANK[dialect]}, "
-        "e.normalized"
+        f"ORDER BY CASE WHEN {_BEGINS} THEN length(e.normalized) ELSE 1000 END, {_RANK[dialect]}, e.normalized"
     )
     for dialect, match in _MATCH.items()
 }
 # The two halves of an answer that is not ranked. The second reads an index from its end and stops.
-_NAMED = _rows(f"search_entry e WHERE {_BEGINS} ORDER BY e.normalized")
+_NAMED = _rows(f"search_entry e WHERE {_BEGINS} ORDER BY length(e.normalized), e.normalized")
 _NEWEST = {
     dialect: _rows(
         f"search_entry e WHERE NOT {_BEGINS} "  # noqa: S608 - our own words
