@@ -90,6 +90,8 @@ def test_one_member_can_be_seen_alone(published: World) -> None:
     assert "import demo" in text
     assert "two = 3" not in text
     page(published, f"{PAGE}?member=no/such.py", status=404)
+    page(published, "/project/demo/diff/2.0/2.0/?member=demo.pth", status=404)
+    page(published, "/project/demo/diff/1.0/3.0/?file=demo-3.0-py3-none-any.whl&member=%00", status=400)
 
 
 def test_what_was_left_out_is_said_and_can_be_asked_for(small_world: World) -> None:

@@ -88,9 +88,14 @@ def diff_view(
     if pair is not None:
         before, after = found.files_of(pair)
         same_bytes = before.digest == after.digest
-        diff = _EMPTY if same_bytes else app.comparisons.compare(before, after, only=member)
+        diff = _EMPTY if same_bytes else app.comparisons.compare(before, after)
+        if member:
+            # Asked of the answer that is remembered: made-up names must not have the archives read again.
+            if not diff.changes_left and all(change.name != member for change in diff.changes):
+                raise _unknown_member(member)
+            diff = app.comparisons.compare(before, after, only=member)
     if member and not diff.changes:
-        raise Refused("unknown-member", f"{member[:200]!r} is not among the files that changed.", status=404)
+        raise _unknown_member(member)
     unfolded = bool(member) or sum(len(hunk) for change in diff.changes for hunk in change.hunks) <= OPEN_ROWS
     chosen = pair.new.filename if pair is not None else ""
     files = [
@@ -141,6 +146,10 @@ def _version(text: str) -> str:
         return str(Version(text))
     except InvalidVersion:
         raise Refused("unknown-version", f"{text[:100]!r} is no version.", "Choose two versions.", status=404) from None
+
+
+def _unknown_member(name: str) -> Refused:
+    return Refused("unknown-member", f"{name[:200]!r} is not among the files that changed.", status=404)
 
 
 def _address(project: Project, old: str, new: str) -> str:
