@@ -112,3 +112,29 @@ def test_p14_bandersnatch_mirrors_everything_and_converges(
 
     assert "0 packages to sync." in mirror.follow()
     assert (tmp_path / "mirror" / "web" / "packages" / "mirrored" / "mirrored-1.0.tar.gz").exists()
+    everything = mirror.listed()
+
+    for command in (
+        ("yank", "mirrored", "1.0", "--reason", "A worse bug than the next"),
+        ("delete", "mirrored", "--file", "mirrored-1.0.tar.gz", "--typed", "mirrored-1.0.tar.gz"),
+        ("delete", "mirrored", "2.0", "--typed", "mirrored 2.0"),
+        ("quarantine", "mirrored-second", "--reason", "It is being looked at"),
+    ):
+        server.command("project", *command)
+    mirror.follow()
+    assert mirror.listed() == index_files(server) < everything
+    assert mirror.yanked() >= {"mirrored-1.0-py3-none-any.whl"}
+    gone = {name for name, _ in everything - mirror.listed()}
+    assert {
+        "mirrored-1.0.tar.gz",
+        "mirrored-2.0-cp311-cp311-any.whl",
+        "mirrored_second-1!2.0rc1-py3-none-any.whl",
+    } == gone
+
+    server.command("project", "restore", "mirrored", "2.0")
+    server.command("project", "lift", "mirrored-second", "--reason", "It was harmless")
+    server.command("project", "yank", "mirrored", "1.0", "--undo")
+    mirror.follow()
+    assert mirror.listed() == index_files(server)
+    assert {name for name, _ in everything - mirror.listed()} == {"mirrored-1.0.tar.gz"}
+    assert "mirrored-1.0-py3-none-any.whl" not in mirror.yanked()
