@@ -21,6 +21,7 @@ from customhouse.accounts.sessions import Lifetimes
 from customhouse.accounts.tokens import Bearer, CreateToken, NewToken, ServerKey
 from customhouse.catalog.downloads.fold_spools import fold_spools
 from customhouse.catalog.lifecycle import DeletionPolicy, Price
+from customhouse.catalog.quotas import Limits
 from customhouse.catalog.search.write import index_all, index_entry
 from customhouse.formats.examination import Examination
 from customhouse.index import check as invariants
@@ -167,6 +168,7 @@ def open_app(settings: Settings, *, clock: Clock | None = None, walkers: Walkers
                 blobs,
                 examine,
                 open_spool(settings.data),
+                limits=limits_of(settings),
                 open_for=timedelta(days=settings.release_open_days),
                 linux_tags=settings.linux_tags,
             ),
@@ -192,6 +194,11 @@ def prepare(settings: Settings) -> None:
         migrate(database)
     finally:
         database.close()
+
+
+def limits_of(settings: Settings) -> Limits:
+    """How large files and projects may be that were granted nothing more."""
+    return Limits(settings.file_quota_bytes, settings.project_quota_bytes)
 
 
 def key_path(settings: Settings) -> Path:

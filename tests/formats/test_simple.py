@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from customhouse.formats.simple import (
+    Namespace,
     ProjectList,
     SimpleFile,
     SimplePage,
@@ -59,8 +60,9 @@ class Anchors(HTMLParser):
 def test_json_says_what_the_standards_ask() -> None:
     page = SimplePage("demo", 7, ("1.0", "0.9"), (a_file(requires_python=">=3.8", core_metadata_sha256="cd" * 32),))
     assert json.loads(to_json(page)) == {
-        "meta": {"api-version": "1.4", "_last-serial": 7},
+        "meta": {"api-version": "1.5", "_last-serial": 7},
         "name": "demo",
+        "namespaces": None,
         "versions": ["0.9", "1.0"],
         "files": [
             {
@@ -75,6 +77,16 @@ def test_json_says_what_the_standards_ask() -> None:
             }
         ],
     }
+
+
+def test_json_names_the_namespaces_that_cover_the_project() -> None:
+    """PEP 752: owned is false only for what was there before the grant."""
+    page = SimplePage("acme-tool", 7, namespaces=(Namespace("acme", owned=True), Namespace("acme-tool", owned=False)))
+    assert json.loads(to_json(page))["namespaces"] == [
+        {"name": "acme", "owned": True},
+        {"name": "acme-tool", "owned": False},
+    ]
+    assert b"owned" not in to_html(page), "HTML stays at 1.4"
 
 
 @pytest.mark.parametrize(("reason", "told"), [("", True), ("broken", "broken")])
@@ -111,7 +123,7 @@ def test_an_active_project_says_nothing_of_its_status() -> None:
 def test_the_list_links_normalised_names_and_shows_them_as_spelled() -> None:
     projects = ProjectList(("Demo.Pkg", "other"), 3)
     assert json.loads(list_to_json(projects)) == {
-        "meta": {"api-version": "1.4", "_last-serial": 3},
+        "meta": {"api-version": "1.5", "_last-serial": 3},
         "projects": [{"name": "Demo.Pkg"}, {"name": "other"}],
     }
     assert Anchors(list_to_html(projects)).files == [({"href": "demo-pkg/"}, "Demo.Pkg"), ({"href": "other/"}, "other")]

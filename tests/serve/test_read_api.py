@@ -27,7 +27,7 @@ def test_json_says_all_that_the_standards_ask(small_world: World, dist: Dist) ->
     answer = small_world.client.get("/simple/demo/", headers=JSON)
     assert answer.headers["content-type"] == "application/vnd.pypi.simple.v1+json"
     page = answer.json()
-    assert page["meta"]["api-version"] == "1.4"
+    assert page["meta"]["api-version"] == "1.5"
     assert page["name"] == "demo"
     (file,) = page["files"]
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", file.pop("upload-time"))

@@ -9,13 +9,16 @@ from sqlalchemy.engine import Connection
 
 from customhouse.catalog import queries
 from customhouse.catalog.model import File, Project, offered
+from customhouse.catalog.namespaces import Grant, said_of
 from customhouse.formats.simple import ProjectList, SimpleFile, SimplePage
 from customhouse.infra.tables import changed
 
 _SERIAL = sa.select(changed.c.serial).where(changed.c.name == sa.bindparam("name"))
 
 
-def hosted_page(found: Project, files: Sequence[File], versions: Sequence[str], serial: int) -> SimplePage:
+def hosted_page(
+    found: Project, files: Sequence[File], versions: Sequence[str], serial: int, covering: Sequence[Grant]
+) -> SimplePage:
     """One project's page. A quarantined project keeps its versions and offers no file (PEP 792)."""
     return SimplePage(
         name=found.normalized,
@@ -25,6 +28,7 @@ def hosted_page(found: Project, files: Sequence[File], versions: Sequence[str], 
         status=found.status,
         status_reason=found.status_reason,
         signals={**found.signals, **({"successor": found.successor} if found.successor else {})},
+        namespaces=said_of(found.organization_id, covering),
     )
 
 

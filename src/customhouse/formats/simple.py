@@ -1,7 +1,7 @@
 """The simple repository API as values, and their two renderings.
 
 Sources: PEP 503 (pages), 592 (yank), 629 (version), 658 and 714 (metadata beside files), 691 (JSON), 700 (versions,
-size, upload time), 740 (provenance), 792 (project status), 833 (HTML stays at 1.4).
+size, upload time), 740 (provenance), 752 (namespaces), 792 (project status), 833 (HTML stays at 1.4).
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from packaging.version import Version
 
 from customhouse.terms.names import normalize
 
-API_VERSION = "1.4"
+API_VERSION = "1.5"
+"""Of the JSON form. 1.5 means that namespaces are kept as PEP 752 says."""
 
 ProjectStatus = Literal["active", "archived", "quarantined", "deprecated"]
 
@@ -42,6 +43,16 @@ class SimpleFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Namespace:
+    """A reserved prefix that covers a project's name."""
+
+    name: str
+    """Normalised."""
+    owned: bool
+    """Whether the project's holder is the one who has the namespace."""
+
+
+@dataclass(frozen=True, slots=True)
 class SimplePage:
     """One project as every consumer sees it: the values behind ``/simple/NAME/``."""
 
@@ -54,6 +65,7 @@ class SimplePage:
     status: ProjectStatus = "active"
     status_reason: str = ""
     signals: Mapping[str, object] = field(default_factory=dict)
+    namespaces: tuple[Namespace, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +89,7 @@ class Source(Protocol):
 
 
 def to_json(page: SimplePage) -> bytes:
-    """The page as ``application/vnd.pypi.simple.v1+json`` (PEP 691, 700, 714, 740, 792)."""
+    """The page as ``application/vnd.pypi.simple.v1+json`` (PEP 691, 700, 714, 740, 752, 792)."""
     whole: dict[str, Any] = {
         "meta": {"api-version": API_VERSION, "_last-serial": page.serial},
         "name": page.name,
@@ -86,6 +98,8 @@ def to_json(page: SimplePage) -> bytes:
         whole["project-status"] = {"status": page.status} | (
             {"reason": page.status_reason} if page.status_reason else {}
         )
+    # PEP 752: the key is always there, null for a name that no namespace covers.
+    whole["namespaces"] = [{"name": one.name, "owned": one.owned} for one in page.namespaces] or None
     # PEP 700: every file's version is in `versions`, which may also hold versions without files.
     versions = {*page.versions, *(file.version for file in page.files)}
     whole["versions"] = sorted(versions, key=Version)

@@ -20,6 +20,7 @@ from sqlalchemy.engine import Connection
 from customhouse.catalog import queries
 from customhouse.catalog.hosted import changed_serial, hosted_list, hosted_page
 from customhouse.catalog.model import File, Project
+from customhouse.catalog.namespaces import grants_covering
 from customhouse.catalog.tables import file, file_name, project, release
 from customhouse.formats import simple
 from customhouse.index.render import PRIVATE, PUBLIC, gates_of
@@ -118,7 +119,8 @@ def _pages_are_true(subjects: Subjects, sql: Connection) -> tuple[int, list[str]
 
 def _page_fault(subjects: Subjects, sql: Connection, found: Project, files: list[File]) -> Iterator[str]:
     serial, pages = changed_serial(sql, found.normalized), subjects.pages
-    expected = hosted_page(found, files, queries.versions_of(sql, found.id), serial)
+    covering = grants_covering(sql, found.normalized)
+    expected = hosted_page(found, files, queries.versions_of(sql, found.id), serial, covering)
     for format_, body in (("json", simple.to_json(expected)), ("html", simple.to_html(expected))):
         ready = pages.page(PUBLIC, found.normalized, "json" if format_ == "json" else "html")
         # A page of another serial was rendered after our look began: the next check compares it.

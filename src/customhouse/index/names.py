@@ -2,37 +2,131 @@
 
 from __future__ import annotations
 
-from customhouse.catalog import queries
-from customhouse.catalog.model import Project
-from customhouse.catalog.tables import name, project_role
+from dataclasses import dataclass
+
+from sqlalchemy.engine import Connection
+
+from customhouse.accounts import index_flags
+from customhouse.catalog import namespaces, queries
+from customhouse.catalog.model import Project, Visibility
+from customhouse.catalog.namespaces import may_claim
+from customhouse.catalog.people_events import PrivateProjectCreated
+from customhouse.catalog.rights import MANAGING
+from customhouse.catalog.tables import name, project, project_role
 from customhouse.formats.prohibited_names import name_refusal
+from customhouse.index import people
 from customhouse.infra.db import insert_new
 from customhouse.ledger.events import ProjectCreated
 from customhouse.ledger.tx import Tx
 from customhouse.terms.errors import Broken, Refused
-from customhouse.terms.identity import Identity
+from customhouse.terms.identity import Actor
 from customhouse.terms.names import ProjectName
 
 _INSERT_ROLE = project_role.insert()
 
 
-def claim_project(
-    wanted: ProjectName, owner: Identity, token_scope: str | None, resembled: str | None, tx: Tx
-) -> Project:
-    """Claim a free name for its first uploader and make the project.
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A wish for a free name, by an upload or before any."""
 
-    ``resembled`` is the popular name that it could be mistaken for, found before the writers' turn because it takes a
-    while; it becomes a signal.
+    name: ProjectName
+    by: Actor
+    resembled: str | None = None
+    """The popular name that it could be mistaken for, found before the writers' turn because it takes a while."""
+    visibility: Visibility = "public"
+    organization_id: int | None = None
+    """The organization that is to hold the project; who wishes it may act for it."""
+
+
+def claim_project(command: Claim, tx: Tx) -> Project:
+    """Claim a free name and make the project.
+
+    Inside a namespace the project belongs to the organization that has it, and only its owners and managers get that
+    far (409, PEP 752). A project without an organization belongs to who claims it.
     Raises `Rejected` for a name that nobody may have, `Refused` for one that is taken or looks like one that is.
     """
-    if token_scope is not None and token_scope != wanted.normalized:
-        raise Refused(
-            "token-scope",
-            f"This token is for the project {token_scope!r}, not for {wanted.display!r}.",
-            "Use a token for this project or for the whole account.",
-        )
+    wanted, by = command.name, command.by
+    if by.token_project is not None and by.token_project != wanted.normalized:
+        raise foreign_token(wanted, by.token_project)
+    index_flags.refuse_if_flagged(tx.sql, "no-new-projects", actor=by)
     if (rejection := name_refusal(wanted)) is not None:
         raise rejection
+    _take_name(wanted, tx)
+    organization_id = _holder(command, tx)
+    made = queries.insert_project(
+        tx.sql,
+        wanted.normalized,
+        display=wanted.display,
+        created_at=tx.now(),
+        signals={"look-alike": command.resembled} if command.resembled else {},
+    )
+    if organization_id is not None or command.visibility != "public":
+        tx.sql.execute(
+            project.update()
+            .where(project.c.id == made.id)
+            .values(organization_id=organization_id, visibility=command.visibility)
+        )
+        made = queries.find_project(tx.sql, wanted.normalized) or made
+    if organization_id is None:
+        tx.sql.execute(_INSERT_ROLE, {"project_id": made.id, "account_id": by.account_id, "role": "owner"})
+    event = ProjectCreated if made.public else PrivateProjectCreated
+    tx.record(event(by.identity, wanted.normalized, display_name=wanted.display, owner_id=by.identity.id))
+    return made
+
+
+def refuse_taken(sql: Connection, wanted: ProjectName, by: Actor) -> None:
+    """Refuse a name that nobody could claim, before anything dear is done. The deed looks again."""
+    claim = queries.find_claim(sql, wanted.normalized, wanted.ultranormalized)
+    if claim is not None:
+        raise _taken(sql, wanted, claim)
+    refuse_reserved(sql, wanted, by)
+
+
+def refuse_reserved(sql: Connection, wanted: ProjectName, by: Actor) -> int | None:
+    """Refuse a new name in a namespace of others; returns the organization that has the namespace, or None.
+
+    A deed asks once more when its turn among all writers has come, so that no grant slips in between.
+    """
+    grants = namespaces.grants_covering(sql, wanted.normalized)
+    if not grants:
+        return None
+    organization_id = grants[0].organization_id
+    acts_for = by.operator or people.member_role(sql, organization_id, by.account_id) in MANAGING
+    if (refusal := may_claim(wanted.display, grants, acts_for=acts_for)) is not None:
+        raise refusal
+    return organization_id
+
+
+def look_again(made: Project, by: Actor, tx: Tx) -> None:
+    """Once our turn among all writers has come: was a namespace granted since the name was claimed?"""
+    if refuse_reserved(tx.sql, ProjectName(made.display), by) not in (None, made.organization_id):
+        raise Refused("namespace-granted", "A namespace was granted just now.", "Try again.", status=409)
+
+
+def name_reserved(wanted: ProjectName) -> Refused:
+    """What a stranger hears alike of a name that is private, deleted, prohibited, or looks like one of these."""
+    return Refused("name-reserved", f"The name {wanted.display!r} is reserved.", "Choose another name.")
+
+
+def foreign_token(wanted: ProjectName, token_project: str) -> Refused:
+    """The token is for another project; what this one is, it does not say."""
+    return Refused(
+        "token-scope",
+        f"This token is for the project {token_project!r}, not for {wanted.display!r}.",
+        "Use a token for this project or for the whole account.",
+    )
+
+
+def _holder(command: Claim, tx: Tx) -> int | None:
+    """The organization that will hold the project: the namespace's, or the one that was wished for."""
+    reserved_for = refuse_reserved(tx.sql, command.name, command.by)
+    if reserved_for is not None and command.organization_id not in (None, reserved_for):
+        grants = namespaces.grants_covering(tx.sql, command.name.normalized)
+        raise may_claim(command.name.display, grants, acts_for=False) or name_reserved(command.name)
+    return reserved_for if reserved_for is not None else command.organization_id
+
+
+def _take_name(wanted: ProjectName, tx: Tx) -> None:
     free = insert_new(
         tx.sql,
         name,
@@ -45,30 +139,26 @@ def claim_project(
         claim = queries.find_claim(tx.sql, wanted.normalized, wanted.ultranormalized)
         if claim is None:
             raise Broken(f"The name {wanted.normalized!r} is neither free nor claimed.")
-        raise _name_taken(wanted, claim)
-    made = queries.insert_project(
-        tx.sql,
-        wanted.normalized,
-        display=wanted.display,
-        created_at=tx.now(),
-        signals={"look-alike": resembled} if resembled else {},
-    )
-    tx.sql.execute(_INSERT_ROLE, {"project_id": made.id, "account_id": int(owner.id), "role": "owner"})
-    tx.record(ProjectCreated(owner, wanted.normalized, display_name=wanted.display, owner_id=owner.id))
-    return made
+        raise _taken(tx.sql, wanted, claim)
 
 
-def _name_taken(wanted: ProjectName, claim: queries.NameClaim) -> Refused:
+def _taken(sql: Connection, wanted: ProjectName, claim: queries.NameClaim) -> Refused:
+    """Why a name is not free. What it looks like is said only of projects that everybody may know of."""
+    if claim.normalized == wanted.normalized and claim.state == "upstream":
+        return Refused(
+            "name-upstream",
+            f"The name {wanted.display!r} is served from an upstream index.",
+            "An operator can adopt the name; until then choose another.",
+        )
+    holder = queries.find_project(sql, claim.normalized)
+    if holder is None or not holder.public:
+        return name_reserved(wanted)
     if claim.normalized != wanted.normalized:
         return Refused(
             "name-too-similar",
             f"The name {wanted.display!r} looks too much like {claim.normalized!r}, which is taken here.",
             "Choose a name that nobody can confuse with it.",
         )
-    if claim.state == "upstream":
-        return Refused(
-            "name-upstream",
-            f"The name {wanted.display!r} is served from an upstream index.",
-            "An operator can adopt the name; until then choose another.",
-        )
-    return Refused("name-reserved", f"The name {wanted.display!r} is reserved.", "Choose another name.")
+    return Refused(
+        "name-taken", f"There is a project named {holder.display!r} here already.", "Choose another name.", status=409
+    )

@@ -17,6 +17,7 @@ from typing import Literal
 from customhouse.catalog import queries
 from customhouse.catalog.hosted import changed_serial, hosted_list, hosted_page
 from customhouse.catalog.model import File, Project
+from customhouse.catalog.namespaces import grants_covering
 from customhouse.formats import simple
 from customhouse.infra.db import Database
 from customhouse.infra.pages import Format, Gate, Page, Pages
@@ -112,12 +113,13 @@ class Renderer:
                 return None
             files = queries.files_of(sql, found.id)
             versions = queries.versions_of(sql, found.id)
+            covering = grants_covering(sql, normalized)
         gates = tuple(gates_of(found, files, self._clock.now(), self._deleted_files_answer, view))
         if found.deleted_at is not None:
             rendered = Rendered(None, None, gates)
             self._pages.put(normalized, serial, (), gates)
             return rendered
-        page = hosted_page(found, files, versions, serial)
+        page = hosted_page(found, files, versions, serial, covering)
         json = _page(normalized, "json", page.serial, simple.to_json(page), view)
         html = _page(normalized, "html", page.serial, simple.to_html(page), view)
         self._pages.put(normalized, serial, (json, html), gates)

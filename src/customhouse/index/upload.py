@@ -15,17 +15,26 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from customhouse.accounts.tokens import Bearer
-from customhouse.catalog import queries, rights
+from customhouse.catalog import queries, quotas, rights
 from customhouse.catalog.agreement import check_agreement
 from customhouse.catalog.lifecycle_events import ReleaseCreated
-from customhouse.catalog.model import Project, Role, may_add_file, may_upload
+from customhouse.catalog.model import Project, may_add_file, may_upload
+from customhouse.catalog.quotas import Limits, may_store
 from customhouse.catalog.tables import file, file_name, release, requirement
 from customhouse.formats.examination import Examination
 from customhouse.formats.filenames import SdistName, WheelName, parse_filename
 from customhouse.formats.look_alike import look_alike, popular_names
 from customhouse.formats.prohibited_names import name_refusal
 from customhouse.formats.upload_form import UploadForm, check_form, compare_form
-from customhouse.index.names import claim_project
+from customhouse.index.names import (
+    Claim,
+    claim_project,
+    foreign_token,
+    look_again,
+    name_reserved,
+    refuse_reserved,
+    refuse_taken,
+)
 from customhouse.infra import sweep_marks
 from customhouse.infra.blobs import Blobs
 from customhouse.infra.db import Database, insert_new
@@ -110,20 +119,24 @@ class PublishFile:
     seen_marks: sweep_marks.Seen
     open_for: timedelta
     """For how long a release takes new files."""
+    limits: Limits
+    """How large files and projects may be that were granted nothing more."""
 
 
 class Reception:
     """The way of a file from the door to its row."""
 
     def __init__(
-        self, deeds: Deeds, blobs: Blobs, examine: Examine, spool: Path, *, open_for: timedelta, linux_tags: bool = True
-    ) -> None:
+        self, deeds: Deeds, blobs: Blobs, examine: Examine, spool: Path, *, open_for: timedelta, limits: Limits,
+        linux_tags: bool = True,
+    ) -> None:  # fmt: skip
         self._deeds = deeds
         self._database: Database = deeds.database
         self._blobs = blobs
         self._examine = examine
         self._spool = spool
         self._open_for = open_for
+        self._limits = limits
         self._linux_tags = linux_tags
 
     def receive(self, upload: Upload) -> Accepted:
@@ -149,12 +162,13 @@ class Reception:
         wanted = _check_names(form, name)
         _check_digests(form, spooled)
         with self._database.read() as sql:
-            free = _check_permission(sql, wanted, upload.bearer)
+            found = _check_permission(sql, wanted, upload.bearer)
             earlier = _earlier_upload(sql, name, spooled)
             if earlier is not None:
                 return earlier
-            if not free:
-                _check_open(sql, wanted, str(name.version), self._open_for, self._deeds.clock.now())
+            if found is not None:
+                _check_open(sql, found, str(name.version), self._open_for, self._deeds.clock.now())
+            _check_room(sql, found, wanted, upload, self._limits)
         examination = self._examine(spooled.path, spooled.filename)
         compare_form(form, examination.metadata)
         if not spooled.size_bytes:
@@ -166,13 +180,14 @@ class Reception:
                     bearer=upload.bearer,
                     name=name,
                     display_name=examination.metadata.name,
-                    resembled=look_alike(wanted.normalized, popular_names()) if free else None,
+                    resembled=look_alike(wanted.normalized, popular_names()) if found is None else None,
                     spooled=spooled,
                     examination=examination,
                     metadata=metadata,
                     packed_metadata=queries.pack_metadata(examination.metadata_text),
                     seen_marks=sweep_marks.unmarked(()),
                     open_for=self._open_for,
+                    limits=self._limits,
                 )
             )
         finally:
@@ -209,13 +224,13 @@ def publish_file(command: PublishFile, tx: Tx) -> Accepted:
     bearer, name, spooled = command.bearer, command.name, command.spooled
     wanted = ProjectName.parse(command.display_name)
     project = queries.find_project(tx.sql, wanted.normalized, lock=True)
+    made = False
     if project is None:
-        project, role = _claim_or_find(command, wanted, tx)
-    else:
-        role = rights.role_of(tx.sql, project.id, bearer.user.id)
-    _refuse_if(may_upload(project, role, bearer.project))
+        project, made = _claim_or_find(command, wanted, tx)
+    _check_right(tx.sql, project, wanted, bearer)
     if (earlier := _earlier_upload(tx.sql, name, spooled)) is not None:
         return earlier
+    _refuse_if(may_store(spooled.size_bytes, quotas.usage_of(tx.sql, project.id, command.limits), project.display))
     version = str(name.version)
     release_id, fresh = _release(tx, project.id, version, command.open_for)
     siblings = () if fresh else queries.release_metadata(tx.sql, project.id, version)
@@ -245,20 +260,24 @@ def publish_file(command: PublishFile, tx: Tx) -> Accepted:
         )
     )
     tx.serialize()
+    if project.organization_id is not None:
+        # Who leaves an organization does not wait for its projects: whatever came first counts.
+        _check_right(tx.sql, project, wanted, bearer)
+    if made:
+        look_again(project, bearer.actor, tx)
     sweep_marks.check_unchanged(tx.sql, command.seen_marks)
     return Accepted(project.normalized, name.filename, spooled.sha256, new=True)
 
 
-def _claim_or_find(command: PublishFile, wanted: ProjectName, tx: Tx) -> tuple[Project, Role | None]:
-    """Claim a free name; if a rival has just claimed it, the project is his and there to be found."""
-    bearer = command.bearer
+def _claim_or_find(command: PublishFile, wanted: ProjectName, tx: Tx) -> tuple[Project, bool]:
+    """Claim a free name; if a rival has just claimed it, the project is his and there to be found. Whether we did."""
     try:
-        return claim_project(wanted, bearer.user.identity, bearer.project, command.resembled, tx), "owner"
+        return claim_project(Claim(wanted, command.bearer.actor, command.resembled), tx), True
     except Refused:
         project = queries.find_project(tx.sql, wanted.normalized, lock=True)
         if project is None:
             raise
-        return project, rights.role_of(tx.sql, project.id, bearer.user.id)
+        return project, False
 
 
 def _check_names(form: UploadForm, name: WheelName | SdistName) -> ProjectName:
@@ -289,21 +308,41 @@ def _check_digests(form: UploadForm, spooled: Spooled) -> None:
             )  # fmt: skip
 
 
-def _check_permission(sql: Connection, wanted: ProjectName, bearer: Bearer) -> bool:
-    """A first look before the expensive checks; the deed looks again. True if there is no such project yet."""
+def _check_permission(sql: Connection, wanted: ProjectName, bearer: Bearer) -> Project | None:
+    """A first look before the expensive checks; the deed looks again. None if there is no such project yet."""
     project = queries.find_project(sql, wanted.normalized)
     if project is None:
-        return True
-    _refuse_if(may_upload(project, rights.role_of(sql, project.id, bearer.user.id), bearer.project))
-    return False
+        refuse_taken(sql, wanted, bearer.actor)
+        return None
+    _check_right(sql, project, wanted, bearer)
+    return project
 
 
-def _check_open(sql: Connection, wanted: ProjectName, version: str, open_for: timedelta, now: datetime) -> None:
+def _check_right(sql: Connection, project: Project, wanted: ProjectName, bearer: Bearer) -> None:
+    """Whether the bearer may upload there. Strangers to a hidden project hear only how they spelled its name."""
+    role = rights.role_of(sql, project.id, bearer.user.id)
+    if role is None and not project.public:
+        if bearer.project is not None and bearer.project != project.normalized:
+            raise foreign_token(wanted, bearer.project)
+        raise name_reserved(wanted)
+    _refuse_if(may_upload(project, role, bearer.project))
+
+
+def _check_open(sql: Connection, project: Project, version: str, open_for: timedelta, now: datetime) -> None:
     """A first look whether the release still takes files; the deed looks again."""
-    project = queries.find_project(sql, wanted.normalized)
-    found = queries.find_release(sql, project.id, version) if project is not None else None
+    found = queries.find_release(sql, project.id, version)
     if found is not None:
         _refuse_if(may_add_file(found, open_for, now))
+
+
+def _check_room(sql: Connection, project: Project | None, wanted: ProjectName, upload: Upload, limits: Limits) -> None:
+    """A first look whether the file is small enough and the project has room; the deed looks again."""
+    size_bytes = upload.spooled.size_bytes if upload.spooled is not None else 0
+    if project is not None:
+        usage = quotas.usage_of(sql, project.id, limits)
+    else:
+        usage = quotas.usage_of_new(sql, refuse_reserved(sql, wanted, upload.bearer.actor), limits)
+    _refuse_if(may_store(size_bytes, usage, project.display if project is not None else wanted.display))
 
 
 def _earlier_upload(sql: Connection, name: WheelName | SdistName, spooled: Spooled) -> Accepted | None:

@@ -1,0 +1,162 @@
+"""Teams of an organization: who is in them, and what they may do with its projects.
+
+Only rows are written here; what they give is computed from current membership whenever somebody asks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from customhouse.catalog import queries, teams
+from customhouse.catalog.membership import check_name, may_manage
+from customhouse.catalog.model import Project
+from customhouse.catalog.organizations import Organization
+from customhouse.catalog.people_events import (
+    TeamCreated,
+    TeamMemberAdded,
+    TeamMemberRemoved,
+    TeamRemoved,
+    TeamRoleChanged,
+    TeamRoleRemoved,
+)
+from customhouse.catalog.roles import ROLES
+from customhouse.catalog.tables import team, team_member, team_role
+from customhouse.catalog.teams import Team
+from customhouse.index import people
+from customhouse.index.organization_subject import lock_organization
+from customhouse.index.subject import refuse_if, unknown
+from customhouse.infra.db import insert_new, put_rows
+from customhouse.ledger.tx import Tx
+from customhouse.terms.errors import Refused
+from customhouse.terms.identity import COMMAND_LINE, Actor, Identity
+from customhouse.terms.names import normalize
+
+MAX_TEAMS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class AboutTeam:
+    """A wish to make or to remove a team."""
+
+    organization: str
+    team: str
+    by: Actor = COMMAND_LINE
+
+
+@dataclass(frozen=True, slots=True)
+class AboutTeamMember:
+    """A wish that somebody be in a team, or no longer."""
+
+    organization: str
+    team: str
+    user: str
+    by: Actor = COMMAND_LINE
+
+
+@dataclass(frozen=True, slots=True)
+class AboutTeamRole:
+    """A wish about what a team may do with a project; an empty role takes it away."""
+
+    organization: str
+    team: str
+    project: str
+    role: str = ""
+    by: Actor = COMMAND_LINE
+
+
+def create_team(command: AboutTeam, tx: Tx) -> str:
+    """Make a team with nobody in it; returns its name."""
+    found, by = _managed(tx, command.organization, command.by)
+    name = check_name(command.team, "a team")
+    if teams.find_team(tx.sql, found.id, name) is not None:
+        raise Refused("team-exists", f"{found.name!r} has a team named {name!r} already.", status=409)
+    if len(teams.teams_of(tx.sql, found.id)) >= MAX_TEAMS:
+        raise Refused("too-many-teams", f"{found.name!r} has {MAX_TEAMS} teams.", "Remove one first.", status=409)
+    tx.sql.execute(team.insert().values(organization_id=found.id, name=name))
+    tx.record(TeamCreated(by, None, organization=found.name, team=name))
+    return name
+
+
+def remove_team(command: AboutTeam, tx: Tx) -> None:
+    """Remove a team, and the roles that it gave."""
+    found, by = _managed(tx, command.organization, command.by)
+    gone = _team(tx, found, command.team)
+    for grant in teams.roles_of_team(tx.sql, gone.id):
+        tx.record(TeamRoleRemoved(by, grant.normalized, organization=found.name, team=gone.name, role=grant.role))
+    tx.sql.execute(team_role.delete().where(team_role.c.team_id == gone.id))
+    tx.sql.execute(team_member.delete().where(team_member.c.team_id == gone.id))
+    tx.sql.execute(team.delete().where(team.c.id == gone.id))
+    tx.record(TeamRemoved(by, None, organization=found.name, team=gone.name))
+
+
+def add_team_member(command: AboutTeamMember, tx: Tx) -> str:
+    """Put a member of the organization into a team; returns his name."""
+    found, by = _managed(tx, command.organization, command.by)
+    which = _team(tx, found, command.team)
+    user = people.find_person(tx.sql, command.user)
+    if people.member_role(tx.sql, found.id, user.id) is None:
+        raise Refused("no-member", f"{user.name!r} does not belong to {found.name!r}.", "Invite him first.", status=409)
+    if insert_new(tx.sql, team_member, team_id=which.id, account_id=user.id) is None:
+        raise Refused("in-team", f"{user.name!r} is in {which.name!r} already.", status=409)
+    tx.record(TeamMemberAdded(by, None, organization=found.name, team=which.name, user_id=str(user.id), name=user.name))
+    return user.name
+
+
+def remove_team_member(command: AboutTeamMember, tx: Tx) -> str:
+    """Take somebody out of a team; returns his name."""
+    found, by = _managed(tx, command.organization, command.by)
+    which = _team(tx, found, command.team)
+    user = people.find_person(tx.sql, command.user)
+    gone = tx.sql.execute(
+        team_member.delete().where(team_member.c.team_id == which.id, team_member.c.account_id == user.id)
+    ).rowcount
+    if not gone:
+        raise Refused("not-in-team", f"{user.name!r} is not in {which.name!r}.", status=404)
+    tx.record(
+        TeamMemberRemoved(by, None, organization=found.name, team=which.name, user_id=str(user.id), name=user.name)
+    )
+    return user.name
+
+
+def set_team_role(command: AboutTeamRole, tx: Tx) -> None:
+    """Say what a team may do with a project that its organization holds. The project is locked before the team."""
+    project = queries.find_project(tx.sql, normalize(command.project), lock=True)
+    found, by = _managed(tx, command.organization, command.by)
+    which = _team(tx, found, command.team)
+    if project is None or project.organization_id != found.id or project.deleted_at is not None:
+        raise unknown(f"project named {command.project[:100]!r} in {found.name!r}")
+    held = {grant.project_id: grant.role for grant in teams.roles_of_team(tx.sql, which.id)}.get(project.id, "")
+    if not command.role:
+        _take_role(tx, found, which, project, held, by)
+        return
+    if command.role not in ROLES:
+        raise Refused("bad-role", f"{command.role!r} is no role.", "owner or maintainer.", status=400)
+    if held == command.role:
+        raise Refused("has-role", f"That is the role already: {held}.", status=409)
+    put_rows(tx.sql, team_role, [{"team_id": which.id, "project_id": project.id, "role": command.role}])
+    tx.record(
+        TeamRoleChanged(
+            by, project.normalized, organization=found.name, team=which.name, role=command.role, before=held
+        )
+    )
+
+
+def _take_role(tx: Tx, found: Organization, which: Team, project: Project, held: str, by: Identity) -> None:
+    if not held:
+        raise Refused("no-role", f"{which.name!r} has no role in {project.display!r}.", status=404)
+    tx.sql.execute(team_role.delete().where(team_role.c.team_id == which.id, team_role.c.project_id == project.id))
+    tx.record(TeamRoleRemoved(by, project.normalized, organization=found.name, team=which.name, role=held))
+
+
+def _managed(tx: Tx, name: str, by: Actor) -> tuple[Organization, Identity]:
+    """The organization, locked, and in whose name its manager acts."""
+    found, role = lock_organization(tx, name, by)
+    refuse_if(may_manage(found, role, operator=by.operator))
+    return found, people.acting(by, by_right=role in ("owner", "manager"))
+
+
+def _team(tx: Tx, found: Organization, name: str) -> Team:
+    which = teams.find_team(tx.sql, found.id, name)
+    if which is None:
+        raise teams.unknown_team(name)
+    return which
