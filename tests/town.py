@@ -1,0 +1,321 @@
+"""A town: one of everything that an index holds, and one person of every kind, for tests that try every door.
+
+It is founded once for a module. `Town.kept` notes all rows, and `Town.restore` brings them back after a door has changed
+some, so that every knock finds the same town.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import httpx2 as httpx
+import sqlalchemy as sa
+from starlette.routing import BaseRoute
+from starlette.testclient import TestClient
+
+from clock import TurnableClock
+from customhouse.accounts import sessions
+from customhouse.accounts.links import MakePasswordLink, SetPassword, link_text, make_password_link, set_password
+from customhouse.accounts.sessions import SignIn, form_token
+from customhouse.accounts.tokens import CreateToken
+from customhouse.accounts.users import AddUser, SetSiteRole, add_user, find_user, set_site_role
+from customhouse.app import App, open_app
+from customhouse.catalog.tables import organization, organization_member, project, project_role
+from customhouse.index.delete import Delete
+from customhouse.index.report import FileReport, Rules, file_report
+from customhouse.index.verdict import GiveVerdict, give_verdict
+from customhouse.index.visibility import ChangeVisibility, change_visibility
+from customhouse.infra.settings import Settings
+from customhouse.infra.walkers import Walkers
+from customhouse.reports.claim import parse_claim
+from customhouse.terms.clock import Clock
+from customhouse.web.asgi import build
+from customhouse.web.doors import Door
+from customhouse.web.pages.render import static_address
+from packages import Dist, wheel
+from person import hashed_password
+from world import upload
+
+Kind = Literal["anonymous", "half", "user", "maintainer", "owner", "member", "chair", "support", "operator"]
+NAMES: Mapping[Kind, str] = {
+    "anonymous": "", "half": "hazel", "user": "ursula", "maintainer": "mona", "owner": "alice", "member": "mark",
+    "chair": "gilda", "support": "sue", "operator": "olga",
+}  # fmt: skip
+"""Who is who. ``member`` and ``chair`` (an owner) belong to the organization ``guild``."""
+SITE_ROLES: Mapping[Kind, str] = {"support": "support", "operator": "operator"}
+DESCRIPTION = """# Demo
+
+Some *text* with `code`, [a link](https://example.org/) and a list:
+
+- one
+- two
+
+| a | b |
+| - | - |
+| 1 | 2 |
+
+```python
+import demo
+```
+"""
+FORM_COOKIE_VALUE = "a-stranger-in-a-browser-of-his-own-0000000000"
+# Pages and gates are made from the other rows, at the first read at the latest. The words of search have tables that
+# SQLite keeps for itself.
+DERIVED = re.compile(r"page|gate|sqlite_.*|.*_(config|content|data|docsize|idx)")
+NOTED = {"ledger_event", "ledger_head"}
+"""What a refusal may add to."""
+
+
+@dataclass(frozen=True)
+class Townsman:
+    """Somebody with what his browser and his programs bring along."""
+
+    kind: Kind
+    name: str
+    cookies: Mapping[str, str]
+    csrf: str
+    token: str = ""
+    account_id: int = 0
+
+    @property
+    def cookie(self) -> str:
+        """The header of his browser."""
+        return "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+
+
+@dataclass
+class Town:
+    """An open app with everything in it, spoken to through its ASGI door."""
+
+    app: App
+    client: TestClient
+    people: dict[Kind, Townsman] = field(default_factory=dict)
+    facts: dict[str, str] = field(default_factory=dict)
+    """Ids that addresses and forms need, by name; those of one person as ``what:kind``."""
+    files: dict[str, Dist] = field(default_factory=dict)
+    _kept: sqlite3.Connection | None = None
+    _eyes: sqlite3.Connection | None = None
+    _version: int = 0
+    _rows: dict[str, list[tuple[object, ...]]] = field(default_factory=dict)
+
+    @property
+    def routes(self) -> list[BaseRoute]:
+        """Every route of the application."""
+        serve = self.client.app
+        return list(serve._inner._inner.router.routes)  # type: ignore[attr-defined] # what `build` wraps
+
+    @property
+    def doors(self) -> list[Door]:
+        """The same, as the doors that all of them are."""
+        return [route for route in self.routes if isinstance(route, Door)]
+
+    def fill(self, text: str, kind: Kind) -> str:
+        """An address or a value of a form with its ``{places}`` filled for somebody."""
+        known = {name: value for name, value in self.facts.items() if ":" not in name}
+        known |= {name.partition(":")[0]: value for name, value in self.facts.items() if name.endswith(f":{kind}")}
+        return re.sub(r"\{(\w+)\}", lambda place: known[place[1]], text)
+
+    def knock(
+        self, kind: Kind, verb: str, address: str, *, form: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None, accept: str = "application/json, text/html;q=0.5",
+        **more: object,
+    ) -> httpx.Response:  # fmt: skip
+        """One request, as that person's browser sends it, or under ``/api/`` his program; nothing is followed."""
+        who = self.people[kind]
+        sent = {"accept": accept}
+        if address.startswith("/api/"):
+            sent |= {"authorization": f"Bearer {who.token}"} if who.token else {}
+            more |= {"json": dict(form)} if form is not None else {}
+        else:
+            sent |= {"cookie": who.cookie}
+            more |= {"data": {"csrf": who.csrf, **form}} if form is not None else {}
+        answer = self.client.request(verb, address, headers=sent | dict(headers or {}), follow_redirects=False, **more)  # type: ignore[arg-type]
+        self.client.cookies.clear()
+        return answer
+
+    def keep(self) -> None:
+        """Note all rows as they are now."""
+        path = self.app.database.engine.url.database
+        assert path is not None, "a town stands on SQLite"
+        self._eyes = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._kept = sqlite3.connect(":memory:", check_same_thread=False)
+        self._eyes.backup(self._kept)
+        self._version = self._data_version()
+        self._rows = self._read()
+
+    def changed(self) -> dict[str, tuple[int, int]]:
+        """Tables whose rows are not as they were kept: how many have gone, and how many are new."""
+        if self._data_version() == self._version:
+            return {}
+        found = {}
+        for table, rows in self._read().items():
+            before, now = set(map(repr, self._rows.get(table, []))), set(map(repr, rows))
+            if before != now:
+                found[table] = (len(before - now), len(now - before))
+        if not found:
+            self._version = self._data_version()
+        return found
+
+    def events(self) -> list[str]:
+        """The kinds of the events that have been recorded since."""
+        assert self._eyes is not None
+        last = max((row[0] for row in self._rows["ledger_event"]), default=0)
+        rows = self._eyes.execute("SELECT kind FROM ledger_event WHERE serial > ? ORDER BY serial", (last,))
+        return [row[0] for row in rows]
+
+    def restore(self) -> None:
+        """Bring back every row."""
+        assert self._kept is not None
+        assert self._eyes is not None
+        if self.changed():
+            self._kept.backup(self._eyes)
+            self._version = self._data_version()
+
+    def close(self) -> None:
+        """Let go of the database."""
+        for connection in (self._eyes, self._kept):
+            if connection is not None:
+                connection.close()
+
+    def _data_version(self) -> int:
+        assert self._eyes is not None
+        return int(self._eyes.execute("PRAGMA data_version").fetchone()[0])
+
+    def _read(self) -> dict[str, list[tuple[object, ...]]]:
+        assert self._eyes is not None
+        tables = [row[0] for row in self._eyes.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        found = {}
+        for table in tables:
+            if DERIVED.fullmatch(table):
+                continue
+            columns = [row[1] for row in self._eyes.execute(f'PRAGMA table_info("{table}")')]
+            wanted = ", ".join(f'"{column}"' for column in columns if (table, column) != ("session", "seen_at"))
+            found[table] = list(self._eyes.execute(f'SELECT {wanted} FROM "{table}"'))  # noqa: S608 - names from the schema
+        return found
+
+
+@contextmanager
+def open_town(settings: Settings, clock: Clock, walkers: Walkers | None = None) -> Iterator[Town]:
+    """Found a town on a prepared installation."""
+    with (
+        open_app(settings, clock=clock, walkers=walkers) as app,
+        TestClient(build(app), base_url="https://index.test") as client,
+    ):
+        town = Town(app, client)
+        _settle(town)
+        _trade(town)
+        _gather(town)
+        _judge(town)
+        town.keep()
+        yield town
+        town.close()
+
+
+@contextmanager
+def small_town(folder: Path, blank: Path, walkers: Walkers) -> Iterator[Town]:
+    """A town on a copy of an empty installation, with a clock that stands still."""
+    shutil.copytree(blank, folder / "data")
+    with open_town(Settings.model_validate({"data": folder / "data"}), TurnableClock(), walkers) as town:
+        yield town
+
+
+def _settle(town: Town) -> None:
+    """People, their passwords, tokens and sessions; a link that sets a password."""
+    app = town.app
+    stranger = {"__Host-form": FORM_COOKIE_VALUE}
+    csrf = form_token(app.key, FORM_COOKIE_VALUE)
+    town.people["anonymous"] = Townsman("anonymous", "", stranger, csrf)
+    app.do(add_user, AddUser("rita", "rita@example.org"))
+    app.do(add_user, AddUser("newcomer", "newcomer@example.org"))
+    for kind, name in NAMES.items():
+        if not name:
+            continue
+        user = app.do(add_user, AddUser(name, f"{name}@example.org"))
+        app.do(partial(set_password, app.key), SetPassword(hashed_password(), user=user))
+        if kind in SITE_ROLES:
+            user = app.do(set_site_role, SetSiteRole(name, SITE_ROLES[kind]))
+        token = app.create_token(CreateToken(name)).text
+        half = kind == "half"
+        cookie = app.do(sessions.sign_in, SignIn(user, "203.0.113.9", "Tests", state="half" if half else "full"))
+        # A half session is nobody: he has the stranger's form cookie, too, and no program of his own.
+        cookies = {"__Host-session": cookie} | (stranger if half else {})
+        town.people[kind] = Townsman(
+            kind, name, cookies, csrf if half else form_token(app.key, cookie), "" if half else token, user.id
+        )
+        town.facts |= {f"token:{kind}": token.split(".")[1], f"me:{kind}": name}
+    with app.database.read() as sql:
+        newcomer = find_user(sql, "newcomer")
+    link_id = app.do(make_password_link, MakePasswordLink(newcomer, app.lifetimes.life, mail=False))
+    town.facts |= {"link": link_text(app.key, link_id), "token:anonymous": "none", "me:anonymous": "alice"}
+
+
+def _trade(town: Town) -> None:
+    """Projects and their files, a role, a private project and a deleted release."""
+    evil = {"demo.pth": b"import demo\n", "demo/__init__.py": b"x = 1\n", "demo/new.py": b"print('<b>')\n"}
+    _publish(town, wheel(version="0.9"), "demo", "0.9")
+    _publish(town, wheel(version="1.0", description=DESCRIPTION, headers={
+        "Description-Content-Type": "text/markdown", "Requires-Python": ">=3.8", "License-Expression": "MIT",
+        "Keywords": "text,terminal", "Classifier": "Programming Language :: Python :: 3",
+        "Project-URL": "Changelog, https://example.org/changes", "Author-email": "Ada <ada@example.org>",
+    }), "demo", "1.0")  # fmt: skip
+    _publish(town, wheel(version="2.0", files=evil), "demo", "2.0")
+    _publish(town, wheel("hidden"), "hidden", "1.0")
+    _publish(town, wheel("lodge"), "lodge", "1.0")
+    with town.app.database.write() as sql:
+        ids = {row.normalized: row.id for row in sql.execute(sa.select(project.c.normalized, project.c.id))}
+        mona = town.people["maintainer"].account_id
+        sql.execute(project_role.insert().values(project_id=ids["demo"], account_id=mona, role="maintainer"))
+    alice = town.people["owner"]
+    with town.app.database.read() as sql:
+        owner = find_user(sql, alice.name).actor
+    town.app.do(change_visibility, ChangeVisibility("hidden", "private", "hidden", by=owner))
+    town.app.remove(Delete("demo", "0.9", "", "Too old.", "demo 0.9", by=owner))
+    dist = town.files["demo 1.0"]
+    town.facts |= {
+        "name": "demo", "project": "demo", "version": "1.0", "filename": dist.filename, "old": "1.0", "new": "2.0",
+        "address": static_address("house.css").rpartition("/")[2],
+    }  # fmt: skip
+
+
+def _publish(town: Town, dist: Dist, name: str, version: str) -> None:
+    fields = [(":action", "file_upload"), ("protocol_version", "1"), ("name", name), ("version", version),
+              ("filetype", dist.filetype), ("sha256_digest", dist.sha256)]  # fmt: skip
+    answer = upload(town.client, town.people["owner"].token, dist, name=name, version=version, fields=fields)
+    assert answer.status == httpx.codes.OK, answer.text
+    town.files[f"{name} {version}"] = dist
+
+
+def _gather(town: Town) -> None:
+    """An organization with a project of its own."""
+    now = town.app.clock.now()
+    with town.app.database.write() as sql:
+        sql.execute(
+            organization.insert().values(id=1, name="guild", normalized="guild", display="Guild", created_at=now)
+        )
+        for kind, role in (("member", "member"), ("chair", "owner")):
+            account_id = town.people[kind].account_id  # type: ignore[index] # both are kinds
+            sql.execute(organization_member.insert().values(organization_id=1, account_id=account_id, role=role))
+        sql.execute(project.update().where(project.c.normalized == "lodge").values(organization_id=1))
+    town.facts |= {"organization": "guild"}
+
+
+def _judge(town: Town) -> None:
+    """A case with a report."""
+    claim = parse_claim({"kind": "malware", "text": "It reads ~/.pypirc.", "version": "2.0"})
+    with town.app.database.read() as sql:
+        rita = find_user(sql, "rita").actor
+    taken = town.app.do(file_report, FileReport("demo", claim, rita, Rules.of(town.app.settings)))
+    town.facts |= {"case": str(taken.case_id), "reporter": "rita", "account": "rita"}
+    app = town.app
+    claim = parse_claim({"kind": "spam", "text": "It advertises."})
+    taken = app.do(file_report, FileReport("lodge", claim, rita, Rules.of(app.settings)))
+    app.do(give_verdict, GiveVerdict(taken.case_id, "spam", "It does."))
+    town.facts |= {"decided_case": str(taken.case_id)}

@@ -1,0 +1,218 @@
+"""Every door, every verb, everybody: who is let in, what changes and what is noted (A7, A35, TOB-PYPI26-4, -7, -8, -14).
+
+What is expected stands in `route_table`; the doors come from the router. Each knock finds the same town.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import httpx2 as httpx
+import pytest
+from route_table import EVERYBODY, OWNERS, ROWS, SIGNED_IN, Row
+
+from customhouse.infra.walkers import Walkers
+from customhouse.web.doors import Door
+from customhouse.web.permissions import Permission
+from packages import form_fields, wheel
+from person import PASSWORD
+from town import NAMES, NOTED, Kind, Town, small_town
+
+pytestmark = pytest.mark.slow
+
+READS = ("GET", "HEAD")
+VERBS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "FROB")
+SHUT_OUT = (401, 403, 404)
+CALL = b"<?xml version='1.0'?><methodCall><methodName>changelog_last_serial</methodName><params/></methodCall>"
+BY_DOOR = {row.door: row for row in ROWS}
+WRITING = [row for row in ROWS if row.verb not in READS and row.sends != "call"]
+READING = [row for row in ROWS if row.verb in READS or row.sends == "call"]
+
+
+@pytest.fixture(scope="module")
+def founded(
+    request: pytest.FixtureRequest, walkers: Walkers, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Town]:
+    with small_town(tmp_path_factory.mktemp("town"), request.getfixturevalue("blank"), walkers) as made:
+        made.facts["password"] = PASSWORD
+        yield made
+        made.restore()
+        assert not [finding for checked in made.app.check() for finding in checked.findings]
+
+
+@pytest.fixture
+def town(founded: Town) -> Iterator[Town]:
+    founded.restore()
+    yield founded
+    founded.restore()
+
+
+def address_of(town: Town, row: Row, kind: Kind) -> str:
+    path = re.sub(r"\{(\w+)\}", lambda place: row.at.get(place[1], place[0]), row.path)
+    return town.fill(path, kind) + (f"?{row.query}" if row.query else "")
+
+
+def knock(town: Town, row: Row, kind: Kind, verb: str = "", *, empty: bool = False) -> httpx.Response:
+    """One knock at a door, with its form unless that is left out."""
+    address, verb = address_of(town, row, kind), verb or row.verb
+    if verb in READS:
+        return town.knock(kind, verb, address)
+    if row.sends == "call":
+        return town.knock(kind, verb, address, content=b"" if empty else CALL, headers={"content-type": "text/xml"})
+    if row.sends == "file":
+        return _send_file(town, kind, verb, address, empty=empty)
+    form = {} if empty else {name: town.fill(text, kind) for name, text in row.form.items()}
+    return town.knock(kind, verb, address, form=form)
+
+
+def _send_file(town: Town, kind: Kind, verb: str, address: str, *, empty: bool) -> httpx.Response:
+    dist = wheel("demo", "3.0")
+    fields = {} if empty else dict(form_fields(dist, "demo", "3.0"))
+    files = {} if empty else {"content": (dist.filename, dist.body, "application/octet-stream")}
+    token = town.people[kind].token
+    headers = {"authorization": f"Bearer {token}"} if token else {}
+    return town.client.request(verb, address, data=fields, files=files or {"x": b""}, headers=headers)
+
+
+def let_in(answer: httpx.Response) -> bool:
+    """Whether somebody came through the door, whatever he found behind it."""
+    to_sign_in = answer.headers.get("location", "").startswith(("/account/sign-in/?next=", "/account/again/?next="))
+    return answer.status_code not in SHUT_OUT and not (to_sign_in and answer.status_code in (302, 303))
+
+
+def row_ids(rows: list[Row]) -> list[str]:
+    return [row.door for row in rows]
+
+
+def test_every_route_is_a_door_that_the_table_knows(town: Town) -> None:
+    assert [route for route in town.routes if not isinstance(route, Door)] == [], "make them with `door`"
+    there = {f"{one.verb} {one.path}": one.permission.title for one in town.doors}
+    unlisted = [door for door in there if door not in BY_DOOR]
+    assert not unlisted, f"add a row for each of these to tests/web/route_table.py, and say who may: {unlisted}"
+    gone = [door for door in BY_DOOR if door not in there]
+    assert not gone, f"these doors are gone; take their rows out of tests/web/route_table.py: {gone}"
+    changed = {door: f"{BY_DOOR[door].permission} is now {title}" for door, title in there.items()
+               if BY_DOOR[door].permission != title}  # fmt: skip
+    assert not changed, f"look again at who may, then change the rows in tests/web/route_table.py: {changed}"
+    assert len(there) == len(town.doors), "two doors share a verb and an address"
+    assert len(BY_DOOR) == len(ROWS), "two rows share a door"
+
+
+def test_tob8_reading_and_writing_never_share_a_permission(town: Town) -> None:
+    for one in town.doors:
+        reads = one.verb in READS or one.permission is Permission.XMLRPC_READ
+        assert one.permission.writes is not reads, f"{one.verb} {one.path} under {one.permission.title}"
+    titles = [permission.title for permission in Permission]
+    assert len(set(titles)) == len(titles)
+
+
+@pytest.mark.parametrize("row", READING, ids=row_ids(READING))
+def test_a_reading_door_lets_in_whom_the_table_names_and_changes_nothing(town: Town, row: Row) -> None:
+    for kind in NAMES:
+        answer = knock(town, row, kind)
+        assert let_in(answer) == (kind in row.who), f"{kind}: {answer.status_code} {answer.text[:200]}"
+        assert answer.status_code < 400 or kind not in row.who, f"{kind}: {answer.status_code} {answer.text[:200]}"
+        if row.verb == "GET":
+            assert knock(town, row, kind, "HEAD").status_code == answer.status_code
+        assert town.changed() == {}, kind
+
+
+@pytest.mark.parametrize("row", WRITING, ids=row_ids(WRITING))
+def test_a_writing_door_lets_in_whom_the_table_names_and_nobody_else_changes_anything(town: Town, row: Row) -> None:
+    for kind in NAMES:
+        town.restore()
+        answer = knock(town, row, kind)
+        if kind in row.who:
+            assert answer.status_code < 400, f"{kind}: {answer.status_code} {answer.text[:300]}"
+            assert let_in(answer), f"{kind}: {answer.headers['location']}"
+            assert town.events(), f"{kind} has left no event (TOB-PYPI26-4, -14)"
+        else:
+            assert not let_in(answer), f"{kind}: {answer.status_code} {answer.text[:300]}"
+            assert set(town.changed()) <= NOTED, f"{kind} was refused, and yet {town.changed()}"
+
+
+@pytest.mark.parametrize("row", WRITING, ids=row_ids(WRITING))
+def test_an_empty_form_is_answered_and_never_a_fault_of_ours(town: Town, row: Row) -> None:
+    for kind in NAMES:
+        town.restore()
+        answer = knock(town, row, kind, empty=True)
+        assert answer.status_code < 500, f"{kind}: {answer.text[:300]}"
+        if kind not in row.who:
+            # An upload says only in its form which project it is for.
+            assert row.sends == "file" or not let_in(answer), f"{kind}: {answer.status_code}"
+            assert set(town.changed()) <= NOTED, f"{kind}: {town.changed()}"
+
+
+def test_a_verb_without_a_door_is_405_or_404_and_changes_nothing(town: Town) -> None:
+    verbs: dict[str, set[str]] = {}
+    for row in ROWS:
+        verbs.setdefault(row.path, set()).add(row.verb)
+    by_path = {row.path: row for row in ROWS}
+    for path, row in by_path.items():
+        answered = verbs[path] | ({"HEAD"} if "GET" in verbs[path] else set())
+        for verb in sorted(set(VERBS) - answered):
+            for kind in NAMES:
+                answer = knock(town, Row(verb, path, row.permission, row.who, row.form, row.at), kind)
+                assert answer.status_code in (404, 405), f"{verb} {path} by {kind}: {answer.status_code}"
+    assert town.changed() == {}
+
+
+@pytest.mark.parametrize("row", ROWS, ids=row_ids(ROWS))
+def test_a7_half_signed_in_is_not_signed_in_at_any_door(town: Town, row: Row) -> None:
+    anonymous = knock(town, row, "anonymous")
+    town.restore()
+    half = knock(town, row, "half")
+    assert half.status_code == anonymous.status_code
+    if row.form.get("name") != "{me}":  # whoever signs in with another name is somebody else
+        assert _steady(half) == _steady(anonymous)
+
+
+def _steady(answer: httpx.Response) -> tuple[object, ...]:
+    """An answer without the cookies, links and digests that are new each time."""
+    headers = {name: value for name, value in answer.headers.items() if name not in ("set-cookie", "date")}
+    return headers, answer.text
+
+
+@pytest.mark.parametrize("row", WRITING, ids=row_ids(WRITING))
+def test_a35_support_changes_nothing_that_is_not_its_own(town: Town, row: Row) -> None:
+    """TOB-PYPI26-7: a moderator could write."""
+    if row.who in (EVERYBODY, SIGNED_IN):
+        return  # his own account, and what everybody may do
+    answer = knock(town, row, "support")
+    assert not let_in(answer)
+    assert set(town.changed()) <= NOTED
+
+
+@pytest.mark.parametrize("kind", ["maintainer", "member"])
+def test_a35_who_is_no_owner_cannot_do_what_only_owners_may(town: Town, kind: Kind) -> None:
+    """TOB-PYPI26-8: a member could invite owners, because reading and writing shared a permission."""
+    others = [row for row in WRITING if row.who == OWNERS or (row.who <= {"chair", "operator"} and row.path.startswith("/manage/organization"))]  # fmt: skip
+    assert others
+    for row in others:
+        assert not let_in(knock(town, row, kind)), row.door
+        assert set(town.changed()) <= NOTED, row.door
+
+
+def test_a_private_project_is_unknown_to_strangers_at_every_door(town: Town) -> None:
+    """The same words, byte for byte, as for a name that nobody has."""
+    tried = 0
+    for row in ROWS:
+        if not {"{name}", "{project}"} & set(re.findall(r"\{\w+\}", row.path)):
+            continue
+        for kind in ("anonymous", "half", "user", "support"):
+            if row.verb not in READS and kind in row.who and not row.path.startswith(("/project/", "/api/")):
+                continue
+            there = knock(town, _about(row, "hidden"), kind)
+            nowhere = knock(town, _about(row, "hiddex"), kind)
+            assert (there.status_code, there.headers.get("location", "").replace("hidden", "hiddex")) == (
+                nowhere.status_code, nowhere.headers.get("location", "")), f"{kind} at {row.door}"  # fmt: skip
+            assert there.text.replace("hidden", "hiddex") == nowhere.text, f"{kind} at {row.door}"
+            tried += 1
+    assert tried > 50
+    assert set(town.changed()) <= NOTED
+
+
+def _about(row: Row, name: str) -> Row:
+    return Row(row.verb, row.path, row.permission, row.who, row.form,
+               {**row.at, "name": name, "project": name, "filename": f"{name}-1.0-py3-none-any.whl"}, row.sends, row.query)  # fmt: skip
