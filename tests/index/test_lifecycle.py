@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
+from customhouse.accounts.index_flags import SetFlag, set_flag
 from customhouse.accounts.users import find_user
 from customhouse.app import run_due_job
 from customhouse.catalog.downloads.tables import download
@@ -224,6 +225,14 @@ def test_the_name_must_be_typed_again(world: World) -> None:
     for typed in ("", "Demo ", "demo 1.0", "yes"):
         with pytest.raises(Rejected, match="exactly 'demo'"):
             world.app.remove(Delete("demo", typed=typed, by=actor(world)))
+
+
+def test_while_deletions_are_switched_off_only_operators_delete(world: World) -> None:
+    publish(world, wheel())
+    world.app.do(set_flag, SetFlag("no-deletions", on=True, reason="an incident"))
+    with pytest.raises(Refused, match="an incident"):
+        world.app.remove(Delete("demo", typed="demo", by=actor(world)))
+    world.app.remove(Delete("demo", typed="demo"))
 
 
 def test_after_three_days_only_what_nobody_needs_may_go(world: World) -> None:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from customhouse.accounts.index_flags import refuse_if_flagged
 from customhouse.catalog import queries
 from customhouse.catalog.downloads.queries import counted_since, first_day
 from customhouse.catalog.lifecycle import DeletionPolicy, Price, may_delete
@@ -82,6 +83,7 @@ def delete(command: Delete, tx: Tx) -> Price:
     """
     if len(command.reason) > MAX_REASON:
         raise Rejected("reason-too-long", "reason", f"{len(command.reason)} characters", f"at most {MAX_REASON}")
+    refuse_if_flagged(tx.sql, "no-deletions", actor=command.by)
     subject = lock_subject(tx, command.project, command.version, command.filename, command.by)
     price = price_of(tx.sql, subject, tx.now())
     if command.typed.strip() != price.to_type:

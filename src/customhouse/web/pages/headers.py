@@ -13,7 +13,8 @@ def page_headers() -> dict[str, str]:
         "content-type": "text/html; charset=utf-8",
         "content-security-policy": POLICY,
         "x-content-type-options": "nosniff",
-        "referrer-policy": "no-referrer",
+        # Not "no-referrer": then browsers send forms with "Origin: null", and no form would look like ours.
+        "referrer-policy": "same-origin",
         "cross-origin-opener-policy": "same-origin",
         "permissions-policy": "camera=(), geolocation=(), microphone=()",
     }
