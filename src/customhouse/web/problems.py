@@ -14,9 +14,8 @@ from customhouse.formats.negotiate import wants_html, wants_json
 from customhouse.formats.problems import extra_headers, problem, sentence_of, status_of
 from customhouse.terms.errors import Broken, CustomhouseError
 from customhouse.web.doors import NotSignedIn
-from customhouse.web.pages.headers import page_headers
-from customhouse.web.pages.model import ErrorView
-from customhouse.web.pages.render import error_page
+from customhouse.web.headers import page_headers
+from customhouse.web.render import ErrorView, error_page
 
 log = logging.getLogger("customhouse.web")
 

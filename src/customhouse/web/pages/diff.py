@@ -21,9 +21,9 @@ from customhouse.index.diff import Comparable, comparable
 from customhouse.terms.errors import Refused
 from customhouse.web.doors import Door, door
 from customhouse.web.pages.diff_model import DiffView, FieldRow, FileDiff, Hidden, LineRow, Notable, PairRow
-from customhouse.web.pages.render import readable_size
 from customhouse.web.pages.signals import MEANINGS
 from customhouse.web.permissions import Permission
+from customhouse.web.render import readable_size
 from customhouse.web.visit import Visit
 
 OPEN_ROWS = 400

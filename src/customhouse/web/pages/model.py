@@ -95,13 +95,3 @@ class ProjectView:
     index_url: str
     verified: AbstractSet[str] = frozenset()
     """Those of ``urls`` and ``people`` that this index vouches for, as they are written."""
-
-
-@dataclass(frozen=True, slots=True)
-class ErrorView:
-    """An error's page."""
-
-    status: int
-    title: str
-    sentence: str
-    code: str

@@ -19,9 +19,9 @@ from customhouse.formats.project_urls import labelled_urls
 from customhouse.formats.verified_urls import verified, verified_address
 from customhouse.index.vouch import owners_addresses, vouched_prefixes
 from customhouse.terms.errors import Refused
+from customhouse.web import render
 from customhouse.web.doors import Door, door
 from customhouse.web.facts import ProjectFacts, facts_of
-from customhouse.web.pages import render
 from customhouse.web.pages.downloads import downloads_view
 from customhouse.web.pages.model import FileRow, HomeView, ProjectView, ReleaseRow, SignalRow, VersionRow
 from customhouse.web.pages.signals import signal_rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
@@ -13,10 +14,19 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 
 from customhouse.terms.digest import Digest
-from customhouse.web.pages.model import ErrorView
 
 STATIC = {"house.css": "text/css; charset=utf-8", "seal.svg": "image/svg+xml"}
 _KIBI = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorView:
+    """An error's page."""
+
+    status: int
+    title: str
+    sentence: str
+    code: str
 
 
 def page(template: str, values: Mapping[str, Any]) -> bytes:
