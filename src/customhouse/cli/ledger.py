@@ -52,23 +52,25 @@ def export(
 
 
 @app.command(name="verify")
-def verify_export(file: Path, *, gaps: bool = False) -> int:
+def verify_export(file: Path | None = None, *, gaps: bool = False) -> int:
     """Test an export without any database: every entry holds what its hash says and follows the one before it.
 
     Exit code 1 if one does not.
 
     Args:
-        file: What `customhouse ledger export` or /ledger.jsonl gave; - is standard input.
+        file: What `customhouse ledger export` or /ledger.jsonl gave; without it, standard input.
         gaps: Entries may be missing between, as in the export of one project.
     """
     try:
-        if str(file) == "-":
+        if file is None:
             found = verify(sys.stdin, gaps=gaps)
         else:
             with file.open(encoding="utf-8") as lines:
                 found = verify(lines, gaps=gaps)
     except (OSError, UnicodeDecodeError) as error:
-        raise Rejected("unreadable", str(file), f"cannot be read: {error}", "an export of a ledger") from error
+        raise Rejected(
+            "unreadable", str(file or "standard input"), f"cannot be read: {error}", "an export of a ledger"
+        ) from error
     if isinstance(found, Fault):
         print(f"Entry {found.serial} {found.why}.")
         return 1

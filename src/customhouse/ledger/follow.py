@@ -7,6 +7,7 @@ followers.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 
 import sqlalchemy as sa
@@ -17,6 +18,8 @@ from customhouse.ledger.chain import Entry
 from customhouse.ledger.tables import follower, ledger_event, ledger_head
 
 BATCH = 50
+TURN_SECONDS = 0.02
+"""A batch ends after so long, because other writers wait for it; the rest comes in the next one."""
 
 React = Callable[[Connection, Entry], None]
 """Reads what it needs and adds jobs or rows in the open transaction. No mail, no HTTP: that is what jobs are for."""
@@ -36,12 +39,15 @@ def follow(database: Database, name: str, react: React) -> int:
             head = sql.execute(sa.select(ledger_head.c.serial)).scalar_one()
             sql.execute(follower.insert().values(name=name, serial=head))
             return 0
-        entries = _after(sql, last)
-        for entry in entries:
+        began, seen = time.monotonic(), 0
+        for entry in _after(sql, last):
             react(sql, entry)
-        if entries:
-            sql.execute(follower.update().where(follower.c.name == name).values(serial=entries[-1].serial))
-        return len(entries)
+            last, seen = entry.serial, seen + 1
+            if time.monotonic() - began > TURN_SECONDS:
+                break
+        if seen:
+            sql.execute(follower.update().where(follower.c.name == name).values(serial=last))
+        return seen
 
 
 def _unseen(sql: Connection, name: str) -> bool:
