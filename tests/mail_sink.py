@@ -44,6 +44,11 @@ class MailSink:
         """The same for a server process."""
         return {f"CUSTOMHOUSE_{name.upper()}": str(value) for name, value in self.settings.items()}
 
+    def clear(self) -> None:
+        """Forget everything that has arrived."""
+        for kept in (self.messages, self.envelopes, self.secured):
+            kept.clear()
+
     def letters_to(self, address: str) -> list[EmailMessage]:
         """Every letter to that address, the first one first."""
         pairs = zip(self.messages, self.envelopes, strict=True)

@@ -67,7 +67,8 @@ def site_role_set(values: Mapping[str, Any], site: Site) -> Draft:
     """The account may run the index, or may no longer."""
     fact = Fact.of(values)
     role = fact.text("role")
-    said = f"made you {_article(role)} of this index" if role else "took your office in this index from you"
+    whom = "yourself" if fact.by_reader else "you"
+    said = f"made {whom} {_article(role)} of this index" if role else f"took your office in this index from {whom}"
     return draft(
         site, fact, f"You are {_article(role)} now" if role else "You have no office any more",
         f"{fact.who} {said}, {fact.when}. All your sessions are over; sign in again.",
@@ -104,7 +105,7 @@ def mail_set(values: Mapping[str, Any], site: Site) -> Draft:
     wanted = [topic for topic, on in sorted((fact.body.get("wanted") or {}).items()) if on]
     about = ", ".join(wanted) if wanted else "nothing that can be switched off"
     return draft(
-        site, fact, "Which letters you get was changed",
+        site, fact, "Your choice of letters was changed",
         f"{fact.who} changed {fact.when} which letters your account {fact.reader} gets. From now on you hear of: "
         f"{about}.",
         f"Change it here:\n{site.url}/account/mail/",

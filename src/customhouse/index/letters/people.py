@@ -23,7 +23,7 @@ def invited(values: Mapping[str, Any], site: Site) -> Draft:
         subject = f"{fact.project} is offered to {whom}"
     else:
         offer = f"{fact.who} invited {whom} to be {_role(fact)} of {_place(fact)}"
-        subject = f"{whom[:1].upper()}{whom[1:]} {'are' if fact.of_reader else 'is'} invited to {_place(fact)}"
+        subject = f"{_subject(fact)} invited to {_place(fact)}"
     until = fact.text("expires_at")[:10]
     if fact.of_reader:
         answer = (
@@ -38,16 +38,18 @@ def invited(values: Mapping[str, Any], site: Site) -> Draft:
 def answered(values: Mapping[str, Any], site: Site) -> Draft:
     """An invitation was declined or withdrawn."""
     fact = Fact.of(values)
-    did = fact.kind.removeprefix("invitation-")
-    if did == "withdrawn":
-        whose = "your invitation" if fact.of_reader else f"the invitation of {fact.text('name')}"
+    withdrawn = fact.kind == "invitation-withdrawn"
+    did = "withdrew" if withdrawn else "declined"
+    if fact.text("invitation_kind") == "transfer":
+        what = f"the offer of the project {fact.project}"
     else:
         whose = "the invitation"
+        if withdrawn:
+            whose = "your invitation" if fact.of_reader else f"the invitation of {fact.text('name')}"
+        what = f"{whose} to be {_role(fact)} of {_place(fact)}"
     return draft(
-        site, fact, f"The invitation to {_place(fact)} was {did}",
-        f"{fact.who} {did} {whose} to be {_role(fact)} of {_place(fact)}, {fact.when}."
-        if fact.text("invitation_kind") != "transfer"
-        else f"{fact.who} {did} the offer of the project {fact.project}, {fact.when}.",
+        site, fact, f"The invitation to {_place(fact)} was {'withdrawn' if withdrawn else 'declined'}",
+        f"{fact.who} {did} {what}, {fact.when}.",
         f"See who may do what here:\n{_page(site, fact)}" if not fact.of_reader else "",
     )  # fmt: skip
 
@@ -125,10 +127,12 @@ def team_role(values: Mapping[str, Any], site: Site) -> Draft:
     fact = Fact.of(values)
     team = f"the team {fact.text('team')} of {fact.text('organization')}"
     given = fact.kind == "team-role-changed"
-    said = f"made {team} {_role(fact)} of" if given else f"took its role as {_role(fact)} from {team} in"
+    said = f"made {team} {_role(fact)} of {fact.project}"
+    if not given:
+        said = f"took the role of {_role(fact)} of {fact.project} from {team}"
     return draft(
         site, fact, f"{team[:1].upper()}{team[1:]} is {'' if given else 'no longer '}{_role(fact)} of {fact.project}",
-        f"{fact.who} {said} {fact.project}, {fact.when}. That holds for everybody in the team.",
+        f"{fact.who} {said}, {fact.when}. That holds for everybody in the team.",
         f"See who may do what here:\n{manage_page(site, fact)}",
         object_to(site, fact, "change it there"),
     )  # fmt: skip

@@ -83,7 +83,7 @@ def deleted(values: Mapping[str, Any], site: Site) -> Draft:
     fact = Fact.of(values)
     what = _what(fact)
     dependents = fact.body.get("dependents") or ()
-    hurt = f" {fact.text('downloads_30_days') or '0'} downloads in the last 30 days."
+    hurt = f" It had {fact.text('downloads_30_days') or '0'} downloads in the last 30 days."
     if dependents:
         hurt += f" These projects here depend on it: {_listed(dependents)}."
     return draft(
@@ -118,7 +118,7 @@ def erased(values: Mapping[str, Any], site: Site) -> Draft:
         "operators do that, for reasons of law.",
         reason(fact),
         f"Reference: {fact.text('reference')}" if fact.text("reference") else "",
-        object_to(site, fact, "keep your own copy of the file"),
+        "If you think that this is a mistake, write to the operators of this index.",
     )  # fmt: skip
 
 

@@ -13,7 +13,8 @@ def switched_off(values: Mapping[str, Any], site: Site) -> Draft:
     fact = Fact.of(values)
     return draft(
         site, fact, f"A webhook{_of(fact)} was switched off",
-        f"The index switched off the webhook to {fact.text('origin')}{_of(fact)} {fact.when}. {fact.text('why')}",
+        f"The index switched off a webhook{_of(fact)} that sends to {fact.text('origin')} {fact.when}.",
+        fact.text("why"),
         f"Its log says what failed. When the receiver works again, switch the webhook on there:\n{_page(site, fact)}",
     )  # fmt: skip
 
@@ -22,16 +23,16 @@ def changed(values: Mapping[str, Any], site: Site) -> Draft:
     """Somebody has added or changed a webhook: what happens is told to somebody else from now on."""
     fact = Fact.of(values)
     did = {
-        "webhook-added": "added a webhook to",
-        "webhook-changed": "changed the webhook to",
-        "webhook-key-rotated": "made a new key for the webhook to",
-        "webhook-removed": "removed the webhook to",
+        "webhook-added": "added a webhook",
+        "webhook-changed": "changed a webhook",
+        "webhook-key-rotated": "made a new key for a webhook",
+        "webhook-removed": "removed a webhook",
     }[fact.kind]
     return draft(
         site, fact, f"A webhook{_of(fact)} was {_done(fact.kind)}",
-        f"{fact.who} {did} {fact.text('origin')}{_of(fact)} {fact.when}.",
+        f"{fact.who} {did}{_of(fact)} that sends to {fact.text('origin')} {fact.when}.",
         f"See it here:\n{_page(site, fact)}",
-        object_to(site, fact, "remove it there"),
+        object_to(site, fact, "add it again there" if fact.kind == "webhook-removed" else "remove it there"),
     )  # fmt: skip
 
 

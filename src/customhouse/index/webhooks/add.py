@@ -11,7 +11,7 @@ from customhouse.hooks.events import WebhookAdded, WebhookKeyRotated
 from customhouse.hooks.model import HOOKS_PER_SCOPE, Patterns
 from customhouse.hooks.sign import hook_key, written
 from customhouse.hooks.tables import webhook
-from customhouse.index.webhooks.holder import Holder, identity_in, scope_for, traits
+from customhouse.index.webhooks.holder import Holder, say_of, traits
 from customhouse.infra.targets import Target
 from customhouse.ledger.tx import Tx
 from customhouse.terms.errors import Refused
@@ -50,7 +50,8 @@ class NewKey:
 
 def add_webhook(server_key: bytes, command: AddWebhook, tx: Tx) -> NewKey:
     """Make a webhook; it hears of what happens from now on. Each holder may have ten."""
-    scope = scope_for(tx.sql, command.holder, command.by)
+    say = say_of(tx.sql, command.holder, command.by)
+    scope = say.scope
     after_serial = tx.serialize()
     if len(queries.hooks_of(tx.sql, scope)) >= HOOKS_PER_SCOPE:
         raise Refused(
@@ -73,19 +74,16 @@ def add_webhook(server_key: bytes, command: AddWebhook, tx: Tx) -> NewKey:
         )
     )
     hook = queries.hook_of(tx.sql, scope, hook_id)
-    tx.record(
-        WebhookAdded(
-            identity_in(scope, command.by), scope.project, **traits(scope, hook), patterns=str(command.patterns)
-        )
-    )
+    tx.record(WebhookAdded(say.identity, scope.project, **traits(scope, hook), patterns=str(command.patterns)))
     return NewKey(hook_id, written(hook_key(server_key, hook_id, 1)))
 
 
 def rotate_webhook_key(server_key: bytes, command: RotateKey, tx: Tx) -> NewKey:
     """Give a webhook another key. For a day deliveries are signed with both, so that nothing is missed meanwhile."""
-    scope = scope_for(tx.sql, command.holder, command.by)
+    say = say_of(tx.sql, command.holder, command.by)
+    scope = say.scope
     hook = queries.hook_of(tx.sql, scope, command.hook_id, lock=True)
     epoch = hook.epoch + 1
     tx.sql.execute(webhook.update().where(webhook.c.id == hook.id).values(epoch=epoch, rotated_at=tx.now()))
-    tx.record(WebhookKeyRotated(identity_in(scope, command.by), scope.project, **traits(scope, hook), epoch=epoch))
+    tx.record(WebhookKeyRotated(say.identity, scope.project, **traits(scope, hook), epoch=epoch))
     return NewKey(hook.id, written(hook_key(server_key, hook.id, epoch)))

@@ -22,23 +22,27 @@ class Holder:
     name: str = ""
 
 
-def scope_for(sql: Connection, holder: Holder, actor: Actor) -> Scope:
+@dataclass(frozen=True, slots=True)
+class Say:
+    """That somebody has a say over these webhooks, and in whose name his deeds are noted."""
+
+    scope: Scope
+    identity: Identity
+
+
+def say_of(sql: Connection, holder: Holder, actor: Actor) -> Say:
     """Owners of a project, owners and managers of an organization, and operators have a say over webhooks.
 
-    Raises `Refused` for everybody else, 404 if they may not even know of what they name.
+    Raises `Refused` for everybody else, 404 if they may not even know of what they name. An operator acts in the
+    operator's name where he has no other right.
     """
     if holder.kind == "index":
         if not actor.operator:
             raise Refused("not-an-operator", "Only an operator of this index may do that.", "Ask one.")
-        return Scope("index")
+        return Say(Scope("index"), actor.as_operator)
     if holder.kind == "organization":
         return _organization(sql, holder.name, actor)
     return _project(sql, holder.name, actor)
-
-
-def identity_in(scope: Scope, actor: Actor) -> Identity:
-    """Whose name the event bears: for the index's own hooks it is the operator."""
-    return actor.as_operator if scope.kind == "index" else actor.identity
 
 
 def traits(scope: Scope, hook: Hook) -> dict[str, str]:
@@ -50,23 +54,27 @@ def traits(scope: Scope, hook: Hook) -> dict[str, str]:
     }
 
 
-def _project(sql: Connection, name: str, actor: Actor) -> Scope:
+def _project(sql: Connection, name: str, actor: Actor) -> Say:
     found = queries.find_project(sql, normalize(name))
     standing = rights.standing(sql, found, actor) if found is not None else None
     if found is None or standing is None or not standing.reads:
         raise Refused("unknown-project", f"There is no project named {name[:100]!r} here.", status=404)
-    if standing.role != "owner":
-        raise Refused("not-an-owner", f"Only an owner of {found.display!r} may do that.", "Ask one of its owners.")
-    return Scope("project", found.id, found.normalized)
+    scope = Scope("project", found.id, found.normalized)
+    if standing.role == "owner":
+        return Say(scope, actor.identity)
+    if actor.operator:
+        return Say(scope, actor.as_operator)
+    raise Refused("not-an-owner", f"Only an owner of {found.display!r} may do that.", "Ask one of its owners.")
 
 
-def _organization(sql: Connection, name: str, actor: Actor) -> Scope:
+def _organization(sql: Connection, name: str, actor: Actor) -> Say:
     found = organizations.find_organization(sql, name)
+    scope = Scope("organization", found.id, found.name)
     role = organizations.role_in(sql, name, actor.account_id) if actor.account_id is not None else None
+    if role in rights.MANAGING:
+        return Say(scope, actor.identity)
+    if actor.operator:
+        return Say(scope, actor.as_operator)
     if role is None:
         raise organizations.unknown_organization(name)
-    if role not in rights.MANAGING:
-        raise Refused(
-            "not-a-manager", f"Only owners and managers of {found.name!r} may do that.", "Ask one of its owners."
-        )
-    return Scope("organization", found.id, found.name)
+    raise Refused("not-a-manager", f"Only owners and managers of {found.name!r} may do that.", "Ask one of its owners.")

@@ -8,7 +8,7 @@ from customhouse.hooks import queries
 from customhouse.hooks.events import WebhookProbed, WebhookSentAgain
 from customhouse.hooks.model import Hook
 from customhouse.hooks.tables import webhook, webhook_delivery
-from customhouse.index.webhooks.holder import Holder, identity_in, scope_for, traits
+from customhouse.index.webhooks.holder import Holder, say_of, traits
 from customhouse.ledger.tx import Tx
 from customhouse.terms.errors import Refused
 from customhouse.terms.identity import Actor
@@ -35,14 +35,16 @@ class SendAgain:
 
 def probe_webhook(command: ProbeWebhook, tx: Tx) -> None:
     """Make an event for one hook. It goes the way of every other one, so that what works here works."""
-    scope = scope_for(tx.sql, command.holder, command.by)
+    say = say_of(tx.sql, command.holder, command.by)
+    scope = say.scope
     hook = _switched_on(queries.hook_of(tx.sql, scope, command.hook_id))
-    tx.record(WebhookProbed(identity_in(scope, command.by), scope.project, **traits(scope, hook)))
+    tx.record(WebhookProbed(say.identity, scope.project, **traits(scope, hook)))
 
 
 def send_again(command: SendAgain, tx: Tx) -> None:
     """Queue a delivery anew, at once and with a day of attempts. Its identifier stays: it is the same event."""
-    scope = scope_for(tx.sql, command.holder, command.by)
+    say = say_of(tx.sql, command.holder, command.by)
+    scope = say.scope
     hook = _switched_on(queries.hook_of(tx.sql, scope, command.hook_id, lock=True))
     queued = tx.sql.execute(
         webhook_delivery.update()
@@ -53,9 +55,7 @@ def send_again(command: SendAgain, tx: Tx) -> None:
         raise Refused("unknown-delivery", "The log holds no such delivery.", status=404)
     tx.sql.execute(webhook.update().where(webhook.c.id == hook.id).values(paused_until=None))
     tx.later("webhook", {"hook": hook.id})
-    tx.record(
-        WebhookSentAgain(identity_in(scope, command.by), scope.project, **traits(scope, hook), serial=command.serial)
-    )
+    tx.record(WebhookSentAgain(say.identity, scope.project, **traits(scope, hook), serial=command.serial))
 
 
 def _switched_on(hook: Hook) -> Hook:
