@@ -21,7 +21,7 @@ from customhouse.terms.errors import Unavailable
 if TYPE_CHECKING:
     from obstore.store import S3Config  # a type that exists for type checkers alone
 
-LINK_LIFE = timedelta(seconds=60)
+LINK_LIFE = timedelta(seconds=30)
 PART_BYTES = 8 * 2**20
 _HEX_LENGTH = 64
 

@@ -32,8 +32,8 @@ log = logging.getLogger("customhouse.serve")
 SIMPLE, FILES, METADATA = "/simple/", "/files/", ".metadata"
 # The same files once more: bandersnatch takes no file from another folder than the one that PyPI has.
 PACKAGES = "/packages/"
-# Clients ask again every time and mostly hear 304; a shared cache may answer for a minute.
-PAGE_CACHE = b"public, max-age=0, must-revalidate, s-maxage=60"
+# Clients ask again every time and mostly hear 304; a shared cache may answer for half a minute.
+PAGE_CACHE = b"public, max-age=0, must-revalidate, s-maxage=30"
 # A page that ``?format=`` has chosen: a cache that leaves the query out of its keys would hand it to everybody (A38).
 QUERY_CACHE = b"private, max-age=0, must-revalidate"
 PRIVATE_VIEW = "private"

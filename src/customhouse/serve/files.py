@@ -15,10 +15,11 @@ from customhouse.serve.conditions import TooManyRanges, none_match, ranges
 
 PIECE_BYTES = 2**20
 BOUNDARY = b"customhouse-byteranges"
-# Whoever has the file may keep it for ever; a shared cache asks again after a minute, so that a quarantine reaches it.
-CACHE = b"public, max-age=31536000, immutable, s-maxage=60"
+# Whoever has the file may keep it for ever; a shared cache asks again after half a minute, so that a quarantine is in
+# effect behind it within one.
+CACHE = b"public, max-age=31536000, immutable, s-maxage=30"
 # A file that stands in no listing any more is not to be kept: its address will end.
-ENDING_CACHE = b"public, max-age=0, must-revalidate, s-maxage=60"
+ENDING_CACHE = b"public, max-age=0, must-revalidate, s-maxage=30"
 PRIVATE_CACHE = b"private, no-store"
 _READERS = anyio.CapacityLimiter(40)
 
