@@ -10,6 +10,7 @@ import pytest
 from customhouse.hooks.model import (
     DELAYS,
     LONGEST_PAUSE,
+    OF_ORGANIZATION,
     PROBE,
     Hook,
     Patterns,
@@ -17,11 +18,11 @@ from customhouse.hooks.model import (
     ScopeKind,
     hears,
     heeded,
-    is_public,
     pause_after,
     switches_off,
     wait_after,
 )
+from customhouse.ledger.public import OF_PROJECT, OPERATORS, PUBLIC
 from customhouse.terms.errors import Rejected
 
 AT = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -56,16 +57,33 @@ def test_no_pattern_means_everything_and_a_star_any_characters() -> None:
     assert not Patterns.parse("release").match("release-created")
 
 
-@pytest.mark.parametrize(
-    "kind",
-    ["signed-in", "sign-in-failed", "token-created", "token-revoked", "password-set", "user-added", "upload-refused",
-     "report-filed", "case-decided", "quarantined-by-reports", "invitation-made", "webhook-added", "site-role-set",
-     "account-frozen", "flag-set", "network-banned", "deletion-refused", "webhook-switched-off", "of-a-later-version"],
-)  # fmt: skip
-def test_what_is_nobodys_business_is_sent_to_nobody(kind: str) -> None:
-    assert not is_public(kind)
-    assert not hears(hook("index"), kind, Place())
-    assert not hears(hook("project", project=1), kind, Place(1))
+EVERYTHING = Patterns(("*",))
+
+
+@pytest.mark.parametrize("kind", [*OPERATORS, "of-a-later-version", "webhook-added", "webhook-switched-off"])
+def test_what_is_nobodys_business_is_told_to_no_hook_whatever_it_asks_for(kind: str) -> None:
+    organizations_own = kind.startswith(OF_ORGANIZATION)
+    assert not hears(replace(hook("index"), patterns=EVERYTHING), kind, Place())
+    assert not hears(replace(hook("project", project=1), patterns=EVERYTHING), kind, Place(1))
+    of_organization = replace(hook("organization", organization=7), patterns=EVERYTHING)
+    assert hears(of_organization, kind, Place(None, 7)) is organizations_own
+    assert not hears(of_organization, kind, Place(None, 8))
+
+
+@pytest.mark.parametrize("kind", [kind for kind in OF_PROJECT if not kind.startswith("webhook-")])
+def test_what_is_for_owners_is_told_to_their_hooks_if_they_ask_for_it(kind: str) -> None:
+    silent, asking = hook("project", project=1), replace(hook("project", project=1), patterns=Patterns((kind,)))
+    assert not hears(silent, kind, Place(1))
+    assert hears(asking, kind, Place(1))
+    assert not hears(asking, kind, Place(2))
+    assert hears(replace(hook("organization", organization=7), patterns=Patterns((kind,))), kind, Place(1, 7))
+    assert not hears(replace(hook("index"), patterns=Patterns((kind,))), kind, Place(1))
+
+
+def test_every_public_kind_is_told_without_asking() -> None:
+    for kind in PUBLIC:
+        assert hears(hook("index"), kind, Place(1))
+        assert hears(hook("project", project=1), kind, Place(1, private=True))
 
 
 @pytest.mark.parametrize(

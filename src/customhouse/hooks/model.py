@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Literal
 
+from customhouse.ledger.public import OF_PROJECT, PUBLIC
 from customhouse.terms.errors import Rejected
 
 ScopeKind = Literal["project", "organization", "index"]
@@ -18,17 +19,11 @@ HOOKS_PER_SCOPE = 10
 PATTERNS = 20
 _PATTERN = re.compile(r"[a-z0-9*-]{1,80}", re.ASCII)
 
-# Kinds that everybody may read of a public project: a new kind is not sent anywhere before somebody has thought of it.
-# Accounts, sessions, tokens, invitations, refusals and reporters are nobody's business.
-PUBLIC_KINDS = frozenset(
-    {
-        "archived-by-verdict", "critical-marked", "deleted", "deleted-files-ended", "erased", "quarantine-lifted",
-        "restored", "status-changed", "unyanked", "yanked",
-    }
-)  # fmt: skip
-PUBLIC_BEGINNINGS = ("file-", "namespace-", "organization-", "project-", "release-", "role-", "team-")
 PROBE = "webhook-probed"
 """The kind of the event that a person makes to try one hook; it goes to that hook alone."""
+OWN = "webhook-"
+"""How the kinds of webhooks' own events begin. No hook hears of them, or two could talk for ever."""
+OF_ORGANIZATION = ("organization-", "team-")
 
 DELAYS = tuple(
     timedelta(seconds=seconds) for seconds in (5, 60, 300, 1800, 3600, 2 * 3600, 4 * 3600, 8 * 3600, 8 * 3600)
@@ -135,26 +130,33 @@ class Delivery:
     next_at: datetime
 
 
-def is_public(kind: str) -> bool:
-    """Whether events of this kind may be told to whoever may read the project."""
-    return kind in PUBLIC_KINDS or kind.startswith(PUBLIC_BEGINNINGS)
+def is_told(kind: str) -> bool:
+    """Whether any hook could hear of events of this kind."""
+    return kind == PROBE or (
+        not kind.startswith(OWN) and (kind in PUBLIC or kind in OF_PROJECT or kind.startswith(OF_ORGANIZATION))
+    )
 
 
 def hears(hook: Hook, kind: str, place: Place, *, probe_of: str = "") -> bool:
-    """A hook hears of the public kinds that it wants.
+    """A hook hears of the kinds that it wants, and if it says nothing, of all that everybody may read.
 
-    A project's hook hears of its project; an organization's of itself and of the projects that it holds now; the
-    index's of everything but private projects. Nothing private goes anywhere else. A probe goes to its hook alone.
+    A project's hook hears of its project; an organization's of itself and of the projects that it holds now; both may
+    ask for what is only for owners. The index's hears of what is public and of no private project. Nothing private
+    goes anywhere else. A probe goes to its hook alone.
     """
     if kind == PROBE:
         return hook.id == probe_of
-    if not is_public(kind) or not hook.patterns.match(kind):
+    if not is_told(kind) or not hook.patterns.match(kind):
         return False
+    if hook.scope == "index":
+        return kind in PUBLIC and not place.private
     if hook.scope == "project":
-        return hook.project_id == place.project_id
-    if hook.scope == "organization":
-        return hook.organization_id == place.organization_id
-    return not place.private
+        mine = hook.project_id == place.project_id
+    else:
+        mine = hook.organization_id == place.organization_id
+        if kind.startswith(OF_ORGANIZATION):
+            return mine
+    return mine and (kind in PUBLIC or (kind in OF_PROJECT and bool(hook.patterns.globs)))
 
 
 def wait_after(attempts: int, *, hook_id: str, serial: int) -> timedelta | None:

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 
 from customhouse.catalog.tables import organization, project
 from customhouse.hooks import queries
-from customhouse.hooks.model import PROBE, Hook, Place, hears, is_public
+from customhouse.hooks.model import PROBE, Hook, Place, hears, is_told
 from customhouse.hooks.tables import webhook_delivery
 from customhouse.infra import jobs
 from customhouse.infra.db import insert_new
@@ -27,7 +27,7 @@ _ORGANIZATION = sa.select(organization.c.id).where(organization.c.normalized == 
 
 def queue_deliveries(sql: Connection, entry: Entry, now: datetime) -> None:
     """Queue an event for every hook that hears of it. Doing it again finds it queued."""
-    if not is_public(entry.kind) and entry.kind != PROBE:
+    if not is_told(entry.kind):
         return
     place = place_of(sql, entry)
     for hook in _candidates(sql, entry, place):
