@@ -27,6 +27,7 @@ from customhouse.web.address import names_of
 from customhouse.web.api.downloads import download_doors
 from customhouse.web.api.feeds import feed_doors
 from customhouse.web.api.legacy import LegacyUpload
+from customhouse.web.api.namespaces import namespace_doors
 from customhouse.web.api.project_json import project_document
 from customhouse.web.api.reports import report_api_doors
 from customhouse.web.api.simple import Missing
@@ -37,11 +38,17 @@ from customhouse.web.pages.account import account_doors
 from customhouse.web.pages.admin import admin_doors
 from customhouse.web.pages.cases import case_doors
 from customhouse.web.pages.diff import diff_doors
+from customhouse.web.pages.holding import holding_doors
 from customhouse.web.pages.ledger import ledger_doors
+from customhouse.web.pages.mail import mail_doors
 from customhouse.web.pages.manage import manage_doors
+from customhouse.web.pages.names import name_doors
+from customhouse.web.pages.organizations import organization_doors
+from customhouse.web.pages.people import people_doors
 from customhouse.web.pages.reports import report_doors
 from customhouse.web.pages.routes import page_doors
 from customhouse.web.pages.search import search_doors
+from customhouse.web.pages.webhooks import webhook_doors
 from customhouse.web.permissions import Permission
 from customhouse.web.problems import on_customhouse_error, on_http_exception, on_unexpected
 from customhouse.web.visit import Visit
@@ -112,7 +119,14 @@ def _routes(app: App, serve: Serve) -> list[Door]:
         door("GET", "/-/health", _healthy, read),
         door("GET", "/-/ready", _ready, read),
         *account_doors(),
+        *mail_doors(),
+        *people_doors(),
+        *holding_doors(),
+        *organization_doors(),
+        *name_doors(),
+        *namespace_doors(),
         *manage_doors(),
+        *webhook_doors(),
         *admin_doors(),
         *diff_doors(),
         *report_doors(),

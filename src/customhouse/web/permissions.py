@@ -55,6 +55,7 @@ class Permission(Enum):
     PROJECT_CREATE = ("project:create", Need.SIGNED_IN, True, False)
     PROJECT_MANAGE_READ = ("project:manage-read", Need.MAINTAINER, False, False)
     PROJECT_YANK = ("project:yank", Need.MAINTAINER, True, False)
+    PROJECT_LEAVE = ("project:leave", Need.MAINTAINER, True, True)
     PROJECT_SETTINGS_READ = ("project:settings-read", Need.OWNER, False, False)
     PROJECT_SETTINGS = ("project:settings", Need.OWNER, True, False)
     PROJECT_DANGER_FORM = ("project:danger-form", Need.OWNER, False, True)

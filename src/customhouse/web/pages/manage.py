@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from packaging.version import Version
 from starlette.responses import Response
 
-from customhouse.catalog import queries
+from customhouse.app import limits_of
+from customhouse.catalog import queries, quotas
 from customhouse.catalog.lifecycle import OWNER_STATUSES, DeletionPolicy, may_delete
 from customhouse.catalog.model import File, Release
 from customhouse.catalog.tables import critical_mark
@@ -74,8 +75,9 @@ def overview(visit: Visit) -> Response:
     with visit.app.database.read() as sql:
         files = queries.files_of(sql, found.id)
         releases = queries.releases_of(sql, found.id)
+        usage = quotas.usage_of(sql, found.id, limits_of(visit.app.settings))
     lines = [_line(visit, one, files) for one in sorted(releases, key=lambda one: Version(one.version), reverse=True)]
-    return visit.page("manage.html", lines=lines, timeline=_timeline(releases, visit.app.clock.now()))
+    return visit.page("manage.html", lines=lines, timeline=_timeline(releases, visit.app.clock.now()), usage=usage)
 
 
 def release_page(visit: Visit) -> Response:
