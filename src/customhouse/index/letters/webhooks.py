@@ -9,13 +9,13 @@ from customhouse.index.letters.letter import Draft, Fact, Site, Write, draft, ob
 
 
 def switched_off(values: Mapping[str, Any], site: Site) -> Draft:
-    """The index has given up on a receiver."""
+    """The index has given up on a receiver, or a transfer has ended what the old owners had set up."""
     fact = Fact.of(values)
     return draft(
         site, fact, f"A webhook{_of(fact)} was switched off",
-        f"The index switched off a webhook{_of(fact)} that sends to {fact.text('origin')} {fact.when}.",
+        f"{fact.who} switched off a webhook{_of(fact)} that sends to {fact.text('origin')} {fact.when}.",
         fact.text("why"),
-        f"Its log says what failed. When the receiver works again, switch the webhook on there:\n{_page(site, fact)}",
+        f"Its log says what was sent and what failed. It can be switched on again there:\n{_page(site, fact)}",
     )  # fmt: skip
 
 
