@@ -22,7 +22,7 @@ class Noted:
 
 def encode_count(noted: Noted) -> bytes:
     """The line, with its newline. A file name of the index holds neither tabs nor newlines."""
-    return f"{noted.day}\t{noted.filename}\t{noted.client.hex()}\t{noted.times}\n".encode()
+    return f"{noted.day.isoformat()}\t{noted.filename}\t{noted.client.hex()}\t{noted.times}\n".encode()
 
 
 def decode_count(line: bytes) -> Noted:

@@ -14,7 +14,7 @@ import os
 import secrets
 import threading
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ ROTATE_SECONDS = 3600.0
 MOST_NOTED = 1_000_000
 MOST_UNWRITTEN_BYTES = 16 * 2**20
 _LONGEST_FORWARDED = 1000
-_REMEMBERED = 20_000
+_REMEMBERED = 50_000
 
 
 def counts_folder(data: Path) -> Path:
@@ -54,7 +54,8 @@ class CountSpool:
         self._file = _SpoolFile(counts_folder(data))
         # If the disk stands still for long, the oldest go first: memory stays bounded.
         self._noted: deque[tuple[str, str, str | None, datetime]] = deque(maxlen=MOST_NOTED)
-        self._clients: dict[tuple[str, str | None], str] = {}
+        self._day = date.min
+        self._clients: dict[tuple[str, str | None], bytes] = {}
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -79,15 +80,15 @@ class CountSpool:
 
     def flush(self) -> None:
         """Write what was noted since the last time."""
-        asked: Counter[tuple[int, str, str, str | None]] = Counter()
+        taken: dict[tuple[date, str, bytes], int] = {}
         while self._noted:
             filename, peer, forwarded, at = self._noted.popleft()
-            asked[at.toordinal(), filename, peer, forwarded] += 1
-        taken: Counter[tuple[date, str, bytes]] = Counter()
-        for (ordinal, filename, peer, forwarded), times in asked.items():
-            day = date.fromordinal(ordinal)
-            taken[day, filename, self._hashes.of(self._client(peer, forwarded), day)] += times
-        self._file.append(b"".join(encode_count(Noted(*key, times)) for key, times in taken.items()))
+            if at.toordinal() != self._day.toordinal():
+                self._day, self._clients = at.date(), {}
+            client = self._clients.get((peer, forwarded)) or self._hash(peer, forwarded)
+            key = (self._day, filename, client)
+            taken[key] = taken.get(key, 0) + 1
+        self._file.append(b"".join([encode_count(Noted(*key, times)) for key, times in taken.items()]))
 
     def _write_on(self) -> None:
         while not self._stop.wait(FLUSH_SECONDS):
@@ -96,14 +97,13 @@ class CountSpool:
             except Exception:
                 log.exception("download counts were lost")
 
-    def _client(self, peer: str, forwarded: str | None) -> str:
-        key = (peer, forwarded)
-        found = self._clients.get(key)
-        if found is None:
-            if len(self._clients) >= _REMEMBERED:
-                self._clients.clear()
-            found = self._clients[key] = client_address(peer, forwarded, self._trusted)
-        return found
+    def _hash(self, peer: str, forwarded: str | None) -> bytes:
+        """The hash of a client that is not remembered from earlier on this day."""
+        if len(self._clients) >= _REMEMBERED:
+            self._clients.clear()
+        client = self._hashes.of(client_address(peer, forwarded, self._trusted), self._day)
+        self._clients[peer, forwarded] = client
+        return client
 
     @staticmethod
     def _forwarded_for(scope: Mapping[str, Any]) -> str | None:
