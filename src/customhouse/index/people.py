@@ -129,12 +129,9 @@ def people_rows(sql: Connection, found: Project) -> list[PersonRow]:
     roles = dict(rights.people_of(sql, found.id))
     direct = direct_roles(sql, found.id)
     through: dict[int, list[str]] = {}
-    if found.organization_id is not None:
-        holder = sql.execute(
-            sa.select(organization.c.name).where(organization.c.id == found.organization_id)
-        ).scalar_one()
-        for member in members_of(sql, found.organization_id):
-            through.setdefault(member.account_id, []).append(f"{member.role} of {holder}")
+    if (holder := holder_of(sql, found)) is not None:
+        for member in members_of(sql, holder.id):
+            through.setdefault(member.account_id, []).append(f"{member.role} of {holder.name}")
         for grant in teams.roles_in_project(sql, found.id):
             for member_id in teams.members_of(sql, grant.team.id):
                 through.setdefault(member_id, []).append(f"{grant.role} by the team {grant.team.name}")
@@ -151,6 +148,14 @@ def people_rows(sql: Connection, found: Project) -> list[PersonRow]:
         for user in users.values()
     ]
     return sorted(rows, key=lambda row: (row.role != "owner", row.role is None, row.name.lower()))
+
+
+def holder_of(sql: Connection, found: Project) -> Organization | None:
+    """The organization that holds a project, or None."""
+    if found.organization_id is None:
+        return None
+    columns = (organization.c.id, organization.c.name, organization.c.display, organization.c.created_at)
+    return Organization(*sql.execute(sa.select(*columns).where(organization.c.id == found.organization_id)).one())
 
 
 def users_by_id(sql: Connection, account_ids: Iterable[int]) -> Mapping[int, User]:
@@ -185,8 +190,3 @@ def find_person(sql: Connection, text: str) -> User:
 def acting(actor: Actor, *, by_right: bool) -> Identity:
     """In whose name an event is written: an operator who has no right of his own acts in the operator's chair."""
     return actor.as_operator if actor.operator and not by_right else actor.identity
-
-
-def title_of(found: Organization) -> str:
-    """What an organization is called in sentences."""
-    return found.display or found.name
