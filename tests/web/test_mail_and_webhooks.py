@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from html import unescape
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from browser import chromium
 
 from clock import TurnableClock
 from customhouse.app import prepare
@@ -199,3 +202,40 @@ def test_the_page_says_where_letters_go(tmp_path: Path, clock: TurnableClock) ->
         page = text(alice.get("/account/mail/").text)
         assert "Your account has no address" in page or "Letters go to" in page
         settle(world)
+
+
+@pytest.mark.slow
+def test_axe_finds_nothing_on_these_pages_and_nothing_is_too_wide(world: World, got: Receiver) -> None:
+    alice, olga = world.person("alice"), world.operator()
+    empty = alice.get(HOOKS).text
+    with_key = alice.post(HOOKS, url=got.url + "?" + "long" * 40, events="release-created file-*").text
+    [address] = set(re.findall(rf'action="({re.escape(HOOKS)}[a-z2-7]{{26}}/)"', with_key))
+    alice.post(f"{address}probe/")
+    settle(world)
+    got.answer = lambda _request: Reply(500, b"Something went wrong here. " * 30)
+    alice.post(f"{address}probe/")
+    settle(world)
+    failing = alice.get(address).text
+    alice.post(address, url=got.url, events="")
+    pages = {
+        "none": empty, "key": with_key, "failing": failing, "off": alice.get(address).text,
+        "list": alice.get(HOOKS).text, "index": olga.get("/admin/webhooks/").text, "mail": alice.get("/account/mail/").text,
+    }  # fmt: skip
+    style = (files("customhouse.web") / "static" / "house.css").read_text()
+    with chromium() as browser:
+        for width, scheme in ((1200, "light"), (1200, "dark"), (360, "light")):
+            context = browser.new_context(
+                viewport={"width": width, "height": 800}, color_scheme="dark" if scheme == "dark" else "light"
+            )
+            page = context.new_page()
+            for title, html in pages.items():
+                page.set_content(html)
+                page.add_style_tag(content=style)
+                for unfolded in page.locator("details").all():
+                    unfolded.evaluate("node => { node.open = true }")
+                assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), (
+                    f"{title} is too wide"
+                )
+                found = Axe().run(page)
+                assert found.violations_count == 0, f"{title}, {width}, {scheme}: {found.generate_report()}"
+            context.close()
