@@ -127,9 +127,13 @@ def test_answers_are_read_by_other_implementations() -> None:
     (read,), _ = xmlrpc.client.loads(write_answer(value))
     assert read == {"a <b> & c": 2**31 - 1, "none": None, "list": [1, 2.5, True, "ünïcode"]}
     rows = [("demo", None, 1764000000, "create", 1), ("demo", "1.0", 1764000001, "new release", 2**40)]
-    (read,), _ = xmlrpc.client.loads(write_rows(rows))
+    (read,), _ = xmlrpc.client.loads(b"".join(write_rows(rows)))
     assert read == [list(row) for row in rows]
-    assert xmlrpc.client.loads(write_rows([])) == (([],), None)
+    assert xmlrpc.client.loads(b"".join(write_rows([]))) == (([],), None)
+    many = list(write_rows(rows * 2000))
+    assert len(many) > 5
+    assert max(map(len, many)) < 70_000
+    assert len(xmlrpc.client.loads(b"".join(many))[0][0]) == 4000
 
 
 def test_faults_are_read_by_other_implementations() -> None:

@@ -22,6 +22,7 @@ MAX_ARGUMENTS = 8
 MAX_METHOD = 80
 MAX_INT_DIGITS = 19
 INT32 = 2**31
+PIECE_BYTES = 64 * 1024
 
 # The codes that XML-RPC servers have agreed on ("Specification for Fault Code Interoperability").
 NOT_WELL_FORMED = -32700
@@ -32,6 +33,7 @@ BAD_ARGUMENTS = -32602
 Scalar = str | int | float | bool
 Value = Scalar | None | list["Value"] | tuple["Value", ...] | Mapping[str, "Value"]
 
+_HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n<methodResponse>'
 _ACCEPTED = "a methodCall with numbers, booleans or texts as arguments"
 _DECLARATION = re.compile(r"\s*<\?xml\s[^?<>]*\?>")
 _INT = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
@@ -89,24 +91,24 @@ def read_call(body: bytes) -> Call:
 
 def write_answer(value: Value) -> bytes:
     """An answer with one value."""
-    return _document("<params><param>", "</param></params>", _value(value))
+    return f"{_HEAD}<params><param>{_value(value)}</param></params></methodResponse>\n".encode()
 
 
-def write_rows(rows: Iterable[tuple[Scalar | None, ...]]) -> bytes:
-    """An answer whose value is a list of lists, written row by row: a long one is never held as values."""
-
-    def pieces() -> Iterator[str]:
-        yield "<value><array><data>"
-        for row in rows:
-            yield "".join(_value(row))
-        yield "</data></array></value>"
-
-    return _document("<params><param>", "</param></params>", pieces())
+def write_rows(rows: Iterable[tuple[Scalar | None, ...]]) -> Iterator[bytes]:
+    """An answer whose value is a list of lists, in pieces of at least 64 KiB: a long one is never held as a whole."""
+    piece = bytearray(f"{_HEAD}<params><param><value><array><data>".encode())
+    for row in rows:
+        piece += _value(row).encode()
+        if len(piece) >= PIECE_BYTES:
+            yield bytes(piece)
+            piece.clear()
+    yield bytes(piece) + b"</data></array></value></param></params></methodResponse>\n"
 
 
 def write_fault(code: int, sentence: str) -> bytes:
     """A fault: a number and a sentence."""
-    return _document("<fault>", "</fault>", _value({"faultCode": code, "faultString": sentence}))
+    fault = _value({"faultCode": code, "faultString": sentence})
+    return f"{_HEAD}<fault>{fault}</fault></methodResponse>\n".encode()
 
 
 def _refuse_markup(text: str) -> None:
@@ -183,42 +185,26 @@ def _scalar(kind: str, text: str) -> Scalar:
             raise Misunderstood(BAD_ARGUMENTS, f"{text.strip()[:40]!r} is not of the type {kind}")
 
 
-def _document(before: str, after: str, pieces: Iterable[str]) -> bytes:
-    body = bytearray(b'<?xml version="1.0" encoding="UTF-8"?>\n<methodResponse>')
-    body += before.encode()
-    for piece in pieces:
-        body += piece.encode()
-    body += after.encode() + b"</methodResponse>\n"
-    return bytes(body)
-
-
-def _value(value: Value) -> Iterator[str]:
-    yield "<value>"
-    if value is None:
-        yield "<nil/>"
-    elif isinstance(value, bool):
-        yield f"<boolean>{value:d}</boolean>"
-    elif isinstance(value, int):
-        # A whole number has 32 bits in XML-RPC; i8 is the usual name of longer ones.
-        kind = "int" if -INT32 <= value < INT32 else "i8"
-        yield f"<{kind}>{value}</{kind}>"
-    elif isinstance(value, float):
-        yield f"<double>{value!r}</double>"
-    elif isinstance(value, str):
-        yield f"<string>{_escaped(value)}</string>"
-    elif isinstance(value, Mapping):
-        yield "<struct>"
-        for name, member in value.items():
-            yield f"<member><name>{_escaped(name)}</name>"
-            yield from _value(member)
-            yield "</member>"
-        yield "</struct>"
-    else:
-        yield "<array><data>"
-        for member in value:
-            yield from _value(member)
-        yield "</data></array>"
-    yield "</value>"
+def _value(value: Value) -> str:
+    match value:
+        case None:
+            inner = "<nil/>"
+        case str():
+            inner = f"<string>{_escaped(value)}</string>"
+        case bool():
+            inner = f"<boolean>{value:d}</boolean>"
+        case int():
+            # A whole number has 32 bits in XML-RPC; i8 is the usual name of longer ones.
+            kind = "int" if -INT32 <= value < INT32 else "i8"
+            inner = f"<{kind}>{value}</{kind}>"
+        case float():
+            inner = f"<double>{value!r}</double>"
+        case Mapping():
+            members = (f"<member><name>{_escaped(name)}</name>{_value(one)}</member>" for name, one in value.items())
+            inner = f"<struct>{''.join(members)}</struct>"
+        case _:
+            inner = f"<array><data>{''.join(map(_value, value))}</data></array>"
+    return f"<value>{inner}</value>"
 
 
 def _escaped(text: str) -> str:

@@ -7,11 +7,11 @@ that proxies see it too; a call of an unknown method only with a fault.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import chain
 
 import anyio.to_thread
-from sqlalchemy.engine import Connection
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from customhouse.app import App
 from customhouse.catalog import changelog
@@ -22,6 +22,11 @@ from customhouse.web.doors import Door, own_door
 from customhouse.web.permissions import Permission
 
 MAX_SERIAL = 2**63 - 1
+HEADERS = {
+    "content-type": "text/xml; charset=utf-8",
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+}
 
 
 def xmlrpc_doors() -> list[Door]:
@@ -45,36 +50,39 @@ async def answer_call(request: Request) -> Response:
         call = xmlrpc.read_call(bytes(body))
     except Misunderstood as error:
         return _response(xmlrpc.write_fault(error.fault, str(error)), 400)
-    return _response(await anyio.to_thread.run_sync(_answer, app, call))
+    return await anyio.to_thread.run_sync(_answer, app, call)
 
 
-def _answer(app: App, call: Call) -> bytes:
+def _answer(app: App, call: Call) -> Response:
     method = _METHODS.get(call.method)
     if method is None:
         known = ", ".join(_METHODS)
-        return xmlrpc.write_fault(
-            xmlrpc.UNKNOWN_METHOD, f"There is no method {call.method!r} here. There are: {known}."
-        )
+        why = f"There is no method {call.method!r} here. There are: {known}."
+        return _response(xmlrpc.write_fault(xmlrpc.UNKNOWN_METHOD, why))
     try:
-        with app.database.read(snapshot=True) as sql:
-            return method(sql, call)
+        return method(app, call)
     except Misunderstood as error:
-        return xmlrpc.write_fault(error.fault, str(error))
+        return _response(xmlrpc.write_fault(error.fault, str(error)))
 
 
-def _last_serial(sql: Connection, call: Call) -> bytes:
+def _last_serial(app: App, call: Call) -> Response:
     _take(call, 0)
-    return xmlrpc.write_answer(changelog.last_serial(sql))
+    with app.database.read() as sql:
+        return _response(xmlrpc.write_answer(changelog.last_serial(sql)))
 
 
-def _since_serial(sql: Connection, call: Call) -> bytes:
+def _since_serial(app: App, call: Call) -> Response:
     _take(call, 1)
-    return xmlrpc.write_rows(changelog.changes_since(sql, _serial(call.arguments[0])))
+    pieces = xmlrpc.write_rows(changelog.changes_since(app.database, _serial(call.arguments[0])))
+    # The first piece before the status: if the database is away, the client hears that and no broken answer.
+    first = next(pieces)
+    return StreamingResponse(chain([first], pieces), headers=HEADERS)
 
 
-def _with_serial(sql: Connection, call: Call) -> bytes:
+def _with_serial(app: App, call: Call) -> Response:
     _take(call, 0)
-    return xmlrpc.write_answer(changelog.projects_with_serial(sql))
+    with app.database.read() as sql:
+        return _response(xmlrpc.write_answer(changelog.projects_with_serial(sql)))
 
 
 def _take(call: Call, count: int) -> None:
@@ -90,7 +98,7 @@ def _serial(value: xmlrpc.Scalar) -> int:
     return int(value)
 
 
-_METHODS: Mapping[str, Callable[[Connection, Call], bytes]] = {
+_METHODS: Mapping[str, Callable[[App, Call], Response]] = {
     "changelog_last_serial": _last_serial,
     "changelog_since_serial": _since_serial,
     "list_packages_with_serial": _with_serial,
@@ -98,9 +106,4 @@ _METHODS: Mapping[str, Callable[[Connection, Call], bytes]] = {
 
 
 def _response(body: bytes, status: int = 200) -> Response:
-    headers = {
-        "content-type": "text/xml; charset=utf-8",
-        "cache-control": "no-store",
-        "x-content-type-options": "nosniff",
-    }
-    return Response(body, status, headers=headers)
+    return Response(body, status, headers=HEADERS)
