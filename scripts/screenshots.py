@@ -1,7 +1,8 @@
-"""Make the README's pictures again: start the demo's index and photograph it."""
+"""Make the pictures of the documents again: from the demo's index, and from the journeys that the tests walk."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -36,5 +37,14 @@ def photograph(_server: subprocess.Popen[bytes], url: str) -> None:
             print(f"docs/figures/{name}")
 
 
+def walk_the_journeys() -> None:
+    """The tests take pictures on the way."""
+    subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", str(ROOT / "tests" / "web" / "test_journeys.py")],
+        check=True, cwd=ROOT, env=os.environ | {"CUSTOMHOUSE_PICTURES": str(FIGURES)},
+    )  # fmt: skip
+
+
 if __name__ == "__main__":
+    walk_the_journeys()
     demo(photograph)
