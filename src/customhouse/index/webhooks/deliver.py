@@ -55,7 +55,10 @@ class _Parcel:
 class Courier:
     """Serves hooks, one run each."""
 
-    def __init__(self, deeds: Deeds, outbound: Outbound, server_key: bytes) -> None:
+    def __init__(
+        self, deeds: Deeds, outbound: Outbound, server_key: bytes, *, attempt_seconds: float = ATTEMPT_SECONDS
+    ) -> None:
+        self._attempt_seconds = attempt_seconds
         self._deeds = deeds
         self._outbound = outbound
         self._server_key = server_key
@@ -106,7 +109,7 @@ class Courier:
         try:
             answer = self._outbound.fetch(
                 Order(Target.parse(hook.url), "POST", headers, body),
-                seconds=ATTEMPT_SECONDS, limit_bytes=ANSWER_BYTES, beginning_only=True,
+                seconds=self._attempt_seconds, limit_bytes=ANSWER_BYTES, beginning_only=True,
             )  # fmt: skip
         except (Refused, Rejected) as error:
             return Outcome(hook.id, delivery.id, problem=str(error))
