@@ -79,3 +79,16 @@ def test_a_job_for_later_waits(database: Database, clock: TurnableClock) -> None
     assert jobs.claim(database, clock.now()) is None
     clock.turn(timedelta(hours=2))
     assert jobs.claim(database, clock.now()) is not None
+
+
+def test_a_worker_takes_only_the_jobs_that_are_its(database: Database, clock: TurnableClock) -> None:
+    add(database, clock, "sweep")
+    add(database, clock, "mail")
+    taken = jobs.claim(database, clock.now(), only={"mail", "webhook"})
+    assert taken is not None
+    assert taken.name == "mail"
+    assert jobs.claim(database, clock.now(), only={"mail", "webhook"}) is None
+    assert jobs.claim(database, clock.now(), without={"sweep"}) is None
+    taken = jobs.claim(database, clock.now(), without={"mail"})
+    assert taken is not None
+    assert taken.name == "sweep"
