@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from sqlalchemy.engine import Connection
 
@@ -16,7 +17,7 @@ from customhouse.terms.clock import SystemClock
 from customhouse.terms.identity import OPERATOR
 
 
-def record(events: list[Event], tx: Tx) -> None:
+def record(events: Sequence[Event], tx: Tx) -> None:
     for event in events:
         tx.record(event)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import httpx2 as httpx
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from browser import chromium
 from playwright.sync_api import Browser, Page
 
