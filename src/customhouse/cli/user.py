@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import sys
+from datetime import timedelta
 from pathlib import Path
+from typing import Annotated
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
-from customhouse.accounts.users import AddUser, add_user
+from customhouse.accounts.links import MakePasswordLink, link_text, make_password_link
+from customhouse.accounts.users import AddUser, Freeze, SetSiteRole, add_user, find_user, freeze, set_site_role
 from customhouse.app import open_app, prepare
 from customhouse.cli.options import read_settings
+from customhouse.index.reporter_trust import TrustReporter, trust_reporter
+from customhouse.terms.identity import OPERATOR
 
 app = App(name="user", help="Accounts.")
+Data = Annotated[Path | None, Parameter(help="The data folder (default ./customhouse-data).")]
+Reason = Annotated[str, Parameter(help="Why; it is kept in the ledger.")]
+NOBODY = ("none", "")
 
 
 @app.command
@@ -27,3 +36,58 @@ def add(name: str, *, email: str = "", data: Path | None = None) -> None:
     with open_app(settings) as parts:
         user = parts.do(add_user, AddUser(name, email))
     print(f"Made the account {user.name}. Next: customhouse token create {user.name}")
+
+
+@app.command
+def link(name: str, *, data: Data = None) -> None:
+    """Print a link with which this person sets a password, on standard output. It works once, for some hours."""
+    settings = read_settings(data=data)
+    prepare(settings)
+    with open_app(settings) as parts:
+        with parts.database.read() as sql:
+            user = find_user(sql, name)
+        life = timedelta(seconds=settings.link_seconds)
+        link_id = parts.do(make_password_link, MakePasswordLink(user, life, OPERATOR, mail=False))
+        text = link_text(parts.key, link_id)
+    print(f"Whoever opens this sets the password of {user.name}. It works once, for {life}.", file=sys.stderr)
+    print(f"{settings.public_url}/account/link/{text}/")
+
+
+@app.command
+def role(name: str, role: str, *, data: Data = None) -> None:
+    """Say what somebody is to this index: operator, support or none. All sessions of the account end."""
+    settings = read_settings(data=data)
+    prepare(settings)
+    with open_app(settings) as parts:
+        user = parts.do(set_site_role, SetSiteRole(name, "" if role in NOBODY else role))
+    print(f"{user.name} is {role if role not in NOBODY else 'neither operator nor support'} now.")
+
+
+@app.command(name="freeze")
+def freeze_account(name: str, *, reason: Reason, data: Data = None) -> None:
+    """Let an account do nothing: neither password nor token lets it in, and its sessions end."""
+    _freeze(Freeze(name, reason), data)
+
+
+@app.command
+def thaw(name: str, *, reason: Reason, data: Data = None) -> None:
+    """Let a frozen account work again."""
+    _freeze(Freeze(name, reason, thaw=True), data)
+
+
+@app.command
+def trust(name: str, *, reason: Reason, undo: bool = False, data: Data = None) -> None:
+    """Mark a reporter as reliable, so that his reports weigh more; --undo takes the mark away."""
+    settings = read_settings(data=data)
+    prepare(settings)
+    with open_app(settings) as parts:
+        user = parts.do(trust_reporter, TrustReporter(name, reason, trusted=not undo))
+    print(f"{user.name} is {'no longer' if undo else 'now'} a trusted reporter.")
+
+
+def _freeze(command: Freeze, data: Path | None) -> None:
+    settings = read_settings(data=data)
+    prepare(settings)
+    with open_app(settings) as parts:
+        user = parts.do(freeze, command)
+    print(f"{user.name} is {'thawed' if command.thaw else 'frozen'}.")
