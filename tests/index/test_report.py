@@ -12,6 +12,7 @@ from sqlalchemy import event
 
 from customhouse.accounts.users import find_user
 from customhouse.catalog import queries as catalog
+from customhouse.index.quarantine import refusal_if_held
 from customhouse.index.quarantine_by_hand import (
     LiftProject,
     LiftRelease,
@@ -220,6 +221,11 @@ def test_a_typosquat_may_be_archived_and_offers_its_files_on(small_world: World)
     made.report("olga", kind="typosquat", imitates="requests")
     made.decide("typosquat", effect="archive", note="Passes for requests.")
     assert made.status() == ("archived", "Passes for requests.")
+    with small_world.app.database.read() as sql:
+        held = refusal_if_held(sql, 1, "archived")
+        assert held is not None
+        assert "An operator has archived this project: Passes for requests." in str(held)
+        assert refusal_if_held(sql, 1, "active") is None
     assert made.can_download(FIRST)
     assert small_world.upload(SECOND, version="2.0").status == 403
     undo(made)

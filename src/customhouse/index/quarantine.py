@@ -133,6 +133,19 @@ def lock_target(tx: Tx, which: int | str, version: str | None = None) -> Target:
     return Target(*row, found.id, found.version, found.quarantined_at is not None)
 
 
+def refusal_if_held(sql: Connection, project_id: int, status: str) -> Refused | None:
+    """What an owner is told who wants another status while an operator holds his project to this one."""
+    current = queries.project_hold(sql, project_id)
+    if current is None or current.status != status:
+        return None
+    return Refused(
+        "held",
+        f"An operator has {current.status} this project: {current.reason}",
+        "An operator lifts that.",
+        status=409,
+    )
+
+
 def check_reason(text: str, where: str) -> str:
     """A reason that people will read; raises `Rejected` if there is none, or none that a database keeps."""
     reason = text.strip()
