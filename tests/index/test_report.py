@@ -24,6 +24,7 @@ from customhouse.index.quarantine_by_hand import (
     order_release_quarantine,
 )
 from customhouse.index.report import ReportTaken, Rules
+from customhouse.index.set_status import SetStatus, set_status
 from customhouse.index.verdict import UndoVerdict, undo_verdict
 from customhouse.ledger import queries as ledger
 from customhouse.ledger.public import OPERATORS, PUBLIC
@@ -226,6 +227,10 @@ def test_a_typosquat_may_be_archived_and_offers_its_files_on(small_world: World)
         assert held is not None
         assert "An operator has archived this project: Passes for requests." in str(held)
         assert refusal_if_held(sql, 1, "active") is None
+    with small_world.app.database.read() as sql:
+        owner = find_user(sql, "alice").actor
+    with pytest.raises(Refused, match="An operator has archived"):
+        small_world.app.do(set_status, SetStatus("demo", "active", by=owner))
     assert made.can_download(FIRST)
     assert small_world.upload(SECOND, version="2.0").status == 403
     undo(made)

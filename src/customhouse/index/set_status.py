@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from customhouse.catalog.lifecycle import may_set_status
 from customhouse.catalog.lifecycle_events import StatusChanged
 from customhouse.catalog.tables import project
+from customhouse.index.quarantine import refusal_if_held
 from customhouse.index.subject import lock_subject, refuse_if
 from customhouse.ledger.tx import Tx
 from customhouse.terms.errors import Rejected
@@ -35,6 +36,8 @@ def set_status(command: SetStatus, tx: Tx) -> str:
     subject = lock_subject(tx, command.project, "", "", command.by)
     found = subject.project
     refuse_if(may_set_status(found, subject.standing.role, command.status, successor, operator=command.by.operator))
+    if not command.by.operator:
+        refuse_if(refusal_if_held(tx.sql, found.id, found.status))
     values = {"status": command.status, "status_reason": command.reason, "successor": successor}
     tx.sql.execute(project.update().where(project.c.id == found.id).values(**values))
     tx.record(
