@@ -9,9 +9,10 @@ from datetime import timedelta
 from starlette.testclient import TestClient
 
 from clock import TurnableClock
-from customhouse.app import open_app, run_due_job, run_followers
+from customhouse.app import open_app
 from customhouse.infra.settings import Settings
 from customhouse.web.asgi import build
+from customhouse.work import run_due_job, run_followers
 from world import World
 
 

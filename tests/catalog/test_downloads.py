@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from clock import TurnableClock
-from customhouse.app import PERIODIC, App, open_app, run_due_job, seed_periodic_jobs
+from customhouse.app import App, open_app
 from customhouse.catalog.downloads import queries
 from customhouse.catalog.downloads.fold import LONGEST_SECONDS, Pace, Source, fold, position_of
 from customhouse.catalog.downloads.fold_spools import fold_spools
@@ -25,6 +25,7 @@ from customhouse.formats.count_line import Noted, encode_count
 from customhouse.infra.client_hash import ClientHashes
 from customhouse.infra.count_spool import CountSpool, counts_folder, open_spool_file
 from customhouse.infra.settings import Settings
+from customhouse.work import PERIODIC, run_due_job, seed_periodic_jobs
 from stock import FIRST, SECOND, Stocked, stocked_app
 
 TODAY = date(2026, 11, 24)

@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from customhouse.app import run_due_job, run_followers
 from customhouse.catalog.lifecycle_events import CriticalMarked
 from customhouse.catalog.search.document import document, head_vector, lexemes
 from customhouse.catalog.search.find import MAX_PAGE, PAGE_SIZE, RANKED, Found, find
@@ -23,6 +22,7 @@ from customhouse.infra.tables import job
 from customhouse.ledger.tx import Tx
 from customhouse.terms.errors import Rejected
 from customhouse.terms.identity import OPERATOR
+from customhouse.work import run_due_job, run_followers
 from packages import wheel
 from world import World
 

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from customhouse.app import PERIODIC, read_key, run_due_job, seed_periodic_jobs, work
+from customhouse.app import read_key
 from customhouse.catalog.tables import file, release
 from customhouse.infra import jobs
 from customhouse.infra.settings import Settings
 from customhouse.infra.tables import job
 from customhouse.ledger.tables import ledger_event
 from customhouse.terms.errors import Unavailable
+from customhouse.work import PERIODIC, run_due_job, seed_periodic_jobs, work
 from packages import wheel
 from world import World
 

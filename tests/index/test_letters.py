@@ -19,7 +19,7 @@ from customhouse.accounts.mail_preference import SetMailPreference, Topic, set_m
 from customhouse.accounts.tables import account
 from customhouse.accounts.tokens import CreateToken, RevokeToken, revoke_token
 from customhouse.accounts.users import Freeze, SetSiteRole, User, find_user, freeze, set_site_role
-from customhouse.app import FOLLOWERS, prepare, run_due_job, run_followers
+from customhouse.app import prepare
 from customhouse.catalog.people_events import (
     InvitationMade,
     InvitationWithdrawn,
@@ -51,6 +51,7 @@ from customhouse.ledger.events import Event
 from customhouse.ledger.tx import Tx
 from customhouse.reports.events import CaseDecided, CaseOpened, ProjectQuarantined
 from customhouse.terms.identity import SYSTEM, Identity
+from customhouse.work import FOLLOWERS, run_due_job, run_followers
 from mail_sink import MailSink, mail_sink, text_of
 from packages import wheel
 from servers import free_port

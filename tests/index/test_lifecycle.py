@@ -9,7 +9,6 @@ import sqlalchemy as sa
 
 from customhouse.accounts.index_flags import SetFlag, set_flag
 from customhouse.accounts.users import find_user
-from customhouse.app import run_due_job
 from customhouse.catalog.downloads.tables import download
 from customhouse.catalog.tables import file, project_role
 from customhouse.index.delete import Delete, price_for
@@ -29,6 +28,7 @@ from customhouse.ledger import queries as ledger
 from customhouse.terms.digest import Digest
 from customhouse.terms.errors import Refused, Rejected
 from customhouse.terms.identity import COMMAND_LINE, Actor
+from customhouse.work import run_due_job
 from packages import Dist, sdist, wheel
 from world import World
 

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from clock import TurnableClock
 from customhouse.accounts.users import find_user
-from customhouse.app import FOLLOWERS, OUTSIDE, PERIODIC, prepare, run_due_job, run_followers, seed_periodic_jobs
+from customhouse.app import prepare
 from customhouse.catalog.tables import organization, organization_member, project
 from customhouse.hooks import queries
 from customhouse.hooks.model import GIVE_UP_AFTER, Delivery, Hook, Patterns
@@ -33,6 +33,7 @@ from customhouse.ledger import queries as ledger
 from customhouse.ledger.chain import Entry
 from customhouse.terms.errors import Refused, Rejected
 from customhouse.terms.identity import COMMAND_LINE, Actor
+from customhouse.work import FOLLOWERS, OUTSIDE, PERIODIC, run_due_job, run_followers, seed_periodic_jobs
 from packages import wheel
 from receiver import BREAK_OFF, DRIP, HANG, HANG_UP, Behaviour, Receiver, Reply, Request, is_genuine, receiver, redirect
 from servers import free_port

@@ -14,12 +14,13 @@ from starlette.testclient import TestClient
 
 from conftest import Where, settings_for
 from customhouse.accounts.tokens import CreateToken
-from customhouse.app import open_app, prepare, run_due_job, run_followers
+from customhouse.app import open_app, prepare
 from customhouse.infra.db import Database, database_url
 from customhouse.infra.settings import Settings
 from customhouse.ledger.chain import Entry, canonical, entry_hash
 from customhouse.terms.digest import Digest
 from customhouse.web.asgi import build
+from customhouse.work import run_due_job, run_followers
 from packages import Dist, wheel
 from world import upload
 

@@ -122,16 +122,15 @@ def test_p8_a_release_that_is_deleted_meanwhile_takes_no_file(world: World) -> N
 def test_p8_restoring_against_making_anew_gives_back_the_old_project(world: World) -> None:
     assert world.upload(wheel()).status == 200
     world.app.remove(Delete("demo", typed="demo", by=actor(world)))
-    back = lambda: world.app.do(restore, Restore("demo", by=actor(world)))  # noqa: E731 - a deed to interleave
     refused = world.upload(wheel(version="2.0"), version="2.0")
     assert refused.status == 403
-    back()
+    world.app.do(restore, Restore("demo", by=actor(world)))
     answer = upload_while(world, lambda: None)
     assert answer.status == 200
     assert list(files(world)) == [wheel().filename, wheel(version="2.0").filename]
 
 
-def both(world: World, *deeds: Callable[[], object]) -> list[str]:
+def both(*deeds: Callable[[], object]) -> list[str]:
     """All at once; the code of each refusal, or "done"."""
     barrier = threading.Barrier(len(deeds))
 
@@ -151,10 +150,15 @@ def both(world: World, *deeds: Callable[[], object]) -> list[str]:
 def test_p8_of_many_deletions_and_restorations_each_sees_the_one_before(world: World) -> None:
     assert world.upload(wheel()).status == 200
     owner = actor(world)
-    gone = lambda: world.app.remove(Delete("demo", typed="demo", by=owner))  # noqa: E731 - a deed to race
-    back = lambda: world.app.do(restore, Restore("demo", by=owner))  # noqa: E731 - likewise
+
+    def gone() -> object:
+        return world.app.remove(Delete("demo", typed="demo", by=owner))
+
+    def back() -> object:
+        return world.app.do(restore, Restore("demo", by=owner))
+
     for _ in range(5):
-        said = both(world, gone, back, gone, back, gone, back)
+        said = both(gone, back, gone, back, gone, back)
         assert set(said) <= {"done", "deleted-already", "not-deleted"}
         with world.app.database.read() as sql:
             deleted = sql.execute(sa.select(project.c.deleted_at)).scalar_one() is not None
@@ -172,7 +176,7 @@ def test_p8_uploads_yanks_and_quarantines_at_once_leave_one_truth(world: World) 
         return lambda: world.upload(wheel(version=f"3.{number}"), version=f"3.{number}")
 
     said = both(
-        world, upload(1), upload(2), upload(3),
+        upload(1), upload(2), upload(3),
         lambda: world.app.do(yank, Yank("demo", "1.0", by=owner)),
         lambda: world.app.do(order_project_quarantine, QuarantineProject("demo", "x", by=COMMAND_LINE)),
     )  # fmt: skip

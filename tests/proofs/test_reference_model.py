@@ -24,7 +24,7 @@ from starlette.testclient import TestClient
 from clock import TurnableClock
 from conftest import Where, prepared, settings_for
 from customhouse.accounts.users import find_user
-from customhouse.app import App, open_app, run_due_job
+from customhouse.app import App, open_app
 from customhouse.catalog import invitations
 from customhouse.index.answer_invitation import Answer, answer_invitation
 from customhouse.index.change_role import LeaveProject, leave_project
@@ -49,6 +49,7 @@ from customhouse.infra.walkers import Walkers
 from customhouse.terms.errors import Refused, Rejected
 from customhouse.terms.identity import Actor
 from customhouse.web.asgi import build
+from customhouse.work import run_due_job
 from packages import Dist, sdist, wheel
 from reference_model import ModelIndex
 from world import World
@@ -310,7 +311,7 @@ def _dist(name: str, version: str, kind: str, variant: int) -> Dist:
 def _run(
     request: pytest.FixtureRequest, folder: Path, database: str, examples: int, steps: int, *, shrink: bool = False
 ) -> None:
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         machine(Where(database), folder, request),
         settings=settings(
             max_examples=examples, stateful_step_count=steps, deadline=None, derandomize=True, database=None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from customhouse.app import run_followers
+from customhouse.work import run_followers
 from packages import wheel
 from world import World
 

@@ -104,7 +104,7 @@ def work(*, data: Path | None = None, supervised_by: Supervised = 0) -> None:
     settings = read_settings(data=data)
     configure_logs(settings.log_level)
     from customhouse.app import prepare  # noqa: PLC0415 - loads the database, which `serve` leaves to its children
-    from customhouse.app import work as run_jobs  # noqa: PLC0415 - as above
+    from customhouse.work import work as run_jobs  # noqa: PLC0415 - as above
 
     prepare(settings)
     stop = threading.Event()

@@ -16,5 +16,5 @@ def parse_size(text: str, *, where: str = "size") -> int:
     if match is None:
         raise Rejected("bad-size", where, f"{text[:40]!r} is no size", "a number and B, kB, MB, GB or TB")
     whole, part, unit = match[1], match[2] or "", (match[3] or "").lower()
-    scale = 1024 ** _POWERS[unit]
+    scale: int = 1024 ** _POWERS[unit]
     return int(whole) * scale + (int(part) * scale // 10 ** len(part) if part else 0)
