@@ -42,7 +42,10 @@ _IMPORTED = sa.select(download_source.c.id, download_source.c.size_bytes, downlo
 class LogFile(Protocol):
     """A log on disk, plain or gzip, that can be opened more than once."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        ...
 
     def open(self, purpose: str) -> AbstractContextManager[IO[bytes]]:
         """Open it at its beginning; ``purpose`` tells people what it is read for."""
