@@ -39,7 +39,7 @@ from customhouse.reports.claim import parse_claim
 from customhouse.terms.clock import Clock
 from customhouse.web.asgi import build
 from customhouse.web.doors import Door
-from customhouse.web.pages.render import static_address
+from customhouse.web.render import static_address
 from packages import Dist, wheel
 from person import hashed_password
 from world import upload
@@ -167,7 +167,7 @@ class Town:
     def events(self) -> list[str]:
         """The kinds of the events that have been recorded since."""
         assert self._eyes is not None
-        last = max((row[0] for row in self._rows["ledger_event"]), default=0)
+        last = len(self._rows["ledger_event"])
         rows = self._eyes.execute("SELECT kind FROM ledger_event WHERE serial > ? ORDER BY serial", (last,))
         return [row[0] for row in rows]
 
@@ -222,9 +222,14 @@ def open_town(settings: Settings, clock: Clock, walkers: Walkers | None = None) 
 @contextmanager
 def small_town(folder: Path, blank: Path, walkers: Walkers) -> Iterator[Town]:
     """A town on a copy of an empty installation, with a clock that stands still."""
-    shutil.copytree(blank, folder / "data")
-    with open_town(Settings.model_validate({"data": folder / "data"}), TurnableClock(), walkers) as town:
+    settings = Settings.model_validate({"data": prepared_copy(blank, folder)})
+    with open_town(settings, TurnableClock(), walkers) as town:
         yield town
+
+
+def prepared_copy(blank: Path, folder: Path) -> Path:
+    """A data folder of one's own, from an empty installation that is prepared."""
+    return Path(shutil.copytree(blank, folder / "data"))
 
 
 def _settle(town: Town) -> None:

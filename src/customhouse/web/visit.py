@@ -132,13 +132,15 @@ class Visit:
         if not kept or personal:
             headers |= {"cache-control": "private, no-store", "vary": "Cookie"}
             return self._dressed(Response(body, status, headers=headers))
-        headers |= {"cache-control": self.kept, "vary": "Accept-Encoding, Cookie"}
+        headers |= {"cache-control": self.kept_as("no-cache"), "vary": "Accept-Encoding, Cookie"}
         return self._dressed(_conditional(self.request, body, status, headers))
 
-    @property
-    def kept(self) -> str:
-        """What caches are told of an answer that strangers may see; shared ones nothing that another could choose."""
-        return "private, no-cache" if self.names_host else "no-cache"
+    def kept_as(self, cache: str) -> str:
+        """What caches are told of an answer that strangers may see: ``cache``, unless another could have chosen it.
+
+        An answer that holds the Host that was asked is only for the one who asked.
+        """
+        return "private, no-cache" if self.names_host else cache
 
     def json(self, value: Any, *, status: int = 200, kept: bool = False) -> Response:
         """A JSON answer; ``kept`` as for pages."""
@@ -146,7 +148,7 @@ class Visit:
         headers = {"content-type": "application/json", "x-content-type-options": "nosniff"}
         if not kept or self.user is not None:
             return Response(body, status, headers=headers | {"cache-control": "private, no-store"})
-        headers |= {"cache-control": self.kept, "vary": "Accept-Encoding, Authorization"}
+        headers |= {"cache-control": self.kept_as("no-cache"), "vary": "Accept-Encoding, Authorization"}
         return _conditional(self.request, body, status, headers)
 
     def go(self, address: str, *, said: str = "") -> Response:

@@ -41,7 +41,7 @@ def _answers(tell: Callable[[Visit], Feed], write: Write, media_type: str) -> Ha
         etag = f'"{Digest.of(body).hex[:32]}"'
         headers = {
             "etag": etag,
-            "cache-control": "public, max-age=60",
+            "cache-control": visit.kept_as("public, max-age=30"),
             "content-type": media_type,
             "x-content-type-options": "nosniff",
         }

@@ -19,6 +19,8 @@ from customhouse.terms.errors import Refused
 from customhouse.web.facts import ProjectFacts, facts_of
 from customhouse.web.visit import Visit
 
+SHARED_FOR_A_MINUTE = "public, max-age=0, must-revalidate, s-maxage=30"
+
 
 def project_document(visit: Visit) -> Response:
     """Answer for the whole project, or for one version."""
@@ -38,7 +40,7 @@ def project_document(visit: Visit) -> Response:
     etag = f'"{Digest.of(body).hex[:32]}"'
     headers = {
         "etag": etag,
-        "cache-control": _kept(visit),
+        "cache-control": visit.kept_as(SHARED_FOR_A_MINUTE) if facts.project.public else "private, no-store",
         "x-pypi-last-serial": str(facts.serial),
         "x-content-type-options": "nosniff",
         "access-control-allow-origin": "*",
@@ -46,13 +48,6 @@ def project_document(visit: Visit) -> Response:
     if none_match(visit.request.headers.get("if-none-match"), etag):
         return Response(status_code=304, headers=headers)
     return Response(body, media_type="application/json", headers=headers)
-
-
-def _kept(visit: Visit) -> str:
-    """Shared caches keep a public document for a minute, unless it holds an address that another could choose (A38)."""
-    if not visit.this_project.public:
-        return "private, no-store"
-    return visit.kept if visit.names_host else "public, max-age=0, must-revalidate, s-maxage=60"
 
 
 def _best_version(facts: ProjectFacts) -> str:
