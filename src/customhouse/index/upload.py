@@ -353,7 +353,7 @@ def _earlier_upload(sql: Connection, name: WheelName | SdistName, spooled: Spool
     bound = next((row for row in rows if row.table == "name"), None)
     if bound is None:
         if present or hidden:
-            raise _exists(f"the same bytes are here as {min(present | hidden)!r}")
+            raise _same_bytes(name, min(present | hidden))
         return None
     if bound.digest != spooled.sha256:
         raise _exists(f"{bound.filename!r} is here with other contents; a released file never changes")
@@ -362,6 +362,13 @@ def _earlier_upload(sql: Connection, name: WheelName | SdistName, spooled: Spool
     if name.filename not in present:
         raise _exists(f"{bound.filename!r} has been used before, and a name is never used again")
     return Accepted(normalize(name.name), name.filename, spooled.sha256, new=False)
+
+
+def _same_bytes(name: WheelName | SdistName, other: str) -> Refused:
+    """The bytes are here under another name; which one is said only within one project, because others are private."""
+    if normalize(parse_filename(other).name) == normalize(name.name):
+        return _exists(f"the same bytes are here as {other!r}")
+    return _exists("the same bytes are here under another name")
 
 
 def _release(tx: Tx, project_id: int, version: str, open_for: timedelta) -> tuple[int, bool]:
