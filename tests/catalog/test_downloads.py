@@ -17,6 +17,7 @@ from customhouse.app import App, open_app
 from customhouse.catalog.downloads import queries
 from customhouse.catalog.downloads.fold import LONGEST_SECONDS, Pace, Source, fold, position_of
 from customhouse.catalog.downloads.fold_spools import fold_spools
+from customhouse.catalog.downloads.neglect import NeglectedSpools
 from customhouse.catalog.downloads.queries import Sums
 from customhouse.catalog.downloads.tables import download, download_seen, download_source
 from customhouse.catalog.queries import find_project
@@ -407,3 +408,27 @@ def test_sums_are_rows_per_file_and_day(stocked: Stocked) -> None:
     with stocked.app.database.read() as sql:
         (row,) = sql.execute(sa.select(download)).all()
     assert (row.day, row.counted_by, row.raw, row.counted) == (TODAY, "served", 10, 2)
+
+
+def test_a_web_process_without_a_worker_beside_it_folds_by_itself(stocked: Stocked) -> None:
+    """`customhouse web` alone on a machine: the job runs elsewhere and does not see these files."""
+    folder = counts_folder(stocked.app.settings.data)
+    watch = NeglectedSpools(stocked.app.database, folder, stocked.app.clock)
+    assert watch.look() == 0
+    with closing(spool(stocked.app)) as counts:
+        take(counts, "203.0.113.1", times=3)
+        counts.flush()
+        assert watch.look() == 0, "a worker has its minute"
+        assert watch.look() == 3
+        take(counts, "203.0.113.1", times=4)
+        counts.flush()
+        assert watch.look() == 0
+        assert folded(stocked.app) == 4
+        assert watch.look() == 0, "a worker was there in time"
+    assert total(stocked.app) == Sums(7, 1)
+
+
+def test_looking_ends_with_the_process(stocked: Stocked) -> None:
+    watch = NeglectedSpools(stocked.app.database, counts_folder(stocked.app.settings.data), stocked.app.clock)
+    watch.start()
+    watch.close()

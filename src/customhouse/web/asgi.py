@@ -14,9 +14,10 @@ from starlette.routing import Router
 from starlette.types import ASGIApp
 
 from customhouse.app import App, open_app
+from customhouse.catalog.downloads.neglect import NeglectedSpools
 from customhouse.infra.client_address import parse_networks
 from customhouse.infra.client_hash import ClientHashes
-from customhouse.infra.count_spool import CountSpool
+from customhouse.infra.count_spool import CountSpool, counts_folder
 from customhouse.infra.lifeline import die_with_parent
 from customhouse.infra.logs import configure_logs
 from customhouse.infra.settings import Settings
@@ -70,14 +71,17 @@ def build(app: App, context: AbstractContextManager[App] | None = None) -> Serve
     """The application around an open `App`; ``context`` is left when the server shuts down."""
     trusted = parse_networks(app.settings.trusted_proxies)
     counts = CountSpool(app.settings.data, app.clock, ClientHashes(app.key.secret), trusted)
+    neglected = NeglectedSpools(app.database, counts_folder(app.settings.data), app.clock)
 
     @asynccontextmanager
     async def lifespan(_inner: Starlette) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = PAGE_THREADS
         app.walkers.start()
         counts.start()
+        neglected.start()
         yield
         counts.close()
+        neglected.close()
         if context is not None:
             context.__exit__(None, None, None)
 
