@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -23,10 +24,14 @@ def client(name: str) -> Path:
     wanted = hashlib.sha256(lock.read_bytes() + sys.version.encode()).hexdigest()
     place = CACHE / name
     stamp = place / "lock.sha256"
-    if not stamp.exists() or stamp.read_text() != wanted:
-        shutil.rmtree(place, ignore_errors=True)
-        _install(place, lock)
-        stamp.write_text(wanted)
+    CACHE.mkdir(parents=True, exist_ok=True)
+    # Tests run in several processes: whoever comes second waits for the one who installs.
+    with (CACHE / f"{name}.lock").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        if not stamp.exists() or stamp.read_text() != wanted:
+            shutil.rmtree(place, ignore_errors=True)
+            _install(place, lock)
+            stamp.write_text(wanted)
     return place
 
 
