@@ -266,7 +266,8 @@ def test_a_receiver_that_hangs_or_drips_is_left_after_a_while(small: World, got:
     hook.probe()
     hook.probe()
     got.answer = lambda _request: behaviour
-    run_followers(small.app)
+    while run_followers(small.app):
+        pass
     app = small.app
     Courier(app.deeds, app.outbound, app.key.secret, attempt_seconds=0.3).run(hook.key.hook_id)
     assert len(got.requests) == 1
