@@ -91,10 +91,11 @@ def test_p1_a_hundred_random_kills(tmp_path: Path, seed: int) -> None:
 # One upload in one process, without a server around it: what the web process does between the body and the answer.
 ONE_UPLOAD = """
 import sys
+from datetime import timedelta
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from customhouse.accounts.tokens import CreateToken
-from customhouse.app import open_app
+from customhouse.app import limits_of, open_app
 from customhouse.formats.examination import examine
 from customhouse.index.upload import Reception, Upload
 from customhouse.infra.settings import Settings
@@ -106,7 +107,8 @@ with open_app(settings) as app:
     bearer = app.authenticate(sys.argv[3])
     print("begin", flush=True)
     spooled = spool_bytes(open_spool(settings.data), dist.body, dist.filename)
-    reception = Reception(app.deeds, app.blobs, examine, open_spool(settings.data))
+    reception = Reception(app.deeds, app.blobs, examine, open_spool(settings.data),
+                          open_for=timedelta(days=14), limits=limits_of(settings))
     accepted = reception.receive(Upload(bearer, tuple(form_fields(dist, "demo", "1.0")), "", spooled))
     print("acknowledged", flush=True)
     app.renderer.render_after_commit(accepted.project)
