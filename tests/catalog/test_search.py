@@ -52,7 +52,8 @@ def publish(world: World, display: str, version: str = "1.0", **headers: str) ->
     answer = world.upload(dist, name=display, version=version, fields=fields)
     assert answer.status == 200, answer.text
     world.clock.turn(timedelta(minutes=1))
-    run_followers(world.app)
+    while run_followers(world.app):
+        pass
 
 
 def change(world: World, statement: sa.Update) -> None:
@@ -63,7 +64,8 @@ def change(world: World, statement: sa.Update) -> None:
         tx.record(CriticalMarked(OPERATOR, "shy-one", critical=False, reason=""))
 
     world.app.do(deed, statement)
-    run_followers(world.app)
+    while run_followers(world.app):
+        pass
 
 
 def test_words_are_found_in_every_field_and_the_name_weighs_most(world: World) -> None:

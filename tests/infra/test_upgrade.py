@@ -100,7 +100,8 @@ def test_an_installation_of_the_first_version_loses_nothing(
         assert client.get(f"/files/demo/{dist.filename}").content == dist.body
         with app.database.read() as sql:
             assert list(sql.execute(sa.text("SELECT name FROM requirement")).scalars()) == ["needle"]
-        run_followers(app)
+        while run_followers(app):
+            pass
         while run_due_job(app):
             pass
         assert "demo" in client.get("/search/?q=demo").text

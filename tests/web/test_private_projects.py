@@ -91,7 +91,8 @@ def vault(request: pytest.FixtureRequest, tmp_path: Path, clock: TurnableClock) 
 
 def _furnished(world: World, how: str) -> Vault:
     seed_periodic_jobs(world.app)
-    run_followers(world.app)
+    while run_followers(world.app):
+        pass
     found_organization(world, "guild", "alice")
     found_project(
         world, DISPLAY, visibility="private" if how == PRIVATELY else "public",
