@@ -28,28 +28,50 @@ from customhouse.accounts.sessions import SignIn, form_token
 from customhouse.accounts.tokens import CreateToken
 from customhouse.accounts.users import AddUser, SetSiteRole, add_user, find_user, set_site_role
 from customhouse.app import App, open_app
-from customhouse.catalog.tables import organization, organization_member, project, project_role
+from customhouse.catalog.tables import invitation, organization, organization_member, project, project_role
+from customhouse.hooks.model import Patterns
+from customhouse.hooks.tables import webhook_delivery
 from customhouse.index.delete import Delete
+from customhouse.index.invite import InviteToOrganization, InviteToProject, invite_to_organization, invite_to_project
+from customhouse.index.namespaces import GrantNamespace, grant_namespace
+from customhouse.index.organizations import CreateOrganization, create_organization
+from customhouse.index.prohibited import Prohibit, prohibit
 from customhouse.index.report import FileReport, Rules, file_report
+from customhouse.index.teams import (
+    AboutTeam,
+    AboutTeamMember,
+    AboutTeamRole,
+    add_team_member,
+    create_team,
+    set_team_role,
+)
 from customhouse.index.verdict import GiveVerdict, give_verdict
 from customhouse.index.visibility import ChangeVisibility, change_visibility
+from customhouse.index.webhooks.add import AddWebhook, add_webhook
+from customhouse.index.webhooks.holder import Holder
+from customhouse.index.yank import Yank, yank
 from customhouse.infra.settings import Settings
+from customhouse.infra.targets import Target
 from customhouse.infra.walkers import Walkers
 from customhouse.reports.claim import parse_claim
 from customhouse.terms.clock import Clock
+from customhouse.terms.identity import COMMAND_LINE, Actor
 from customhouse.web.asgi import build
 from customhouse.web.doors import Door
 from customhouse.web.render import static_address
+from customhouse.work import run_followers
 from packages import Dist, wheel
 from person import hashed_password
 from world import upload
 
-Kind = Literal["anonymous", "half", "user", "maintainer", "owner", "member", "chair", "support", "operator"]
+Kind = Literal["anonymous", "half", "user", "maintainer", "owner", "member", "manager", "chair", "support", "operator"]
 NAMES: Mapping[Kind, str] = {
     "anonymous": "", "half": "hazel", "user": "ursula", "maintainer": "mona", "owner": "alice", "member": "mark",
-    "chair": "gilda", "support": "sue", "operator": "olga",
+    "manager": "max", "chair": "gilda", "support": "sue", "operator": "olga",
 }  # fmt: skip
-"""Who is who. ``member`` and ``chair`` (an owner) belong to the organization ``guild``."""
+"""Who is who. ``member``, ``manager`` and ``chair`` (an owner) belong to the organization ``guild``."""
+OTHERS = ("rita", "newcomer", "paul", "petra", "greta", "gregor")
+"""People that things are done to: a reporter, somebody new, a maintainer, an owner, a member, a chair."""
 SITE_ROLES: Mapping[Kind, str] = {"support": "support", "operator": "operator"}
 DESCRIPTION = """# Demo
 
@@ -68,8 +90,8 @@ import demo
 """
 FORM_COOKIE_VALUE = "a-stranger-in-a-browser-of-his-own-0000000000"
 # Pages and gates are made from the other rows, at the first read at the latest. The words of search have tables that
-# SQLite keeps for itself.
-DERIVED = re.compile(r"page|gate|sqlite_.*|.*_(config|content|data|docsize|idx)")
+# SQLite keeps for itself. Whoever reads a file is counted, by and by.
+DERIVED = re.compile(r"page|gate|download(_.*)?|sqlite_.*|.*_(config|content|data|docsize|idx)")
 NOTED = {"ledger_event", "ledger_head"}
 """What a refusal may add to."""
 
@@ -238,8 +260,9 @@ def _settle(town: Town) -> None:
     stranger = {"__Host-form": FORM_COOKIE_VALUE}
     csrf = form_token(app.key, FORM_COOKIE_VALUE)
     town.people["anonymous"] = Townsman("anonymous", "", stranger, csrf)
-    app.do(add_user, AddUser("rita", "rita@example.org"))
-    app.do(add_user, AddUser("newcomer", "newcomer@example.org"))
+    run_followers(app)
+    for name in OTHERS:
+        app.do(add_user, AddUser(name, f"{name}@example.org"))
     for kind, name in NAMES.items():
         if not name:
             continue
@@ -263,7 +286,9 @@ def _settle(town: Town) -> None:
 
 
 def _trade(town: Town) -> None:
-    """Projects and their files, a role, a private project and a deleted release."""
+    """Projects and their files, roles, a private project and a deleted release; names that are not to be had."""
+    app, alice, rita = town.app, _actor(town, "alice"), _actor(town, "rita")
+    token = app.create_token(CreateToken("rita")).text
     evil = {"demo.pth": b"import demo\n", "demo/__init__.py": b"x = 1\n", "demo/new.py": b"print('<b>')\n"}
     _publish(town, wheel(version="0.9"), "demo", "0.9")
     _publish(town, wheel(version="1.0", description=DESCRIPTION, headers={
@@ -274,53 +299,95 @@ def _trade(town: Town) -> None:
     _publish(town, wheel(version="2.0", files=evil), "demo", "2.0")
     _publish(town, wheel("hidden"), "hidden", "1.0")
     _publish(town, wheel("lodge"), "lodge", "1.0")
-    with town.app.database.write() as sql:
+    _publish(town, wheel("errand"), "errand", "1.0", token)
+    with app.database.write() as sql:
         ids = {row.normalized: row.id for row in sql.execute(sa.select(project.c.normalized, project.c.id))}
-        mona = town.people["maintainer"].account_id
-        sql.execute(project_role.insert().values(project_id=ids["demo"], account_id=mona, role="maintainer"))
-    alice = town.people["owner"]
-    with town.app.database.read() as sql:
-        owner = find_user(sql, alice.name).actor
-    town.app.do(change_visibility, ChangeVisibility("hidden", "private", "hidden", by=owner))
-    town.app.remove(Delete("demo", "0.9", "", "Too old.", "demo 0.9", by=owner))
-    dist = town.files["demo 1.0"]
+        for name, role in (("mona", "maintainer"), ("paul", "maintainer"), ("petra", "owner")):
+            account_id = find_user(sql, name).id
+            sql.execute(project_role.insert().values(project_id=ids["demo"], account_id=account_id, role=role))
+    app.do(change_visibility, ChangeVisibility("hidden", "private", "hidden", by=alice))
+    hook = _hook(town, Holder("project", "demo"))
+    app.do(yank, Yank("demo", "2.0", reason="Broken on the newest Python.", by=alice))
+    app.do(prohibit, Prohibit("bad-name", "It insults."))
+    app.remove(Delete("demo", "0.9", "", "Too old.", "demo 0.9", by=alice))
+    for kind, name in NAMES.items():
+        if name:
+            app.do(invite_to_project, InviteToProject("errand", name, "maintainer", by=rita))
+            town.facts[f"invitation:{kind}"] = _last_invitation(town)
+    app.do(invite_to_project, InviteToProject("demo", "newcomer", "maintainer", by=alice))
     town.facts |= {
-        "name": "demo", "project": "demo", "version": "1.0", "filename": dist.filename, "old": "1.0", "new": "2.0",
-        "address": static_address("house.css").rpartition("/")[2],
+        "name": "demo", "project": "demo", "version": "1.0", "filename": town.files["demo 1.0"].filename, "old": "1.0",
+        "new": "2.0", "address": static_address("house.css").rpartition("/")[2], "invitation:anonymous": "1",
+        "project_invitation": _last_invitation(town), "project_hook": hook, "index_hook": _hook(town, Holder("index")),
     }  # fmt: skip
 
 
-def _publish(town: Town, dist: Dist, name: str, version: str) -> None:
+def _publish(town: Town, dist: Dist, name: str, version: str, token: str = "") -> None:
     fields = [(":action", "file_upload"), ("protocol_version", "1"), ("name", name), ("version", version),
               ("filetype", dist.filetype), ("sha256_digest", dist.sha256)]  # fmt: skip
-    answer = upload(town.client, town.people["owner"].token, dist, name=name, version=version, fields=fields)
+    token = token or town.people["owner"].token
+    answer = upload(town.client, token, dist, name=name, version=version, fields=fields)
     assert answer.status == httpx.codes.OK, answer.text
     town.files[f"{name} {version}"] = dist
 
 
 def _gather(town: Town) -> None:
-    """An organization with a project of its own."""
-    now = town.app.clock.now()
-    with town.app.database.write() as sql:
-        sql.execute(
-            organization.insert().values(id=1, name="guild", normalized="guild", display="Guild", created_at=now)
-        )
-        for kind, role in (("member", "member"), ("chair", "owner")):
-            account_id = town.people[kind].account_id  # type: ignore[index] # both are kinds
-            sql.execute(organization_member.insert().values(organization_id=1, account_id=account_id, role=role))
-        sql.execute(project.update().where(project.c.normalized == "lodge").values(organization_id=1))
-    town.facts |= {"organization": "guild"}
+    """An organization with a team, a project, a namespace and a webhook."""
+    app, gilda = town.app, _actor(town, "gilda")
+    app.do(create_organization, CreateOrganization("guild", "The Guild", by=gilda))
+    with app.database.write() as sql:
+        guild = sql.execute(sa.select(organization.c.id)).scalar_one()
+        for name, role in (("mark", "member"), ("max", "manager"), ("greta", "member"), ("gregor", "owner")):
+            account_id = find_user(sql, name).id
+            sql.execute(organization_member.insert().values(organization_id=guild, account_id=account_id, role=role))
+        sql.execute(project.update().where(project.c.normalized == "lodge").values(organization_id=guild))
+    app.do(create_team, AboutTeam("guild", "crew", gilda))
+    app.do(add_team_member, AboutTeamMember("guild", "crew", "greta", gilda))
+    app.do(set_team_role, AboutTeamRole("guild", "crew", "lodge", "maintainer", gilda))
+    app.do(invite_to_organization, InviteToOrganization("guild", "newcomer", "member", by=gilda))
+    app.do(grant_namespace, GrantNamespace("guild", "guild"))
+    town.facts |= {
+        "organization": "guild", "team": "crew", "namespace": "guild", "guild_invitation": _last_invitation(town),
+        "guild_hook": _hook(town, Holder("organization", "guild")),
+    }  # fmt: skip
+
+
+def _actor(town: Town, name: str) -> Actor:
+    with town.app.database.read() as sql:
+        return find_user(sql, name).actor
+
+
+def _last_invitation(town: Town) -> str:
+    with town.app.database.read() as sql:
+        return str(sql.execute(sa.select(sa.func.max(invitation.c.id))).scalar_one())
+
+
+def _hook(town: Town, holder: Holder) -> str:
+    """A webhook that hears of everything; nobody can be reached at its address."""
+    target = Target.parse("https://hooks.invalid/customhouse")
+    made = town.app.do(
+        partial(add_webhook, town.app.key.secret), AddWebhook(holder, target, Patterns.parse("*"), COMMAND_LINE)
+    )
+    return made.hook_id
 
 
 def _judge(town: Town) -> None:
-    """A case with a report."""
-    claim = parse_claim({"kind": "malware", "text": "It reads ~/.pypirc.", "version": "2.0"})
-    with town.app.database.read() as sql:
-        rita = find_user(sql, "rita").actor
-    taken = town.app.do(file_report, FileReport("demo", claim, rita, Rules.of(town.app.settings)))
-    town.facts |= {"case": str(taken.case_id), "reporter": "rita", "account": "rita"}
-    app = town.app
-    claim = parse_claim({"kind": "spam", "text": "It advertises."})
-    taken = app.do(file_report, FileReport("lodge", claim, rita, Rules.of(app.settings)))
-    app.do(give_verdict, GiveVerdict(taken.case_id, "spam", "It does."))
-    town.facts |= {"decided_case": str(taken.case_id)}
+    """Two cases with a report each, one of them decided; whoever listens has heard of all that."""
+    app, rita, rules = town.app, _actor(town, "rita"), Rules.of(town.app.settings)
+    claim = parse_claim({"kind": "malware", "text": "It reads ~/.pypirc.", "version": "2.0", "evidence_excerpt": "x"})
+    taken = app.do(file_report, FileReport("demo", claim, rita, rules))
+    spam = app.do(
+        file_report, FileReport("lodge", parse_claim({"kind": "spam", "text": "It advertises."}), rita, rules)
+    )
+    app.do(give_verdict, GiveVerdict(spam.case_id, "spam", "It does."))
+    while run_followers(app):
+        pass
+    with app.database.read() as sql:
+        for hook in ("project_hook", "guild_hook", "index_hook"):
+            sent = sa.select(sa.func.max(webhook_delivery.c.serial)).where(
+                webhook_delivery.c.hook_id == town.facts[hook]
+            )
+            town.facts[hook.replace("hook", "serial")] = str(sql.execute(sent).scalar_one())
+    town.facts |= {
+        "case": str(taken.case_id), "decided_case": str(spam.case_id), "reporter": "rita", "account": "rita"
+    }  # fmt: skip

@@ -8,7 +8,7 @@ GET; every other verb is answered 405 or 404.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from town import NAMES, Kind
@@ -17,7 +17,8 @@ EVERYBODY: frozenset[Kind] = frozenset(NAMES)
 SIGNED_IN = EVERYBODY - {"anonymous", "half"}
 MAINTAINERS: frozenset[Kind] = frozenset({"maintainer", "owner", "operator"})
 OWNERS: frozenset[Kind] = frozenset({"owner", "operator"})
-MEMBERS: frozenset[Kind] = frozenset({"member", "chair", "operator"})
+MEMBERS: frozenset[Kind] = frozenset({"member", "manager", "chair", "operator"})
+MANAGERS: frozenset[Kind] = frozenset({"manager", "chair", "operator"})
 CHAIRS: frozenset[Kind] = frozenset({"chair", "operator"})
 SUPPORT: frozenset[Kind] = frozenset({"support", "operator"})
 OPERATORS: frozenset[Kind] = frozenset({"operator"})
@@ -37,6 +38,8 @@ class Row:
     sends: Literal["form", "file", "call"] = "form"
     query: str = ""
     """What a reading door needs behind the question mark to show anything."""
+    idle: frozenset[Kind] = frozenset()
+    """Who is let in and finds nothing to do: an operator has no role that he could give up."""
 
     @property
     def door(self) -> str:
@@ -61,6 +64,25 @@ def writes(
 NEW_PASSWORD = {"password": "a new and long password", "again": "a new and long password"}
 PROJECT, MANAGE, ADMIN, API = "/project/{name}", "/manage/project/{name}", "/admin", "/api/projects/{name}"
 CASE = "/admin/cases/{case}"
+GUILD = "/manage/organization/{organization}"
+TEAM = GUILD + "/teams/{team}"
+HOOK = {"url": "https://hooks.invalid/other", "events": "*"}
+
+
+def webhooks(path: str, fact: str, read: str, write: str, danger: str, who: frozenset[Kind]) -> list[Row]:
+    """The same doors for each holder of webhooks."""
+    at, hook = {"hook": f"{{{fact}_hook}}"}, path + "{hook}/"
+    return [
+        reads(path, read, who),
+        writes(path, danger, who, **HOOK),
+        reads(hook, read, who, at=at),
+        writes(hook, danger, who, at, active="yes", **HOOK),
+        writes(hook + "key/", danger, who, at),
+        writes(hook + "remove/", write, who, at),
+        writes(hook + "probe/", write, who, at),
+        writes(hook + "again/", write, who, at, serial=f"{{{fact}_serial}}"),
+    ]
+
 
 ROWS = [
     # Installers and publishers.
@@ -99,6 +121,11 @@ ROWS = [
     reads("/account/tokens/", "account:danger-form", SIGNED_IN),
     writes("/account/tokens/", "account:danger", SIGNED_IN, note="ci"),
     writes("/account/tokens/{token}/revoke/", "account:write", SIGNED_IN),
+    reads("/account/mail/", "account:read", SIGNED_IN),
+    writes("/account/mail/", "account:write", SIGNED_IN, releases="yes"),
+    reads("/account/invitations/", "account:read", SIGNED_IN),
+    writes("/account/invitations/{invitation}/accept/", "invitation:answer", SIGNED_IN),
+    writes("/account/invitations/{invitation}/decline/", "invitation:answer", SIGNED_IN),
     # Pages for everybody.
     reads("/", "public:read", EVERYBODY),
     reads(PROJECT, "project:read", EVERYBODY),
@@ -112,6 +139,8 @@ ROWS = [
     reads("/ledger.jsonl", "public:read", EVERYBODY),
     reads(f"{PROJECT}/ledger/", "project:read", EVERYBODY),
     reads(f"{PROJECT}/ledger.jsonl", "project:read", EVERYBODY),
+    reads("/namespaces", "public:read", EVERYBODY),
+    reads("/namespace/{namespace}", "public:read", EVERYBODY),
     reads("/search/", "public:read", EVERYBODY, query="q=demo"),
     reads("/api/search", "public:read", EVERYBODY, query="q=demo"),
     reads("/rss/updates.xml", "public:read", EVERYBODY),
@@ -143,7 +172,65 @@ ROWS = [
     reads(f"{MANAGE}/delete/", "project:danger-form", OWNERS, query="version=1.0"),
     writes(f"{MANAGE}/delete/", "project:danger", OWNERS, version="1.0", typed="demo 1.0", reason="Wrong."),
     writes(f"{MANAGE}/restore/", "project:settings", OWNERS, version="0.9"),
+    reads(f"{MANAGE}/people/", "project:manage-read", MAINTAINERS),
+    writes(f"{MANAGE}/people/invite/", "project:danger", OWNERS, who="ursula", role="maintainer"),
+    replace(writes(f"{MANAGE}/people/leave/", "project:leave", MAINTAINERS), idle=OPERATORS),
+    writes(f"{MANAGE}/people/{{user}}/role/", "project:danger", OWNERS, {"user": "paul"}, role="owner"),
+    writes(f"{MANAGE}/people/{{user}}/remove/", "project:danger", OWNERS, {"user": "paul"}),
+    writes(
+        f"{MANAGE}/invitations/{{invitation}}/withdraw/",
+        "project:settings",
+        OWNERS,
+        {"invitation": "{project_invitation}"},
+    ),
+    reads("/manage/new/", "project:create-form", SIGNED_IN),
+    writes("/manage/new/", "project:create", SIGNED_IN, name="brand-new", visibility="public"),
+    reads(f"{MANAGE}/transfer/", "project:danger-form", OWNERS, query="person=ursula"),
+    writes(f"{MANAGE}/transfer/", "project:danger", OWNERS, person="ursula", typed="demo"),
+    reads(f"{MANAGE}/visibility/", "project:danger-form", OWNERS),
+    writes(f"{MANAGE}/visibility/", "project:danger", OWNERS, visibility="private", typed="demo"),
+    *webhooks(f"{MANAGE}/webhooks/", "project", "project:settings-read", "project:settings", "project:danger", OWNERS),
+    # Organizations.
+    reads("/manage/new-organization/", "organization:create-form", SIGNED_IN),
+    writes("/manage/new-organization/", "organization:create", SIGNED_IN, name="brand-new", display="Brand new"),
+    reads(f"{GUILD}/", "organization:read", MEMBERS),
+    reads(f"{GUILD}/people/", "organization:read", MEMBERS),
+    writes(f"{GUILD}/people/invite/", "organization:settings", MANAGERS, who="ursula", role="member"),
+    writes(f"{GUILD}/people/{{user}}/role/", "organization:danger", CHAIRS, {"user": "greta"}, role="manager"),
+    writes(f"{GUILD}/people/{{user}}/remove/", "organization:settings", MANAGERS, {"user": "greta"}),
+    replace(writes(f"{GUILD}/leave/", "organization:leave", MEMBERS), idle=OPERATORS),
+    writes(
+        f"{GUILD}/invitations/{{invitation}}/withdraw/",
+        "organization:settings",
+        MANAGERS,
+        {"invitation": "{guild_invitation}"},
+    ),
+    reads(f"{GUILD}/teams/", "organization:read", MEMBERS),
+    writes(f"{GUILD}/teams/", "organization:settings", MANAGERS, team="builders"),
+    reads(f"{TEAM}/", "organization:read", MEMBERS),
+    writes(f"{TEAM}/remove/", "organization:settings", MANAGERS),
+    writes(f"{TEAM}/members/", "organization:settings", MANAGERS, user="mark"),
+    writes(f"{TEAM}/members/{{user}}/remove/", "organization:settings", MANAGERS, {"user": "greta"}),
+    writes(f"{TEAM}/projects/", "organization:settings", MANAGERS, project="lodge", role="owner"),
+    reads(f"{GUILD}/settings/", "organization:settings-read", MANAGERS),
+    writes(f"{GUILD}/settings/", "organization:settings", MANAGERS, display="Another title"),
+    *webhooks(
+        f"{GUILD}/webhooks/",
+        "guild",
+        "organization:settings-read",
+        "organization:settings",
+        "organization:settings",
+        MANAGERS,
+    ),
     # Running the index.
+    reads("/admin/names/", "admin:read", OPERATORS),
+    writes("/admin/names/prohibit/", "admin:write", OPERATORS, name="evil-name", reason="It insults."),
+    writes("/admin/names/allow/", "admin:write", OPERATORS, name="bad-name", reason="It does not."),
+    writes("/admin/namespaces/grant/", "admin:write", OPERATORS, prefix="acme", organization="guild"),
+    writes("/admin/namespaces/revoke/", "admin:write", OPERATORS, prefix="guild"),
+    reads("/admin/quotas/", "admin:read", OPERATORS),
+    writes("/admin/quotas/", "admin:write", OPERATORS, project="demo", file_size="900 MB", reason="It is large."),
+    *webhooks("/admin/webhooks/", "index", "admin:read", "admin:write", "admin:danger", OPERATORS),
     reads("/admin/", "accounts:read", SUPPORT),
     reads("/admin/accounts/", "accounts:read", SUPPORT, query="q=alice"),
     writes("/admin/flags/", "admin:danger", OPERATORS, flag="no-uploads", on="yes", reason="An attack."),
