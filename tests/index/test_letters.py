@@ -349,7 +349,9 @@ def test_a_webhook_that_was_switched_off_is_told_to_its_owners_or_the_operators(
     happen(small, WebhookSwitchedOff(SYSTEM, "demo", "h", "", "https://ci.example.org", "For 5 days nothing arrived."))
     assert told(sink) == {
         "alice": "A webhook of demo was switched off", "bob": "A webhook of demo was switched off"}  # fmt: skip
-    assert "The index itself switched off a webhook of demo that sends to https://ci.example.org" in text_of(sink.messages[0])
+    assert "The index itself switched off a webhook of demo that sends to https://ci.example.org" in text_of(
+        sink.messages[0]
+    )
     sink.clear()
     happen(small, WebhookSwitchedOff(SYSTEM, None, "h", "", "https://ci.example.org", "For 5 days nothing arrived."))
     assert told(sink) == {"olga": "A webhook of the whole index was switched off"}
