@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from customhouse.accounts.index_flags import SetFlag, set_flag
 from customhouse.catalog.namespaces import all_grants
 from customhouse.formats.negotiate import JSON
 from customhouse.index.delete import Delete
@@ -60,6 +61,20 @@ def test_a_token_for_another_project_says_nothing_of_a_private_one(world: World)
     world.tokens["mallory"] = world.app.create_token(CreateToken("mallory", "mine")).text
     there, nowhere = upload(world, "secret-plans"), upload(world, "secret-planx")
     assert (there.status, there.text.replace("plans", "planx")) == (nowhere.status, nowhere.text)
+
+
+def test_inside_a_namespace_and_while_no_names_are_given_out_a_private_name_is_like_a_free_one(world: World) -> None:
+    found_organization(world, "acme", "alice")
+    found_project(world, "acme-secret", visibility="private")
+    found_project(world, "secret-too", visibility="private")
+    world.app.do(grant_namespace, GrantNamespace("acme", "acme"))
+    answers = [upload(world, name) for name in ("acme-secret", "acme-secreq", "acme-5ecret", "acme-s3cret")]
+    assert {answer.status for answer in answers} == {409}
+    there, nowhere = answers[0], answers[1]
+    assert there.text.replace("acme-secret", "acme-secreq") == nowhere.text
+    world.app.do(set_flag, SetFlag("no-new-projects", on=True, reason="we are moving"))
+    there, nowhere = upload(world, "secret-too"), upload(world, "secret-toq")
+    assert (there.status, there.text) == (nowhere.status, nowhere.text)
 
 
 def test_a_look_alike_of_a_public_project_is_named(world: World) -> None:

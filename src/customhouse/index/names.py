@@ -46,9 +46,7 @@ def claim_project(command: Claim, tx: Tx) -> Project:
     Raises `Rejected` for a name that nobody may have, `Refused` for one that is taken or looks like one that is.
     """
     wanted, by = command.name, command.by
-    if by.token_project is not None and by.token_project != wanted.normalized:
-        raise foreign_token(wanted, by.token_project)
-    index_flags.refuse_if_flagged(tx.sql, "no-new-projects", actor=by)
+    refuse_new(tx.sql, wanted, by)
     if (rejection := name_refusal(wanted)) is not None:
         raise rejection
     _take_name(wanted, tx)
@@ -76,9 +74,25 @@ def claim_project(command: Claim, tx: Tx) -> Project:
 
 def refuse_taken(sql: Connection, wanted: ProjectName, by: Actor) -> None:
     """Refuse a name that nobody could claim, before anything dear is done. The deed looks again."""
+    refuse_new(sql, wanted, by)
     claim = queries.find_claim(sql, wanted.normalized, wanted.ultranormalized)
     if claim is not None:
         raise _taken(sql, wanted, claim)
+
+
+def refuse_new(sql: Connection, wanted: ProjectName, by: Actor) -> None:
+    """Refuse what would be refused of any name that is free.
+
+    It comes before every look at what is taken, so that a name which is not free for a hidden reason is answered like
+    its free neighbours: by a token for another project, while no names are given out, and inside a namespace.
+    """
+    if by.token_project is not None and by.token_project != wanted.normalized:
+        raise Refused(
+            "token-scope",
+            f"This token is for the project {by.token_project!r}, not for {wanted.display!r}.",
+            "Use a token for this project or for the whole account.",
+        )
+    index_flags.refuse_if_flagged(sql, "no-new-projects", actor=by)
     refuse_reserved(sql, wanted, by)
 
 
@@ -106,15 +120,6 @@ def look_again(made: Project, by: Actor, tx: Tx) -> None:
 def name_reserved(wanted: ProjectName) -> Refused:
     """What a stranger hears alike of a name that is private, deleted, prohibited, or looks like one of these."""
     return Refused("name-reserved", f"The name {wanted.display!r} is reserved.", "Choose another name.")
-
-
-def foreign_token(wanted: ProjectName, token_project: str) -> Refused:
-    """The token is for another project; what this one is, it does not say."""
-    return Refused(
-        "token-scope",
-        f"This token is for the project {token_project!r}, not for {wanted.display!r}.",
-        "Use a token for this project or for the whole account.",
-    )
 
 
 def _holder(command: Claim, tx: Tx) -> int | None:

@@ -29,9 +29,9 @@ from customhouse.formats.upload_form import UploadForm, check_form, compare_form
 from customhouse.index.names import (
     Claim,
     claim_project,
-    foreign_token,
     look_again,
     name_reserved,
+    refuse_new,
     refuse_reserved,
     refuse_taken,
 )
@@ -319,11 +319,10 @@ def _check_permission(sql: Connection, wanted: ProjectName, bearer: Bearer) -> P
 
 
 def _check_right(sql: Connection, project: Project, wanted: ProjectName, bearer: Bearer) -> None:
-    """Whether the bearer may upload there. Strangers to a hidden project hear only how they spelled its name."""
+    """Whether the bearer may upload there. Strangers to a hidden project hear what they would hear of a free name."""
     role = rights.role_of(sql, project.id, bearer.user.id)
     if role is None and not project.public:
-        if bearer.project is not None and bearer.project != project.normalized:
-            raise foreign_token(wanted, bearer.project)
+        refuse_new(sql, wanted, bearer.actor)
         raise name_reserved(wanted)
     _refuse_if(may_upload(project, role, bearer.project))
 
