@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from customhouse.accounts import tokens
+from customhouse.accounts.limits import Limiter
 from customhouse.accounts.sessions import Lifetimes
 from customhouse.accounts.tokens import Bearer, CreateToken, NewToken, ServerKey
 from customhouse.catalog.lifecycle import DeletionPolicy, Price
@@ -60,6 +61,7 @@ class App:
     comparisons: Comparisons
     outbound: Outbound
     key: ServerKey
+    limiter: Limiter
 
     def do(self, deed: Callable[[C, Tx], R], command: C) -> R:
         """Do one deed in one transaction; a refusal's records are written in a second one."""
@@ -125,6 +127,7 @@ def open_app(settings: Settings, *, clock: Clock | None = None, walkers: Walkers
         count=os.cpu_count() or 1, seconds=settings.walk_seconds, memory_bytes=settings.walk_memory_bytes
     )
     deeds = Deeds(database, clock, pages.forget)
+    key = read_key(settings)
 
     def examine(path: Path, filename: str) -> Examination:
         return walkers.examine(path, filename)
@@ -147,11 +150,13 @@ def open_app(settings: Settings, *, clock: Clock | None = None, walkers: Walkers
                 limits=limits_of(settings),
                 open_for=timedelta(days=settings.release_open_days),
                 linux_tags=settings.linux_tags,
+                site=settings.public_url,
             ),
             # One reader at least stays for uploads, where there are several.
             comparisons=Comparisons(blobs, walkers, open_spool(settings.data), at_once=max(1, walkers.count - 1)),
             outbound=Outbound(Reach.parse(settings.private_networks_allowed)),
-            key=read_key(settings),
+            key=key,
+            limiter=Limiter(database, clock, key),
         )
     finally:
         if own:

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from customhouse.accounts import links, sessions
+from customhouse.accounts import limits, links, sessions
 from customhouse.app import App, open_app
 from customhouse.catalog.downloads.fold_spools import fold_spools
 from customhouse.catalog.search.write import index_all, index_entry
@@ -53,9 +53,10 @@ def _unknown_job(_app: App, _arguments: Mapping[str, Any]) -> None:
 
 
 def _old_sessions_job(app: App, _arguments: Mapping[str, Any]) -> None:
-    """Forget sessions that are over. Running it again finds none."""
+    """Forget sessions that are over and attempts that count no more. Running it again finds none."""
     with app.database.write() as sql:
         sessions.forget_old_sessions(sql, app.clock.now(), app.lifetimes)
+        limits.forget_old_attempts(sql, app.clock.now())
 
 
 def _fold_downloads_job(app: App, _arguments: Mapping[str, Any]) -> None:

@@ -77,10 +77,8 @@ def look(
     town: Town, row: Row, kind: Kind = "anonymous", query: str = "", verb: str = "GET", /, **headers: str
 ) -> httpx.Response:
     """Read a door, in clear, as somebody, with headers (an underscore stands for a dash)."""
-    asked = "&".join(part for part in (row.query, query) if part)
-    address = town.fill(row.path, kind) + (f"?{asked}" if asked else "")
     sent = {"accept-encoding": "identity"} | {name.replace("_", "-"): text for name, text in headers.items()}
-    return town.knock(kind, verb, address, headers=sent, accept=headers.pop("accept", HTML))
+    return town.knock(kind, verb, row.page(town, kind, query), headers=sent, accept=headers.pop("accept", HTML))
 
 
 def told(answer: httpx.Response) -> tuple[int, dict[str, str], bytes]:

@@ -79,19 +79,12 @@ def _near(text: str, mark: str) -> str:
     return text[max(0, at - 120) : at + 60]
 
 
-def look(town: Town, row: Row, kind: Kind, at: Mapping[str, str] | None = None, query: str = "") -> httpx.Response:
-    known = dict(row.at) | dict(at or {})
-    path = re.sub(r"\{(\w+)\}", lambda place: known.get(place[1], place[0]), row.path)
-    asked = "&".join(part for part in (row.query, query) if part)
-    return town.knock(kind, "GET", town.fill(path, kind) + (f"?{asked}" if asked else ""), accept="text/html")
+def look(town: Town, row: Row, kind: Kind, query: str = "", **at: str) -> httpx.Response:
+    return town.knock(kind, "GET", row.page(town, kind, query, **at), accept="text/html")
 
 
-def send(
-    town: Town, row: Row, kind: Kind, form: Mapping[str, str], at: Mapping[str, str] | None = None
-) -> httpx.Response:
-    known = dict(row.at) | dict(at or {})
-    path = re.sub(r"\{(\w+)\}", lambda place: known.get(place[1], place[0]), row.path)
-    return town.knock(kind, row.verb, town.fill(path, kind), form=form, accept="text/html")
+def send(town: Town, row: Row, kind: Kind, form: Mapping[str, str], **at: str) -> httpx.Response:
+    return town.knock(kind, row.verb, row.address(town, kind, **at), form=form, accept="text/html")
 
 
 def walk(town: Town, kind: Kind) -> None:
@@ -120,7 +113,7 @@ def test_a41_nothing_in_an_address_comes_back_as_markup(town: Town, row: Row) ->
     for kind in LOOKERS:
         for name in re.findall(r"\{(\w+)\}", row.path):
             for text in (quote(MARK, safe=""), quote(f"demo{MARK}", safe="")):
-                refuse_markup(look(town, row, kind, {name: text}), f"{row.door} with {name}")
+                refuse_markup(look(town, row, kind, **{name: text}), f"{row.door} with {name}")
         all_at_once = "&".join(f"{name}={quote(MARK)}" for name in [*ASKED, quote(MARK)])
         refuse_markup(look(town, row, kind, query=all_at_once), f"{row.door} with all")
     looker: Kind = "operator" if "operator" in row.who else "owner"
@@ -145,7 +138,7 @@ def test_a41_nothing_in_a_form_comes_back_as_markup_then_or_later(town: Town, ro
                 walk(town, looker)
     town.restore()
     for name in re.findall(r"\{(\w+)\}", row.path):
-        refuse_markup(send(town, row, kind, plain, {name: quote(MARK, safe="")}), f"{row.door} with {name}")
+        refuse_markup(send(town, row, kind, plain, **{name: quote(MARK, safe="")}), f"{row.door} with {name}")
 
 
 def test_a41_nothing_in_an_upload_comes_back_as_markup(town: Town) -> None:
@@ -223,8 +216,7 @@ def test_a42_every_answer_of_every_door_carries_the_headers(town: Town, row: Row
     for kind in LOOKERS:
         for accept in ("text/html", "application/json"):
             town.restore()
-            path = town.fill(re.sub(r"\{(\w+)\}", lambda place: row.at.get(place[1], place[0]), row.path), kind)
-            asked = f"{path}?{row.query}" if row.query else path
+            path, asked = row.address(town, kind), row.page(town, kind)
             form = {name: town.fill(text, kind) for name, text in row.form.items()}
             if row.verb == "GET":
                 first = town.knock(kind, "GET", asked, accept=accept)

@@ -65,6 +65,8 @@ def test_an_image_becomes_a_link_that_nobody_loads() -> None:
         ('<img src="data:image/png;base64,AAAA">', '<span class="image">png;base64,AAAA</span>'),
         ('<img src="relative/logo.png">', '<span class="image">logo.png</span>'),
         ('<p style="color:red" class="c">a &lt; b &#62; c<br></p>', '<p class="c">a &lt; b &#62; c<br></p>'),
+        ('<h1>x <a href="#x" id="x" rel="nofollow"></a></h1>', '<h1>x <a id="x" rel="nofollow"></a></h1>'),
+        ('<p lang="de">x</p><pre lang="python">y</pre>', '<p lang="de">x</p><pre tabindex="0">y</pre>'),
     ],
 )  # fmt: skip
 def test_html_is_kept_but_for_images_and_styles(html: str, expected: str) -> None:

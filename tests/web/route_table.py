@@ -7,11 +7,12 @@ GET; every other verb is answered 405 or 404.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from town import NAMES, Kind
+from town import NAMES, Kind, Town
 
 EVERYBODY: frozenset[Kind] = frozenset(NAMES)
 SIGNED_IN = EVERYBODY - {"anonymous", "half"}
@@ -45,6 +46,16 @@ class Row:
     def door(self) -> str:
         """How it is spoken of."""
         return f"{self.verb} {self.path}"
+
+    def address(self, town: Town, kind: Kind, **other: str) -> str:
+        """Where somebody knocks: with his own examples, those of this row, or other ones."""
+        known = {**self.at, **other}
+        return town.fill(re.sub(r"\{(\w+)\}", lambda place: known.get(place[1], place[0]), self.path), kind)
+
+    def page(self, town: Town, kind: Kind, query: str = "", **other: str) -> str:
+        """The same with what stands behind the question mark."""
+        asked = "&".join(part for part in (self.query, query) if part)
+        return self.address(town, kind, **other) + (f"?{asked}" if asked else "")
 
 
 def reads(

@@ -48,14 +48,9 @@ def town(founded: Town) -> Iterator[Town]:
     founded.restore()
 
 
-def address_of(town: Town, row: Row, kind: Kind) -> str:
-    path = re.sub(r"\{(\w+)\}", lambda place: row.at.get(place[1], place[0]), row.path)
-    return town.fill(path, kind) + (f"?{row.query}" if row.query else "")
-
-
 def knock(town: Town, row: Row, kind: Kind, verb: str = "", *, empty: bool = False) -> httpx.Response:
     """One knock at a door, with its form unless that is left out."""
-    address, verb = address_of(town, row, kind), verb or row.verb
+    address, verb = row.page(town, kind), verb or row.verb
     if verb in READS:
         return town.knock(kind, verb, address)
     if row.sends == "call":

@@ -70,6 +70,33 @@ mail_preference = sa.Table(
     sqlite_with_rowid=False,
 )
 
+limit_hit = sa.Table(
+    "limit_hit",
+    METADATA,
+    sa.Column("bucket", sa.String(64), primary_key=True, comment="the limit and a keyed hash of whom it counts"),
+    sa.Column("at", Instant, primary_key=True),
+    sa.Column("attempt", BigId, primary_key=True, comment="by which an attempt is given back"),
+    sa.Index("limit_hit_at", "at"),
+    sqlite_with_rowid=False,
+)
+
+second_factor = sa.Table(
+    "second_factor",
+    METADATA,
+    sa.Column("id", BigId, primary_key=True),
+    sa.Column("account_id", sa.ForeignKey("account.id"), nullable=False, index=True),
+    sa.Column("method", sa.String(16), nullable=False, comment="totp | webauthn"),
+    sa.Column("label", sa.String(60), nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("used_at", Instant),
+    sa.Column("secret", sa.LargeBinary, comment="TOTP: the seed, encrypted under the server key"),
+    sa.Column("last_step", sa.BigInteger, comment="TOTP: the last time step that was accepted"),
+    sa.Column("credential_id", sa.LargeBinary, unique=True, comment="WebAuthn"),
+    sa.Column("public_key", sa.LargeBinary, comment="WebAuthn: COSE key"),
+    sa.Column("sign_count", sa.BigInteger, comment="WebAuthn: 0 where the authenticator does not count"),
+    sa.Column("passkey", sa.Boolean, nullable=False, server_default=sa.false(), comment="WebAuthn: signs in alone"),
+)
+
 index_flag = sa.Table(
     "index_flag",
     METADATA,

@@ -1,15 +1,20 @@
 """Descriptions without foreign images: each becomes a link, because loading it would tell its host who reads what.
 
-Takes HTML that nh3 has cleaned; inline styles go too, because our content security policy would report them.
+Takes HTML that nh3 has cleaned; inline styles go too, because our content security policy would report them. Blocks of
+code can be scrolled with the keyboard, and do not claim that Python is a language in which people speak. Links around
+nothing are places to go to and nothing more.
 """
 
 from __future__ import annotations
 
+import re
 from html import escape
 from html.parser import HTMLParser
 from urllib.parse import urlsplit
 
 _DROPPED = ("style",)
+_DROPPED_FROM_CODE = ("style", "lang", "tabindex")
+_HREF = re.compile(r' href="[^"]*"')
 _VOID = frozenset({"br", "hr", "img", "wbr", "input"})
 
 
@@ -33,12 +38,15 @@ class _Rewriter(HTMLParser):
             return
         if tag == "a":
             self._anchors += 1
-        kept = "".join(f' {name}="{escape(value or "")}"' for name, value in attrs if name not in _DROPPED)
-        self.out.append(f"<{tag}{kept}>")
+        dropped, more = (_DROPPED, "") if tag != "pre" else (_DROPPED_FROM_CODE, ' tabindex="0"')
+        kept = "".join(f' {name}="{escape(value or "")}"' for name, value in attrs if name not in dropped)
+        self.out.append(f"<{tag}{kept}{more}>")
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "a":
             self._anchors = max(self._anchors - 1, 0)
+            if self.out and self.out[-1].startswith("<a "):
+                self.out[-1] = _HREF.sub("", self.out[-1])
         if tag not in _VOID:
             self.out.append(f"</{tag}>")
 

@@ -6,7 +6,7 @@ import json
 from http import HTTPStatus
 
 from customhouse.formats.negotiate import wants_json
-from customhouse.terms.errors import Broken, CustomhouseError, Refused, Rejected, Unavailable
+from customhouse.terms.errors import Broken, CustomhouseError, Refused, Rejected, TooMany, Unavailable
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -58,7 +58,7 @@ def problem(status: int, code: str, sentence: str, accept: str | None) -> tuple[
 
 def extra_headers(error: CustomhouseError) -> Headers:
     """Headers that an error asks for besides its body."""
-    if isinstance(error, Unavailable):
+    if isinstance(error, Unavailable | TooMany):
         return [(b"retry-after", str(error.retry_after_seconds).encode())]
     if isinstance(error, Refused) and error.status == HTTPStatus.UNAUTHORIZED:
         return [(b"www-authenticate", b'Basic realm="Customhouse", charset="UTF-8"')]

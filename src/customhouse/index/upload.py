@@ -26,6 +26,7 @@ from customhouse.formats.filenames import SdistName, WheelName, parse_filename
 from customhouse.formats.look_alike import look_alike, popular_names
 from customhouse.formats.prohibited_names import name_refusal
 from customhouse.formats.upload_form import UploadForm, check_form, compare_form
+from customhouse.index.may_publish import Publisher, refuse_unless_ready
 from customhouse.index.names import (
     Claim,
     claim_project,
@@ -121,6 +122,8 @@ class PublishFile:
     """For how long a release takes new files."""
     limits: Limits
     """How large files and projects may be that were granted nothing more."""
+    site: str = ""
+    """The address of this index, for refusals that point to a page."""
 
 
 class Reception:
@@ -128,7 +131,7 @@ class Reception:
 
     def __init__(
         self, deeds: Deeds, blobs: Blobs, examine: Examine, spool: Path, *, open_for: timedelta, limits: Limits,
-        linux_tags: bool = True,
+        linux_tags: bool = True, site: str = "",
     ) -> None:  # fmt: skip
         self._deeds = deeds
         self._database: Database = deeds.database
@@ -138,6 +141,7 @@ class Reception:
         self._open_for = open_for
         self._limits = limits
         self._linux_tags = linux_tags
+        self._site = site
 
     def receive(self, upload: Upload) -> Accepted:
         """Check, store and publish one file; durable and listed when it returns.
@@ -167,6 +171,7 @@ class Reception:
             if earlier is not None:
                 return earlier
             if found is not None:
+                refuse_unless_ready(sql, Publisher(upload.bearer.user, found, self._deeds.clock.now(), self._site))
                 _check_open(sql, found, str(name.version), self._open_for, self._deeds.clock.now())
             _check_room(sql, found, wanted, upload, self._limits)
         examination = self._examine(spooled.path, spooled.filename)
@@ -188,6 +193,7 @@ class Reception:
                     seen_marks=sweep_marks.unmarked(()),
                     open_for=self._open_for,
                     limits=self._limits,
+                    site=self._site,
                 )
             )
         finally:
@@ -228,6 +234,7 @@ def publish_file(command: PublishFile, tx: Tx) -> Accepted:
     if project is None:
         project, made = _claim_or_find(command, wanted, tx)
     _check_right(tx.sql, project, wanted, bearer)
+    refuse_unless_ready(tx.sql, Publisher(bearer.user, project, tx.now(), command.site))
     if (earlier := _earlier_upload(tx.sql, name, spooled)) is not None:
         return earlier
     _refuse_if(may_store(spooled.size_bytes, quotas.usage_of(tx.sql, project.id, command.limits), project.display))

@@ -41,7 +41,7 @@ class Rejected(CustomhouseError):
 
 
 class Refused(CustomhouseError):
-    """The rules say no (HTTP 401, 403, 404, 409 or 413; 400 where a protocol asks for it).
+    """The rules say no (HTTP 401, 403, 404, 409, 413 or 429; 400 where a protocol asks for it).
 
     ``records`` are written in a transaction of their own although the deed is rolled back.
     """
@@ -55,6 +55,14 @@ class Refused(CustomhouseError):
         self.status = status
         self.records = tuple(records)
         super().__init__(f"{sentence} {accepted}" if accepted else sentence)
+
+
+class TooMany(Refused):
+    """You have done this too often (HTTP 429): in how many seconds to try again."""
+
+    def __init__(self, sentence: str, *, retry_after_seconds: int, records: Sequence[Record] = ()) -> None:
+        self.retry_after_seconds = retry_after_seconds
+        super().__init__("too-many", sentence, f"Try again in {retry_after_seconds} s.", status=429, records=records)
 
 
 class Unavailable(CustomhouseError):

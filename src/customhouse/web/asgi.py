@@ -45,10 +45,13 @@ from customhouse.web.pages.mail import mail_doors
 from customhouse.web.pages.manage import manage_doors
 from customhouse.web.pages.names import name_doors
 from customhouse.web.pages.organizations import organization_doors
+from customhouse.web.pages.password import password_doors
 from customhouse.web.pages.people import people_doors
 from customhouse.web.pages.reports import report_doors
 from customhouse.web.pages.routes import page_doors
 from customhouse.web.pages.search import search_doors
+from customhouse.web.pages.sign_in import sign_in_doors
+from customhouse.web.pages.tokens import token_doors
 from customhouse.web.pages.webhooks import webhook_doors
 from customhouse.web.permissions import Permission
 from customhouse.web.problems import on_customhouse_error, on_http_exception, on_unexpected
@@ -122,7 +125,10 @@ def _routes(app: App, serve: Serve) -> list[Door]:
         door("GET", "/pypi/{name}/{version}/json/", project_document, Permission.PROJECT_READ),
         door("GET", "/-/health", _healthy, read),
         door("GET", "/-/ready", _ready, read),
+        *sign_in_doors(),
+        *password_doors(),
         *account_doors(),
+        *token_doors(),
         *mail_doors(),
         *people_doors(),
         *holding_doors(),

@@ -1,0 +1,14 @@
+"""API tokens with caveats."""
+
+from __future__ import annotations
+
+revision = "0009"
+down_revision = "0008"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Make the tables."""
+    # Tables follow.
+    return

@@ -1,0 +1,14 @@
+"""Critical projects computed, and mandates."""
+
+from __future__ import annotations
+
+revision = "0010"
+down_revision = "0009"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Make the tables."""
+    # Tables follow.
+    return

@@ -1,0 +1,14 @@
+"""Recovery cases and their evidence."""
+
+from __future__ import annotations
+
+revision = "0012"
+down_revision = "0011"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Make the tables."""
+    # Tables follow.
+    return

@@ -1,0 +1,14 @@
+"""Changes that wait, and roles that sleep."""
+
+from __future__ import annotations
+
+revision = "0014"
+down_revision = "0013"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Make the tables."""
+    # Tables follow.
+    return
