@@ -26,6 +26,7 @@ import psycopg
 from obstore.store import S3Store
 
 READY_SECONDS = 60.0
+WEED_ATTEMPTS, WEED_GRPC_OFFSET, HIGHEST_PORT = 3, 10_000, 65_535
 MORTAL = ("setpriv", "--pdeathsig", "KILL")
 
 
@@ -118,15 +119,33 @@ class ObjectStore:
 
 @contextmanager
 def running_object_store() -> Iterator[ObjectStore]:
-    """``weed mini``, thrown away at the end."""
+    """``weed mini``, thrown away at the end. It gets other ports if somebody else was quicker to take one of them."""
     folder = Path(tempfile.mkdtemp(prefix="customhouse-s3-"))
-    ports = [free_port() for _ in range(4)]
     identity = {
         "name": "test",
         "credentials": [{"accessKey": ObjectStore.access_key, "secretKey": ObjectStore.secret_key}],
         "actions": ["Admin", "Read", "Write", "List", "Tagging"],
     }
     (folder / "s3.json").write_text(json.dumps({"identities": [identity]}))
+    for attempt in range(WEED_ATTEMPTS):
+        server, store = _start_weed(folder, [_weed_port() for _ in range(4)])
+        try:
+            _until(lambda store=store: _object_store_answers(store), server)  # type: ignore[misc]
+            break
+        except AssertionError:
+            server.kill()
+            server.wait(30)
+            if attempt == WEED_ATTEMPTS - 1:
+                raise
+    try:
+        yield store
+    finally:
+        server.kill()
+        server.wait(30)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _start_weed(folder: Path, ports: list[int]) -> tuple[subprocess.Popen[bytes], ObjectStore]:
     master, volume, filer, s3 = map(str, ports)
     server = subprocess.Popen(
         [*MORTAL, _weed(), "mini", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-master.port={master}",
@@ -134,14 +153,21 @@ def running_object_store() -> Iterator[ObjectStore]:
          "-admin.ui=false", "-webdav=false"],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder,
     )  # fmt: skip
-    store = ObjectStore(ports[3])
-    try:
-        _until(lambda: _object_store_answers(store), server)
-        yield store
-    finally:
-        server.kill()
-        server.wait(30)
-        shutil.rmtree(folder, ignore_errors=True)
+    return server, ObjectStore(ports[3])
+
+
+def _weed_port() -> int:
+    """A free port whose companion for gRPC, 10,000 above, is free too."""
+    while True:
+        port = free_port()
+        if port + WEED_GRPC_OFFSET > HIGHEST_PORT:
+            continue
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port + WEED_GRPC_OFFSET))
+            except OSError:
+                continue
+        return port
 
 
 def _object_store_answers(store: ObjectStore) -> bool:
