@@ -27,6 +27,7 @@ from customhouse.index.upload import Reception
 from customhouse.infra.blob_stores import open_blobs
 from customhouse.infra.blobs import Blobs
 from customhouse.infra.db import Database, database_url
+from customhouse.infra.dns import Resolver
 from customhouse.infra.fetch import Outbound
 from customhouse.infra.migrate import migrate
 from customhouse.infra.pages import Pages
@@ -60,6 +61,7 @@ class App:
     reception: Reception
     comparisons: Comparisons
     outbound: Outbound
+    resolver: Resolver
     key: ServerKey
     limiter: Limiter
 
@@ -155,6 +157,7 @@ def open_app(settings: Settings, *, clock: Clock | None = None, walkers: Walkers
             # One reader at least stays for uploads, where there are several.
             comparisons=Comparisons(blobs, walkers, open_spool(settings.data), at_once=max(1, walkers.count - 1)),
             outbound=Outbound(Reach.parse(settings.private_networks_allowed)),
+            resolver=Resolver.of(settings.dns_servers, settings.dns_seconds),
             key=key,
             limiter=Limiter(database, clock, key),
         )

@@ -90,6 +90,11 @@ class Settings(BaseSettings):
     """How many reports one account may send in a day."""
     private_networks_allowed: tuple[str, ...] = ()
     """Networks (``10.1.0.0/16``) that webhooks may reach although they are private."""
+    dns_servers: tuple[str, ...] = ()
+    """The name servers to ask about mail domains and proofs (``192.0.2.1``, ``127.0.0.1:5353``); empty means the
+    system's."""
+    dns_seconds: float = Field(default=5.0, gt=0, le=60)
+    """How long to wait for an answer of theirs."""
     trusted_proxies: tuple[str, ...] = ()
     """Networks of the front ends whose X-Forwarded-For and X-Forwarded-Proto are believed."""
     cdn: bool = False
