@@ -7,11 +7,12 @@ kind, are facts; a failing, refusing or silent server is `Unavailable`, and noth
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import dns.exception
+import dns.message
 import dns.name
 import dns.nameserver
 import dns.rdatatype
@@ -103,7 +104,8 @@ class Resolver:
             answer = self._open().resolve(question, kind, raise_on_no_answer=False, search=False, lifetime=self.seconds)
         except dns.resolver.NXDOMAIN as error:
             # RFC 6604: what does not exist is the end of the chain of aliases, and this name is its beginning.
-            reply = error.response(question) if error.kwargs.get("responses") else None
+            replies: Mapping[dns.name.Name, dns.message.Message] = (error.kwargs or {}).get("responses", {})
+            reply = replies.get(question)
             return Found(exists=reply is not None and any(rrset.name == question for rrset in reply.answer))
         except (dns.exception.DNSException, OSError, ValueError) as error:
             raise Unavailable(
