@@ -20,6 +20,9 @@ account = sa.Table(
     sa.Column("password_changed_at", Instant),
     sa.Column("site_role", sa.String(16), nullable=False, server_default="", comment="empty | support | operator"),
     sa.Column("trusted_reporter_at", Instant, comment="an operator has found this reporter reliable"),
+    sa.Column("registered_at", Instant, comment="null: an operator has made the account"),
+    sa.Column("email_changed_at", Instant, comment="when its owner last took another"),
+    sa.Column("closed_at", Instant, comment="its owner has closed it for ever; the name stays reserved"),
 )
 
 api_token = sa.Table(
@@ -52,8 +55,9 @@ account_link = sa.Table(
     METADATA,
     sa.Column("id", sa.String(40), primary_key=True, comment="the public half; the other derives from the server key"),
     sa.Column("account_id", sa.ForeignKey("account.id"), nullable=False, index=True),
-    sa.Column("purpose", sa.String(16), nullable=False, comment="password"),
+    sa.Column("purpose", sa.String(16), nullable=False, comment="password | verify | change | undo"),
     sa.Column("email", sa.String(254), nullable=False, comment="the link dies when the address changes"),
+    sa.Column("target", sa.String(254), nullable=False, server_default="", comment="of change and undo: the other one"),
     sa.Column("password_changed_at", Instant, comment="the link dies when the password changes"),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("expires_at", Instant, nullable=False),
@@ -112,5 +116,44 @@ network_ban = sa.Table(
     sa.Column("network", sa.String(64), primary_key=True, comment="canonical, as 203.0.113.0/24"),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("set_at", Instant, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+linked_identity = sa.Table(
+    "linked_identity",
+    METADATA,
+    sa.Column("id", BigId, primary_key=True),
+    sa.Column("account_id", sa.ForeignKey("account.id"), nullable=False, index=True),
+    sa.Column("issuer", sa.String(300), nullable=False),
+    sa.Column("subject", sa.String(255), nullable=False),
+    sa.Column("name", sa.String(120), nullable=False, comment="as the issuer called him when he was linked"),
+    sa.Column("linked_at", Instant, nullable=False),
+    sa.Column("proved_at", Instant, nullable=False, comment="when he last came from there"),
+    sa.UniqueConstraint("issuer", "subject"),
+)
+
+oidc_return = sa.Table(
+    "oidc_return",
+    METADATA,
+    sa.Column("state_hash", sa.String(64), primary_key=True, comment="SHA-256 of a state that is used up"),
+    sa.Column("at", Instant, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+terms_revision = sa.Table(
+    "terms_revision",
+    METADATA,
+    sa.Column("id", BigId, primary_key=True),
+    sa.Column("published_at", Instant, nullable=False),
+    sa.Column("required_at", Instant, comment="from when on uploads need the agreement; null: never"),
+    sa.Column("text", sa.Text, nullable=False),
+)
+
+terms_acceptance = sa.Table(
+    "terms_acceptance",
+    METADATA,
+    sa.Column("account_id", sa.ForeignKey("account.id"), primary_key=True),
+    sa.Column("revision_id", sa.ForeignKey("terms_revision.id"), primary_key=True),
+    sa.Column("accepted_at", Instant, nullable=False),
     sqlite_with_rowid=False,
 )
