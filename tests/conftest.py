@@ -22,6 +22,12 @@ from customhouse.web.asgi import build
 from servers import ObjectStore, Postgres, running_object_store, running_postgres
 from world import Server, World, running
 
+LONG = (
+    "test_durability.py", "test_private_projects.py", "test_face.py", "test_letters.py", "test_markup.py", "test_caches.py",
+    "test_route_matrix.py", "test_reference_model.py", "test_report_to_effect.py",
+)  # fmt: skip
+"""The files that take longest, and beside them all proofs, clients and journeys. They begin first, so that no process is
+left alone with one of them at the end."""
 DATABASES = ("sqlite", "postgresql")
 STORES = ("local", "s3")
 
@@ -41,6 +47,15 @@ def object_store() -> Iterator[ObjectStore]:
 @pytest.fixture
 def clock() -> TurnableClock:
     return TurnableClock()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first; the order inside a file stays."""
+    items.sort(key=lambda item: not _is_long(item.path))
+
+
+def _is_long(path: Path) -> bool:
+    return path.name in LONG or path.parent.name in ("proofs", "clients") or "journey" in path.name
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from world import Server, running, upload
 
 pytestmark = pytest.mark.slow
 SIGHTS: Mapping[str, tuple[int, int, Literal["light", "dark"]]] = {
-    "light": (1200, 900, "light"), "dark": (1200, 900, "dark"), "phone": (360, 740, "light"),
+    "light": (1200, 900, "light"), "dark on a phone": (360, 740, "dark"),
 }  # fmt: skip
 WATCH = """
 window.violations = [];
