@@ -15,15 +15,19 @@ from customhouse.accounts import tokens
 from customhouse.accounts.limits import Limiter
 from customhouse.accounts.sessions import Lifetimes
 from customhouse.accounts.tokens import Bearer, CreateToken, NewToken, ServerKey
+from customhouse.catalog import critical_tables as _critical_tables  # noqa: F401 - part of the schema
 from customhouse.catalog.lifecycle import DeletionPolicy, Price
 from customhouse.catalog.quotas import Limits
 from customhouse.formats.examination import Examination
 from customhouse.index import check as invariants
 from customhouse.index.delete import Delete, delete
 from customhouse.index.diff import Comparisons
+from customhouse.index.mandates import tables as _mandate_tables  # noqa: F401 - part of the schema
+from customhouse.index.recovery import tables as _recovery_tables  # noqa: F401 - part of the schema
 from customhouse.index.render import Renderer
 from customhouse.index.sweep import sweep
 from customhouse.index.upload import Reception
+from customhouse.index.slow import tables as _slow_tables  # noqa: F401 - part of the schema
 from customhouse.infra.blob_stores import open_blobs
 from customhouse.infra.blobs import Blobs
 from customhouse.infra.db import Database, database_url
@@ -128,7 +132,7 @@ def open_app(settings: Settings, *, clock: Clock | None = None, walkers: Walkers
     walkers = walkers or Walkers(
         count=os.cpu_count() or 1, seconds=settings.walk_seconds, memory_bytes=settings.walk_memory_bytes
     )
-    deeds = Deeds(database, clock, pages.forget)
+    deeds = Deeds(database, clock, pages.forget, delay=timedelta(hours=settings.slow_motion_hours))
     key = read_key(settings)
 
     def examine(path: Path, filename: str) -> Examination:

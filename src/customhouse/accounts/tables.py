@@ -19,6 +19,7 @@ account = sa.Table(
     sa.Column("password_hash", sa.String(200), comment="argon2id; null means that no password works"),
     sa.Column("password_changed_at", Instant),
     sa.Column("site_role", sa.String(16), nullable=False, server_default="", comment="empty | support | operator"),
+    sa.Column("second_locked_at", Instant, comment="after too many wrong codes: no typed code works while set"),
     sa.Column("trusted_reporter_at", Instant, comment="an operator has found this reporter reliable"),
     sa.Column("registered_at", Instant, comment="null: an operator has made the account"),
     sa.Column("email_changed_at", Instant, comment="when its owner last took another"),
@@ -34,6 +35,10 @@ api_token = sa.Table(
     sa.Column("note", sa.String(200), nullable=False),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("revoked_at", Instant),
+    sa.Column("caveats", sa.Text, comment="those it was made with, as in its text; they hold whatever text is shown"),
+    sa.Column("used_at", Instant, comment="when it was last used, to some minutes"),
+    sa.Column("used_from", sa.String(64), comment="and from which address"),
+    sa.Column("used_revoked_at", Instant, comment="when somebody first tried it after it was revoked"),
 )
 
 session = sa.Table(
@@ -41,10 +46,14 @@ session = sa.Table(
     METADATA,
     sa.Column("id_hash", sa.String(64), primary_key=True, comment="SHA-256 of the cookie's value"),
     sa.Column("account_id", sa.ForeignKey("account.id"), nullable=False, index=True),
-    sa.Column("state", sa.String(8), nullable=False, comment="full | half: half still lacks a second factor"),
+    sa.Column("state", sa.String(8), nullable=False, comment="full | half: owes a second factor | waiting: for mail"),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("seen_at", Instant, nullable=False),
-    sa.Column("proved_at", Instant, nullable=False, comment="when the password was last typed"),
+    sa.Column("proved_at", Instant, nullable=False, comment="when its owner last proved who he is"),
+    sa.Column(
+        "proved_by", sa.String(16), nullable=False, server_default="password",
+        comment="password | totp | webauthn | recovery-code",
+    ),
     sa.Column("network", sa.String(64), nullable=False),
     sa.Column("user_agent", sa.String(300), nullable=False),
     sqlite_with_rowid=False,
@@ -100,6 +109,66 @@ second_factor = sa.Table(
     sa.Column("sign_count", sa.BigInteger, comment="WebAuthn: 0 where the authenticator does not count"),
     sa.Column("passkey", sa.Boolean, nullable=False, server_default=sa.false(), comment="WebAuthn: signs in alone"),
 )
+
+recovery_code = sa.Table(
+    "recovery_code",
+    METADATA,
+    sa.Column("id", BigId, primary_key=True),
+    sa.Column("account_id", sa.ForeignKey("account.id"), nullable=False),
+    sa.Column("code_hash", sa.String(64), nullable=False, comment="keyed by the server key"),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("used_at", Instant),
+    sa.Column("replaced_at", Instant, comment="when a newer set took its place; it opens nothing from then on"),
+    sa.UniqueConstraint("account_id", "code_hash"),
+)
+
+used_challenge = sa.Table(
+    "used_challenge",
+    METADATA,
+    sa.Column("challenge_hash", sa.String(64), primary_key=True, comment="SHA-256 of a WebAuthn challenge"),
+    sa.Column("used_at", Instant, nullable=False, index=True),
+    sqlite_with_rowid=False,
+)
+
+known_device = sa.Table(
+    "known_device",
+    METADATA,
+    sa.Column("cookie_hash", sa.String(64), primary_key=True, comment="SHA-256 of the cookie's value"),
+    sa.Column("account_id", sa.ForeignKey("account.id"), primary_key=True, index=True),
+    sa.Column("network", sa.String(64), primary_key=True, comment="/24 of IPv4, /48 of IPv6"),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("seen_at", Instant, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+device_question = sa.Table(
+    "device_question",
+    METADATA,
+    sa.Column("id", sa.String(40), primary_key=True, comment="the public half; the other derives from the server key"),
+    sa.Column("account_id", sa.ForeignKey("account.id"), nullable=False),
+    sa.Column("session_hash", sa.String(64), nullable=False, unique=True, comment="the session that waits"),
+    sa.Column("network", sa.String(64), nullable=False),
+    sa.Column("user_agent", sa.String(300), nullable=False),
+    sa.Column("created_at", Instant, nullable=False, index=True),
+    sa.Column("confirmed_at", Instant),
+    sqlite_with_rowid=False,
+)
+
+lost_address = sa.Table(
+    "lost_address",
+    METADATA,
+    sa.Column("account_id", sa.ForeignKey("account.id"), primary_key=True),
+    sa.Column("email", sa.String(254), nullable=False, comment="says nothing once the account has another one"),
+    sa.Column("domain", sa.String(253), nullable=False, index=True),
+    sa.Column("reason", sa.String(24), nullable=False, comment="redemption | gone | no-mail | registered-again"),
+    sa.Column("lost_at", Instant, nullable=False, index=True),
+    sa.Column("known_at", Instant, nullable=False, comment="when the address had last been verified"),
+    sa.Column("by_hand", sa.Boolean, nullable=False, comment="an operator decided it, so the daily limit counts it not"),
+    sa.Column("link_enough", sa.Boolean, nullable=False, server_default=sa.false(),
+              comment="the domain is back and was never somebody else's, or an operator vouches for it"),
+    sa.Column("withheld_at", Instant, comment="when a letter that opens the account was last not sent there"),
+    sqlite_with_rowid=False,
+)  # fmt: skip
 
 index_flag = sa.Table(
     "index_flag",

@@ -42,6 +42,7 @@ project = sa.Table(
     sa.Column("delete_reason", sa.Text, nullable=False, server_default=""),
     sa.Column("file_quota_bytes", sa.BigInteger, comment="granted by an operator; the most generous limit counts"),
     sa.Column("project_quota_bytes", sa.BigInteger),
+    sa.Column("slow_motion", sa.Boolean, nullable=False, server_default=sa.false(), comment="its owners asked for it"),
 )
 
 critical_mark = sa.Table(
@@ -51,6 +52,11 @@ critical_mark = sa.Table(
     sa.Column("normalized", sa.ForeignKey("name.normalized"), primary_key=True),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("marked_at", Instant, nullable=False),
+    sa.Column(
+        "source", sa.String(16), nullable=False, server_default="operator", comment="rule | list | dependency | operator"
+    ),
+    sa.Column("rank", sa.BigInteger, comment="by downloads, when they were last counted"),
+    sa.Column("downloads", sa.BigInteger, comment="the count behind the rank"),
     sqlite_with_rowid=False,
 )
 

@@ -72,6 +72,18 @@ class Settings(BaseSettings):
     link_seconds: int = Field(default=6 * HOUR, ge=60)
     """For how long a link in a mail works."""
     invitation_seconds: int = Field(default=7 * DAY, ge=HOUR)
+    slow_motion_hours: int = Field(default=72, ge=0)
+    """For so long dangerous changes of critical projects, and of those that ask for it, wait before they take effect;
+    recovery waits as long. 0 lets them happen at once."""
+    recovery_delay_days: int = Field(default=7, ge=0)
+    """For so long after two operators have agreed the recovery of an account waits, so that somebody can object. With
+    the word of a co-owner it is ``slow_motion_hours``, if that is less."""
+    recovery_quiet_hours: int = Field(default=24, ge=0)
+    """For so long after its recovery an account publishes nothing."""
+    recovery_case_days: int = Field(default=30, ge=1)
+    """A recovery case that is not agreed on by then ends by itself."""
+    recovery_release_days: int = Field(default=30, ge=0)
+    """An address counts as a project's own in a recovery if a release so much older than the case has named it."""
     release_open_days: int = Field(default=14, ge=0)
     """A release takes new files for so long after its first one, or after an owner has reopened it."""
     free_deletion_hours: int = Field(default=72, ge=0)
@@ -88,6 +100,13 @@ class Settings(BaseSettings):
     """A project of at most this age is quarantined by two independent reporters, one of them trusted."""
     reports_per_day: int = Field(default=20, ge=1)
     """How many reports one account may send in a day."""
+    critical_rule: str = Field(default="1%", pattern=r"^(off|[0-9]{1,7}|[0-9]{1,3}(\.[0-9]{1,3})?%)$")
+    """Which of the most downloaded projects are critical: a share of all ("1%", rounded up), a number, or "off"."""
+    critical_names: tuple[str, ...] = ()
+    """Names that are critical besides, as soon as they exist here."""
+    expected_recovery_share: float = Field(default=0.02, ge=0, le=1)
+    """This share of the people who get their first second factor asks for recovery within a year: what the wizard for
+    mandates assumes until this index has recovery cases of its own to measure by. A careful guess, with no source."""
     private_networks_allowed: tuple[str, ...] = ()
     """Networks (``10.1.0.0/16``) that webhooks may reach although they are private."""
     dns_servers: tuple[str, ...] = ()

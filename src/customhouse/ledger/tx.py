@@ -10,7 +10,7 @@ the records to keep) or `Rejected` to leave everything as it was.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -36,6 +36,8 @@ _INSERT_EVENT = ledger_event.insert()
 _DROP_PAGES = page.delete().where(page.c.name == sa.bindparam("gone"))
 _DROP_GATES = gate.delete().where(gate.c.project == sa.bindparam("gone"))
 
+USUAL_DELAY = timedelta(hours=72)
+
 C = TypeVar("C")
 R = TypeVar("R")
 
@@ -43,9 +45,13 @@ R = TypeVar("R")
 class Tx:
     """One open transaction, as a deed sees it."""
 
-    def __init__(self, sql: Connection, clock: Clock) -> None:
+    def __init__(self, sql: Connection, clock: Clock, *, delay: timedelta = USUAL_DELAY) -> None:
         self.sql = sql
         self.clock = clock
+        self.delay = delay
+        """How long a dangerous change waits, by the settings."""
+        self.waited = False
+        """Whether what this transaction does has waited so long already, so that nothing puts it off again."""
         self._events: list[Event] = []
         self._head: tuple[int, str] | None = None
         self.voided: frozenset[str] = frozenset()
@@ -123,18 +129,24 @@ class Deeds:
     """Does deeds, one transaction each."""
 
     def __init__(
-        self, database: Database, clock: Clock, on_voided: Callable[[Collection[str]], None] = lambda _names: None
+        self,
+        database: Database,
+        clock: Clock,
+        on_voided: Callable[[Collection[str]], None] = lambda _names: None,
+        *,
+        delay: timedelta = USUAL_DELAY,
     ) -> None:
-        """``on_voided`` hears after each commit which names have moved on."""
+        """``on_voided`` hears after each commit which names have moved on; ``delay`` is that of dangerous changes."""
         self.database = database
         self.clock = clock
+        self.delay = delay
         self._on_voided = on_voided
 
     def do(self, deed: Callable[[C, Tx], R], command: C) -> R:
         """Do one deed. A refusal rolls it back, then its records are written in a second transaction."""
         try:
             with self.database.write() as sql:
-                tx = Tx(sql, self.clock)
+                tx = Tx(sql, self.clock, delay=self.delay)
                 result = deed(command, tx)
                 tx.finish()
         except Refused as refusal:
