@@ -10,11 +10,14 @@ from customhouse.ledger.events import Event
 
 @dataclass(frozen=True, slots=True)
 class SignedIn(Event):
-    """Somebody typed the right password and has a session."""
+    """Somebody has a session: by what he proved himself, and what is known of his browser."""
 
     kind: ClassVar[str] = "signed-in"
     network: str
     user_agent: str
+    by: str = "password"
+    browser: str = ""
+    """Of a phishable proof: known, confirmed, or why nobody was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +40,10 @@ class SignedOut(Event):
 
 @dataclass(frozen=True, slots=True)
 class Proved(Event):
-    """A signed-in user typed his password again, for the dangerous pages."""
+    """A signed-in user proved again who he is, for the dangerous pages."""
 
     kind: ClassVar[str] = "password-proved"
+    by: str = "password"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,57 @@ class TokenNotYours(Event):
 
     kind: ClassVar[str] = "token-not-yours"
     token_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class TokenUsedRevoked(Event):
+    """Somebody tried an API token for the first time after it was revoked."""
+
+    kind: ClassVar[str] = "token-used-revoked"
+    token_id: str
+    user_id: str
+    network: str
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLeaked(Event):
+    """Somebody who looks for secrets found an API token in public; it works no longer."""
+
+    kind: ClassVar[str] = "token-leaked"
+    token_id: str
+    user_id: str
+    reporter: str
+    url: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class TokensMassRevoked(Event):
+    """An operator began to revoke many API tokens: which, how many and why."""
+
+    kind: ClassVar[str] = "tokens-mass-revoked"
+    selection: str
+    tokens: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TokenMassRevoked(Event):
+    """One of many API tokens that an operator revoked at once."""
+
+    kind: ClassVar[str] = "token-mass-revoked"
+    token_id: str
+    user_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccountTokensRevoked(Event):
+    """So many API tokens of one account were among those that an operator revoked."""
+
+    kind: ClassVar[str] = "account-tokens-revoked"
+    user_id: str
+    tokens: int
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)

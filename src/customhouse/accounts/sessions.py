@@ -1,7 +1,8 @@
 """Sessions of people in a browser: rows on the server, a random cookie in the browser, its hash in the row.
 
 A session ends when it has been idle for too long, when it is too old, when its owner signs out, changes the password or
-is frozen. A ``half`` session belongs to somebody who still owes a second factor: it counts as nobody.
+a factor, or is frozen. A ``half`` session belongs to somebody who still owes a second factor, a ``waiting`` one to
+somebody whose browser nobody knows until a link in a mail is followed: both count as nobody, and die soon.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ import hmac
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, get_args
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from customhouse.accounts.events import Proved, SignedIn, SignedOut
+from customhouse.accounts.factor_events import SignInBegun
 from customhouse.accounts.tables import account, session
 from customhouse.accounts.tokens import ServerKey
 from customhouse.accounts.users import User
@@ -26,11 +28,18 @@ from customhouse.ledger.tx import Tx
 COOKIE_BYTES = 32
 SEEN_EVERY = timedelta(minutes=5)
 USER_AGENT_LENGTH = 300
+HALF_LIFE = timedelta(minutes=15)
+WAITING_LIFE = timedelta(hours=1)
+
+ProvedBy = Literal["password", "totp", "webauthn", "recovery-code"]
+State = Literal["full", "half", "waiting"]
+_PROOFS: dict[str, ProvedBy] = {proof: proof for proof in get_args(ProvedBy)}
+_OWES = {"half": "a second factor", "waiting": "a click on the link in a mail"}
 
 _FIND = (
     sa.select(
         session.c.id_hash, session.c.state, session.c.created_at, session.c.seen_at, session.c.proved_at,
-        account.c.id, account.c.name, account.c.frozen_at, account.c.site_role,
+        session.c.proved_by, account.c.id, account.c.name, account.c.frozen_at, account.c.site_role,
     )
     .join(account, account.c.id == session.c.account_id)
     .where(session.c.id_hash == sa.bindparam("id_hash"))
@@ -46,6 +55,19 @@ class Session:
     created_at: datetime
     seen_at: datetime
     proved_at: datetime
+    proved_by: ProvedBy = "password"
+    """What its owner last proved himself with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A session that is nobody's yet: whose it will be, and what is still owed."""
+
+    id_hash: str
+    user: User
+    state: State
+    proved_at: datetime
+    proved_by: ProvedBy
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +91,19 @@ class Lifetimes:
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """A user who has just typed the right password."""
+    """A user who has just proved who he is, or half of it."""
 
     user: User
     network: str
     user_agent: str
-    state: Literal["full", "half"] = "full"
+    state: State = "full"
     replaces: str | None = None
     """The hash of a session that this one takes the place of."""
+    proved_by: ProvedBy = "password"
+    proved_at: datetime | None = None
+    """When; None means now."""
+    browser: str = ""
+    """What is known of the browser, for the ledger."""
 
 
 def new_cookie() -> str:
@@ -107,38 +134,60 @@ def sign_in(command: SignIn, tx: Tx) -> str:
             state=command.state,
             created_at=now,
             seen_at=now,
-            proved_at=now,
+            proved_at=command.proved_at or now,
+            proved_by=command.proved_by,
             network=command.network,
             user_agent=command.user_agent[:USER_AGENT_LENGTH],
         )
     )
-    tx.record(
-        SignedIn(
-            command.user.identity, None, network=command.network, user_agent=command.user_agent[:USER_AGENT_LENGTH]
-        )
-    )
+    identity = command.user.identity
+    if command.state == "full":
+        agent = command.user_agent[:USER_AGENT_LENGTH]
+        tx.record(SignedIn(identity, None, command.network, agent, by=command.proved_by, browser=command.browser))
+    else:
+        owes = _OWES[command.state]
+        tx.record(SignInBegun(identity, None, user_id=str(command.user.id), network=command.network, owes=owes))
     return cookie
 
 
-def prove(old: Session, tx: Tx) -> str:
-    """Note that the password was typed again: the same session under a new id; returns the new cookie."""
+def prove(old: Session, tx: Tx, by: ProvedBy = "password") -> str:
+    """Note that its owner proved again who he is: the same session under a new id; returns the new cookie."""
     cookie = new_cookie()
     tx.sql.execute(
-        session.update().where(session.c.id_hash == old.id_hash).values(id_hash=hash_of(cookie), proved_at=tx.now())
+        session.update()
+        .where(session.c.id_hash == old.id_hash)
+        .values(id_hash=hash_of(cookie), proved_at=tx.now(), proved_by=by)
     )
-    tx.record(Proved(old.user.identity, None))
+    tx.record(Proved(old.user.identity, None, by=by))
     return cookie
 
 
 def find_session(sql: Connection, cookie: str, now: datetime, lifetimes: Lifetimes) -> Session | None:
-    """The session of a cookie; None if it is unknown, over, half, or its account is frozen."""
+    """The session of a cookie; None if it is unknown, over, unfinished, or its account is frozen."""
     row = sql.execute(_FIND, {"id_hash": hash_of(cookie)}).one_or_none()
     if row is None or row.state != "full" or row.frozen_at is not None:
         return None
     if now - row.seen_at > lifetimes.idle or now - row.created_at > lifetimes.life:
         return None
     user = User(row.id, row.name, frozen=False, site_role=row.site_role)
-    return Session(row.id_hash, user, row.created_at, row.seen_at, row.proved_at)
+    return Session(row.id_hash, user, row.created_at, row.seen_at, row.proved_at, _PROOFS[row.proved_by])
+
+
+def find_unfinished(sql: Connection, cookie: str, now: datetime) -> Unfinished | None:
+    """The half or waiting session of a cookie; None if there is none, or if it is too old."""
+    row = sql.execute(_FIND, {"id_hash": hash_of(cookie)}).one_or_none()
+    if row is None or row.state == "full" or row.frozen_at is not None:
+        return None
+    if now - row.created_at > (HALF_LIFE if row.state == "half" else WAITING_LIFE):
+        return None
+    user = User(row.id, row.name, frozen=False, site_role=row.site_role)
+    return Unfinished(row.id_hash, user, row.state, row.proved_at, _PROOFS[row.proved_by])
+
+
+def end_other_sessions(tx: Tx, account_id: int, keep: str | None) -> None:
+    """End every session of an account but the one that is kept, the unfinished ones too."""
+    gone = session.delete().where(session.c.account_id == account_id)
+    tx.sql.execute(gone if keep is None else gone.where(session.c.id_hash != keep))
 
 
 def touch(sql: Connection, found: Session, now: datetime) -> None:
@@ -179,5 +228,6 @@ def sessions_of(sql: Connection, account_id: int) -> list[SessionRow]:
 
 def forget_old_sessions(sql: Connection, now: datetime, lifetimes: Lifetimes) -> int:
     """Remove the rows of sessions that are over; running it again removes nothing."""
-    over = sa.or_(session.c.seen_at < now - lifetimes.idle, session.c.created_at < now - lifetimes.life)
+    unfinished = sa.and_(session.c.state != "full", session.c.created_at < now - WAITING_LIFE)
+    over = sa.or_(session.c.seen_at < now - lifetimes.idle, session.c.created_at < now - lifetimes.life, unfinished)
     return sql.execute(session.delete().where(over)).rowcount

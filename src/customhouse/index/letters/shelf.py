@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from customhouse.index.letters import account, people, quarantine, releases, webhooks
+from customhouse.index.letters import account, factors, giveaway, people, quarantine, releases, webhooks
 from customhouse.index.letters.letter import Write
 
 LETTERS: Mapping[str, Write] = {
     **account.LETTERS,
+    **factors.LETTERS,
+    **giveaway.LETTERS,
     **people.LETTERS,
     **quarantine.LETTERS,
     **releases.LETTERS,

@@ -15,6 +15,13 @@ BIG_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 def upgrade() -> None:
     """Make the tables."""
+    _limits()
+    _factors()
+    _devices()
+
+
+def _limits() -> None:
+    """Who has tried how often."""
     op.create_table(
         "limit_hit",
         sa.Column("bucket", sa.String(length=64), nullable=False),
@@ -24,6 +31,12 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("limit_hit_at", "limit_hit", ["at"], unique=False)
+    op.add_column("account", sa.Column("second_locked_at", sa.BigInteger(), nullable=True))
+
+
+def _factors() -> None:
+    """What people prove themselves with besides the password, and with what a session was proved."""
+    op.add_column("session", sa.Column("proved_by", sa.String(length=16), server_default="password", nullable=False))
     op.create_table(
         "second_factor",
         sa.Column("id", BIG_ID, nullable=False),
@@ -43,3 +56,54 @@ def upgrade() -> None:
         sa.UniqueConstraint("credential_id"),
     )
     op.create_index("ix_second_factor_account_id", "second_factor", ["account_id"], unique=False)
+    op.create_table(
+        "recovery_code",
+        sa.Column("id", BIG_ID, nullable=False),
+        sa.Column("account_id", BIG_ID, nullable=False),
+        sa.Column("code_hash", sa.String(length=64), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("used_at", sa.BigInteger(), nullable=True),
+        sa.Column("replaced_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["account_id"], ["account.id"]),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("account_id", "code_hash"),
+    )
+    op.create_table(
+        "used_challenge",
+        sa.Column("challenge_hash", sa.String(length=64), nullable=False),
+        sa.Column("used_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("challenge_hash"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_used_challenge_used_at", "used_challenge", ["used_at"], unique=False)
+
+
+def _devices() -> None:
+    """Browsers that have been confirmed, and questions about those that have not."""
+    op.create_table(
+        "known_device",
+        sa.Column("cookie_hash", sa.String(length=64), nullable=False),
+        sa.Column("account_id", BIG_ID, nullable=False),
+        sa.Column("network", sa.String(length=64), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("seen_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["account_id"], ["account.id"]),
+        sa.PrimaryKeyConstraint("cookie_hash", "account_id", "network"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_known_device_account_id", "known_device", ["account_id"], unique=False)
+    op.create_table(
+        "device_question",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("account_id", BIG_ID, nullable=False),
+        sa.Column("session_hash", sa.String(length=64), nullable=False),
+        sa.Column("network", sa.String(length=64), nullable=False),
+        sa.Column("user_agent", sa.String(length=300), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("confirmed_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["account_id"], ["account.id"]),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("session_hash"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_device_question_created_at", "device_question", ["created_at"], unique=False)
