@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +14,15 @@ from typing import TypeVar
 from customhouse.accounts import tokens
 from customhouse.accounts.limits import Limiter
 from customhouse.accounts.sessions import Lifetimes
-from customhouse.accounts.tokens import Bearer, CreateToken, NewToken, ServerKey
+from customhouse.accounts.tokens import (
+    Bearer,
+    CreateToken,
+    NewToken,
+    NoteRevokedUse,
+    RevokedToken,
+    ServerKey,
+    note_revoked_use,
+)
 from customhouse.catalog import critical_tables as _critical_tables  # noqa: F401 - part of the schema
 from customhouse.catalog.lifecycle import DeletionPolicy, Price
 from customhouse.catalog.quotas import Limits
@@ -24,8 +32,10 @@ from customhouse.index.delete import Delete, delete
 from customhouse.index.diff import Comparisons
 from customhouse.index.mandates import tables as _mandate_tables  # noqa: F401 - part of the schema
 from customhouse.index.recovery import tables as _recovery_tables  # noqa: F401 - part of the schema
+from customhouse.index.giveaway import tables as _giveaway_tables  # noqa: F401 - part of the schema
 from customhouse.index.render import Renderer
 from customhouse.index.sweep import sweep
+from customhouse.index.trust import tables as _trust_tables  # noqa: F401 - part of the schema
 from customhouse.index.upload import Reception
 from customhouse.index.slow import tables as _slow_tables  # noqa: F401 - part of the schema
 from customhouse.infra.blob_stores import open_blobs
@@ -77,10 +87,21 @@ class App:
         """Make an API token; its text exists only in the answer."""
         return self.do(lambda wish, tx: tokens.create_token(self.key, wish, tx), command)
 
-    def authenticate(self, token: str) -> Bearer:
-        """Who a token belongs to; raises `Refused` (401 or 403)."""
-        with self.database.read() as sql:
-            return tokens.authenticate(self.key, sql, token)
+    def authenticate(self, token: str, address: str = "") -> Bearer:
+        """Who a token belongs to that was sent from this address; raises `Refused` (401 or 403)."""
+        now = self.clock.now()
+        try:
+            with self.database.read() as sql:
+                bearer = tokens.authenticate(self.key, sql, token, now=now, address=address)
+        except RevokedToken as refusal:
+            if not refusal.noted:
+                self.do(note_revoked_use, NoteRevokedUse(refusal.token_id, address))
+            raise
+        if bearer.used_at is None or now - bearer.used_at >= tokens.USED_EVERY:
+            # A busy database is no reason to turn anybody away.
+            with suppress(Unavailable), self.database.write() as sql:
+                tokens.note_use(sql, bearer.token_id, now, address)
+        return bearer
 
     def remove(self, wish: Delete) -> Price:
         """Delete by the policy of the settings; returns what it cost."""

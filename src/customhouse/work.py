@@ -17,6 +17,7 @@ from customhouse.catalog.downloads.fold_spools import fold_spools
 from customhouse.catalog.search.write import index_all, index_entry
 from customhouse.index.delete import END_JOB, end_deleted_files
 from customhouse.index.erase import ERASE_JOB
+from customhouse.index.giveaway.draw import draw_due
 from customhouse.index.letters.letter import Site, readable_span
 from customhouse.index.post import PostOffice
 from customhouse.index.sweep import sweep_digests
@@ -35,6 +36,7 @@ from customhouse.terms.errors import CustomhouseError, Rejected, Unavailable
 log = logging.getLogger("customhouse.work")
 
 SWEEP_EVERY = timedelta(hours=1)
+COUNT_EVERY = timedelta(minutes=10)
 FOLD_EVERY = timedelta(seconds=10)
 IDLE_SECONDS = 1.0
 
@@ -119,6 +121,11 @@ def _erase_objects_job(app: App, arguments: Mapping[str, Any]) -> None:
     sweep_digests(app.deeds, app.blobs, list(arguments["digests"]))
 
 
+def _draw_giveaways_job(app: App, _arguments: Mapping[str, Any]) -> None:
+    """Note who may take part in giveaways whose day has come. Running it again finds them noted."""
+    app.do(draw_due, None)
+
+
 Follower = Callable[[App, Connection, Entry], None]
 FOLLOWERS: Mapping[str, Follower] = {"mail": _tell_people, "webhooks": _tell_webhooks, "search": _keep_search}
 """Who hears of every event, by name: see `ledger.follow`."""
@@ -131,6 +138,7 @@ JOBS: Mapping[str, JobRun] = {
     "webhook": _webhook_job,
     "tidy-webhooks": _tidy_webhooks_job,
     "reindex-search": _reindex_search_job,
+    "draw-giveaways": _draw_giveaways_job,
     END_JOB: _end_deleted_files_job,
     ERASE_JOB: _erase_objects_job,
 }
@@ -139,6 +147,7 @@ PERIODIC: Mapping[str, timedelta] = {
     "old-sessions": SWEEP_EVERY,
     "fold-downloads": FOLD_EVERY,
     "tidy-webhooks": SWEEP_EVERY,
+    "draw-giveaways": COUNT_EVERY,
 }
 
 

@@ -14,8 +14,17 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from customhouse.catalog.model import Project, Role
-from customhouse.catalog.tables import organization_member, project, project_role, team, team_member, team_role
+from customhouse.catalog.tables import (
+    critical_mark,
+    organization_member,
+    project,
+    project_role,
+    team,
+    team_member,
+    team_role,
+)
 from customhouse.terms.identity import Actor
+from customhouse.terms.scope import Action
 
 MANAGING = ("owner", "manager")
 """Roles in an organization that make somebody an owner of its projects."""
@@ -50,6 +59,13 @@ _PROJECTS = (
     .join(_GRANTS, _GRANTS.c.project_id == project.c.id)
     .where(_GRANTS.c.account_id == sa.bindparam("account"))
 )
+_CRITICAL_PEOPLE = (
+    sa.select(project.c.id.label("project_id"), project.c.normalized, project.c.visibility, _GRANTS.c.account_id)
+    .join(critical_mark, critical_mark.c.normalized == project.c.normalized)
+    .outerjoin(_GRANTS, sa.and_(_GRANTS.c.project_id == project.c.id, _GRANTS.c.role != "member"))
+    .where(project.c.deleted_at.is_(None))
+    .distinct()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +76,9 @@ class Standing:
     reads: bool = False
 
 
-def standing(sql: Connection, found: Project, actor: Actor) -> Standing:
-    """What somebody is to a project. A token for one project says nothing about another."""
-    if actor.token_project is not None and actor.token_project != found.normalized:
+def standing(sql: Connection, found: Project, actor: Actor, action: Action = "read") -> Standing:
+    """What somebody is to a project who wants to do this there. A token that is not for it makes him a stranger."""
+    if not actor.scope.allows(action, found.normalized):
         return Standing(reads=found.public)
     if actor.account_id is None:
         return Standing(reads=found.public or actor.operator)
@@ -83,6 +99,28 @@ def people_of(sql: Connection, project_id: int) -> list[tuple[int, Role]]:
     strongest = [(account_id, _strongest(held)) for account_id, held in roles.items()]
     found = [(account_id, role) for account_id, role in strongest if role is not None]
     return sorted(found, key=lambda pair: (pair[1] != "owner", pair[0]))
+
+
+@dataclass(frozen=True, slots=True)
+class CriticalProject:
+    """A project that is critical, and who acts for it."""
+
+    id: int
+    normalized: str
+    public: bool
+    people: frozenset[int]
+
+
+def critical_projects(sql: Connection) -> list[CriticalProject]:
+    """The critical projects that are not deleted, by name, with the account ids of their owners and maintainers."""
+    found: dict[int, tuple[str, bool, set[int]]] = {}
+    for row in sql.execute(_CRITICAL_PEOPLE.order_by(project.c.normalized)):
+        people = found.setdefault(row.project_id, (row.normalized, row.visibility == "public", set()))[2]
+        if row.account_id is not None:
+            people.add(row.account_id)
+    return [
+        CriticalProject(number, name, public, frozenset(people)) for number, (name, public, people) in found.items()
+    ]
 
 
 def projects_of(sql: Connection, account_id: int) -> dict[str, Role | None]:

@@ -39,6 +39,7 @@ from customhouse.web.pages.account import account_doors
 from customhouse.web.pages.admin import admin_doors
 from customhouse.web.pages.cases import case_doors
 from customhouse.web.pages.diff import diff_doors
+from customhouse.web.pages.giveaway import giveaway_doors
 from customhouse.web.pages.holding import holding_doors
 from customhouse.web.pages.ledger import ledger_doors
 from customhouse.web.pages.mail import mail_doors
@@ -138,6 +139,7 @@ def _routes(app: App, serve: Serve) -> list[Door]:
         *manage_doors(),
         *webhook_doors(),
         *admin_doors(),
+        *giveaway_doors(),
         *diff_doors(),
         *report_doors(),
         *report_api_doors(),
