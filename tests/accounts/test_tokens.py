@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 import sqlalchemy as sa
 from hypothesis import given
@@ -17,7 +19,7 @@ from world import World
 def test_a_token_tells_who_and_for_what(world: World) -> None:
     world.user("alice")
     bearer = world.app.authenticate(world.app.create_token(CreateToken("Alice", "My.Project")).text)
-    assert (bearer.user.name, bearer.project) == ("alice", "my-project")
+    assert (bearer.user.name, bearer.scope.only_project) == ("alice", "my-project")
 
 
 def test_a_revoked_token_is_like_an_unknown_one(world: World) -> None:
@@ -59,7 +61,7 @@ def test_another_servers_key_makes_no_token_for_us(small_world: World) -> None:
 def test_no_text_but_a_token_is_one(text: str) -> None:
     engine = sa.create_engine("sqlite://")
     with engine.connect() as sql, pytest.raises(Refused, match="not valid here"):
-        authenticate(ServerKey(b"k" * 32), sql, text)
+        authenticate(ServerKey(b"k" * 32), sql, text, now=datetime.now(UTC))
     engine.dispose()
 
 

@@ -64,7 +64,7 @@ account_link = sa.Table(
     METADATA,
     sa.Column("id", sa.String(40), primary_key=True, comment="the public half; the other derives from the server key"),
     sa.Column("account_id", sa.ForeignKey("account.id"), nullable=False, index=True),
-    sa.Column("purpose", sa.String(16), nullable=False, comment="password | verify | change | undo"),
+    sa.Column("purpose", sa.String(16), nullable=False, comment="password | handed | verify | change | undo"),
     sa.Column("email", sa.String(254), nullable=False, comment="the link dies when the address changes"),
     sa.Column("target", sa.String(254), nullable=False, server_default="", comment="of change and undo: the other one"),
     sa.Column("password_changed_at", Instant, comment="the link dies when the password changes"),

@@ -98,18 +98,12 @@ def offered(project: Project, files: Sequence[File]) -> list[File]:
     return [file for file in files if file.listed]
 
 
-def may_upload(project: Project, role: Role | None, token_scope: str | None) -> Refused | None:
+def may_upload(project: Project, role: Role | None) -> Refused | None:
     """An owner or maintainer may upload into a project that is active or deprecated.
 
-    A token for another project may not. Archived and quarantined projects take no files (PEP 792), nor does a deleted
-    one: its name stays reserved, and an owner can restore it.
+    Archived and quarantined projects take no files (PEP 792), nor does a deleted one: its name stays reserved, and an
+    owner can restore it.
     """
-    if token_scope is not None and token_scope != project.normalized:
-        return Refused(
-            "token-scope",
-            f"This token is for the project {token_scope!r}, not for {project.display!r}.",
-            "Use a token for this project or for the whole account.",
-        )
     if role is None and (project.visibility == "private" or project.deleted_at is not None):
         # A stranger learns no more than that the name is not free.
         return Refused("name-reserved", f"The name {project.display!r} is reserved.", "Choose another name.")

@@ -86,12 +86,8 @@ def refuse_new(sql: Connection, wanted: ProjectName, by: Actor) -> None:
     It comes before every look at what is taken, so that a name which is not free for a hidden reason is answered like
     its free neighbours: by a token for another project, while no names are given out, and inside a namespace.
     """
-    if by.token_project is not None and by.token_project != wanted.normalized:
-        raise Refused(
-            "token-scope",
-            f"This token is for the project {by.token_project!r}, not for {wanted.display!r}.",
-            "Use a token for this project or for the whole account.",
-        )
+    if (refusal := by.scope.refusal("upload", wanted.normalized)) is not None:
+        raise refusal
     index_flags.refuse_if_flagged(sql, "no-new-projects", actor=by)
     refuse_reserved(sql, wanted, by)
 

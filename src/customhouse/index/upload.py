@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from customhouse.accounts import tokens
 from customhouse.accounts.tokens import Bearer
 from customhouse.catalog import queries, quotas, rights
 from customhouse.catalog.agreement import check_agreement
@@ -21,6 +22,7 @@ from customhouse.catalog.lifecycle_events import ReleaseCreated
 from customhouse.catalog.model import Project, may_add_file, may_upload
 from customhouse.catalog.quotas import Limits, may_store
 from customhouse.catalog.tables import file, file_name, release, requirement
+from customhouse.formats.api_token import redact
 from customhouse.formats.examination import Examination
 from customhouse.formats.filenames import SdistName, WheelName, parse_filename
 from customhouse.formats.look_alike import look_alike, popular_names
@@ -165,6 +167,7 @@ class Reception:
         name = parse_filename(spooled.filename, linux_tags=self._linux_tags)
         wanted = _check_names(form, name)
         _check_digests(form, spooled)
+        _refuse_if(upload.bearer.scope.refusal("upload", wanted.normalized, str(name.version)))
         with self._database.read() as sql:
             found = _check_permission(sql, wanted, upload.bearer)
             earlier = _earlier_upload(sql, name, spooled)
@@ -229,6 +232,7 @@ def publish_file(command: PublishFile, tx: Tx) -> Accepted:
     """
     bearer, name, spooled = command.bearer, command.name, command.spooled
     wanted = ProjectName.parse(command.display_name)
+    _refuse_if(bearer.scope.refusal("upload", wanted.normalized, str(name.version)))
     project = queries.find_project(tx.sql, wanted.normalized, lock=True)
     made = False
     if project is None:
@@ -267,6 +271,7 @@ def publish_file(command: PublishFile, tx: Tx) -> Accepted:
         )
     )
     tx.serialize()
+    tokens.look_again(tx, bearer.token_id, bearer.scope)
     if project.organization_id is not None:
         # Who leaves an organization does not wait for its projects: whatever came first counts.
         _check_right(tx.sql, project, wanted, bearer)
@@ -331,7 +336,7 @@ def _check_right(sql: Connection, project: Project, wanted: ProjectName, bearer:
     if role is None and not project.public:
         refuse_new(sql, wanted, bearer.actor)
         raise name_reserved(wanted)
-    _refuse_if(may_upload(project, role, bearer.project))
+    _refuse_if(may_upload(project, role))
 
 
 def _check_open(sql: Connection, project: Project, version: str, open_for: timedelta, now: datetime) -> None:
@@ -433,9 +438,9 @@ def _with_trace(error: CustomhouseError, upload: Upload) -> Refused:
     event: Event = UploadRefused(
         upload.bearer.user.identity,
         project,
-        filename=(upload.spooled.filename if upload.spooled else "")[:500],
+        filename=redact(upload.spooled.filename if upload.spooled else "")[:500],
         code=error.code,
-        sentence=str(error)[:1000],
+        sentence=redact(str(error))[:1000],
         token_id=upload.bearer.token_id,
     )
     return Refused(error.code, str(error), records=(event,))

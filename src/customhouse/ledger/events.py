@@ -39,12 +39,13 @@ class UserAdded(Event):
 
 @dataclass(frozen=True, slots=True)
 class TokenCreated(Event):
-    """An API token was made; ``project`` says its scope, None means all projects of its user."""
+    """An API token was made; ``project`` is set if it is for that one alone, ``limits`` says the rest in words."""
 
     kind: ClassVar[str] = "token-created"
     token_id: str
     user_id: str
     note: str
+    limits: str = ""
 
 
 @dataclass(frozen=True, slots=True)

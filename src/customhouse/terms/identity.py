@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from customhouse.terms.scope import WHOLE, Scope
+
 SiteRole = Literal["", "support", "operator"]
 
 
@@ -33,8 +35,10 @@ class Actor:
     account_id: int | None = None
     operator: bool = False
     """Whether he runs this index: by his site role, or by sitting at its command line."""
-    token_project: str | None = None
-    """If he came with an API token for one project: its normalised name."""
+    scope: Scope = WHOLE
+    """What of his rights he may use: all, unless he came with an API token that is limited."""
+    token_id: str = ""
+    """The API token that he came with, if any."""
 
     @property
     def as_operator(self) -> Identity:

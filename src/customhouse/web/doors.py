@@ -192,7 +192,7 @@ def _identify(visit: Visit, sql: Connection) -> None:
     request = visit.request
     if request.url.path.startswith(API):
         if request.headers.get("authorization"):
-            visit.bearer = visit.app.authenticate(token_of(request.headers.get("authorization")))
+            visit.bearer = visit.app.authenticate(token_of(request.headers.get("authorization")), visit.address)
         return
     cookie = request.cookies.get(SESSION_COOKIE)
     if cookie:

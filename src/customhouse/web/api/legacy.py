@@ -53,7 +53,7 @@ class LegacyUpload:
         with self._app.database.read() as sql:
             index_flags.refuse_banned(sql, address)
             index_flags.refuse_if_flagged(sql, "no-uploads", actor=NOBODY)
-        return self._app.authenticate(token)
+        return self._app.authenticate(token, address)
 
     def _check_headers(self, request: Request) -> bytes:
         """Refuse what the headers alone give away, before a byte of the body is stored."""

@@ -26,10 +26,10 @@ def post_report(visit: Visit) -> Response:
     unknown = sorted(set(visit.form) - set(FIELDS))
     if unknown:
         raise Rejected("unknown-field", unknown[0][:80], "is not a member of a report", ", ".join(FIELDS))
-    if visit.actor.token_project is not None:
+    if not visit.actor.scope.whole:
         raise Refused(
             "token-scope",
-            "This token is for one project, and whoever finds it should not speak for you.",
+            "This token is for a part of your account, and whoever finds it should not speak for you.",
             "Report with a token for your whole account.",
         )
     taken = send_report(

@@ -81,13 +81,14 @@ class Missing:
         Credentials that are wrong are refused for every name alike, so that nobody learns which names exist.
         """
         authorization = request.headers.get("authorization")
+        address = client_of(self.app.settings, request)
         with self.app.database.read() as sql:
-            index_flags.refuse_banned(sql, client_of(self.app.settings, request))
+            index_flags.refuse_banned(sql, address)
             if authorization is None:
                 cookie = request.cookies.get(SESSION_COOKIE)
                 session = cookie and sessions.find_session(sql, cookie, self.app.clock.now(), self.app.lifetimes)
                 return session.user.actor if session else NOBODY
-        return self.app.authenticate(token_of(authorization)).actor
+        return self.app.authenticate(token_of(authorization), address).actor
 
 
 def _known_spelling(text: str) -> str:
