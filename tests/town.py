@@ -25,6 +25,7 @@ from clock import TurnableClock
 from customhouse.accounts import sessions
 from customhouse.accounts.links import MakePasswordLink, SetPassword, link_text, make_password_link, set_password
 from customhouse.accounts.sessions import SignIn, form_token
+from customhouse.accounts.tables import account
 from customhouse.accounts.tokens import CreateToken
 from customhouse.accounts.users import AddUser, SetSiteRole, add_user, find_user, set_site_role
 from customhouse.app import App, open_app
@@ -32,6 +33,9 @@ from customhouse.catalog.tables import invitation, organization, organization_me
 from customhouse.hooks.model import Patterns
 from customhouse.hooks.tables import webhook_delivery
 from customhouse.index.delete import Delete
+from customhouse.index.giveaway.load import LoadCodes, load_codes
+from customhouse.index.giveaway.model import Terms
+from customhouse.index.giveaway.tables import giveaway_campaign, giveaway_eligible
 from customhouse.index.invite import InviteToOrganization, InviteToProject, invite_to_organization, invite_to_project
 from customhouse.index.namespaces import GrantNamespace, grant_namespace
 from customhouse.index.organizations import CreateOrganization, create_organization
@@ -50,6 +54,7 @@ from customhouse.index.visibility import ChangeVisibility, change_visibility
 from customhouse.index.webhooks.add import AddWebhook, add_webhook
 from customhouse.index.webhooks.holder import Holder
 from customhouse.index.yank import Yank, yank
+from customhouse.infra.db import insert_new
 from customhouse.infra.settings import Settings
 from customhouse.infra.targets import Target
 from customhouse.infra.walkers import Walkers
@@ -235,7 +240,11 @@ def open_town(settings: Settings, clock: Clock, walkers: Walkers | None = None) 
         _settle(town)
         _trade(town)
         _gather(town)
+        _give(town)
         _judge(town)
+        for person in town.people.values():
+            if person.token:
+                app.authenticate(person.token)  # the last use is noted now and not at the first knock
         town.keep()
         yield town
         town.close()
@@ -350,6 +359,18 @@ def _gather(town: Town) -> None:
         "organization": "guild", "team": "crew", "namespace": "guild", "guild_invitation": _last_invitation(town),
         "guild_hook": _hook(town, Holder("organization", "guild")),
     }  # fmt: skip
+
+
+def _give(town: Town) -> None:
+    """A giveaway in which alice may take part."""
+    app, today = town.app, town.app.clock.now().date()
+    terms = Terms("Keys for all", today, today, "https://keys.invalid/", today)
+    app.do(partial(load_codes, app.key), LoadCodes("keys", [f"CODE-{number}" for number in range(9)], terms))
+    with app.database.write() as sql:
+        campaign, alice = sql.execute(sa.select(giveaway_campaign.c.id)).scalar_one(), find_user(sql, "alice")
+        sql.execute(account.update().where(account.c.id == alice.id).values(email_verified_at=app.clock.now()))
+        insert_new(sql, giveaway_eligible, campaign_id=campaign, account_id=alice.id, projects=["demo"])
+    town.facts |= {"campaign": "keys"}
 
 
 def _actor(town: Town, name: str) -> Actor:

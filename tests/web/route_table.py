@@ -137,6 +137,13 @@ ROWS = [
     reads("/account/invitations/", "account:read", SIGNED_IN),
     writes("/account/invitations/{invitation}/accept/", "invitation:answer", SIGNED_IN),
     writes("/account/invitations/{invitation}/decline/", "invitation:answer", SIGNED_IN),
+    reads("/account/keys/", "account:read", SIGNED_IN),
+    # Only alice looks after a critical project; the others are told why they cannot claim.
+    replace(
+        writes("/account/keys/{campaign}/claim/", "account:danger", SIGNED_IN),
+        idle=SIGNED_IN - {"owner"},
+    ),
+    reads("/account/keys/{campaign}/", "account:danger-form", SIGNED_IN),
     # Pages for everybody.
     reads("/", "public:read", EVERYBODY),
     reads(PROJECT, "project:read", EVERYBODY),
@@ -153,6 +160,8 @@ ROWS = [
     reads("/namespaces", "public:read", EVERYBODY),
     reads("/namespace/{namespace}", "public:read", EVERYBODY),
     reads("/search/", "public:read", EVERYBODY, query="q=demo"),
+    writes(API + "/versions/{version}/yank", "project:yank", UPLOADERS, reason="broken"),
+    writes(API + "/versions/{version}/unyank", "project:yank", UPLOADERS),
     reads("/api/search", "public:read", EVERYBODY, query="q=demo"),
     reads("/rss/updates.xml", "public:read", EVERYBODY),
     reads("/rss/packages.xml", "public:read", EVERYBODY),
@@ -234,6 +243,10 @@ ROWS = [
         MANAGERS,
     ),
     # Running the index.
+    reads("/admin/giveaway/", "admin:read", OPERATORS),
+    writes("/admin/giveaway/", "admin:danger", OPERATORS, campaign="{campaign}", codes="A-NEW-CODE"),
+    reads("/admin/giveaway.csv", "admin:read", OPERATORS),
+    reads("/admin/giveaway/{campaign}/", "admin:read", OPERATORS),
     reads("/admin/names/", "admin:read", OPERATORS),
     writes("/admin/names/prohibit/", "admin:write", OPERATORS, name="evil-name", reason="It insults."),
     writes("/admin/names/allow/", "admin:write", OPERATORS, name="bad-name", reason="It does not."),

@@ -90,13 +90,13 @@ def accounting(sql: Connection, now: datetime) -> list[Account]:
 def claimants(sql: Connection, campaign_id: int) -> list[Claimant]:
     """Who has claimed, the latest first."""
     keys = (
-        sa.select(giveaway_code.c.account_id, sa.func.count().label("keys"))
+        sa.select(giveaway_code.c.account_id, sa.func.count().label("number"))
         .where(giveaway_code.c.campaign_id == campaign_id)
         .group_by(giveaway_code.c.account_id)
         .subquery()
     )
     rows = sql.execute(
-        sa.select(account.c.name, giveaway_claim.c.claimed_at, keys.c.keys)
+        sa.select(account.c.name, giveaway_claim.c.claimed_at, keys.c.number)
         .join(account, account.c.id == giveaway_claim.c.account_id)
         .join(keys, keys.c.account_id == giveaway_claim.c.account_id)
         .where(giveaway_claim.c.campaign_id == campaign_id)
@@ -155,4 +155,4 @@ def keys_given(sql: Connection) -> int:
 
 def _counts(sql: Connection, by: sa.Column[int], table: sa.Table, *where: sa.ColumnElement[bool]) -> dict[int, int]:
     query = sa.select(by, sa.func.count()).select_from(table).where(*where).group_by(by)
-    return dict(sql.execute(query).tuples().all())
+    return {row[0]: row[1] for row in sql.execute(query)}
