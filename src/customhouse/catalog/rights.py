@@ -76,9 +76,11 @@ class Standing:
     reads: bool = False
 
 
-def standing(sql: Connection, found: Project, actor: Actor, action: Action = "read") -> Standing:
+def standing(
+    sql: Connection, found: Project, actor: Actor, action: Action = "read", version: str | None = None
+) -> Standing:
     """What somebody is to a project who wants to do this there. A token that is not for it makes him a stranger."""
-    if not actor.scope.allows(action, found.normalized):
+    if not actor.scope.allows(action, found.normalized, version):
         return Standing(reads=found.public)
     if actor.account_id is None:
         return Standing(reads=found.public or actor.operator)
@@ -121,6 +123,17 @@ def critical_projects(sql: Connection) -> list[CriticalProject]:
     return [
         CriticalProject(number, name, public, frozenset(people)) for number, (name, public, people) in found.items()
     ]
+
+
+def publishers(wanted: sa.ColumnElement[bool]) -> sa.Select[tuple[str, int | None, int]]:
+    """Name and organization of each project that the condition on `project` picks, with every owner and maintainer."""
+    return (
+        sa.select(project.c.normalized, project.c.organization_id, _GRANTS.c.account_id)
+        .join(_GRANTS, _GRANTS.c.project_id == project.c.id)
+        .where(_GRANTS.c.role != "member", project.c.deleted_at.is_(None), wanted)
+        .distinct()
+        .order_by(project.c.normalized)
+    )
 
 
 def projects_of(sql: Connection, account_id: int) -> dict[str, Role | None]:

@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from customhouse.formats.caveats import caveats_of, scope_of
-from customhouse.terms.errors import Rejected
+from customhouse.terms.errors import Refused, Rejected
 from customhouse.terms.scope import Scope
 
 PREFIX = "ch1"
@@ -104,6 +104,13 @@ def redact(text: str) -> str:
     return _TRACE.sub(lambda match: f"{PREFIX}.{match[2][:8]}…", text) if "ch1" in text else text
 
 
-def holds_token(text: str) -> bool:
-    """Whether the text holds a token, or the better part of one."""
-    return "ch1" in text and _TRACE.search(text) is not None
+def refuse_in_address(*parts: bytes) -> None:
+    """Raise `Refused` (400) if a path or a query holds a token, or the better part of one (A19)."""
+    for part in parts:
+        if b"ch1" in part and _TRACE.search(part.decode("latin-1")) is not None:
+            raise Refused(
+                "token-in-address",
+                "An API token stands in this address, where logs, caches and histories keep it.",
+                "Revoke that token, and send another one in the Authorization header.",
+                status=400,
+            )

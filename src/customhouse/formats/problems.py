@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from http import HTTPStatus
 
+from customhouse.formats.api_token import redact
 from customhouse.formats.negotiate import wants_json
 from customhouse.terms.errors import Broken, CustomhouseError, Refused, Rejected, TooMany, Unavailable
 
@@ -31,10 +32,10 @@ def status_of(error: CustomhouseError) -> int:
 
 
 def sentence_of(error: CustomhouseError) -> str:
-    """What people are told. The details of a broken invariant stay in the log."""
+    """What people are told, with no token in it. The details of a broken invariant stay in the log."""
     if isinstance(error, Broken):
         return "Something inside this index is wrong. The operator finds the reason in its log."
-    return str(error)
+    return redact(str(error))
 
 
 def problem(status: int, code: str, sentence: str, accept: str | None) -> tuple[Headers, bytes]:

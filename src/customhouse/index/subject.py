@@ -16,6 +16,7 @@ from customhouse.ledger.tx import Tx
 from customhouse.terms.errors import Refused
 from customhouse.terms.identity import Actor
 from customhouse.terms.names import normalize
+from customhouse.terms.scope import Action
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +39,19 @@ class Subject:
         return self.file.filename if self.file is not None else ""
 
 
-def lock_subject(tx: Tx, name: str, version: str, filename: str, by: Actor) -> Subject:
+def lock_subject(tx: Tx, name: str, version: str, filename: str, by: Actor, action: Action = "read") -> Subject:
     """Find it and keep rival writers of the project waiting; raises `Refused` (404) naming what is not there."""
-    return find_subject(tx.sql, name, version, filename, by, lock=True)
+    return find_subject(tx.sql, name, version, filename, by, action, lock=True)
 
 
-def find_subject(sql: Connection, name: str, version: str, filename: str, by: Actor, *, lock: bool = False) -> Subject:
+def find_subject(
+    sql: Connection, name: str, version: str, filename: str, by: Actor, action: Action = "read", *, lock: bool = False
+) -> Subject:
     """The same without a lock, for a page."""
     found = queries.find_project(sql, normalize(name), lock=lock)
     if found is None:
         raise unknown(f"project named {name[:100]!r} here")
-    standing = rights.standing(sql, found, by)
+    standing = rights.standing(sql, found, by, action)
     if not standing.reads and standing.role is None:
         raise unknown(f"project named {name[:100]!r} here")
     one_file = None
@@ -60,6 +63,7 @@ def find_subject(sql: Connection, name: str, version: str, filename: str, by: Ac
     one_release = queries.find_release(sql, found.id, _canonical(version)) if version else None
     if version and one_release is None:
         raise unknown(f"version {version[:100]!r} of {found.display!r}")
+    refuse_if(by.scope.refusal(action, found.normalized, one_release.version if one_release is not None else None))
     return Subject(found, one_release, one_file, standing)
 
 

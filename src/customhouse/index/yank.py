@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from customhouse.accounts.tokens import look_again
 from customhouse.catalog.lifecycle import may_yank
 from customhouse.catalog.lifecycle_events import Unyanked, Yanked
 from customhouse.catalog.tables import file, release
@@ -31,7 +32,7 @@ def yank(command: Yank, tx: Tx) -> str:
     """Yank, or take it back; doing it again changes the reason. Returns the project's normalised name."""
     if len(command.reason) > MAX_REASON:
         raise Rejected("reason-too-long", "reason", f"{len(command.reason)} characters", f"at most {MAX_REASON}")
-    subject = lock_subject(tx, command.project, command.version, command.filename, command.by)
+    subject = lock_subject(tx, command.project, command.version, command.filename, command.by, "yank")
     refuse_if(may_yank(subject.project, subject.standing.role, operator=command.by.operator))
     if subject.release is None:
         raise Rejected("no-version", "version", "is empty", "the version to yank")
@@ -41,6 +42,9 @@ def yank(command: Yank, tx: Tx) -> str:
     }  # fmt: skip
     tx.sql.execute(table.update().where(table.c.id == row_id).values(**values))
     name, version, filename = subject.project.normalized, subject.version, subject.filename
+    if command.by.token_id:
+        tx.serialize()
+        look_again(tx, command.by.token_id, command.by.scope)
     if command.undo:
         tx.record(Unyanked(command.by.identity, name, version=version, filename=filename))
     else:

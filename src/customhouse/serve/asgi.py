@@ -16,6 +16,7 @@ from typing import NamedTuple
 import anyio.to_thread
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from customhouse.formats.api_token import refuse_in_address
 from customhouse.formats.negotiate import NOT_ACCEPTABLE, Choice, accepts_gzip, choose
 from customhouse.formats.problems import SECURITY_HEADERS, Headers, extra_headers, problem, sentence_of, status_of
 from customhouse.infra.blobs import Blobs
@@ -82,6 +83,7 @@ class Serve:
         path: str = scope["path"]
         try:
             self._hosts.refuse_foreign(scope)
+            refuse_in_address(scope.get("raw_path") or path.encode(), scope.get("query_string", b""))
             if scope["method"] not in ("GET", "HEAD"):
                 answered = False
             elif path.startswith(SIMPLE):

@@ -33,6 +33,7 @@ from customhouse.web.api.project_json import project_document
 from customhouse.web.api.reports import report_api_doors
 from customhouse.web.api.simple import Missing
 from customhouse.web.api.xmlrpc import xmlrpc_doors
+from customhouse.web.api.yank import yank_api_doors
 from customhouse.web.doors import Door, door, own_door, raw_door
 from customhouse.web.dress import Dressed
 from customhouse.web.pages.account import account_doors
@@ -143,6 +144,7 @@ def _routes(app: App, serve: Serve) -> list[Door]:
         *diff_doors(),
         *report_doors(),
         *report_api_doors(),
+        *yank_api_doors(),
         *case_doors(),
         *ledger_doors(),
         *search_doors(),

@@ -21,14 +21,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from customhouse.accounts import index_flags, sessions
+from customhouse.accounts import factors, index_flags, sessions
 from customhouse.app import App
 from customhouse.catalog import organizations, queries, rights
 from customhouse.terms.errors import Refused, Rejected
 from customhouse.terms.names import normalize
 from customhouse.web.credentials import client_of, token_of
 from customhouse.web.facts import unknown_project
-from customhouse.web.permissions import Need, Permission
+from customhouse.web.permissions import TOKEN_ACTIONS, Need, Permission
 from customhouse.web.visit import FORM_COOKIE, SESSION_COOKIE, Visit
 
 Handler = Callable[[Visit], Response]
@@ -116,7 +116,8 @@ def _refuse_null(visit: Visit) -> None:
 
 def _may_always(request: Request) -> bool:
     """Signing in and out go on while the index is read-only."""
-    return request.url.path.startswith(("/account/sign-", "/account/again/"))
+    ways = ("/account/sign-", "/account/again/", "/account/second/", "/account/passkey/", "/account/browser/")
+    return request.url.path.startswith(ways)
 
 
 async def _body(request: Request) -> bytes:
@@ -230,8 +231,10 @@ def _foreign_form() -> Refused:
 
 def _check_permission(visit: Visit, sql: Connection, permission: Permission) -> None:
     need = permission.need
+    if visit.bearer is not None and need is not Need.ANYBODY:
+        _check_scope(visit, permission)
     if need in _OF_PROJECT:
-        _find_project(visit, sql, need)
+        _find_project(visit, sql, permission)
     if need in _SIGNED_IN and visit.user is None:
         raise _not_signed_in(visit)
     allowed = {
@@ -249,13 +252,33 @@ def _check_permission(visit: Visit, sql: Connection, permission: Permission) -> 
         raise Refused("not-allowed", f"This is only for {need.value}.", "Ask one of them, or sign in as one.")
 
 
-def _find_project(visit: Visit, sql: Connection, need: Need) -> None:
+def _check_scope(visit: Visit, permission: Permission) -> None:
+    """A limited token opens only the doors of its own actions.
+
+    It is judged by the address alone, so that no answer depends on what is there. What everybody may read, it may.
+    """
+    scope, action = visit.actor.scope, TOKEN_ACTIONS.get(permission)
+    if action is None and not scope.whole:
+        raise Refused(
+            "token-scope",
+            "This token is for a part of your account, and whoever finds it should not speak for you.",
+            "Use a token for your whole account.",
+        )
+    if action is not None and permission.writes:
+        name = visit.path.get("name")
+        refusal = scope.refusal(action, normalize(name) if name else None, visit.path.get("version"))
+        if refusal is not None:
+            raise refusal
+
+
+def _find_project(visit: Visit, sql: Connection, permission: Permission) -> None:
     """The project that the address names. Whoever may not know of it hears what he would hear if there were none."""
-    text = visit.path["name"]
+    text, need = visit.path["name"], permission.need
     found = queries.find_project(sql, normalize(text))
     if found is None:
         raise unknown_project(text) if need is Need.READER or visit.user is not None else _not_signed_in(visit)
-    visit.standing = rights.standing(sql, found, visit.actor)
+    action = TOKEN_ACTIONS.get(permission, "read")
+    visit.standing = rights.standing(sql, found, visit.actor, action, visit.path.get("version"))
     # A deleted project is still there for those who can restore it.
     gone = found.deleted_at is not None and (need is Need.READER or not _acts_for(visit))
     if not visit.standing.reads or gone:
@@ -295,16 +318,19 @@ def _touch(visit: Visit) -> None:
 
 
 def _want_proof(visit: Visit) -> Response | None:
-    """The way to the password page, unless it was typed a short while ago."""
+    """The way to the page that asks who one is, unless that was proved a short while ago, and strongly enough."""
     found = visit.session
     if found is None:
         return None
     age = visit.app.clock.now() - found.proved_at
     if age.total_seconds() <= visit.app.settings.proof_seconds:
-        return None
+        with visit.app.database.read() as sql:
+            strongest = factors.strongest_of(sql, found.user.id)
+        if factors.is_strong_enough(strongest, found.proved_by):
+            return None
     reads = visit.request.method in READS
     wanted = visit.request.url.path if reads else _referring_path(visit)
-    said = "" if reads else "Type your password, then send the form again."
+    said = "" if reads else "Prove who you are, then send the form again."
     return visit.go(f"/account/again/?next={quote(wanted)}", said=said)
 
 

@@ -6,7 +6,10 @@ doors check it before a handler runs; the deeds look again inside their transact
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
+
+from customhouse.terms.scope import Action
 
 
 class Need(Enum):
@@ -83,3 +86,11 @@ class Permission(Enum):
         self.need = need
         self.writes = writes
         self.proved = proved
+
+
+TOKEN_ACTIONS: Mapping[Permission, Action] = {
+    Permission.PROJECT_READ: "read",
+    Permission.PROJECT_YANK: "yank",
+    Permission.UPLOAD: "upload",
+}
+"""What a token must be for that opens a door. Every other door under ``/api/`` wants one for the whole account."""

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from customhouse.index.report import FileReport, ReportTaken, Rules, file_report
 from customhouse.reports.claim import FIELDS, parse_claim
-from customhouse.terms.errors import Refused, Rejected
+from customhouse.terms.errors import Rejected
 from customhouse.web.doors import Door, door
 from customhouse.web.permissions import Permission
 from customhouse.web.visit import Visit
@@ -26,12 +26,6 @@ def post_report(visit: Visit) -> Response:
     unknown = sorted(set(visit.form) - set(FIELDS))
     if unknown:
         raise Rejected("unknown-field", unknown[0][:80], "is not a member of a report", ", ".join(FIELDS))
-    if not visit.actor.scope.whole:
-        raise Refused(
-            "token-scope",
-            "This token is for a part of your account, and whoever finds it should not speak for you.",
-            "Report with a token for your whole account.",
-        )
     taken = send_report(
         visit, FileReport(visit.path["name"], parse_claim(visit.form), visit.actor, Rules.of(visit.app.settings))
     )

@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 from customhouse.accounts import index_flags, sessions
 from customhouse.app import App
 from customhouse.catalog import queries, rights
+from customhouse.formats.filenames import parse_filename
 from customhouse.index.render import Rendered
 from customhouse.serve.asgi import METADATA, Serve
 from customhouse.terms.errors import Refused, Rejected
@@ -58,13 +59,14 @@ class Missing:
         project, filename = request.path_params["project"], request.path_params["filename"]
         rendered, private = None, False
         if normalize(project) == project:
-            rendered, private = await anyio.to_thread.run_sync(self._rendered, request, _known_spelling(project))
+            name, version = _known_spelling(project), _version_of(filename.removesuffix(METADATA))
+            rendered, private = await anyio.to_thread.run_sync(self._rendered, request, name, version)
         gates = {gate.filename: gate for gate in rendered.gates} if rendered else {}
         gate = gates.get(filename.removesuffix(METADATA))
         if gate is None or not await self.serve.send_gated(scope, send, gate, private=private):
             raise Refused("unknown-file", "There is no such file here.", status=404)
 
-    def _rendered(self, request: Request, name: str) -> tuple[Rendered | None, bool]:
+    def _rendered(self, request: Request, name: str, version: str | None = None) -> tuple[Rendered | None, bool]:
         """A public project, or a private one for whoever may read it; and whether it is private."""
         rendered = self.app.renderer.render(name)
         if rendered is not None:
@@ -72,7 +74,7 @@ class Missing:
         actor = self._actor(request)
         with self.app.database.read() as sql:
             found = queries.find_project(sql, name)
-            may = found is not None and rights.standing(sql, found, actor).reads
+            may = found is not None and rights.standing(sql, found, actor, "read", version).reads
         return (self.app.renderer.render_private(name) if may else None), True
 
     def _actor(self, request: Request) -> Actor:
@@ -89,6 +91,14 @@ class Missing:
                 session = cookie and sessions.find_session(sql, cookie, self.app.clock.now(), self.app.lifetimes)
                 return session.user.actor if session else NOBODY
         return self.app.authenticate(token_of(authorization), address).actor
+
+
+def _version_of(filename: str) -> str | None:
+    """The version that a file's name says, for tokens that are for some versions only."""
+    try:
+        return str(parse_filename(filename).version)
+    except Rejected:
+        return None
 
 
 def _known_spelling(text: str) -> str:
