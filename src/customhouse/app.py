@@ -30,14 +30,15 @@ from customhouse.formats.examination import Examination
 from customhouse.index import check as invariants
 from customhouse.index.delete import Delete, delete
 from customhouse.index.diff import Comparisons
+from customhouse.index.domains import tables as _domain_tables  # noqa: F401 - part of the schema
+from customhouse.index.giveaway import tables as _giveaway_tables  # noqa: F401 - part of the schema
 from customhouse.index.mandates import tables as _mandate_tables  # noqa: F401 - part of the schema
 from customhouse.index.recovery import tables as _recovery_tables  # noqa: F401 - part of the schema
-from customhouse.index.giveaway import tables as _giveaway_tables  # noqa: F401 - part of the schema
 from customhouse.index.render import Renderer
+from customhouse.index.slow.model import PendingChange
 from customhouse.index.sweep import sweep
 from customhouse.index.trust import tables as _trust_tables  # noqa: F401 - part of the schema
 from customhouse.index.upload import Reception
-from customhouse.index.slow import tables as _slow_tables  # noqa: F401 - part of the schema
 from customhouse.infra.blob_stores import open_blobs
 from customhouse.infra.blobs import Blobs
 from customhouse.infra.db import Database, database_url
@@ -103,8 +104,8 @@ class App:
                 tokens.note_use(sql, bearer.token_id, now, address)
         return bearer
 
-    def remove(self, wish: Delete) -> Price:
-        """Delete by the policy of the settings; returns what it cost."""
+    def remove(self, wish: Delete) -> Price | PendingChange:
+        """Delete by the policy of the settings; returns what it cost, or what waits."""
         settings = self.settings
         policy = DeletionPolicy(timedelta(hours=settings.free_deletion_hours), settings.deletion_downloads)
         answer = timedelta(days=settings.deleted_files_days)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from customhouse.accounts.users import User, find_user_by_id
 from customhouse.catalog import invitations, queries, rights
@@ -16,17 +16,20 @@ from customhouse.catalog.people_events import (
     MemberChanged,
     RoleChanged,
 )
+from customhouse.catalog.rights import MANAGING
 from customhouse.catalog.roles import ROLES, Invitee
 from customhouse.catalog.tables import organization_member, project_role
 from customhouse.index import people
-from customhouse.index.invite import facts_of
+from customhouse.index.invite import WEEK, facts_of
 from customhouse.index.organization_subject import lock_holder
+from customhouse.index.slow.model import PendingChange
+from customhouse.index.slow.put_off import put_off
 from customhouse.index.subject import refuse_if
 from customhouse.index.transfer import may_still_offer, take_over
 from customhouse.infra.db import put_rows
 from customhouse.ledger.tx import Tx
 from customhouse.terms.errors import Broken, Refused
-from customhouse.terms.identity import Actor
+from customhouse.terms.identity import COMMAND_LINE, Actor
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +41,16 @@ class Answer:
     by: Actor
 
 
-def answer_invitation(command: Answer, tx: Tx) -> NamedInvitation:
-    """Accept or decline; returns what it was about.
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What an invitation was about, and what waits before it gives that."""
+
+    invitation: NamedInvitation
+    waits: PendingChange | None = None
+
+
+def answer_invitation(command: Answer, tx: Tx) -> Answered:
+    """Accept or decline; returns what it was about. What makes an owner of a protected project waits after that.
 
     Only the account that it names can see or answer it; everybody else is told that there is none, and leaves a trace.
     What it is about is locked and looked up again, so a removal, a transfer or another answer that came first counts.
@@ -54,31 +65,65 @@ def answer_invitation(command: Answer, tx: Tx) -> NamedInvitation:
         refuse_if(may_decline(seen.invitation))
         _answer(tx, seen, "declined")
         tx.record(InvitationDeclined(user.identity, seen.normalized, **facts_of(seen, user)))
-        return seen
-    if seen.invitation.kind == "organization":
-        _join_organization(tx, seen, user)
-    else:
-        _join_project(tx, seen, user)
-    return seen
+        return Answered(seen)
+    join = _join_organization if seen.invitation.kind == "organization" else _join_project
+    return Answered(seen, join(tx, seen, user))
 
 
-def _join_project(tx: Tx, seen: NamedInvitation, user: User) -> None:
+def _join_project(tx: Tx, seen: NamedInvitation, user: User) -> PendingChange | None:
     found = queries.find_project(tx.sql, seen.normalized or "", lock=True)
     if found is None:
         raise Broken(f"The invitation {seen.invitation.id} names no project.")
     row = _again(tx, seen)
-    held = people.direct_role(tx.sql, found.id, user.id)
+    _refuse_unless_open(tx, found, row, user)
+    _answer(tx, row, "accepted")
+    tx.record(InvitationAccepted(user.identity, found.normalized, **facts_of(row, user)))
+    transfer = row.invitation.kind == "transfer"
+    if transfer or row.invitation.role == "owner":
+        inviter = _inviter(tx, row)
+        becomes = "takes over" if transfer else "becomes an owner of"
+        waits = put_off(
+            tx, "transfer" if transfer else "owner-added", project=found, about=user.id,
+            by=inviter.actor if inviter is not None else COMMAND_LINE,
+            arguments={"deed": "accept-invitation", "invitation": str(row.invitation.id)},
+            sentence=f"{user.name} {becomes} {found.display}",
+        )  # fmt: skip
+        if waits is not None:
+            return waits
+    _give(tx, found, row, user)
+    return None
+
+
+def take_what_was_accepted(invitation: str, tx: Tx) -> None:
+    """Give what an accepted invitation has promised, when it has waited: only if it could be accepted still."""
+    row = invitations.find_invitation(tx.sql, invitation)
+    found = queries.find_project(tx.sql, row.normalized or "", lock=True) if row is not None else None
+    if row is None or found is None:
+        raise Broken(f"The invitation {invitation} names no project.")
+    user = find_user_by_id(tx.sql, row.invitation.account_id)
+    if user.frozen:
+        raise Refused("frozen", f"The account {user.name!r} is frozen.")
+    accepted = replace(row.invitation, answered_at=None, expires_at=tx.now() + WEEK)
+    _refuse_unless_open(tx, found, replace(row, invitation=accepted), user)
+    _give(tx, found, row, user)
+
+
+def _refuse_unless_open(tx: Tx, found: Project, row: NamedInvitation, user: User) -> None:
+    """Raise `Refused` unless the invitation holds: its maker could still make it, and it would change something."""
     transfer = row.invitation.kind == "transfer"
     inviter_may = may_still_offer(tx, found, row.invitation.invited_by) if transfer else _may_invite(tx, found, row)
     refuse_if(
         may_accept(
-            row.invitation, tx.now(), inviter_may=inviter_may, held="" if transfer else held, ranks=ROLES,
+            row.invitation, tx.now(), inviter_may=inviter_may,
+            held="" if transfer else people.direct_role(tx.sql, found.id, user.id), ranks=ROLES,
             gone=found.deleted_at is not None or found.status == "quarantined",
         )
     )  # fmt: skip
-    _answer(tx, row, "accepted")
-    tx.record(InvitationAccepted(user.identity, found.normalized, **facts_of(row, user)))
-    if transfer:
+
+
+def _give(tx: Tx, found: Project, row: NamedInvitation, user: User) -> None:
+    held = people.direct_role(tx.sql, found.id, user.id)
+    if row.invitation.kind == "transfer":
         take_over(tx, found, user, held)
         return
     role = row.invitation.role
@@ -88,7 +133,7 @@ def _join_project(tx: Tx, seen: NamedInvitation, user: User) -> None:
     )
 
 
-def _join_organization(tx: Tx, seen: NamedInvitation, user: User) -> None:
+def _join_organization(tx: Tx, seen: NamedInvitation, user: User) -> PendingChange | None:
     organization_id = seen.invitation.organization_id
     if organization_id is None:
         raise Broken(f"The invitation {seen.invitation.id} names no organization.")
@@ -106,16 +151,28 @@ def _join_organization(tx: Tx, seen: NamedInvitation, user: User) -> None:
     )  # fmt: skip
     _answer(tx, row, "accepted")
     tx.record(InvitationAccepted(user.identity, None, **facts_of(row, user)))
-    put_rows(
-        tx.sql, organization_member,
-        [{"organization_id": found.id, "account_id": user.id, "role": row.invitation.role}],
-    )  # fmt: skip
+    waits = None
+    if row.invitation.role in MANAGING:
+        # Owners and managers own every project that the organization holds. Until then he is a plain member.
+        waits = put_off(
+            tx, "member-changed", organization=found, about=user.id,
+            by=inviter.actor if inviter is not None else COMMAND_LINE,
+            arguments={
+                "deed": "change-member", "organization": found.name, "user": user.name, "role": row.invitation.role
+            },
+            sentence=f"{user.name} becomes {row.invitation.role} of {found.name}",
+        )  # fmt: skip
+    becomes = row.invitation.role if waits is None else held or "member"
+    if becomes == held:
+        return waits
+    put_rows(tx.sql, organization_member, [{"organization_id": found.id, "account_id": user.id, "role": becomes}])
     tx.record(
         MemberChanged(
-            user.identity, None, organization=found.name, user_id=str(user.id), name=user.name,
-            role=row.invitation.role, before=held or "",
+            user.identity, None, organization=found.name, user_id=str(user.id), name=user.name, role=becomes,
+            before=held or "",
         )
     )  # fmt: skip
+    return waits
 
 
 def _may_invite(tx: Tx, found: Project, row: NamedInvitation) -> bool:

@@ -17,6 +17,8 @@ from customhouse.catalog.lifecycle_events import Deleted, DeletedFilesEnded, Del
 from customhouse.catalog.model import File
 from customhouse.catalog.tables import critical_mark
 from customhouse.index.dependents import dependents_of
+from customhouse.index.slow.model import PendingChange
+from customhouse.index.slow.put_off import put_off
 from customhouse.index.subject import Subject, find_subject, lock_subject, row_of
 from customhouse.ledger.tx import Tx
 from customhouse.terms.errors import Refused, Rejected
@@ -76,8 +78,8 @@ def price_for(sql: Connection, name: str, version: str, filename: str, by: Actor
     return price_of(sql, find_subject(sql, name, version, filename, by), now)
 
 
-def delete(command: Delete, tx: Tx) -> Price:
-    """Take a project, a release or a file out of every listing; returns what it cost.
+def delete(command: Delete, tx: Tx) -> Price | PendingChange:
+    """Take a project, a release or a file out of every listing; returns what it cost, or what waits.
 
     Raises `Rejected` if the name was not typed again, `Refused` (with an event) if the policy says no.
     """
@@ -95,6 +97,8 @@ def delete(command: Delete, tx: Tx) -> Price:
             command.by.identity, name, version=price.version, filename=price.filename, code=refusal.code
         )
         raise Refused(refusal.code, refusal.sentence, refusal.accepted, status=refusal.status, records=(trace,))
+    if waits := _wait(tx, command, price):
+        return waits
     table, row_id = row_of(subject)
     tx.sql.execute(table.update().where(table.c.id == row_id).values(deleted_at=tx.now(), delete_reason=command.reason))
     tx.record(
@@ -106,6 +110,21 @@ def delete(command: Delete, tx: Tx) -> Price:
     )  # fmt: skip
     tx.later(END_JOB, {"project": name}, due_at=tx.now() + command.addresses_answer)
     return price
+
+
+def _wait(tx: Tx, command: Delete, price: Price) -> PendingChange | None:
+    """What waits, on a protected project. The time that it waits does not count against the free deletion."""
+    arguments = {
+        "project": price.project.normalized, "version": price.version, "filename": price.filename,
+        "reason": command.reason, "typed": command.typed,
+        "free_seconds": (command.policy.free_for + tx.delay).total_seconds(),
+        "downloads_limit": command.policy.downloads_limit,
+        "addresses_answer_seconds": command.addresses_answer.total_seconds(),
+    }  # fmt: skip
+    return put_off(
+        tx, "deletion", project=price.project, by=command.by, arguments=arguments,
+        sentence=f"{price.what} is deleted", what=price.filename or price.version,
+    )  # fmt: skip
 
 
 def end_deleted_files(name: str, tx: Tx) -> None:

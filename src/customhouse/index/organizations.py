@@ -27,10 +27,13 @@ from customhouse.catalog.people_events import (
     RoleRemoved,
     TeamMemberRemoved,
 )
+from customhouse.catalog.rights import MANAGING
 from customhouse.catalog.tables import organization, organization_member, project, project_role, team, team_member
 from customhouse.index import people
 from customhouse.index.invite import take_back
 from customhouse.index.organization_subject import lock_organization
+from customhouse.index.slow.model import PendingChange
+from customhouse.index.slow.put_off import put_off
 from customhouse.index.subject import refuse_if
 from customhouse.infra.db import insert_new
 from customhouse.ledger.tx import Tx
@@ -107,8 +110,11 @@ def change_organization(command: ChangeOrganization, tx: Tx) -> Organization:
     return find_organization(tx.sql, found.name)
 
 
-def change_member(command: ChangeMember, tx: Tx) -> User:
-    """Change what somebody is. The organization's row is locked: of two owners who demote each other one stays."""
+def change_member(command: ChangeMember, tx: Tx) -> User | PendingChange:
+    """Change what somebody is. The organization's row is locked: of two owners who demote each other one stays.
+
+    If it makes or ends an owner of protected projects, it waits; then what waits is returned.
+    """
     found, role = lock_organization(tx, command.organization, command.by)
     operator = command.by.operator
     refuse_if(may_change_member(found, role, "member", "owner", survives=True, operator=operator))
@@ -116,6 +122,16 @@ def change_member(command: ChangeMember, tx: Tx) -> User:
     held = people.member_role(tx.sql, found.id, user.id) or ""
     survives = command.role == "owner" or people.keeps_a_head(tx.sql, found.id, without=user.id)
     refuse_if(may_change_member(found, role, held, command.role, survives=survives, operator=operator))
+    if held in MANAGING or command.role in MANAGING:
+        waits = put_off(
+            tx, "member-changed", organization=found, about=user.id, by=command.by,
+            arguments={
+                "deed": "change-member", "organization": found.name, "user": user.name, "role": command.role
+            },
+            sentence=f"{user.name} becomes {command.role} of {found.name}",
+        )  # fmt: skip
+        if waits is not None:
+            return waits
     tx.sql.execute(
         organization_member.update()
         .where(organization_member.c.organization_id == found.id, organization_member.c.account_id == user.id)
@@ -130,8 +146,8 @@ def change_member(command: ChangeMember, tx: Tx) -> User:
     return user
 
 
-def remove_member(command: RemoveMember, tx: Tx) -> User:
-    """Remove somebody, or leave.
+def remove_member(command: RemoveMember, tx: Tx) -> User | PendingChange:
+    """Remove somebody, or leave. A head of an organization that holds protected projects goes after the delay.
 
     With the membership go its teams, the roles that the organization's projects have given to this account by name, and
     every open invitation to any of them: after leaving, no way leads back in.
@@ -147,6 +163,14 @@ def remove_member(command: RemoveMember, tx: Tx) -> User:
         check = partial(may_remove_member, found, role, operator=command.by.operator)
     held = people.member_role(tx.sql, found.id, user.id)
     refuse_if(check(held or "", survives=people.keeps_a_head(tx.sql, found.id, without=user.id)))
+    if held in MANAGING:
+        waits = put_off(
+            tx, "member-changed", organization=found, about=user.id, by=command.by,
+            arguments={"deed": "remove-member", "organization": found.name, "user": "" if leaves else user.name},
+            sentence=f"{user.name} {'leaves' if leaves else 'is removed from'} {found.name}",
+        )  # fmt: skip
+        if waits is not None:
+            return waits
     by = people.acting(command.by, by_right=role in ("owner", "manager") or leaves)
     _remove(tx, found, user, held or "member", by, left=leaves)
     return user

@@ -19,11 +19,14 @@ from customhouse.catalog.people_events import (
     TeamRoleChanged,
     TeamRoleRemoved,
 )
+from customhouse.catalog.protection import protected_projects_held_by
 from customhouse.catalog.roles import ROLES
 from customhouse.catalog.tables import team, team_member, team_role
 from customhouse.catalog.teams import Team
 from customhouse.index import people
 from customhouse.index.organization_subject import lock_organization
+from customhouse.index.slow.model import PendingChange
+from customhouse.index.slow.put_off import put_off
 from customhouse.index.subject import refuse_if, unknown
 from customhouse.infra.db import insert_new, put_rows
 from customhouse.ledger.tx import Tx
@@ -77,36 +80,51 @@ def create_team(command: AboutTeam, tx: Tx) -> str:
     return name
 
 
-def remove_team(command: AboutTeam, tx: Tx) -> None:
-    """Remove a team, and the roles that it gave."""
+def remove_team(command: AboutTeam, tx: Tx) -> PendingChange | None:
+    """Remove a team, and the roles that it gave; if it owns protected projects, after the delay."""
     found, by = _managed(tx, command.organization, command.by)
     gone = _team(tx, found, command.team)
+    if teams.members_of(tx.sql, gone.id):
+        sentence = f"the team {gone.name} of {found.name} is removed"
+        if waits := _wait(tx, found, gone, None, command.by, {"deed": "remove-team"}, sentence):
+            return waits
     for grant in teams.roles_of_team(tx.sql, gone.id):
         tx.record(TeamRoleRemoved(by, grant.normalized, organization=found.name, team=gone.name, role=grant.role))
     tx.sql.execute(team_role.delete().where(team_role.c.team_id == gone.id))
     tx.sql.execute(team_member.delete().where(team_member.c.team_id == gone.id))
     tx.sql.execute(team.delete().where(team.c.id == gone.id))
     tx.record(TeamRemoved(by, None, organization=found.name, team=gone.name))
+    return None
 
 
-def add_team_member(command: AboutTeamMember, tx: Tx) -> str:
-    """Put a member of the organization into a team; returns his name."""
+def add_team_member(command: AboutTeamMember, tx: Tx) -> str | PendingChange:
+    """Put a member of the organization into a team; returns his name, or what waits if it owns protected projects."""
     found, by = _managed(tx, command.organization, command.by)
     which = _team(tx, found, command.team)
     user = people.find_person(tx.sql, command.user)
     if people.member_role(tx.sql, found.id, user.id) is None:
         raise Refused("no-member", f"{user.name!r} does not belong to {found.name!r}.", "Invite him first.", status=409)
+    if user.id not in teams.members_of(tx.sql, which.id):
+        sentence = f"{user.name} joins the team {which.name} of {found.name}"
+        wish = {"deed": "add-team-member", "user": user.name}
+        if waits := _wait(tx, found, which, user.id, command.by, wish, sentence):
+            return waits
     if insert_new(tx.sql, team_member, team_id=which.id, account_id=user.id) is None:
         raise Refused("in-team", f"{user.name!r} is in {which.name!r} already.", status=409)
     tx.record(TeamMemberAdded(by, None, organization=found.name, team=which.name, user_id=str(user.id), name=user.name))
     return user.name
 
 
-def remove_team_member(command: AboutTeamMember, tx: Tx) -> str:
-    """Take somebody out of a team; returns his name."""
+def remove_team_member(command: AboutTeamMember, tx: Tx) -> str | PendingChange:
+    """Take somebody out of a team; returns his name, or what waits if it owns protected projects."""
     found, by = _managed(tx, command.organization, command.by)
     which = _team(tx, found, command.team)
     user = people.find_person(tx.sql, command.user)
+    if user.id in teams.members_of(tx.sql, which.id):
+        sentence = f"{user.name} leaves the team {which.name} of {found.name}"
+        wish = {"deed": "remove-team-member", "user": user.name}
+        if waits := _wait(tx, found, which, user.id, command.by, wish, sentence):
+            return waits
     gone = tx.sql.execute(
         team_member.delete().where(team_member.c.team_id == which.id, team_member.c.account_id == user.id)
     ).rowcount
@@ -118,27 +136,43 @@ def remove_team_member(command: AboutTeamMember, tx: Tx) -> str:
     return user.name
 
 
-def set_team_role(command: AboutTeamRole, tx: Tx) -> None:
-    """Say what a team may do with a project that its organization holds. The project is locked before the team."""
+def set_team_role(command: AboutTeamRole, tx: Tx) -> PendingChange | None:
+    """Say what a team may do with a project that its organization holds. The project is locked before the team.
+
+    Making a team an owner of a protected project, and ending that, waits; then what waits is returned.
+    """
     project = queries.find_project(tx.sql, normalize(command.project), lock=True)
     found, by = _managed(tx, command.organization, command.by)
     which = _team(tx, found, command.team)
     if project is None or project.organization_id != found.id or project.deleted_at is not None:
         raise unknown(f"project named {command.project[:100]!r} in {found.name!r}")
     held = {grant.project_id: grant.role for grant in teams.roles_of_team(tx.sql, which.id)}.get(project.id, "")
+    if command.role and command.role not in ROLES:
+        raise Refused("bad-role", f"{command.role!r} is no role.", "owner or maintainer.", status=400)
+    if command.role and held == command.role:
+        raise Refused("has-role", f"That is the role already: {held}.", status=409)
+    if "owner" in (held, command.role):
+        becomes = f"becomes {command.role}" if command.role else "has no role any more"
+        waits = put_off(
+            tx, "team-changed", project=project, by=command.by, what=f"role:{which.name}",
+            arguments={
+                "deed": "set-team-role", "organization": found.name, "team": which.name, "project": project.normalized,
+                "role": command.role,
+            },
+            sentence=f"the team {which.name} of {found.name} {becomes} in {project.display}",
+        )  # fmt: skip
+        if waits is not None:
+            return waits
     if not command.role:
         _take_role(tx, found, which, project, held, by)
-        return
-    if command.role not in ROLES:
-        raise Refused("bad-role", f"{command.role!r} is no role.", "owner or maintainer.", status=400)
-    if held == command.role:
-        raise Refused("has-role", f"That is the role already: {held}.", status=409)
+        return None
     put_rows(tx.sql, team_role, [{"team_id": which.id, "project_id": project.id, "role": command.role}])
     tx.record(
         TeamRoleChanged(
             by, project.normalized, organization=found.name, team=which.name, role=command.role, before=held
         )
     )
+    return None
 
 
 def _take_role(tx: Tx, found: Organization, which: Team, project: Project, held: str, by: Identity) -> None:
@@ -146,6 +180,20 @@ def _take_role(tx: Tx, found: Organization, which: Team, project: Project, held:
         raise Refused("no-role", f"{which.name!r} has no role in {project.display!r}.", status=404)
     tx.sql.execute(team_role.delete().where(team_role.c.team_id == which.id, team_role.c.project_id == project.id))
     tx.record(TeamRoleRemoved(by, project.normalized, organization=found.name, team=which.name, role=held))
+
+
+def _wait(
+    tx: Tx, found: Organization, which: Team, about: int | None, by: Actor, wish: dict[str, str], sentence: str
+) -> PendingChange | None:
+    """What waits, if the team is an owner of a protected project."""
+    owned = {grant.project_id for grant in teams.roles_of_team(tx.sql, which.id) if grant.role == "owner"}
+    if not owned & {one.id for one in protected_projects_held_by(tx.sql, found.id)}:
+        return None
+    arguments = {**wish, "organization": found.name, "team": which.name}
+    return put_off(
+        tx, "team-changed", organization=found, about=about, by=by, arguments=arguments, sentence=sentence,
+        what=which.name,
+    )  # fmt: skip
 
 
 def _managed(tx: Tx, name: str, by: Actor) -> tuple[Organization, Identity]:

@@ -24,6 +24,8 @@ from customhouse.index import people
 from customhouse.index.invite import WEEK, take_back, write_invitation
 from customhouse.index.organization_subject import lock_holder, lock_in_order, lock_organization
 from customhouse.index.people import PersonRow
+from customhouse.index.slow.model import PendingChange
+from customhouse.index.slow.put_off import put_off
 from customhouse.index.subject import lock_subject, refuse_if
 from customhouse.index.webhooks.holder import traits
 from customhouse.index.webhooks.outcome import give_up_waiting
@@ -72,8 +74,8 @@ def fingerprint(rows: Iterable[PersonRow]) -> str:
     return ",".join(str(number) for number in sorted(row.account_id for row in rows))
 
 
-def transfer_to_organization(command: TransferToOrganization, tx: Tx) -> Organization:
-    """Hand a project to an organization that the actor manages, at once; returns the organization.
+def transfer_to_organization(command: TransferToOrganization, tx: Tx) -> Organization | PendingChange:
+    """Hand a project to an organization that the actor manages; returns the organization, or what waits.
 
     Every role of its own that the project has given, every team's role and every open invitation is gone.
     """
@@ -95,6 +97,16 @@ def transfer_to_organization(command: TransferToOrganization, tx: Tx) -> Organiz
             "people-changed", "Who loses access has changed since you looked.", "Look again, and confirm again.",
             status=409,
         )  # fmt: skip
+    waits = put_off(
+        tx, "transfer", project=found, by=command.by,
+        arguments={
+            "deed": "transfer-to-organization", "project": found.normalized, "organization": target.name,
+            "typed": command.typed,
+        },
+        sentence=f"{found.display} goes to the organization {target.name}",
+    )  # fmt: skip
+    if waits is not None:
+        return waits
     by = people.acting(command.by, by_right=role == "owner")
     before = _clear(tx, found, by, keep=None)
     tx.sql.execute(project.update().where(project.c.id == found.id).values(organization_id=target.id))

@@ -4,21 +4,104 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
 
 from customhouse.accounts.users import find_user_by_id
+from customhouse.catalog.lifecycle import DeletionPolicy
+from customhouse.index.answer_invitation import take_what_was_accepted
+from customhouse.index.change_role import (
+    ChangeRole,
+    LeaveProject,
+    RemoveRole,
+    change_role,
+    leave_project,
+    remove_role,
+)
+from customhouse.index.delete import Delete, delete
+from customhouse.index.organizations import ChangeMember, RemoveMember, change_member, remove_member
 from customhouse.index.slow import queries
 from customhouse.index.slow.events import ChangeApplied, ChangeLapsed
 from customhouse.index.slow.model import PendingChange
+from customhouse.index.slow.protect import Protect, protect
 from customhouse.index.slow.tables import pending_change
 from customhouse.index.slow.tell import facts_of, lock_touched, project_of
+from customhouse.index.teams import (
+    AboutTeam,
+    AboutTeamMember,
+    AboutTeamRole,
+    add_team_member,
+    remove_team,
+    remove_team_member,
+    set_team_role,
+)
+from customhouse.index.transfer import TransferToOrganization, transfer_to_organization
+from customhouse.index.visibility import ChangeVisibility, change_visibility
 from customhouse.ledger.tx import Deeds, Tx
 from customhouse.terms.errors import CustomhouseError, Refused, Rejected
 from customhouse.terms.identity import COMMAND_LINE, SYSTEM, Actor
 
-Do = Callable[[Tx, PendingChange, Actor], object]
-"""Does a change, in whose name; raises `Refused` or `Rejected` if that is not possible any more."""
+Do = Callable[[Tx, Mapping[str, Any], Actor], object]
+"""Does a change by its arguments, in whose name; raises `Refused` or `Rejected` if that is not possible any more."""
 
-APPLY: Mapping[str, Do] = {}
+
+def _delete(tx: Tx, arguments: Mapping[str, Any], by: Actor) -> object:
+    wish = Delete(
+        arguments["project"], arguments["version"], arguments["filename"], arguments["reason"], arguments["typed"],
+        policy=_policy(arguments), addresses_answer=timedelta(seconds=arguments["addresses_answer_seconds"]), by=by,
+    )  # fmt: skip
+    return delete(wish, tx)
+
+
+def _hide(tx: Tx, arguments: Mapping[str, Any], by: Actor) -> object:
+    wish = ChangeVisibility(arguments["project"], "private", arguments["typed"], _policy(arguments), by)
+    return change_visibility(wish, tx)
+
+
+def _policy(arguments: Mapping[str, Any]) -> DeletionPolicy:
+    return DeletionPolicy(timedelta(seconds=arguments["free_seconds"]), arguments["downloads_limit"])
+
+
+_DEEDS: Mapping[str, Do] = {
+    "change-role": lambda tx, a, by: change_role(ChangeRole(a["project"], a["user"], a["role"], by), tx),
+    "remove-role": lambda tx, a, by: remove_role(RemoveRole(a["project"], a["user"], by), tx),
+    "leave-project": lambda tx, a, by: leave_project(LeaveProject(a["project"], by), tx),
+    "accept-invitation": lambda tx, a, _by: take_what_was_accepted(a["invitation"], tx),
+    "transfer-to-organization": lambda tx, a, by: transfer_to_organization(
+        TransferToOrganization(a["project"], a["organization"], a["typed"], by=by), tx
+    ),
+    "set-team-role": lambda tx, a, by: set_team_role(
+        AboutTeamRole(a["organization"], a["team"], a["project"], a["role"], by), tx
+    ),
+    "add-team-member": lambda tx, a, by: add_team_member(
+        AboutTeamMember(a["organization"], a["team"], a["user"], by), tx
+    ),
+    "remove-team-member": lambda tx, a, by: remove_team_member(
+        AboutTeamMember(a["organization"], a["team"], a["user"], by), tx
+    ),
+    "remove-team": lambda tx, a, by: remove_team(AboutTeam(a["organization"], a["team"], by), tx),
+    "change-member": lambda tx, a, by: change_member(
+        ChangeMember(a["organization"], a["user"], a["role"], by), tx
+    ),
+    "remove-member": lambda tx, a, by: remove_member(RemoveMember(a["organization"], a["user"], by), tx),
+}  # fmt: skip
+
+
+def _by_deed(tx: Tx, arguments: Mapping[str, Any], by: Actor) -> object:
+    return _DEEDS[arguments["deed"]](tx, arguments, by)
+
+
+APPLY: Mapping[str, Do] = {
+    "owner-added": _by_deed,
+    "owner-removed": _by_deed,
+    "transfer": _by_deed,
+    "team-changed": _by_deed,
+    "member-changed": _by_deed,
+    "deletion": _delete,
+    "visibility": _hide,
+    "protection-lowered": lambda tx, a, by: protect(Protect(a["project"], on=False, by=by), tx),
+}
+"""By the kind of the change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +142,7 @@ def do_now(tx: Tx, change: PendingChange) -> bool:
     if not claimed:
         return False
     tx.waited = True
-    APPLY[change.kind](tx, change, by)
+    APPLY[change.kind](tx, change.arguments, by)
     tx.record(ChangeApplied(SYSTEM, project_of(tx.sql, change), **facts_of(tx.sql, change)))
     return True
 

@@ -52,8 +52,8 @@ def put_off(
     the account ``about``, which may own protected projects. ``arguments`` are plain JSON, enough to do it later. They
     hold no secret. ``what`` tells changes of one kind about the same thing apart: a version, the name of a factor.
 
-    An operator who gives a reason (``arguments["reason"]``) acts at once, and everybody who owns it is told. Without a
-    reason he waits like everybody else.
+    An operator who gives a reason (``arguments["reason"]``) acts at once, and everybody who owns it is told; on the
+    command line he needs none, since whoever sits there could do worse. Otherwise he waits like everybody else.
     """
     if kind not in KINDS:
         raise Broken(f"{kind!r} is no change that can wait.")
@@ -69,7 +69,7 @@ def put_off(
         sentence=sentence or KINDS[kind], state="waiting",
     )  # fmt: skip
     reason = str(arguments.get("reason", "")).strip()
-    if by.operator and reason and kind not in OF_THE_INDEX:
+    if by.operator and (reason or by.account_id is None) and kind not in OF_THE_INDEX:
         tx.record(
             ChangeMadeAtOnce(
                 by.as_operator, project.normalized if project is not None else None,

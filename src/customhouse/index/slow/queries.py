@@ -99,6 +99,12 @@ def touched_projects(sql: Connection, change: PendingChange) -> list[Protected]:
     return protection.protected_projects_of(sql, change.about) if change.about is not None else []
 
 
+def name_of(sql: Connection, project_id: int) -> str:
+    """The normalised name of a project."""
+    name: str = sql.execute(sa.select(project.c.normalized).where(project.c.id == project_id)).scalar_one()
+    return name
+
+
 def co_owners(sql: Connection, change: PendingChange) -> list[int]:
     """Ids of all accounts that own what a change touches."""
     ids = [one.id for one in touched_projects(sql, change)]

@@ -46,9 +46,7 @@ role_use = sa.Table(
     METADATA,
     sa.Column("project_id", sa.ForeignKey("project.id"), primary_key=True),
     sa.Column("account_id", sa.ForeignKey("account.id"), primary_key=True),
-    sa.Column(
-        "used_at", Instant, nullable=False, comment="the last use or confirmation; at first: when counting began"
-    ),
+    sa.Column("used_at", Instant, nullable=False, comment="the last use; at first: when counting began"),
     sa.Column("reminded_at", Instant, comment="since the last use"),
     sa.Index("role_use_used_at", "used_at"),
     sqlite_with_rowid=False,

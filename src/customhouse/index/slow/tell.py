@@ -48,10 +48,7 @@ def facts_of(sql: Connection, change: PendingChange) -> Facts:
 
 def project_of(sql: Connection, change: PendingChange) -> str | None:
     """The normalised name of the project that a change is about, for its events."""
-    if change.project_id is None:
-        return None
-    name: str = sql.execute(sa.select(project.c.normalized).where(project.c.id == change.project_id)).scalar_one()
-    return name
+    return queries.name_of(sql, change.project_id) if change.project_id is not None else None
 
 
 def lock_touched(tx: Tx, change: PendingChange) -> None:

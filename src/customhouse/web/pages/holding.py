@@ -14,6 +14,7 @@ from customhouse.catalog.rights import MANAGING
 from customhouse.index import people
 from customhouse.index.delete import price_of
 from customhouse.index.new_project import CreateProject, new_project
+from customhouse.index.slow.model import PendingChange
 from customhouse.index.subject import find_subject
 from customhouse.index.transfer import (
     OfferTransfer,
@@ -99,6 +100,8 @@ def transfer(visit: Visit) -> Response:
         target = visit.app.do(
             transfer_to_organization, TransferToOrganization(name, organization, typed, seen, visit.actor)
         )
+        if isinstance(target, PendingChange):
+            return visit.go(f"/manage/project/{name}/pending/", said=target.says_when)
         visit.app.renderer.render_after_commit(name)
         return visit.go(f"/manage/project/{name}/people/", said=f"{target.name} holds the project now.")
     life = timedelta(seconds=visit.app.settings.invitation_seconds)
@@ -129,6 +132,8 @@ def visibility(visit: Visit) -> Response:
         _policy(visit), visit.actor,
     )  # fmt: skip
     found = visit.app.do(change_visibility, command)
+    if isinstance(found, PendingChange):
+        return visit.go(f"/manage/project/{visit.this_project.normalized}/pending/", said=found.says_when)
     visit.app.renderer.render_after_commit(found.normalized)
     meaning = "only its people see it" if command.visibility == "private" else "everybody sees it"
     return visit.go(

@@ -30,6 +30,7 @@ from customhouse.index.quarantine_by_hand import (
 from customhouse.index.reopen import Reopen, reopen
 from customhouse.index.restore import Restore, restore
 from customhouse.index.set_status import SetStatus, set_status
+from customhouse.index.slow.model import PendingChange
 from customhouse.index.subject import find_subject
 from customhouse.index.yank import Yank, yank
 from customhouse.terms.errors import Refused
@@ -154,6 +155,8 @@ def delete_it(visit: Visit) -> Response:
         visit.field("reason", limit=1000), visit.form.get("typed", "")[:600], by=visit.actor,
     )  # fmt: skip
     price = visit.app.remove(wish)
+    if isinstance(price, PendingChange):
+        return visit.go(f"/manage/project/{visit.this_project.normalized}/pending/", said=price.says_when)
     visit.app.renderer.render_after_commit(price.project.normalized)
     said = f"{price.what} is deleted. It can be restored here, with the same bytes."
     return visit.go(f"/manage/project/{price.project.normalized}/", said=said[0].upper() + said[1:])

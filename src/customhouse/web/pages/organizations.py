@@ -23,6 +23,7 @@ from customhouse.index.organizations import (
     create_organization,
     remove_member,
 )
+from customhouse.index.slow.model import PendingChange
 from customhouse.index.teams import (
     AboutTeam,
     AboutTeamMember,
@@ -120,6 +121,8 @@ def change(visit: Visit) -> Response:
     """Change what somebody is in it."""
     command = ChangeMember(visit.path["organization"], visit.path["user"], visit.field("role", limit=20), visit.actor)
     user = visit.app.do(change_member, command)
+    if isinstance(user, PendingChange):
+        return visit.go(_address(command.organization, "people/"), said=user.says_when)
     return visit.go(_address(command.organization, "people/"), said=f"{user.name} is {command.role} now.")
 
 
@@ -127,6 +130,8 @@ def remove(visit: Visit) -> Response:
     """Remove a member."""
     command = RemoveMember(visit.path["organization"], visit.path["user"], visit.actor)
     user = visit.app.do(remove_member, command)
+    if isinstance(user, PendingChange):
+        return visit.go(_address(command.organization, "people/"), said=user.says_when)
     gone = user.id == visit.me.id and not visit.actor.operator
     address = "/account/" if gone else _address(command.organization, "people/")
     return visit.go(address, said=f"{user.name} does not belong to {command.organization} any more.")
@@ -134,7 +139,9 @@ def remove(visit: Visit) -> Response:
 
 def leave(visit: Visit) -> Response:
     """Leave it, with everything that it gave."""
-    visit.app.do(remove_member, RemoveMember(visit.path["organization"], by=visit.actor))
+    left = visit.app.do(remove_member, RemoveMember(visit.path["organization"], by=visit.actor))
+    if isinstance(left, PendingChange):
+        return visit.go(_address(visit.path["organization"], "people/"), said=left.says_when)
     return visit.go("/account/", said=f"You have left {visit.path['organization']}.")
 
 
@@ -190,7 +197,8 @@ def team_page(visit: Visit) -> Response:
 def drop_team(visit: Visit) -> Response:
     """Remove a team and the roles that it gave."""
     command = AboutTeam(visit.path["organization"], visit.path["team"], visit.actor)
-    visit.app.do(remove_team, command)
+    if (waits := visit.app.do(remove_team, command)) is not None:
+        return visit.go(_team_address(visit), said=waits.says_when)
     return visit.go(_address(command.organization, "teams/"), said=f"The team {command.team} is removed.")
 
 
@@ -200,6 +208,8 @@ def add_member(visit: Visit) -> Response:
         visit.path["organization"], visit.path["team"], visit.field("user", limit=50, required=True), visit.actor
     )
     name = visit.app.do(add_team_member, command)
+    if isinstance(name, PendingChange):
+        return visit.go(_team_address(visit), said=name.says_when)
     return visit.go(_team_address(visit), said=f"{name} is in the team.")
 
 
@@ -207,6 +217,8 @@ def drop_member(visit: Visit) -> Response:
     """Take a member out of a team."""
     command = AboutTeamMember(visit.path["organization"], visit.path["team"], visit.path["user"], visit.actor)
     name = visit.app.do(remove_team_member, command)
+    if isinstance(name, PendingChange):
+        return visit.go(_team_address(visit), said=name.says_when)
     return visit.go(_team_address(visit), said=f"{name} is no longer in the team.")
 
 
@@ -216,7 +228,8 @@ def give_role(visit: Visit) -> Response:
         visit.path["organization"], visit.path["team"], visit.field("project", limit=100, required=True),
         visit.field("role", limit=20), visit.actor,
     )  # fmt: skip
-    visit.app.do(set_team_role, command)
+    if (waits := visit.app.do(set_team_role, command)) is not None:
+        return visit.go(_team_address(visit), said=waits.says_when)
     said = f"The team is {command.role} of {command.project}." if command.role else "The role is taken away."
     return visit.go(_team_address(visit), said=said)
 

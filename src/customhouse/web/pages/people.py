@@ -19,6 +19,7 @@ from customhouse.index.change_role import (
     remove_role,
 )
 from customhouse.index.invite import InviteToProject, Withdraw, invite_to_project, withdraw
+from customhouse.index.slow.model import PendingChange
 from customhouse.web.doors import Door, door
 from customhouse.web.permissions import Permission
 from customhouse.web.visit import Visit
@@ -73,20 +74,33 @@ def invite(visit: Visit) -> Response:
 
 def change(visit: Visit) -> Response:
     """Make a maintainer an owner, or an owner a maintainer."""
-    command = ChangeRole(visit.this_project.normalized, visit.path["user"], visit.field("role", limit=20), visit.actor)
+    command = ChangeRole(
+        visit.this_project.normalized,
+        visit.path["user"],
+        visit.field("role", limit=20),
+        visit.actor,
+        visit.field("reason"),
+    )
     user = visit.app.do(change_role, command)
+    if isinstance(user, PendingChange):
+        return visit.go(_people(visit), said=user.says_when)
     return visit.go(_after(visit, user.id, command.role), said=f"{user.name} is {command.role} now.")
 
 
 def remove(visit: Visit) -> Response:
     """Take a role away."""
-    user = visit.app.do(remove_role, RemoveRole(visit.this_project.normalized, visit.path["user"], visit.actor))
+    command = RemoveRole(visit.this_project.normalized, visit.path["user"], visit.actor, visit.field("reason"))
+    user = visit.app.do(remove_role, command)
+    if isinstance(user, PendingChange):
+        return visit.go(_people(visit), said=user.says_when)
     return visit.go(_after(visit, user.id, ""), said=f"{user.name} has no role of his own in this project any more.")
 
 
 def leave(visit: Visit) -> Response:
     """Give up one's own role."""
-    visit.app.do(leave_project, LeaveProject(visit.this_project.normalized, visit.actor))
+    held = visit.app.do(leave_project, LeaveProject(visit.this_project.normalized, visit.actor))
+    if isinstance(held, PendingChange):
+        return visit.go(_people(visit), said=held.says_when)
     return visit.go("/account/", said=f"You have left {visit.this_project.display}.")
 
 
@@ -108,7 +122,10 @@ def my_invitations(visit: Visit) -> Response:
 
 def accept(visit: Visit) -> Response:
     """Accept; it holds only if whoever invited could still do so."""
-    row = visit.app.do(answer_invitation, Answer(visit.path["invitation"], accept=True, by=visit.actor))
+    answered = visit.app.do(answer_invitation, Answer(visit.path["invitation"], accept=True, by=visit.actor))
+    row = answered.invitation
+    if answered.waits is not None:
+        return visit.go("/account/", said=f"Accepted. {answered.waits.says_when}")
     if row.normalized is not None:
         visit.app.renderer.render_after_commit(row.normalized)
         return visit.go(f"/manage/project/{row.normalized}/", said=f"Accepted: you {row.what}.")
