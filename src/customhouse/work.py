@@ -11,7 +11,8 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from customhouse.accounts import limits, links, sessions
+from customhouse.accounts import devices, limits, links, sessions
+from customhouse.accounts.webauthn_challenges import forget_old_challenges
 from customhouse.app import App, open_app
 from customhouse.catalog.downloads.fold_spools import fold_spools
 from customhouse.catalog.search.write import index_all, index_entry
@@ -19,7 +20,12 @@ from customhouse.index.delete import END_JOB, end_deleted_files
 from customhouse.index.erase import ERASE_JOB
 from customhouse.index.giveaway.draw import draw_due
 from customhouse.index.letters.letter import Site, readable_span
+from customhouse.index.mandates.announce import LETTERS_JOB
+from customhouse.index.mandates.tell import write_letters
+from customhouse.index.mark_critical import count_now
 from customhouse.index.post import PostOffice
+from customhouse.index.slow.apply import apply_due
+from customhouse.index.slow.put_off import JOB as PENDING_JOB
 from customhouse.index.sweep import sweep_digests
 from customhouse.index.tell import tell_people
 from customhouse.index.webhooks import deliver
@@ -38,6 +44,7 @@ log = logging.getLogger("customhouse.work")
 SWEEP_EVERY = timedelta(hours=1)
 COUNT_EVERY = timedelta(minutes=10)
 FOLD_EVERY = timedelta(seconds=10)
+DAILY = timedelta(days=1)
 IDLE_SECONDS = 1.0
 
 JobRun = Callable[[App, Mapping[str, Any]], None]
@@ -55,10 +62,12 @@ def _unknown_job(_app: App, _arguments: Mapping[str, Any]) -> None:
 
 
 def _old_sessions_job(app: App, _arguments: Mapping[str, Any]) -> None:
-    """Forget sessions that are over and attempts that count no more. Running it again finds none."""
+    """Forget sessions that are over, attempts that count no more, and old browsers. Running it again finds none."""
     with app.database.write() as sql:
         sessions.forget_old_sessions(sql, app.clock.now(), app.lifetimes)
         limits.forget_old_attempts(sql, app.clock.now())
+        devices.forget_old(sql, app.clock.now())
+        forget_old_challenges(sql, app.clock.now())
 
 
 def _fold_downloads_job(app: App, _arguments: Mapping[str, Any]) -> None:
@@ -78,6 +87,10 @@ def _complete(app: App, template: str, values: Mapping[str, Any]) -> Mapping[str
         text = links.link_text(app.key, values["link_id"])
         hours = readable_span(timedelta(seconds=app.settings.link_seconds))
         return {**values, "url": f"{app.settings.public_url}/account/link/{text}/", "hours": hours}
+    if template == "confirm-browser":
+        text = devices.link_text(app.key, values["question_id"])
+        life = readable_span(sessions.WAITING_LIFE)
+        return {**values, "url": f"{app.settings.public_url}/account/browser/{text}/", "life": life}
     return values
 
 
@@ -126,12 +139,31 @@ def _draw_giveaways_job(app: App, _arguments: Mapping[str, Any]) -> None:
     app.do(draw_due, None)
 
 
+def _pending_change_job(app: App, arguments: Mapping[str, Any]) -> None:
+    """Make a change whose time has come. Running it again finds it made, stopped or lapsed."""
+    apply_due(app.deeds, arguments["change_id"])
+
+
+def _count_critical_job(app: App, _arguments: Mapping[str, Any]) -> None:
+    """Count downloads by network and mark what became critical. Running it again marks nothing more."""
+    found = count_now(app.deeds, app.settings.critical_rule, app.settings.critical_names)
+    if found.marked or found.asked:
+        log.info("marked %d projects as critical, asked about %d", len(found.marked), len(found.asked))
+
+
+def _mandate_letters_job(app: App, _arguments: Mapping[str, Any]) -> None:
+    """Tell people what is required of them. Running it again finds them told."""
+    write_letters(app.database, app.clock.now(), app.settings.public_url)
+
+
 Follower = Callable[[App, Connection, Entry], None]
 FOLLOWERS: Mapping[str, Follower] = {"mail": _tell_people, "webhooks": _tell_webhooks, "search": _keep_search}
 """Who hears of every event, by name: see `ledger.follow`."""
 
 JOBS: Mapping[str, JobRun] = {
     "sweep": _sweep_job,
+    "count-critical": _count_critical_job,
+    LETTERS_JOB: _mandate_letters_job,
     "old-sessions": _old_sessions_job,
     "fold-downloads": _fold_downloads_job,
     "mail": _mail_job,
@@ -139,11 +171,14 @@ JOBS: Mapping[str, JobRun] = {
     "tidy-webhooks": _tidy_webhooks_job,
     "reindex-search": _reindex_search_job,
     "draw-giveaways": _draw_giveaways_job,
+    PENDING_JOB: _pending_change_job,
     END_JOB: _end_deleted_files_job,
     ERASE_JOB: _erase_objects_job,
 }
 PERIODIC: Mapping[str, timedelta] = {
     "sweep": SWEEP_EVERY,
+    "count-critical": DAILY,
+    LETTERS_JOB: DAILY,
     "old-sessions": SWEEP_EVERY,
     "fold-downloads": FOLD_EVERY,
     "tidy-webhooks": SWEEP_EVERY,

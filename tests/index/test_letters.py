@@ -499,7 +499,7 @@ def all_events() -> Mapping[str, type[Event]]:
 
 
 def test_every_rule_has_a_letter_and_every_letter_but_the_link_a_rule_and_every_rule_an_event() -> None:
-    assert set(RULES) == set(LETTERS) - {"password-link", "confirm-browser"}
+    assert set(RULES) == set(LETTERS) - {"password-link", "confirm-browser", "mandate-stage"}
     assert set(RULES) <= set(all_events())
 
 
@@ -529,7 +529,8 @@ SAMPLES: Mapping[str, Any] = {
     "wanted": {"releases": True, "roles": False}, "by_link": True, "expires_at": "2026-02-01T00:00:00+00:00",
     "verdict": "malware", "report_kind": "malware", "case_id": 3, "lost": ["1"], "visibility": "private",
     "invitation_kind": "project", "prefix": "acme", "file_quota_bytes": 5, "project_quota_bytes": None,
-    "why": "It is gone.", "token_id": "abcdefghijkl", "note": "CI", "reporters": ["1"], "case": 1,
+    "warned_at": "2026-03-01T00:00:00+00:00", "enforced_at": "2026-04-01T00:00:00+00:00",
+    "until": "2026-04-01T00:00:00+00:00", "why": "It is gone.", "token_id": "abcdefghijkl", "note": "CI", "reporters": ["1"], "case": 1,
 }  # fmt: skip
 
 

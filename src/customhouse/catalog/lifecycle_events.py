@@ -121,9 +121,18 @@ class Erased(Event):
 
 @dataclass(frozen=True, slots=True)
 class CriticalMarked(Event):
-    """An operator has marked a project as critical, or has taken the mark away; it sticks to the name."""
+    """A name was marked as critical by the rule, a list or an operator, or an operator has taken the mark away."""
 
     kind: ClassVar[str] = "critical-marked"
     changes_pages: ClassVar[bool] = True
     critical: bool
+    reason: str
+    source: str = "operator"
+
+
+@dataclass(frozen=True, slots=True)
+class CriticalAsked(Event):
+    """The rule picks a name whose mark an operator has taken away: it asks instead of putting it back."""
+
+    kind: ClassVar[str] = "critical-asked"
     reason: str

@@ -7,30 +7,16 @@ expensive checks of an upload and again inside its deed.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
 
 from sqlalchemy.engine import Connection
 
-from customhouse.accounts.users import User
-from customhouse.catalog.model import Project
+from customhouse.index.mandates.may_upload import may_upload
+from customhouse.index.publisher import Publisher
 from customhouse.terms.errors import Refused
-
-
-@dataclass(frozen=True, slots=True)
-class Publisher:
-    """Who wants to publish what, and when."""
-
-    user: User
-    project: Project
-    now: datetime
-    site: str
-    """The address of this index without a slash at the end, for pages that a refusal points to."""
-
 
 Rule = Callable[[Connection, Publisher], Refused | None]
 
-RULES: tuple[Rule, ...] = ()
+RULES: tuple[Rule, ...] = (may_upload,)
 
 
 def refuse_unless_ready(sql: Connection, publisher: Publisher) -> None:

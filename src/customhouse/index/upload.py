@@ -28,7 +28,7 @@ from customhouse.formats.filenames import SdistName, WheelName, parse_filename
 from customhouse.formats.look_alike import look_alike, popular_names
 from customhouse.formats.prohibited_names import name_refusal
 from customhouse.formats.upload_form import UploadForm, check_form, compare_form
-from customhouse.index.may_publish import Publisher, refuse_unless_ready
+from customhouse.index.may_publish import refuse_unless_ready
 from customhouse.index.names import (
     Claim,
     claim_project,
@@ -38,6 +38,7 @@ from customhouse.index.names import (
     refuse_reserved,
     refuse_taken,
 )
+from customhouse.index.publisher import Publisher
 from customhouse.infra import sweep_marks
 from customhouse.infra.blobs import Blobs
 from customhouse.infra.db import Database, insert_new

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -16,6 +17,28 @@ from pydantic_settings import (
 MIB = 2**20
 HOUR = 3600
 DAY = 24 * HOUR
+
+
+class OidcLogin(BaseModel):
+    """Another login (OpenID Connect) that people may link to their accounts here."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$")
+    """How addresses spell it: register ``URL/account/linked/NAME/back/`` at the issuer as the place to return to."""
+    title: str = Field(min_length=1, max_length=60)
+    issuer: str = Field(max_length=300)
+    client_id: str = Field(min_length=1)
+    client_secret: SecretStr = SecretStr("")
+
+    @field_validator("issuer")
+    @classmethod
+    def _issuer_is_secure(cls, text: str) -> str:
+        """Only https, but for loopback: whoever changes what an issuer says on the way can be anybody."""
+        parts = urlsplit(text)
+        if parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
+            raise ValueError("the issuer's address begins with https://")
+        return text
 
 
 class Settings(BaseSettings):
@@ -71,6 +94,21 @@ class Settings(BaseSettings):
     """For how long a password that was typed opens the dangerous pages."""
     link_seconds: int = Field(default=6 * HOUR, ge=60)
     """For how long a link in a mail works."""
+    registration: Literal["closed", "open"] = "closed"
+    """Whether people can make accounts themselves; closed means that an operator makes them (`customhouse user add`)."""
+    prohibited_user_names: tuple[str, ...] = ()
+    """Names that nobody can register, besides those that sound like an office here; ``*`` stands for anything."""
+    prohibited_mail_domains: tuple[str, ...] = ()
+    """Mail domains, with all below them, at which nobody can register or move to."""
+    registrations_per_hour: int = Field(default=5, ge=1)
+    """How many accounts may be registered from one network in an hour; four times as many in a day."""
+    breached_passwords: str = ""
+    """With what new passwords are compared: a file of sorted lines ``SHA-1:COUNT``, or the address of a range service
+    (``https://api.pwnedpasswords.com/range``), which learns five digits of the hash. Empty: with nothing."""
+    oidc_logins: tuple[OidcLogin, ...] = ()
+    """Other logins that people may link to their accounts."""
+    resets_blocked_days: int = Field(default=7, ge=0)
+    """For so long after an owner of a critical project has changed his address, no link to a new password goes there."""
     invitation_seconds: int = Field(default=7 * DAY, ge=HOUR)
     slow_motion_hours: int = Field(default=72, ge=0)
     """For so long dangerous changes of critical projects, and of those that ask for it, wait before they take effect;
@@ -114,6 +152,23 @@ class Settings(BaseSettings):
     system's."""
     dns_seconds: float = Field(default=5.0, gt=0, le=60)
     """How long to wait for an answer of theirs."""
+    rdap_bootstrap: str = "https://data.iana.org/rdap/dns.json"
+    """The list of the registries' RDAP servers (RFC 9224)."""
+    rdap_url: str = ""
+    """One RDAP server to ask about every domain; empty means that of the list."""
+    domain_checks: bool = True
+    """Whether the mail domains of accounts are looked at every day; without it a lapsed one is not noticed."""
+    domains_spared: tuple[str, ...] = ()
+    """Mail domains, with all below them, that are never looked at: those inside your own house."""
+    domain_looks_per_run: int = Field(default=50, ge=1, le=1000)
+    """How many domains are looked at in one run, every ten minutes."""
+    domain_unverify_per_day: int = Field(default=20, ge=0)
+    """So many addresses a day are given up without a human; beyond that, domains wait for an operator."""
+    domain_alarm_days: int = Field(default=3, ge=1)
+    """Operators are told when for so long nobody has answered what we ask about most domains."""
+    leak_reporters: dict[str, str] = Field(default_factory=dict)
+    """Who may report leaked API tokens to /-/leaked-tokens/: the address of his public keys by his name. GitHub's is
+    ``https://api.github.com/meta/public_keys/secret_scanning``."""
     trusted_proxies: tuple[str, ...] = ()
     """Networks of the front ends whose X-Forwarded-For and X-Forwarded-Proto are believed."""
     cdn: bool = False

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from customhouse.index.letters import account, factors, giveaway, people, quarantine, releases, webhooks
+from customhouse.index.letters import account, factors, giveaway, mandates, people, quarantine, releases, webhooks
 from customhouse.index.letters.letter import Write
 
 LETTERS: Mapping[str, Write] = {
     **account.LETTERS,
     **factors.LETTERS,
     **giveaway.LETTERS,
+    **mandates.LETTERS,
     **people.LETTERS,
     **quarantine.LETTERS,
     **releases.LETTERS,
