@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from customhouse.accounts import tokens
+from customhouse.accounts.breached import Breached, breached_of
 from customhouse.accounts.limits import Limiter
+from customhouse.accounts.oidc import Logins
 from customhouse.accounts.sessions import Lifetimes
 from customhouse.accounts.tokens import (
     Bearer,
@@ -79,6 +81,8 @@ class App:
     resolver: Resolver
     key: ServerKey
     limiter: Limiter
+    breached: Breached
+    logins: Logins
 
     def do(self, deed: Callable[[C, Tx], R], command: C) -> R:
         """Do one deed in one transaction; a refusal's records are written in a second one."""
@@ -156,6 +160,7 @@ def open_app(settings: Settings, *, clock: Clock | None = None, walkers: Walkers
     )
     deeds = Deeds(database, clock, pages.forget, delay=timedelta(hours=settings.slow_motion_hours))
     key = read_key(settings)
+    outbound = Outbound(Reach.parse(settings.private_networks_allowed))
 
     def examine(path: Path, filename: str) -> Examination:
         return walkers.examine(path, filename)
@@ -182,10 +187,12 @@ def open_app(settings: Settings, *, clock: Clock | None = None, walkers: Walkers
             ),
             # One reader at least stays for uploads, where there are several.
             comparisons=Comparisons(blobs, walkers, open_spool(settings.data), at_once=max(1, walkers.count - 1)),
-            outbound=Outbound(Reach.parse(settings.private_networks_allowed)),
+            outbound=outbound,
             resolver=Resolver.of(settings.dns_servers, settings.dns_seconds),
             key=key,
             limiter=Limiter(database, clock, key),
+            breached=breached_of(settings, outbound),
+            logins=Logins(settings.oidc_logins, outbound, key, clock, settings.public_url),
         )
     finally:
         if own:

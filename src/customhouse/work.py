@@ -11,7 +11,8 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from customhouse.accounts import devices, limits, links, sessions
+from customhouse.accounts import devices, history, limits, linked, links, oidc, sessions
+from customhouse.accounts.emails import UNDO_LIFE
 from customhouse.accounts.webauthn_challenges import forget_old_challenges
 from customhouse.app import App, open_app
 from customhouse.catalog.downloads.fold_spools import fold_spools
@@ -25,9 +26,11 @@ from customhouse.index.mandates.tell import write_letters
 from customhouse.index.mark_critical import count_now
 from customhouse.index.post import PostOffice
 from customhouse.index.slow.apply import apply_due
+from customhouse.index.slow.links import veto_text
 from customhouse.index.slow.put_off import JOB as PENDING_JOB
 from customhouse.index.sweep import sweep_digests
 from customhouse.index.tell import tell_people
+from customhouse.index.trust.snapshot import take_snapshot
 from customhouse.index.webhooks import deliver
 from customhouse.index.webhooks.deliver import Courier
 from customhouse.index.webhooks.queue import queue_deliveries
@@ -46,6 +49,14 @@ COUNT_EVERY = timedelta(minutes=10)
 FOLD_EVERY = timedelta(seconds=10)
 DAILY = timedelta(days=1)
 IDLE_SECONDS = 1.0
+
+LINK_PAGES: Mapping[str, str] = {
+    "password-link": "/account/link/",
+    "verify-address": "/account/verify/",
+    "confirm-address": "/account/verify/",
+    "address-taken-away": "/account/undo/",
+}
+"""Where the link of a letter leads, by the letter's name."""
 
 JobRun = Callable[[App, Mapping[str, Any]], None]
 
@@ -66,6 +77,7 @@ def _old_sessions_job(app: App, _arguments: Mapping[str, Any]) -> None:
     with app.database.write() as sql:
         sessions.forget_old_sessions(sql, app.clock.now(), app.lifetimes)
         limits.forget_old_attempts(sql, app.clock.now())
+        linked.forget_old_returns(sql, app.clock.now(), oidc.STATE_LIFE)
         devices.forget_old(sql, app.clock.now())
         forget_old_challenges(sql, app.clock.now())
 
@@ -83,14 +95,18 @@ def _mail_job(app: App, arguments: Mapping[str, Any]) -> None:
 
 def _complete(app: App, template: str, values: Mapping[str, Any]) -> Mapping[str, Any]:
     """Put into a letter what no row may hold: the secret half of a link."""
-    if template == "password-link":
+    if template in LINK_PAGES:
         text = links.link_text(app.key, values["link_id"])
-        hours = readable_span(timedelta(seconds=app.settings.link_seconds))
-        return {**values, "url": f"{app.settings.public_url}/account/link/{text}/", "hours": hours}
+        lasts = UNDO_LIFE if template == "address-taken-away" else timedelta(seconds=app.settings.link_seconds)
+        url = f"{app.settings.public_url}{LINK_PAGES[template]}{text}/"
+        return {**values, "url": url, "hours": readable_span(lasts)}
     if template == "confirm-browser":
         text = devices.link_text(app.key, values["question_id"])
         life = readable_span(sessions.WAITING_LIFE)
         return {**values, "url": f"{app.settings.public_url}/account/browser/{text}/", "life": life}
+    if template == "change-put-off":
+        text = veto_text(app.key, values["body"]["change_id"], values["reader_id"])
+        return {**values, "veto_url": f"{app.settings.public_url}/veto/{text}/"}
     return values
 
 
@@ -112,6 +128,11 @@ def _tidy_webhooks_job(app: App, _arguments: Mapping[str, Any]) -> None:
 def _tell_webhooks(app: App, sql: Connection, entry: Entry) -> None:
     """Queue an event for the webhooks that hear of it."""
     queue_deliveries(sql, entry, app.clock.now())
+
+
+def _keep_history(_app: App, sql: Connection, entry: Entry) -> None:
+    """Note whose account an event is about."""
+    history.note_event(sql, entry)
 
 
 def _keep_search(_app: App, sql: Connection, entry: Entry) -> None:
@@ -156,8 +177,19 @@ def _mandate_letters_job(app: App, _arguments: Mapping[str, Any]) -> None:
     write_letters(app.database, app.clock.now(), app.settings.public_url)
 
 
+def _trust_snapshot_job(app: App, _arguments: Mapping[str, Any]) -> None:
+    """Count for the dashboard, once a day. Running it again the same day changes nothing; a missed day stays a gap."""
+    if take_snapshot(app.database, app.clock.now()):
+        log.info("counted for the dashboard of trust")
+
+
 Follower = Callable[[App, Connection, Entry], None]
-FOLLOWERS: Mapping[str, Follower] = {"mail": _tell_people, "webhooks": _tell_webhooks, "search": _keep_search}
+FOLLOWERS: Mapping[str, Follower] = {
+    "mail": _tell_people,
+    "webhooks": _tell_webhooks,
+    "search": _keep_search,
+    "history": _keep_history,
+}
 """Who hears of every event, by name: see `ledger.follow`."""
 
 JOBS: Mapping[str, JobRun] = {
@@ -171,6 +203,7 @@ JOBS: Mapping[str, JobRun] = {
     "tidy-webhooks": _tidy_webhooks_job,
     "reindex-search": _reindex_search_job,
     "draw-giveaways": _draw_giveaways_job,
+    "trust-snapshot": _trust_snapshot_job,
     PENDING_JOB: _pending_change_job,
     END_JOB: _end_deleted_files_job,
     ERASE_JOB: _erase_objects_job,
@@ -183,6 +216,7 @@ PERIODIC: Mapping[str, timedelta] = {
     "fold-downloads": FOLD_EVERY,
     "tidy-webhooks": SWEEP_EVERY,
     "draw-giveaways": COUNT_EVERY,
+    "trust-snapshot": COUNT_EVERY,
 }
 
 

@@ -209,6 +209,14 @@ oidc_return = sa.Table(
     sqlite_with_rowid=False,
 )
 
+account_event = sa.Table(
+    "account_event",
+    METADATA,
+    sa.Column("account_id", BigId, primary_key=True, comment="whom an event of the ledger is about"),
+    sa.Column("serial", BigId, primary_key=True),
+    sqlite_with_rowid=False,
+)
+
 terms_revision = sa.Table(
     "terms_revision",
     METADATA,

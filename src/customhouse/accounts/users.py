@@ -56,11 +56,7 @@ def add_user(command: AddUser, tx: Tx) -> User:
 
     Raises `Rejected` for a malformed name or e-mail address, `Refused` for a name that is taken.
     """
-    if not _NAME.fullmatch(command.name):
-        raise Rejected(
-            "bad-user-name", "name", f"{command.name!r} is not a user name",
-            "1 to 50 ASCII letters, digits, '.', '_' and '-', beginning and ending with a letter or digit",
-        )  # fmt: skip
+    check_user_name(command.name)
     if command.email and not _EMAIL.fullmatch(command.email):
         raise Rejected("bad-email", "email", f"{command.email!r} is not an e-mail address", "name@domain")
     normalized = command.name.lower()
@@ -72,6 +68,15 @@ def add_user(command: AddUser, tx: Tx) -> User:
     user = find_user(tx.sql, command.name)
     tx.record(UserAdded(command.operator, None, user_id=str(user.id), name=user.name))
     return user
+
+
+def check_user_name(name: str) -> None:
+    """Raise `Rejected` for what is no user name."""
+    if not _NAME.fullmatch(name):
+        raise Rejected(
+            "bad-user-name", "name", f"{name!r} is not a user name",
+            "1 to 50 ASCII letters, digits, '.', '_' and '-', beginning and ending with a letter or digit",
+        )  # fmt: skip
 
 
 def find_user(sql: Connection, name: str) -> User:

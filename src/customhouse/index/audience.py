@@ -20,6 +20,10 @@ class Rule:
     operators: bool = False
     reporters: bool = False
     """Those whose reports it is about."""
+    critical: bool = False
+    """Operators too, if the event says that it touches a critical project."""
+    co_owners: bool = False
+    """Those whom the event names because they own something together with the person concerned."""
 
 
 _ALWAYS = Rule()
@@ -28,6 +32,7 @@ _ROLES = Rule("roles")
 _HOOKS = Rule("roles", operators=True)
 _SELF = Rule(holders=False)
 _REPORTERS = Rule("reports", holders=False, reporters=True)
+_CO_OWNERS = Rule(holders=False, co_owners=True)
 
 RULES: Mapping[str, Rule] = {
     "release-created": Rule("releases", maintainers=True),
@@ -77,6 +82,15 @@ RULES: Mapping[str, Rule] = {
     "webhook-key-rotated": _HOOKS,
     "webhook-removed": _HOOKS,
     "webhook-switched-off": Rule(operators=True),
+    # Operators hear of those that touch a critical project, or the whole index.
+    "change-put-off": Rule(critical=True),
+    "change-made-at-once": Rule(critical=True),
+    "change-contested": Rule(critical=True),
+    "change-withdrawn": Rule(critical=True),
+    "change-decided": Rule(critical=True),
+    "change-lapsed": Rule(critical=True),
+    "role-falls-asleep": _SELF,
+    "role-confirmed": _ALWAYS,
     "password-set": _SELF,
     "address-change-asked": _SELF,
     "address-changed": _SELF,
@@ -97,6 +111,13 @@ RULES: Mapping[str, Rule] = {
     "account-frozen": _SELF,
     "account-thawed": _SELF,
     "mail-preference-set": _SELF,
+    "recovery-announced": _CO_OWNERS,
+    "recovery-held": _CO_OWNERS,
+    "recovery-approved": _CO_OWNERS,
+    "recovery-contested": Rule(holders=False, co_owners=True, operators=True),
+    "recovery-resumed": _CO_OWNERS,
+    "recovery-closed": _CO_OWNERS,
+    "recovery-completed": _CO_OWNERS,
     "giveaway-claimed": _SELF,
 }
 
@@ -110,8 +131,13 @@ class People:
     maintainers: frozenset[int] = frozenset()
     operators: frozenset[int] = frozenset()
     reporters: frozenset[int] = frozenset()
+    co_owners: frozenset[int] = frozenset()
     concerned: frozenset[int] = frozenset()
     """Whose own rights or account it is about."""
+    co_owners: frozenset[int] = frozenset()
+    """Who owns protected projects together with the account that it is about."""
+    critical: bool = False
+    """Whether the event touches a critical project."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +165,13 @@ def audience(rule: Rule, people: People, *, actor_id: int | None, indexs_own: bo
     tell(people.concerned, "it is about you", None)
     if rule.holders:
         tell(people.owners, f"you are an owner of {people.place}", rule.topic)
+    tell(people.co_owners, "you own a protected project that it touches", rule.topic)
     if rule.maintainers:
         tell(people.maintainers - {actor_id}, f"you are a maintainer of {people.place}", rule.topic)
+    if rule.co_owners:
+        tell(people.co_owners, "you own a project together with the account that it is about", rule.topic)
     if rule.reporters:
         tell(people.reporters, f"you have reported {people.place}", rule.topic)
-    if rule.operators and (indexs_own or not rule.holders):
+    if (rule.operators and (indexs_own or not rule.holders)) or (rule.critical and people.critical):
         tell(people.operators, "you are an operator of this index", rule.topic)
     return list(heard.values())

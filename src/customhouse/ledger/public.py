@@ -147,6 +147,18 @@ OPERATORS: Mapping[str, str] = {
     "giveaway-claimed": "claimed {keys} keys of the giveaway {campaign}",
     "critical-asked": "asked whether to mark the project as critical again",
     "reporter-distrusted": "no longer calls the reporter {name} reliable",
+    "recovery-opened": "asked for the account {name}, saying that its factor is lost",
+    "recovery-announced": "asked for the account {name}, and those concerned were told",
+    "recovery-proof-given": "gave a proof in recovery case {case_id} of {name}: {proof}, {subject}",
+    "recovery-held": "made the uploads of {name} wait by a strong proof in recovery case {case_id}",
+    "recovery-address-given": "named or proved another address in recovery case {case_id} of {name}",
+    "recovery-agreed": "agreed as the first to recovery case {case_id} of {name}",
+    "recovery-approved": "agreed as the second to recovery case {case_id} of {name}, due {due_at}",
+    "recovery-contested": "objected to recovery case {case_id} of {name}",
+    "recovery-resumed": "let the contested recovery case {case_id} of {name} go on",
+    "recovery-closed": "ended recovery case {case_id} of {name}: {outcome}",
+    "recovery-completed": "gave the account {name} back in recovery case {case_id}",
+    "recovery-refusal": "tried what was not allowed in recovery case {case_id}",
 }
 """For operators. The matters of accounts and of organizations, and whatever could tell who has reported whom."""
 

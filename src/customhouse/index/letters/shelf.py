@@ -4,16 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from customhouse.index.letters import account, factors, giveaway, mandates, people, quarantine, releases, webhooks
+from customhouse.index.letters import (
+    account,
+    addresses,
+    factors,
+    giveaway,
+    linked,
+    mandates,
+    people,
+    quarantine,
+    recovery,
+    releases,
+    slow,
+    webhooks,
+)
 from customhouse.index.letters.letter import Write
 
 LETTERS: Mapping[str, Write] = {
     **account.LETTERS,
+    **addresses.LETTERS,
     **factors.LETTERS,
     **giveaway.LETTERS,
+    **linked.LETTERS,
     **mandates.LETTERS,
     **people.LETTERS,
     **quarantine.LETTERS,
+    **recovery.LETTERS,
     **releases.LETTERS,
+    **slow.LETTERS,
     **webhooks.LETTERS,
 }

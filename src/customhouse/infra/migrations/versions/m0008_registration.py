@@ -39,10 +39,17 @@ def upgrade() -> None:
             "purpose",
             existing_type=sa.String(length=16),
             existing_comment="password",
-            comment="password | verify | change | undo",
+            comment="password | handed | verify | change | undo",
         )
     _linked_identities()
     _terms()
+    op.create_table(
+        "account_event",
+        sa.Column("account_id", BIG_ID, nullable=False, comment="whom an event of the ledger is about"),
+        sa.Column("serial", BIG_ID, nullable=False),
+        sa.PrimaryKeyConstraint("account_id", "serial"),
+        sqlite_with_rowid=False,
+    )
 
 
 def _linked_identities() -> None:
