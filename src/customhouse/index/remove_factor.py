@@ -9,6 +9,7 @@ from sqlalchemy.engine import Connection
 
 from customhouse.accounts import factors
 from customhouse.accounts.factors import Factor, RemoveFactor
+from customhouse.index.mandates.keep_factor import refuse_losing_factor
 from customhouse.ledger.tx import Tx
 
 MustKeep = Callable[[Connection, int, datetime], str]
@@ -19,7 +20,7 @@ RULES: tuple[MustKeep, ...] = ()
 
 def remove_factor(command: RemoveFactor, tx: Tx) -> Factor:
     """Remove a factor; raises `Refused` if it is the last one and a rule says that one must stay (A16)."""
-    factors.lock_account(tx.sql, command.account_id)
+    refuse_losing_factor(tx.sql, command.account_id, command.factor_id, tx.now(), site="")
     sentences = (rule(tx.sql, command.account_id, tx.now()) for rule in RULES)
     must_keep = command.must_keep or next((sentence for sentence in sentences if sentence), "")
     wish = RemoveFactor(command.account_id, command.factor_id, command.by, must_keep, command.keep_session)

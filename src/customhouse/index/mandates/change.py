@@ -205,9 +205,8 @@ def end_exemption(command: EndExemption, tx: Tx) -> Exemption:
     return found
 
 
-def lower(tx: Tx, change: PendingChange, by: Actor) -> Outcome:
+def lower(tx: Tx, given: Mapping[str, Any], by: Actor) -> Outcome:
     """Do what has waited; rights and rows are looked up as they are now."""
-    given: Mapping[str, Any] = change.arguments
     mandate_id, reason = int(given["mandate_id"]), str(given["why"])
     match given["deed"]:
         case "change":

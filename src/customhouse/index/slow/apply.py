@@ -19,6 +19,7 @@ from customhouse.index.change_role import (
     remove_role,
 )
 from customhouse.index.delete import Delete, delete
+from customhouse.index.mandates.change import lower
 from customhouse.index.organizations import ChangeMember, RemoveMember, change_member, remove_member
 from customhouse.index.slow import queries
 from customhouse.index.slow.events import ChangeApplied, ChangeLapsed
@@ -99,6 +100,7 @@ APPLY: Mapping[str, Do] = {
     "member-changed": _by_deed,
     "deletion": _delete,
     "visibility": _hide,
+    "mandate-lowered": lower,
     "protection-lowered": lambda tx, a, by: protect(Protect(a["project"], on=False, by=by), tx),
 }
 """By the kind of the change."""
