@@ -25,6 +25,11 @@ from customhouse.index.mandates.announce import LETTERS_JOB
 from customhouse.index.mandates.tell import write_letters
 from customhouse.index.mark_critical import count_now
 from customhouse.index.post import PostOffice
+from customhouse.index.recovery.close import end_old_cases
+from customhouse.index.recovery.complete import Complete, complete
+from customhouse.index.recovery.decide import COMPLETE_JOB
+from customhouse.index.recovery.delays import delays_of
+from customhouse.index.recovery.links import complete_letter
 from customhouse.index.slow.apply import apply_due
 from customhouse.index.slow.links import veto_text
 from customhouse.index.slow.put_off import JOB as PENDING_JOB
@@ -100,6 +105,10 @@ def _complete(app: App, template: str, values: Mapping[str, Any]) -> Mapping[str
         lasts = UNDO_LIFE if template == "address-taken-away" else timedelta(seconds=app.settings.link_seconds)
         url = f"{app.settings.public_url}{LINK_PAGES[template]}{text}/"
         return {**values, "url": url, "hours": readable_span(lasts)}
+    if template in ("recovery-link", "recovery-address"):
+        with app.database.read() as sql:
+            site = app.settings.public_url
+            return {**values, "url": complete_letter(app.key, sql, template, values["case_id"], site)}
     if template == "confirm-browser":
         text = devices.link_text(app.key, values["question_id"])
         life = readable_span(sessions.WAITING_LIFE)
@@ -177,6 +186,17 @@ def _mandate_letters_job(app: App, _arguments: Mapping[str, Any]) -> None:
     write_letters(app.database, app.clock.now(), app.settings.public_url)
 
 
+def _complete_recovery_job(app: App, arguments: Mapping[str, Any]) -> None:
+    """Give an account back whose delay is over. Running it again finds it done, contested, or not yet due."""
+    life = timedelta(seconds=app.settings.link_seconds)
+    app.do(complete, Complete(arguments["case_id"], delays_of(app.settings), life))
+
+
+def _old_recoveries_job(app: App, _arguments: Mapping[str, Any]) -> None:
+    """End recovery cases that nobody has agreed on in time. Running it again finds none."""
+    app.do(end_old_cases, app.clock.now())
+
+
 def _trust_snapshot_job(app: App, _arguments: Mapping[str, Any]) -> None:
     """Count for the dashboard, once a day. Running it again the same day changes nothing; a missed day stays a gap."""
     if take_snapshot(app.database, app.clock.now()):
@@ -205,6 +225,8 @@ JOBS: Mapping[str, JobRun] = {
     "draw-giveaways": _draw_giveaways_job,
     "trust-snapshot": _trust_snapshot_job,
     PENDING_JOB: _pending_change_job,
+    COMPLETE_JOB: _complete_recovery_job,
+    "old-recoveries": _old_recoveries_job,
     END_JOB: _end_deleted_files_job,
     ERASE_JOB: _erase_objects_job,
 }
@@ -213,6 +235,7 @@ PERIODIC: Mapping[str, timedelta] = {
     "count-critical": DAILY,
     LETTERS_JOB: DAILY,
     "old-sessions": SWEEP_EVERY,
+    "old-recoveries": SWEEP_EVERY,
     "fold-downloads": FOLD_EVERY,
     "tidy-webhooks": SWEEP_EVERY,
     "draw-giveaways": COUNT_EVERY,

@@ -20,10 +20,12 @@ class Rule:
     operators: bool = False
     reporters: bool = False
     """Those whose reports it is about."""
+    companions: bool = False
+    """The owners of all projects in which the person concerned has a role."""
     critical: bool = False
     """Operators too, if the event says that it touches a critical project."""
     co_owners: bool = False
-    """Those whom the event names because they own something together with the person concerned."""
+    """Those whom the event names as co-owners own a project together with the person concerned."""
 
 
 _ALWAYS = Rule()
@@ -32,6 +34,8 @@ _ROLES = Rule("roles")
 _HOOKS = Rule("roles", operators=True)
 _SELF = Rule(holders=False)
 _REPORTERS = Rule("reports", holders=False, reporters=True)
+_LAPSED = Rule(holders=False, companions=True)
+_DOMAINS = Rule(holders=False, operators=True)
 _CO_OWNERS = Rule(holders=False, co_owners=True)
 
 RULES: Mapping[str, Rule] = {
@@ -107,10 +111,21 @@ RULES: Mapping[str, Rule] = {
     "key-counter-went-back": _SELF,
     "token-created": _SELF,
     "token-revoked": _SELF,
+    "token-leaked": _SELF,
+    "token-used-revoked": _SELF,
+    "account-tokens-revoked": _SELF,
+    "tokens-mass-revoked": Rule(holders=False, operators=True),
     "site-role-set": _SELF,
     "account-frozen": _SELF,
     "account-thawed": _SELF,
     "mail-preference-set": _SELF,
+    "email-unverified": _LAPSED,
+    "link-withheld": Rule(holders=False, companions=True, operators=True),
+    "address-vouched-for": _SELF,
+    "mail-domain-lost": _DOMAINS,
+    "mail-domain-waits": _DOMAINS,
+    "mail-domain-looks-fail": _DOMAINS,
+    "mail-domain-looks-work": _DOMAINS,
     "recovery-announced": _CO_OWNERS,
     "recovery-held": _CO_OWNERS,
     "recovery-approved": _CO_OWNERS,
@@ -131,7 +146,7 @@ class People:
     maintainers: frozenset[int] = frozenset()
     operators: frozenset[int] = frozenset()
     reporters: frozenset[int] = frozenset()
-    co_owners: frozenset[int] = frozenset()
+    companions: frozenset[int] = frozenset()
     concerned: frozenset[int] = frozenset()
     """Whose own rights or account it is about."""
     co_owners: frozenset[int] = frozenset()
@@ -165,11 +180,12 @@ def audience(rule: Rule, people: People, *, actor_id: int | None, indexs_own: bo
     tell(people.concerned, "it is about you", None)
     if rule.holders:
         tell(people.owners, f"you are an owner of {people.place}", rule.topic)
-    tell(people.co_owners, "you own a protected project that it touches", rule.topic)
+    shared = "a project together with the account that it is about" if rule.co_owners else ""
+    tell(people.co_owners, f"you own {shared or 'a protected project that it touches'}", rule.topic)
     if rule.maintainers:
         tell(people.maintainers - {actor_id}, f"you are a maintainer of {people.place}", rule.topic)
-    if rule.co_owners:
-        tell(people.co_owners, "you own a project together with the account that it is about", rule.topic)
+    if rule.companions:
+        tell(people.companions, "you own a project in which this account has a role", rule.topic)
     if rule.reporters:
         tell(people.reporters, f"you have reported {people.place}", rule.topic)
     if (rule.operators and (indexs_own or not rule.holders)) or (rule.critical and people.critical):

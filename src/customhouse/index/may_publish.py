@@ -11,12 +11,14 @@ from collections.abc import Callable
 from sqlalchemy.engine import Connection
 
 from customhouse.index.mandates.may_upload import may_upload
+from customhouse.index.owes import address_verified, terms_agreed
 from customhouse.index.publisher import Publisher
+from customhouse.index.recovery import hold
 from customhouse.terms.errors import Refused
 
 Rule = Callable[[Connection, Publisher], Refused | None]
 
-RULES: tuple[Rule, ...] = (may_upload,)
+RULES: tuple[Rule, ...] = (hold.may_upload, address_verified, terms_agreed, may_upload)
 
 
 def refuse_unless_ready(sql: Connection, publisher: Publisher) -> None:

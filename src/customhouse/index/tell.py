@@ -58,6 +58,7 @@ def tell_people(sql: Connection, entry: Entry, now: datetime) -> None:
             "project": display,
             "body": _short(body),
             "reader": name,
+            "reader_id": hearer.account_id,
             "by_reader": hearer.account_id == actor_id,
             "of_reader": hearer.account_id in people.concerned,
             "because": hearer.because,
@@ -80,13 +81,17 @@ def _people(sql: Connection, rule: Rule, entry: Entry, body: Mapping[str, Any]) 
     elif named:
         place = f"the organization {named}"
         owners = frozenset(sql.execute(_HOLDERS, {"normalized": named.lower()}).scalars())
+    concerned = _concerned(sql, entry.kind, body)
     people = People(
         place=place,
         owners=owners,
         maintainers=maintainers,
-        operators=frozenset(sql.execute(_OPERATORS).scalars()) if rule.operators else frozenset(),
+        operators=frozenset(sql.execute(_OPERATORS).scalars()) if rule.operators or rule.critical else frozenset(),
         reporters=_ids(body.get("reporters") or ()),
-        concerned=_concerned(sql, entry.kind, body),
+        companions=_companions(sql, concerned) if rule.companions else frozenset(),
+        concerned=concerned,
+        co_owners=_ids(body.get("co_owners") or ()),
+        critical=bool(body.get("critical")),
     )
     return people, display
 
@@ -97,6 +102,17 @@ def _concerned(sql: Connection, kind: str, body: Mapping[str, Any]) -> frozenset
         named = {"normalized": str(body["organization"]).lower(), "team": body["team"]}
         return frozenset(sql.execute(_TEAM, named).scalars())
     return _ids([body["user_id"]] if "user_id" in body else []) | _ids(body.get("lost") or ())
+
+
+def _companions(sql: Connection, concerned: frozenset[int]) -> frozenset[int]:
+    """The owners of all projects in which these accounts have a role."""
+    found: set[int] = set()
+    for account_id in concerned:
+        for name, role in rights.projects_of(sql, account_id).items():
+            row = sql.execute(_PROJECT, {"normalized": name}).one_or_none() if role is not None else None
+            people = rights.people_of(sql, row.id) if row is not None else []
+            found |= {other for other, held in people if held == "owner"}
+    return frozenset(found) - concerned
 
 
 def _ids(values: Collection[Any]) -> frozenset[int]:
@@ -135,5 +151,5 @@ def _short(body: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: value[:_LONGEST_LIST] if isinstance(value, list) else value
         for name, value in body.items()
-        if name not in ("files", "reporters", "names", "lost")
+        if name not in ("files", "reporters", "names", "lost", "co_owners")
     }

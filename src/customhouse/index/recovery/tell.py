@@ -1,0 +1,21 @@
+"""Who hears of a case by letter besides the one whose account it is."""
+
+from __future__ import annotations
+
+from sqlalchemy.engine import Connection
+
+from customhouse.index.recovery.model import Case
+from customhouse.index.recovery.people import co_owners
+from customhouse.index.recovery.queries import name_of
+
+Facts = dict[str, object]
+
+
+def about(sql: Connection, case: Case) -> tuple[int, str, str]:
+    """What every event of a case says: its number, the account's id as text, the account's name."""
+    return case.id, "" if case.account_id is None else str(case.account_id), name_of(sql, case.account_id)
+
+
+def told(sql: Connection, case: Case) -> tuple[str, ...]:
+    """The ids of the co-owners, as events write them."""
+    return tuple(str(other) for other in sorted(co_owners(sql, case.account_id))) if case.account_id else ()

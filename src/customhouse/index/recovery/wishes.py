@@ -1,0 +1,30 @@
+"""What was asked for in the account's name before it was given back does not happen any more."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from customhouse.index.slow import queries
+from customhouse.index.slow.events import ChangeLapsed
+from customhouse.index.slow.tables import pending_change
+from customhouse.index.slow.tell import facts_of, project_of
+from customhouse.ledger.tx import Tx
+from customhouse.terms.identity import SYSTEM
+
+WHY = "The account that asked for it was recovered in the meantime."
+
+
+def lapse_wishes(tx: Tx, account_id: int) -> None:
+    """Let every change lapse that the account has asked for and that still waits: a thief may have asked."""
+    waiting = sa.select(pending_change.c.id).where(
+        pending_change.c.requested_by == account_id, pending_change.c.ended_at.is_(None)
+    )
+    for change_id in tx.sql.execute(waiting.order_by(pending_change.c.id)).scalars().all():
+        change = queries.find_change(tx.sql, change_id, lock=True)
+        lapsed = tx.sql.execute(
+            pending_change.update()
+            .where(pending_change.c.id == change.id, pending_change.c.ended_at.is_(None))
+            .values(state="lapsed", ended_at=tx.now(), ended_why=WHY)
+        ).rowcount
+        if lapsed:
+            tx.record(ChangeLapsed(SYSTEM, project_of(tx.sql, change), **facts_of(tx.sql, change), why=WHY))
