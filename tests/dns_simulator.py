@@ -45,6 +45,9 @@ class DnsSimulator:
     """What it does with every name that has no behaviour of its own."""
     behaviours: dict[str, str] = field(default_factory=dict)
     asked: list[tuple[str, str, str]] = field(default_factory=list)
+    """The questions that were asked, but for those about the root and ``.invalid``, by which we are tested."""
+    wildcard: bool = False
+    """The other lie: it finds an address for every name that there is not."""
 
     @property
     def server(self) -> str:
@@ -79,7 +82,8 @@ class DnsSimulator:
         question = query.question[0]
         name = question.name.to_text(omit_final_dot=True).lower()
         kind = dns.rdatatype.to_text(question.rdtype)
-        self.asked.append((name, kind, transport))
+        if name not in ("", "@", ".") and not name.endswith(".invalid"):
+            self.asked.append((name, kind, transport))
         behaviour = self.behaviours.get(name, self.behaviour)
         if behaviour == SILENT:
             return None
@@ -97,7 +101,10 @@ class DnsSimulator:
         return answer.to_wire()
 
     def _fill(self, answer: dns.message.Message, name: str, kind: str) -> None:
-        """Answer from the zones, following aliases as a resolver does."""
+        """Answer from the zones, following aliases as a resolver does. The root is always there."""
+        if name in ("", "@", "."):
+            answer.answer.append(dns.rrset.from_text(".", TTL_SECONDS, "IN", "NS", "a.root-servers.example."))
+            return
         for _step in range(8):
             records = self.zones.get(name, {})
             alias = records.get("CNAME", [])
@@ -105,10 +112,16 @@ class DnsSimulator:
             if records.get(wanted):
                 answer.answer.append(dns.rrset.from_text(f"{name}.", TTL_SECONDS, "IN", wanted, *records[wanted]))
             elif not any(known == name or known.endswith(f".{name}") for known in self.zones):
-                answer.set_rcode(dns.rcode.NXDOMAIN)
+                self._deny(answer, name, kind)
             if not alias:
                 return
             name = alias[0].removesuffix(".").lower()
+
+    def _deny(self, answer: dns.message.Message, name: str, kind: str) -> None:
+        if not self.wildcard:
+            answer.set_rcode(dns.rcode.NXDOMAIN)
+        elif kind == "A":
+            answer.answer.append(dns.rrset.from_text(f"{name}.", TTL_SECONDS, "IN", "A", "192.0.2.99"))
 
 
 @contextmanager

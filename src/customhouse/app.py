@@ -33,6 +33,7 @@ from customhouse.index import check as invariants
 from customhouse.index.delete import Delete, delete
 from customhouse.index.diff import Comparisons
 from customhouse.index.domains import tables as _domain_tables  # noqa: F401 - part of the schema
+from customhouse.index.domains.rounds import Watch
 from customhouse.index.giveaway import tables as _giveaway_tables  # noqa: F401 - part of the schema
 from customhouse.index.mandates import tables as _mandate_tables  # noqa: F401 - part of the schema
 from customhouse.index.recovery import tables as _recovery_tables  # noqa: F401 - part of the schema
@@ -49,6 +50,7 @@ from customhouse.infra.fetch import Outbound
 from customhouse.infra.migrate import migrate
 from customhouse.infra.pages import Pages
 from customhouse.infra.pages_open import open_pages
+from customhouse.infra.rdap import Rdap
 from customhouse.infra.reach import Reach
 from customhouse.infra.settings import Settings
 from customhouse.infra.spool import open_spool
@@ -79,6 +81,7 @@ class App:
     comparisons: Comparisons
     outbound: Outbound
     resolver: Resolver
+    rdap: Rdap
     key: ServerKey
     limiter: Limiter
     breached: Breached
@@ -132,6 +135,15 @@ class App:
     def sweep(self) -> int:
         """Remove objects that no row names and that are older than the grace time."""
         return sweep(self.deeds, self.blobs, grace=self._sweep_grace())
+
+    @property
+    def watch(self) -> Watch:
+        """Who looks at mail domains, for one run."""
+        settings = self.settings
+        return Watch(
+            self.deeds, self.clock, self.resolver, self.rdap, settings.domain_unverify_per_day,
+            settings.domain_alarm_days, settings.domains_spared,
+        )  # fmt: skip
 
     @property
     def lifetimes(self) -> Lifetimes:
@@ -189,6 +201,7 @@ def open_app(settings: Settings, *, clock: Clock | None = None, walkers: Walkers
             comparisons=Comparisons(blobs, walkers, open_spool(settings.data), at_once=max(1, walkers.count - 1)),
             outbound=outbound,
             resolver=Resolver.of(settings.dns_servers, settings.dns_seconds),
+            rdap=Rdap(outbound, bootstrap=settings.rdap_bootstrap, url=settings.rdap_url),
             key=key,
             limiter=Limiter(database, clock, key),
             breached=breached_of(settings, outbound),

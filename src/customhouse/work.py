@@ -50,6 +50,7 @@ from customhouse.terms.errors import CustomhouseError, Rejected, Unavailable
 log = logging.getLogger("customhouse.work")
 
 SWEEP_EVERY = timedelta(hours=1)
+LOOK_EVERY = timedelta(minutes=10)
 COUNT_EVERY = timedelta(minutes=10)
 FOLD_EVERY = timedelta(seconds=10)
 DAILY = timedelta(days=1)
@@ -203,6 +204,18 @@ def _trust_snapshot_job(app: App, _arguments: Mapping[str, Any]) -> None:
         log.info("counted for the dashboard of trust")
 
 
+def _gather_domains_job(app: App, _arguments: Mapping[str, Any]) -> None:
+    """Write down which mail domains there are. Running it again writes nothing."""
+    if app.settings.domain_checks:
+        app.watch.gather()
+
+
+def _look_at_domains_job(app: App, _arguments: Mapping[str, Any]) -> None:
+    """Look at the mail domains that are due. Running it again looks at those that are left."""
+    if app.settings.domain_checks:
+        app.watch.run(app.settings.domain_looks_per_run)
+
+
 Follower = Callable[[App, Connection, Entry], None]
 FOLLOWERS: Mapping[str, Follower] = {
     "mail": _tell_people,
@@ -221,6 +234,8 @@ JOBS: Mapping[str, JobRun] = {
     "mail": _mail_job,
     "webhook": _webhook_job,
     "tidy-webhooks": _tidy_webhooks_job,
+    "gather-mail-domains": _gather_domains_job,
+    "look-at-mail-domains": _look_at_domains_job,
     "reindex-search": _reindex_search_job,
     "draw-giveaways": _draw_giveaways_job,
     "trust-snapshot": _trust_snapshot_job,
@@ -238,12 +253,14 @@ PERIODIC: Mapping[str, timedelta] = {
     "old-recoveries": SWEEP_EVERY,
     "fold-downloads": FOLD_EVERY,
     "tidy-webhooks": SWEEP_EVERY,
+    "gather-mail-domains": SWEEP_EVERY,
+    "look-at-mail-domains": LOOK_EVERY,
     "draw-giveaways": COUNT_EVERY,
     "trust-snapshot": COUNT_EVERY,
 }
 
 
-OUTSIDE = frozenset({"mail", "webhook"})
+OUTSIDE = frozenset({"mail", "webhook", "look-at-mail-domains"})
 """Jobs that wait for others outside. They have threads of their own, so that a receiver that hangs holds up nothing."""
 ATTEMPTS: Mapping[str, int] = {"mail": 60}
 """Jobs that are more patient than the others: a mail server may be away for two days."""

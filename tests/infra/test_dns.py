@@ -108,6 +108,19 @@ def test_letters_beyond_ascii_are_encoded(names: DnsSimulator) -> None:
     assert resolver(names).mx("bücher.example") == ("mx.example.org",)
 
 
+def test_a33_a_server_that_lies_about_everything_is_found_out(names: DnsSimulator) -> None:
+    ask = resolver(names)
+    ask.test()
+    names.wildcard = True
+    with pytest.raises(Unavailable, match="this exists"):
+        ask.test()
+    names.wildcard = False
+    for behaviour in (simulator.NXDOMAIN, simulator.SERVFAIL):
+        names.behaviour = behaviour
+        with pytest.raises(Unavailable):
+            ask.test()
+
+
 def test_servers_are_written_in_one_way() -> None:
     assert NameServer.parse("192.0.2.1") == NameServer("192.0.2.1", 53)
     assert NameServer.parse("[2001:db8::1]:5353") == NameServer("2001:db8::1", 5353)

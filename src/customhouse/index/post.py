@@ -13,6 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from customhouse.accounts.lost_address import find_lost
 from customhouse.accounts.tables import account
 from customhouse.index.letters.letter import Site
 from customhouse.index.letters.shelf import LETTERS
@@ -68,13 +69,20 @@ class PostOffice:
             log.warning("letter %s for %s cannot be delivered: %s", template, whom, error)
 
     def _reader(self, arguments: Mapping[str, Any]) -> tuple[str, str]:
-        """Address and name of whom the letter is for, as they are now."""
+        """Address and name of whom the letter is for, as they are now; no address if that was given up.
+
+        Whoever has the domain of a lost address now would read the letter. Once a link that goes there is enough to
+        verify it again, letters go there too.
+        """
         if "account_id" not in arguments:
             return str(arguments["address"]), str(arguments.get("reader", arguments["address"]))
         with self._database.read() as sql:
             row = sql.execute(
                 sa.select(account.c.email, account.c.name).where(account.c.id == arguments["account_id"])
             ).one_or_none()
+            lost = find_lost(sql, arguments["account_id"])
+        if lost is not None and not lost.link_enough:
+            return "", ""
         return (row.email, row.name) if row is not None else ("", "")
 
 

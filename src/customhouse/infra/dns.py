@@ -7,6 +7,7 @@ kind, are facts; a failing, refusing or silent server is `Unavailable`, and noth
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -93,13 +94,27 @@ class Resolver:
         """The name servers of a domain; raises `Unavailable` likewise."""
         return self.ask(name, "NS").values
 
+    def test(self) -> None:
+        """Ask two questions whose answers are known; raises `Unavailable` for a server that lies or is away.
+
+        The root has name servers. What ends in ``.invalid`` does not exist (RFC 6761, section 6.4): a server that
+        finds it there finds everything, as that of a hotel does, and one that finds no root finds nothing.
+        """
+        if not self._found(dns.name.root, "NS").values:
+            raise _silent("the root: it says that the root has no servers")
+        name = f"{secrets.token_hex(8)}.invalid"
+        if (found := self.ask(name, "A")).exists or found.values:
+            raise _silent(f"{name!r}: it says that this exists")
+
     def ask(self, name: str, kind: Kind) -> Found:
         """What the name has of one kind, by UDP, or by TCP if the answer is cut off.
 
         Raises `Rejected` for what is no name and `Unavailable` for everything that is not an answer: servers that
         fail, refuse, stay silent, or answer with something else.
         """
-        question = dns.name.from_text(written(name))
+        return self._found(dns.name.from_text(written(name)), kind)
+
+    def _found(self, question: dns.name.Name, kind: Kind) -> Found:
         try:
             answer = self._open().resolve(question, kind, raise_on_no_answer=False, search=False, lifetime=self.seconds)
         except dns.resolver.NXDOMAIN as error:
@@ -108,10 +123,7 @@ class Resolver:
             reply = replies.get(question)
             return Found(exists=reply is not None and any(rrset.name == question for rrset in reply.answer))
         except (dns.exception.DNSException, OSError, ValueError) as error:
-            raise Unavailable(
-                "The name system", f"it gives no answer about {name[:80]!r} ({type(error).__name__})",
-                retry_after_seconds=RETRY_SECONDS,
-            ) from error  # fmt: skip
+            raise _silent(f"{question.to_text(omit_final_dot=True)[:80]!r} ({type(error).__name__})") from error
         return Found(_values(answer))
 
     def _open(self) -> dns.resolver.Resolver:
@@ -135,6 +147,10 @@ def written(name: str) -> str:
     if len(plain) > _LONGEST_NAME or not all(map(_LABEL.fullmatch, plain.split("."))):
         raise Rejected("bad-name", "name", f"{name[:80]!r} is no name of a host or domain", "a name like example.org")
     return plain
+
+
+def _silent(about: str) -> Unavailable:
+    return Unavailable("The name system", f"it gives no answer about {about}", retry_after_seconds=RETRY_SECONDS)
 
 
 def _values(answer: dns.resolver.Answer) -> tuple[str, ...]:

@@ -31,6 +31,14 @@ mail_domain = sa.Table(
     sqlite_with_rowid=False,
 )
 
+mail_domain_member = sa.Table(
+    "mail_domain_member",
+    METADATA,
+    sa.Column("account_id", sa.ForeignKey("account.id"), primary_key=True),
+    sa.Column("domain", sa.String(253), nullable=False, index=True),
+    sqlite_with_rowid=False,
+)
+
 mail_domain_turn = sa.Table(
     "mail_domain_turn",
     METADATA,

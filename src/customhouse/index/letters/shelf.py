@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from customhouse.index.letters import (
     account,
     addresses,
+    domains,
     factors,
     giveaway,
     linked,
@@ -22,6 +23,7 @@ from customhouse.index.letters.letter import Write
 
 LETTERS: Mapping[str, Write] = {
     **account.LETTERS,
+    **domains.LETTERS,
     **addresses.LETTERS,
     **factors.LETTERS,
     **giveaway.LETTERS,

@@ -61,7 +61,7 @@ def _lost_addresses() -> None:
 
 
 def _domains() -> None:
-    """Each domain, how it was over time, and the alarm that nobody answers our questions."""
+    """Each domain and whose it is, how it was over time, and the alarm that nobody answers our questions."""
     op.create_table(
         "mail_domain",
         sa.Column("name", sa.String(length=253), nullable=False, comment="what stands after the @, encoded in ASCII"),
@@ -91,6 +91,15 @@ def _domains() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("ix_mail_domain_due_at", "mail_domain", ["due_at"], unique=False)
+    op.create_table(
+        "mail_domain_member",
+        sa.Column("account_id", BIG_ID, nullable=False),
+        sa.Column("domain", sa.String(length=253), nullable=False),
+        sa.ForeignKeyConstraint(["account_id"], ["account.id"]),
+        sa.PrimaryKeyConstraint("account_id"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_mail_domain_member_domain", "mail_domain_member", ["domain"], unique=False)
     op.create_table(
         "mail_domain_turn",
         sa.Column("id", BIG_ID, nullable=False),
