@@ -96,6 +96,7 @@ def keep_networks(database: Database, now: datetime) -> int:
     Returns how many numbers are new. A number only grows: of a day whose networks are half forgotten, what was written
     before is the better one. Running it again writes nothing.
     """
+    _forget(database, window(now) - timedelta(days=1))
     with database.read(snapshot=True) as sql:
         seen = {(row.project_id, row.day): int(row.networks) for row in sql.execute(_SEEN)}
         if not seen:
@@ -110,7 +111,6 @@ def keep_networks(database: Database, now: datetime) -> int:
     for start in range(0, len(new), BATCH):
         with database.write() as sql:
             put_rows(sql, project_networks, new[start : start + BATCH])
-    _forget(database, window(now) - timedelta(days=1))
     return len(new)
 
 

@@ -142,9 +142,8 @@ def count_critical(command: CountCritical, tx: Tx) -> Counted:
     """
     ranks = command.ranks
     marked = set(tx.sql.execute(sa.select(critical_mark.c.normalized)).scalars())
-    asked = dict(
-        tx.sql.execute(sa.select(critical_review.c.normalized, critical_review.c.asked_at).where(_OPEN)).tuples().all()
-    )
+    reviews = tx.sql.execute(sa.select(critical_review.c.normalized, critical_review.c.asked_at).where(_OPEN))
+    asked = {row.normalized: row.asked_at for row in reviews}
     done = Counted([], [])
     for one in _wanted(command, tx):
         if one.normalized in marked:
