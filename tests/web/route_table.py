@@ -112,6 +112,8 @@ ROWS = [
     # XML-RPC posts its questions and changes nothing.
     Row("POST", "/pypi", "xmlrpc:read", EVERYBODY, sends="call"),
     Row("POST", "/pypi/", "xmlrpc:read", EVERYBODY, sends="call"),
+    # Only what a reporter has signed is taken: tests/web/test_leaked_tokens.py.
+    writes("/-/leaked-tokens/", "token:leak-report", frozenset()),
     reads("/-/health", "public:read", EVERYBODY),
     reads("/-/ready", "public:read", EVERYBODY),
     # One's own account.
@@ -132,6 +134,8 @@ ROWS = [
     reads("/account/tokens/", "account:danger-form", SIGNED_IN),
     writes("/account/tokens/", "account:danger", SIGNED_IN, note="ci"),
     writes("/account/tokens/{token}/revoke/", "account:write", SIGNED_IN),
+    reads("/admin/tokens/", "admin:danger-form", OPERATORS),
+    writes("/admin/tokens/", "admin:danger", OPERATORS, user="alice", reason="a test"),
     reads("/account/mail/", "account:read", SIGNED_IN),
     writes("/account/mail/", "account:write", SIGNED_IN, releases="yes"),
     reads("/account/invitations/", "account:read", SIGNED_IN),
@@ -157,6 +161,9 @@ ROWS = [
     reads("/ledger.jsonl", "public:read", EVERYBODY),
     reads(f"{PROJECT}/ledger/", "project:read", EVERYBODY),
     reads(f"{PROJECT}/ledger.jsonl", "project:read", EVERYBODY),
+    reads("/trust/", "public:read", EVERYBODY),
+    reads("/trust/data.json", "public:read", EVERYBODY),
+    reads("/trust/{table}.csv", "public:read", EVERYBODY, at={"table": "accounts"}),
     reads("/namespaces", "public:read", EVERYBODY),
     reads("/namespace/{namespace}", "public:read", EVERYBODY),
     reads("/search/", "public:read", EVERYBODY, query="q=demo"),

@@ -12,7 +12,7 @@ import base64
 import hashlib
 import hmac
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -200,7 +200,7 @@ def authenticate(key: ServerKey, sql: Connection, text: str, *, now: datetime, a
         raise RevokedToken(token.id, noted=row.used_revoked_at is not None)
     if row.frozen_at is not None:
         raise _frozen(row.name)
-    scope = _scope_of_row(row.caveats, row.project).and_also(token.scope)
+    scope = scope_of_row(row.caveats, row.project).and_also(token.scope)
     if (refusal := scope.refusal_here(now, address)) is not None:
         raise refusal
     return Bearer(User(row.id, row.name, frozen=False, site_role=row.site_role), token.id, scope, row.used_at)
@@ -288,6 +288,11 @@ class TokenRow:
     used_at: datetime | None
     used_from: str | None
 
+    @property
+    def phrases(self) -> list[str]:
+        """What it may be used for, in words; its end stands elsewhere."""
+        return replace(self.scope, expires=None).words()
+
     def expired(self, now: datetime) -> bool:
         """Whether its time is over."""
         return self.scope.expires is not None and self.scope.expires <= now
@@ -310,12 +315,12 @@ def tokens_of(sql: Connection, account_id: int) -> list[TokenRow]:
         .order_by(api_token.c.created_at.desc(), api_token.c.id)
     )
     return [
-        TokenRow(row.id, _scope_of_row(row.caveats, row.project), row.note, row.created_at, row.used_at, row.used_from)
+        TokenRow(row.id, scope_of_row(row.caveats, row.project), row.note, row.created_at, row.used_at, row.used_from)
         for row in rows
     ]
 
 
-def _scope_of_row(caveats: str | None, project: str | None) -> Scope:
+def scope_of_row(caveats: str | None, project: str | None) -> Scope:
     """The caveats that a token was made with; those from before there were caveats had a project at most."""
     if caveats is not None:
         return scope_of(tuple(caveats.split("~")))

@@ -95,6 +95,7 @@ RULES: Mapping[str, Rule] = {
     "change-lapsed": Rule(critical=True),
     "role-falls-asleep": _SELF,
     "role-confirmed": _ALWAYS,
+    "account-closed": _SELF,
     "password-set": _SELF,
     "address-change-asked": _SELF,
     "address-changed": _SELF,

@@ -27,6 +27,7 @@ from customhouse.terms.errors import CustomhouseError
 from customhouse.web.address import names_of
 from customhouse.web.api.downloads import download_doors
 from customhouse.web.api.feeds import feed_doors
+from customhouse.web.api.leaked_tokens import LeakedTokens
 from customhouse.web.api.legacy import LegacyUpload
 from customhouse.web.api.namespaces import namespace_doors
 from customhouse.web.api.project_json import project_document
@@ -40,6 +41,7 @@ from customhouse.web.pages.account import account_doors
 from customhouse.web.pages.admin import admin_doors
 from customhouse.web.pages.cases import case_doors
 from customhouse.web.pages.diff import diff_doors
+from customhouse.web.pages.factors import factor_doors
 from customhouse.web.pages.giveaway import giveaway_doors
 from customhouse.web.pages.holding import holding_doors
 from customhouse.web.pages.ledger import ledger_doors
@@ -49,11 +51,13 @@ from customhouse.web.pages.names import name_doors
 from customhouse.web.pages.organizations import organization_doors
 from customhouse.web.pages.password import password_doors
 from customhouse.web.pages.people import people_doors
+from customhouse.web.pages.register import register_doors
 from customhouse.web.pages.reports import report_doors
 from customhouse.web.pages.routes import page_doors
 from customhouse.web.pages.search import search_doors
 from customhouse.web.pages.sign_in import sign_in_doors
 from customhouse.web.pages.tokens import token_doors
+from customhouse.web.pages.trust import trust_doors
 from customhouse.web.pages.webhooks import webhook_doors
 from customhouse.web.permissions import Permission
 from customhouse.web.problems import on_customhouse_error, on_http_exception, on_unexpected
@@ -125,10 +129,13 @@ def _routes(app: App, serve: Serve) -> list[Door]:
         door("GET", "/pypi/{name}/json/", project_document, Permission.PROJECT_READ),
         door("GET", "/pypi/{name}/{version}/json", project_document, Permission.PROJECT_READ),
         door("GET", "/pypi/{name}/{version}/json/", project_document, Permission.PROJECT_READ),
+        own_door("POST", "/-/leaked-tokens/", LeakedTokens(app).__call__, Permission.LEAK_REPORT),
         door("GET", "/-/health", _healthy, read),
         door("GET", "/-/ready", _ready, read),
         *sign_in_doors(),
+        *factor_doors(),
         *password_doors(),
+        *register_doors(),
         *account_doors(),
         *token_doors(),
         *mail_doors(),
@@ -141,6 +148,7 @@ def _routes(app: App, serve: Serve) -> list[Door]:
         *webhook_doors(),
         *admin_doors(),
         *giveaway_doors(),
+        *trust_doors(),
         *diff_doors(),
         *report_doors(),
         *report_api_doors(),

@@ -38,12 +38,18 @@ class Permission(Enum):
     # XML-RPC posts its questions; its handler has no way to change anything.
     XMLRPC_READ = ("xmlrpc:read", Need.ANYBODY, False, False)
 
+    LEAK_REPORT = ("token:leak-report", Need.OWN_CHECK, True, False)
+
     SIGN_IN_FORM = ("sign-in:form", Need.ANYBODY, False, False)
     SIGN_IN = ("sign-in", Need.ANYBODY, True, False)
     PROVE_FORM = ("prove:form", Need.SIGNED_IN, False, False)
     PROVE = ("prove", Need.SIGNED_IN, True, False)
     PASSWORD_LINK = ("password:link", Need.ANYBODY, True, False)
     PASSWORD_BY_LINK = ("password:by-link", Need.ANYBODY, True, False)
+
+    REGISTER = ("register", Need.ANYBODY, True, False)
+    ADDRESS_BY_LINK = ("address:by-link", Need.ANYBODY, True, False)
+    IDENTITY_RETURN = ("identity:return", Need.ANYBODY, True, False)
 
     ACCOUNT_READ = ("account:read", Need.SIGNED_IN, False, False)
     ACCOUNT_WRITE = ("account:write", Need.SIGNED_IN, True, False)

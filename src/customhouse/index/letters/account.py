@@ -41,11 +41,12 @@ def token_created(values: Mapping[str, Any], site: Site) -> Draft:
     """The account has a new API token."""
     fact = Fact.of(values)
     scope = f"for the project {fact.project}" if fact.project else "for all projects of your account"
+    scope = f"with these limits: {fact.text('limits')}" if fact.text("limits") else scope
     note = f', with the note "{fact.text("note")}"' if fact.text("note") else ""
     return draft(
         site, fact, "A new API token for your account",
         f"{fact.who} made an API token {scope}{note}, {fact.when}. Its identifier begins with "
-        f"{fact.text('token_id')[:8]}. Whoever has it can upload in your name.",
+        f"{fact.text('token_id')[:8]}. Whoever has it can act in your name, as far as that goes.",
         f"See and revoke your tokens here:\n{site.url}/account/tokens/",
         object_to(site, fact, f"revoke it and {_TELL}"),
     )  # fmt: skip
@@ -60,6 +61,58 @@ def token_revoked(values: Mapping[str, Any], site: Site) -> Draft:
         f"{fact.when}. Whatever used it cannot upload any more.",
         f"See your tokens here:\n{site.url}/account/tokens/",
         object_to(site, fact, "make a new one there"),
+    )  # fmt: skip
+
+
+def token_leaked(values: Mapping[str, Any], site: Site) -> Draft:
+    """A token was found in public, and is revoked."""
+    fact = Fact.of(values)
+    return draft(
+        site, fact, "An API token of yours was found in public, and is revoked",
+        f"{fact.text('reporter')} told this index {fact.when} that the API token of your account whose identifier "
+        f"begins with {fact.text('token_id')[:8]} can be read by everybody. It works no longer.",
+        f"It was found here:\n{fact.words('url') or '> (the place was not told)'}",
+        "Look at what was done with it since it was made. Then make a new one, with limits that make the next leak "
+        f"harmless:\n{site.url}/account/tokens/",
+        "Taking the text away where it was found does not help: others have read it too.",
+    )  # fmt: skip
+
+
+def token_used_revoked(values: Mapping[str, Any], site: Site) -> Draft:
+    """Somebody still uses a token that is revoked."""
+    fact = Fact.of(values)
+    return draft(
+        site, fact, "A revoked API token was tried",
+        f"Somebody tried {fact.when} the API token of your account whose identifier begins with "
+        f"{fact.text('token_id')[:8]}, from {fact.text('network') or 'an unknown address'}. It is revoked, and nothing "
+        "was done. You are told of the first time only.",
+        "If that was a machine of yours, give it a new token. If it was not, somebody else has the old one.",
+        f"See your tokens here:\n{site.url}/account/tokens/",
+    )  # fmt: skip
+
+
+def account_tokens_revoked(values: Mapping[str, Any], site: Site) -> Draft:
+    """An operator revoked many tokens, some of them of this account."""
+    fact = Fact.of(values)
+    count = int(fact.body.get("tokens") or 0)
+    what = "an API token" if count == 1 else f"{count} API tokens"
+    return draft(
+        site, fact, "API tokens of yours were revoked",
+        f"{fact.who} revoked {what} of your account, {fact.when}. Whatever used them cannot upload any more.",
+        reason(fact),
+        f"Make new ones here:\n{site.url}/account/tokens/",
+    )  # fmt: skip
+
+
+def tokens_mass_revoked(values: Mapping[str, Any], site: Site) -> Draft:
+    """What all operators hear of a mass revocation."""
+    fact = Fact.of(values)
+    return draft(
+        site, fact, "API tokens are being revoked",
+        f"{fact.who} began {fact.when} to revoke {fact.text('tokens')} API tokens: {fact.text('selection')}. Their "
+        "owners are told.",
+        reason(fact),
+        object_to(site, fact, _TELL),
     )  # fmt: skip
 
 
@@ -118,6 +171,10 @@ LETTERS: Mapping[str, Write] = {
     "password-link": password_link,
     "token-created": token_created,
     "token-revoked": token_revoked,
+    "token-leaked": token_leaked,
+    "token-used-revoked": token_used_revoked,
+    "account-tokens-revoked": account_tokens_revoked,
+    "tokens-mass-revoked": tokens_mass_revoked,
     "site-role-set": site_role_set,
     "account-frozen": frozen,
     "account-thawed": thawed,

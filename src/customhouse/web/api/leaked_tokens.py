@@ -1,0 +1,64 @@
+"""``POST /-/leaked-tokens/``: tokens that secret scanners have found in public.
+
+In the form of GitHub's secret scanning partner programme, from those whom the setting ``leak_reporters`` names. The
+signature is over the bytes of the body, so they are read whole, within bounds, before anything looks at them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import anyio.to_thread
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+
+from customhouse.accounts import index_flags
+from customhouse.accounts.leaked_tokens import LeakReporters, take_report
+from customhouse.app import App
+from customhouse.formats.leak_report import BODY_BYTES, KEY_HEADER, SIGNATURE_HEADER, read_report
+from customhouse.terms.errors import Refused, Rejected
+from customhouse.web.credentials import client_of
+
+BODY_SECONDS = 30.0
+log = logging.getLogger("customhouse.web.leaked_tokens")
+
+
+class LeakedTokens:
+    """The door, with the keys of the reporters that this process knows."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._reporters = LeakReporters(app.settings.leak_reporters, app.outbound, app.clock)
+
+    async def __call__(self, request: Request) -> Response:
+        """Take a report in. What is not signed is refused, and nothing happens."""
+        key_id, signature = request.headers.get(KEY_HEADER, ""), request.headers.get(SIGNATURE_HEADER, "")
+        address = client_of(self._app.settings, request)
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                body = await _body(request)
+        except TimeoutError as error:
+            raise Refused("too-slow", "The body stopped coming.", "Send it again.", status=408) from error
+        return await anyio.to_thread.run_sync(self._take, body, key_id, signature, address)
+
+    def _take(self, body: bytes, key_id: str, signature: str, address: str) -> Response:
+        with self._app.database.read() as sql:
+            index_flags.refuse_banned(sql, address)
+        reporter = self._reporters.reporter(key_id, signature, body)
+        answer = take_report(self._app.deeds, self._app.key, reporter, read_report(body))
+        ours = sum(one["label"] == "true_positive" for one in answer)
+        log.warning("%s reported %d texts as leaked tokens; %d are ours", reporter, len(answer), ours)
+        return JSONResponse(answer, headers={"cache-control": "no-store"})
+
+
+async def _body(request: Request) -> bytes:
+    body = bytearray()
+    try:
+        async for piece in request.stream():
+            body += piece
+            if len(body) > BODY_BYTES:
+                raise Refused("too-large", f"More than {BODY_BYTES} bytes.", "Send fewer at once.", status=413)
+    except ClientDisconnect as error:
+        raise Rejected("client-gone", "body", "the client went away", "a whole body") from error
+    return bytes(body)
