@@ -17,6 +17,7 @@ from customhouse.accounts.webauthn_challenges import forget_old_challenges
 from customhouse.app import App, open_app
 from customhouse.catalog.downloads.fold_spools import fold_spools
 from customhouse.catalog.search.write import index_all, index_entry
+from customhouse.index import dormant
 from customhouse.index.delete import END_JOB, end_deleted_files
 from customhouse.index.erase import ERASE_JOB
 from customhouse.index.giveaway.draw import draw_due
@@ -216,12 +217,23 @@ def _look_at_domains_job(app: App, _arguments: Mapping[str, Any]) -> None:
         app.watch.run(app.settings.domain_looks_per_run)
 
 
+def _keep_roles_job(app: App, _arguments: Mapping[str, Any]) -> None:
+    """Count how long roles sleep. Running it again finds every role counted and everybody reminded."""
+    app.do(dormant.keep_roles, None)
+
+
+def _note_use(_app: App, sql: Connection, entry: Entry) -> None:
+    """Note that somebody has used his role in a project."""
+    dormant.note_use(sql, entry)
+
+
 Follower = Callable[[App, Connection, Entry], None]
 FOLLOWERS: Mapping[str, Follower] = {
     "mail": _tell_people,
     "webhooks": _tell_webhooks,
     "search": _keep_search,
     "history": _keep_history,
+    "roles": _note_use,
 }
 """Who hears of every event, by name: see `ledger.follow`."""
 
@@ -240,12 +252,14 @@ JOBS: Mapping[str, JobRun] = {
     "draw-giveaways": _draw_giveaways_job,
     "trust-snapshot": _trust_snapshot_job,
     PENDING_JOB: _pending_change_job,
+    "keep-roles": _keep_roles_job,
     COMPLETE_JOB: _complete_recovery_job,
     "old-recoveries": _old_recoveries_job,
     END_JOB: _end_deleted_files_job,
     ERASE_JOB: _erase_objects_job,
 }
 PERIODIC: Mapping[str, timedelta] = {
+    "keep-roles": timedelta(days=1),
     "sweep": SWEEP_EVERY,
     "count-critical": DAILY,
     LETTERS_JOB: DAILY,

@@ -140,6 +140,8 @@ def freeze(command: Freeze, tx: Tx) -> User:
     """Freeze or thaw an account. Frozen, it has no sessions, and neither passwords nor tokens let it in."""
     refuse_unless_operator(command.by)
     user = find_user(tx.sql, command.user)
+    if command.thaw and tx.sql.execute(sa.select(account.c.closed_at).where(account.c.id == user.id)).scalar():
+        raise Refused("closed", f"The account {user.name!r} was closed by its owner, for ever.", status=409)
     frozen_at = None if command.thaw else tx.now()
     tx.sql.execute(account.update().where(account.c.id == user.id).values(frozen_at=frozen_at))
     tx.sql.execute(session.delete().where(session.c.account_id == user.id))

@@ -144,6 +144,12 @@ def projects_of(sql: Connection, account_id: int) -> dict[str, Role | None]:
     return {name: _strongest(held) for name, held in sorted(roles.items())}
 
 
+def all_roles() -> sa.Select[tuple[int, int]]:
+    """Project and account of everybody who may act for a project, as a statement."""
+    acting = _GRANTS.c.role.in_(("owner", "maintainer"))
+    return sa.select(_GRANTS.c.project_id, _GRANTS.c.account_id).where(acting).distinct()
+
+
 def _strongest(roles: Iterable[str]) -> Role | None:
     held = set(roles)
     return "owner" if "owner" in held else "maintainer" if "maintainer" in held else None

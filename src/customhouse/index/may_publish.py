@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from sqlalchemy.engine import Connection
 
+from customhouse.index.dormant import must_be_awake
 from customhouse.index.mandates.may_upload import may_upload
 from customhouse.index.owes import address_verified, terms_agreed
 from customhouse.index.publisher import Publisher
@@ -18,7 +19,7 @@ from customhouse.terms.errors import Refused
 
 Rule = Callable[[Connection, Publisher], Refused | None]
 
-RULES: tuple[Rule, ...] = (hold.may_upload, address_verified, terms_agreed, may_upload)
+RULES: tuple[Rule, ...] = (hold.may_upload, address_verified, terms_agreed, must_be_awake, may_upload)
 
 
 def refuse_unless_ready(sql: Connection, publisher: Publisher) -> None:

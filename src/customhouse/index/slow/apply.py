@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from customhouse.accounts.emails import ChangeAddress, change_address
+from customhouse.accounts.factors import RemoveFactor
 from customhouse.accounts.users import find_user_by_id
 from customhouse.catalog.lifecycle import DeletionPolicy
 from customhouse.index.answer_invitation import take_what_was_accepted
@@ -18,9 +20,11 @@ from customhouse.index.change_role import (
     leave_project,
     remove_role,
 )
+from customhouse.index.close_account import CloseAccount, close_account
 from customhouse.index.delete import Delete, delete
 from customhouse.index.mandates.change import lower
 from customhouse.index.organizations import ChangeMember, RemoveMember, change_member, remove_member
+from customhouse.index.remove_factor import remove_factor
 from customhouse.index.slow import queries
 from customhouse.index.slow.events import ChangeApplied, ChangeLapsed
 from customhouse.index.slow.model import PendingChange
@@ -101,6 +105,11 @@ APPLY: Mapping[str, Do] = {
     "deletion": _delete,
     "visibility": _hide,
     "mandate-lowered": lower,
+    "factor-removed": lambda tx, a, by: remove_factor(
+        RemoveFactor(a["account_id"], a["factor_id"], by.identity, a["must_keep"]), tx
+    ),
+    "address-changed": lambda tx, a, by: change_address(ChangeAddress(by.account_id or 0, a["email"], by.identity), tx),
+    "account-closed": lambda tx, _a, by: close_account(CloseAccount(by.identity.name, by), tx),
     "protection-lowered": lambda tx, a, by: protect(Protect(a["project"], on=False, by=by), tx),
 }
 """By the kind of the change."""

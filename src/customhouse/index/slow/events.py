@@ -89,3 +89,34 @@ class SlowMotionSwitched(Event):
 
     kind: ClassVar[str] = "slow-motion-switched"
     on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RoleFallsAsleep(Event):
+    """Somebody has not used his role for nearly a year; soon he must confirm it before he publishes."""
+
+    kind: ClassVar[str] = "role-falls-asleep"
+    user_id: str
+    name: str
+    used_at: str
+    sleeps_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoleConfirmed(Event):
+    """Somebody has confirmed, with a fresh proof of who he is, that he still means to publish."""
+
+    kind: ClassVar[str] = "role-confirmed"
+    user_id: str
+    name: str
+    used_at: str
+    """When the role was used before, or empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountClosed(Event):
+    """Somebody has closed his account for ever. Its name stays reserved, and what it did stays in the ledger."""
+
+    kind: ClassVar[str] = "account-closed"
+    user_id: str
+    name: str

@@ -69,5 +69,7 @@ def contest(tx: Tx, change: PendingChange, *, by: int | None, why: str, identity
         .values(state="contested", contested_at=tx.now(), contested_by=by)
     ).rowcount
     if contested:
-        tx.record(ChangeContested(identity, project_of(tx.sql, change), **facts_of(tx.sql, change), why=why))
+        facts = facts_of(tx.sql, change)
+        facts["critical"] = True  # operators must decide it
+        tx.record(ChangeContested(identity, project_of(tx.sql, change), **facts, why=why))
     return bool(contested)
