@@ -23,9 +23,12 @@ from starlette.testclient import TestClient
 
 from clock import TurnableClock
 from customhouse.accounts import sessions
+from customhouse.accounts.devices import Admit, Browser, admit
+from customhouse.accounts.devices import link_text as browser_link
 from customhouse.accounts.links import MakePasswordLink, SetPassword, link_text, make_password_link, set_password
+from customhouse.accounts.recovery_codes import MakeCodes, make_codes
 from customhouse.accounts.sessions import SignIn, form_token
-from customhouse.accounts.tables import account
+from customhouse.accounts.tables import account, device_question
 from customhouse.accounts.tokens import CreateToken
 from customhouse.accounts.users import AddUser, SetSiteRole, add_user, find_user, set_site_role
 from customhouse.app import App, open_app
@@ -238,6 +241,7 @@ def open_town(settings: Settings, clock: Clock, walkers: Walkers | None = None) 
     ):
         town = Town(app, client)
         _settle(town)
+        _ask_about_a_browser(town)
         _trade(town)
         _gather(town)
         _give(town)
@@ -281,6 +285,8 @@ def _settle(town: Town) -> None:
             user = app.do(set_site_role, SetSiteRole(name, SITE_ROLES[kind]))
         token = app.create_token(CreateToken(name)).text
         half = kind == "half"
+        if half:
+            town.facts["code"] = app.do(partial(make_codes, app.key), MakeCodes(user))[0]
         cookie = app.do(sessions.sign_in, SignIn(user, "203.0.113.9", "Tests", state="half" if half else "full"))
         # A half session is nobody: he has the stranger's form cookie, too, and no program of his own.
         cookies = {"__Host-session": cookie} | (stranger if half else {})
@@ -292,6 +298,18 @@ def _settle(town: Town) -> None:
         newcomer = find_user(sql, "newcomer")
     link_id = app.do(make_password_link, MakePasswordLink(newcomer, app.lifetimes.life, mail=False))
     town.facts |= {"link": link_text(app.key, link_id), "token:anonymous": "none", "me:anonymous": "alice"}
+
+
+def _ask_about_a_browser(town: Town) -> None:
+    """Somebody new waits in a browser that nobody knows."""
+    app = town.app
+    with app.database.write() as sql:
+        newcomer = find_user(sql, "newcomer")
+        sql.execute(account.update().where(account.c.id == newcomer.id).values(email_verified_at=app.clock.now()))
+    app.do(admit, Admit(newcomer, Browser("198.51.100.7", "Tests"), "password", sends_mail=True))
+    with app.database.read() as sql:
+        question_id = sql.execute(sa.select(device_question.c.id)).scalar_one()
+    town.facts["browser_link"] = browser_link(app.key, question_id)
 
 
 def _trade(town: Town) -> None:

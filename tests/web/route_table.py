@@ -72,6 +72,14 @@ def writes(
     return Row("POST", path, permission, who, form, at or {})
 
 
+def idle(
+    path: str, permission: str, who: frozenset[Kind], at: Mapping[str, str] | None = None, /, *, verb: str = "POST",
+    query: str = "", **form: str,
+) -> Row:  # fmt: skip
+    """A door that lets somebody in who finds nothing to do: 404 or 409."""
+    return Row(verb, path, permission, who, form, at or {}, query=query, idle=who)
+
+
 NEW_PASSWORD = {"password": "a new and long password", "again": "a new and long password"}
 PROJECT, MANAGE, ADMIN, API = "/project/{name}", "/manage/project/{name}", "/admin", "/api/projects/{name}"
 CASE = "/admin/cases/{case}"
@@ -119,9 +127,28 @@ ROWS = [
     # One's own account.
     reads("/account/sign-in/", "sign-in:form", EVERYBODY),
     writes("/account/sign-in/", "sign-in", EVERYBODY, name="{me}", password="{password}"),
+    # Keys need an index that knows its name, which the town does not.
+    idle("/account/passkey/", "sign-in", EVERYBODY, answer="{}"),
+    idle("/account/keys/options/", "sign-in:form", EVERYBODY, verb="GET", query="purpose=passkey"),
+    reads("/account/second/", "sign-in:form", EVERYBODY),
+    replace(writes("/account/second/", "sign-in", EVERYBODY, code="{code}"), idle=EVERYBODY - {"half"}),
+    reads("/account/browser/", "sign-in:form", EVERYBODY),
+    idle("/account/browser/", "sign-in", EVERYBODY),
+    reads("/account/browser/{link}/", "sign-in:form", EVERYBODY, at={"link": "{browser_link}"}),
+    writes("/account/browser/{link}/", "sign-in", EVERYBODY, {"link": "{browser_link}"}, mine="yes"),
     writes("/account/sign-out/", "account:write", SIGNED_IN),
     reads("/account/again/", "prove:form", SIGNED_IN),
     writes("/account/again/", "prove", SIGNED_IN, password="{password}"),
+    reads("/account/two-factor/", "account:danger-form", SIGNED_IN),
+    writes("/account/two-factor/codes/", "account:danger", SIGNED_IN),
+    # Codes come first, and nobody in the town has any.
+    idle("/account/two-factor/codes/kept/", "account:danger", SIGNED_IN, code="abcd-abcd-abcd-abcd"),
+    reads("/account/two-factor/app/", "account:danger-form", SIGNED_IN),
+    idle("/account/two-factor/app/", "account:danger", SIGNED_IN, label="my phone", code="123456"),
+    idle("/account/two-factor/key/", "account:danger", SIGNED_IN, label="my key", answer="{}"),
+    writes("/account/two-factor/browsers/forget/", "account:danger", SIGNED_IN),
+    idle("/account/two-factor/{factor}/rename/", "account:danger", SIGNED_IN, {"factor": "1"}, label="another name"),
+    idle("/account/two-factor/{factor}/remove/", "account:danger", SIGNED_IN, {"factor": "1"}),
     reads("/account/reset/", "sign-in:form", EVERYBODY),
     writes("/account/reset/", "password:link", EVERYBODY, name="alice"),
     reads("/account/link/{link}/", "sign-in:form", EVERYBODY),

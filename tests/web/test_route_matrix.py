@@ -106,6 +106,9 @@ def test_tob8_reading_and_writing_never_share_a_permission(town: Town) -> None:
 def test_a_reading_door_lets_in_whom_the_table_names_and_changes_nothing(town: Town, row: Row) -> None:
     for kind in NAMES:
         answer = knock(town, row, kind)
+        if kind in row.idle:
+            assert answer.status_code in (404, 409), f"{kind}: {answer.status_code} {answer.text[:200]}"
+            continue
         assert let_in(answer) == (kind in row.who), f"{kind}: {answer.status_code} {answer.text[:200]}"
         assert answer.status_code < 400 or kind not in row.who, f"{kind}: {answer.status_code} {answer.text[:200]}"
         if row.verb == "GET":
@@ -158,6 +161,8 @@ def test_a_verb_without_a_door_is_405_or_404_and_changes_nothing(town: Town) -> 
 
 @pytest.mark.parametrize("row", ROWS, ids=row_ids(ROWS))
 def test_a7_half_signed_in_is_not_signed_in_at_any_door(town: Town, row: Row) -> None:
+    if row.path == "/account/second/":
+        return  # the one door that is for him
     anonymous = knock(town, row, "anonymous")
     town.restore()
     half = knock(town, row, "half")

@@ -104,7 +104,7 @@ class RecoveryCodeUsed(Event):
     kind: ClassVar[str] = "recovery-code-used"
     user_id: str
     purpose: str
-    left: int
+    codes_left: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -188,6 +188,8 @@ def set_password(key: ServerKey, command: SetPassword, tx: Tx) -> User:
         held = may_verify(tx.sql, user.id, link.email) is not None or holder_of(tx.sql, link.email, but=user.id)
         if link.purpose == "password" and not held:
             values["email_verified_at"] = tx.now()
+        # Whoever guessed codes knew the old password.
+        values["second_locked_at"] = None
     elif command.user is not None:
         user = command.user
     else:

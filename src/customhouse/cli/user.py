@@ -9,6 +9,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from customhouse.accounts import factors
 from customhouse.accounts.links import MakePasswordLink, link_text, make_password_link
 from customhouse.accounts.users import AddUser, Freeze, SetSiteRole, add_user, find_user, freeze, set_site_role
 from customhouse.app import open_app, prepare
@@ -73,6 +74,16 @@ def freeze_account(name: str, *, reason: Reason, data: Data = None) -> None:
 def thaw(name: str, *, reason: Reason, data: Data = None) -> None:
     """Let a frozen account work again."""
     _freeze(Freeze(name, reason, thaw=True), data)
+
+
+@app.command
+def unlock(name: str, *, data: Data = None) -> None:
+    """Take typed codes from somebody again, after too many wrong ones. Make sure first that it is that person."""
+    settings = read_settings(data=data)
+    prepare(settings)
+    with open_app(settings) as parts:
+        parts.do(factors.unlock, factors.Unlock(name))
+    print(f"Codes of {name} are taken again.")
 
 
 @app.command

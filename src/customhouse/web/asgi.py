@@ -45,6 +45,7 @@ from customhouse.web.pages.factors import factor_doors
 from customhouse.web.pages.giveaway import giveaway_doors
 from customhouse.web.pages.holding import holding_doors
 from customhouse.web.pages.ledger import ledger_doors
+from customhouse.web.pages.linked import linked_doors
 from customhouse.web.pages.mail import mail_doors
 from customhouse.web.pages.manage import manage_doors
 from customhouse.web.pages.names import name_doors
@@ -55,7 +56,9 @@ from customhouse.web.pages.register import register_doors
 from customhouse.web.pages.reports import report_doors
 from customhouse.web.pages.routes import page_doors
 from customhouse.web.pages.search import search_doors
+from customhouse.web.pages.security import security_doors
 from customhouse.web.pages.sign_in import sign_in_doors
+from customhouse.web.pages.terms import terms_doors
 from customhouse.web.pages.tokens import token_doors
 from customhouse.web.pages.trust import trust_doors
 from customhouse.web.pages.webhooks import webhook_doors
@@ -136,6 +139,9 @@ def _routes(app: App, serve: Serve) -> list[Door]:
         *factor_doors(),
         *password_doors(),
         *register_doors(),
+        *linked_doors(),
+        *terms_doors(),
+        *security_doors(),
         *account_doors(),
         *token_doors(),
         *mail_doors(),

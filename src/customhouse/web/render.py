@@ -15,7 +15,11 @@ from markupsafe import Markup
 
 from customhouse.terms.digest import Digest
 
-STATIC = {"house.css": "text/css; charset=utf-8", "seal.svg": "image/svg+xml"}
+STATIC = {
+    "house.css": "text/css; charset=utf-8",
+    "seal.svg": "image/svg+xml",
+    "keys.js": "text/javascript; charset=utf-8",
+}
 _KIBI = 1024
 
 

@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from customhouse.accounts import sessions
+from customhouse.accounts.devices import Browser
 from customhouse.accounts.sessions import Session
 from customhouse.accounts.tokens import Bearer
 from customhouse.accounts.users import User
@@ -29,15 +30,18 @@ from customhouse.terms.errors import Rejected
 from customhouse.terms.identity import NOBODY, Actor
 from customhouse.web import render
 from customhouse.web.address import site_url
-from customhouse.web.headers import page_headers
+from customhouse.web.headers import Script, page_headers
 
 SESSION_COOKIE = "__Host-session"
 FORM_COOKIE = "__Host-form"
+DEVICE_COOKIE = "__Host-browser"
 SAID_COOKIE = "__Host-said"
 _COOKIE_FLAGS = "Path=/; Secure; HttpOnly; SameSite=Lax"
 _GZIP_FLOOR_BYTES = 1000
 _GZIP_LEVEL = 1
 SAID_LENGTH = 600
+DEVICE_COOKIE_SECONDS = 400 * 24 * 3600
+"""The longest that browsers keep a cookie."""
 
 
 @dataclass
@@ -103,14 +107,19 @@ class Visit:
         return site_url(self.app.settings, self.request)
 
     @cached_property
-    def csrf(self) -> str:
-        """The token for forms. Somebody without a session gets a cookie of his own for it."""
+    def own_cookie(self) -> str:
+        """What this browser alone holds: its session's cookie. Somebody without a session gets one for his forms."""
         cookie = self.request.cookies.get(SESSION_COOKIE) if self.session is not None else None
         cookie = cookie or self.request.cookies.get(FORM_COOKIE)
         if cookie is None:
             cookie = sessions.new_cookie()
             self.cookies.append(f"{FORM_COOKIE}={cookie}; {_COOKIE_FLAGS}")
-        return sessions.form_token(self.app.key, cookie)
+        return cookie
+
+    @cached_property
+    def csrf(self) -> str:
+        """The token for forms, which only this browser can send."""
+        return sessions.form_token(self.app.key, self.own_cookie)
 
     def field(self, name: str, *, limit: int = 2000, required: bool = False) -> str:
         """One field of the form, without blanks around it; raises `Rejected` if it is missing or too long."""
@@ -121,12 +130,14 @@ class Visit:
             raise Rejected("field-too-long", name, f"{len(text)} characters", f"at most {limit}")
         return text
 
-    def page(self, template: str, *, status: int = 200, kept: bool = False, **values: Any) -> Response:
+    def page(
+        self, template: str, *, status: int = 200, kept: bool = False, script: Script | None = None, **values: Any
+    ) -> Response:
         """A page. ``kept``: strangers' browsers and caches may keep it and ask whether it has changed."""
         said = self._said()
-        values |= {"visit": self, "user": self.user, "said": said}
+        values |= {"visit": self, "user": self.user, "said": said, "script": script}
         body = render.page(template, values)
-        headers = page_headers()
+        headers = page_headers(script)
         # A form's token belongs to one browser, whether its cookie is new or not.
         personal = self.session is not None or said or self.cookies or "csrf" in self.__dict__
         if not kept or personal:
@@ -162,6 +173,17 @@ class Visit:
         """Give the browser its session."""
         life = self.app.settings.session_life_seconds
         self.cookies.append(f"{SESSION_COOKIE}={cookie}; Max-Age={life}; {_COOKIE_FLAGS}")
+
+    def know_browser(self, cookie: str | None) -> None:
+        """Give the browser the cookie by which it is known from now on, if it needs one."""
+        if cookie is not None:
+            self.cookies.append(f"{DEVICE_COOKIE}={cookie}; Max-Age={DEVICE_COOKIE_SECONDS}; {_COOKIE_FLAGS}")
+
+    @property
+    def browser(self) -> Browser:
+        """What the browser shows of itself."""
+        agent = self.request.headers.get("user-agent", "")
+        return Browser(self.address, agent, self.request.cookies.get(DEVICE_COOKIE, ""))
 
     def end_session(self) -> None:
         """Take the browser's session away."""

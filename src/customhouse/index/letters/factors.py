@@ -31,8 +31,8 @@ def factor_removed(values: Mapping[str, Any], site: Site) -> Draft:
     fact = Fact.of(values)
     return draft(
         site, fact, "A second factor was removed from your account",
-        f'{fact.who} removed {_method(fact)} named "{fact.text("label")}" from your account {fact.reader}, {fact.when}. '
-        "It opens nothing any more, and other sessions of the account are over.",
+        f'{fact.who} removed {_method(fact)} named "{fact.text("label")}" from your account {fact.reader}, {fact.when}.'
+        " It opens nothing any more, and other sessions of the account are over.",
         _page(site), object_to(site, fact, _TELL),
     )  # fmt: skip
 
@@ -51,11 +51,11 @@ def codes_made(values: Mapping[str, Any], site: Site) -> Draft:
 def code_used(values: Mapping[str, Any], site: Site) -> Draft:
     """A recovery code is used up."""
     fact = Fact.of(values)
-    left = fact.body.get("left")
+    left = fact.body.get("codes_left")
     return draft(
         site, fact, "A recovery code of your account was used",
         f"{fact.who} used a recovery code of your account {fact.reader}, {fact.when}, {_purpose(fact)}. "
-        + ("None is left: make new ones." if left == 0 else f"Of the set, {left} are left."),
+        + ("That was the last one: make new ones." if left == 0 else f"{left} codes are left."),
         _page(site), object_to(site, fact, _TELL),
     )  # fmt: skip
 

@@ -1,0 +1,78 @@
+"""Challenges for security keys and passkeys: good for five minutes, for one browser, for one purpose, once.
+
+A challenge carries its own time and a signature of ours, so giving one out writes nothing; whoever asks for many fills
+no table. Its row is written when it is used, and only one can write it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from sqlalchemy.engine import Connection
+
+from customhouse.accounts.tables import used_challenge
+from customhouse.accounts.tokens import ServerKey
+from customhouse.infra.db import insert_new
+from customhouse.ledger.tx import Tx
+from customhouse.terms.errors import Refused
+
+LIFE = timedelta(minutes=5)
+Purpose = Literal["add-key", "add-passkey", "second", "passkey", "again"]
+PURPOSES: tuple[Purpose, ...] = ("add-key", "add-passkey", "second", "passkey", "again")
+_TIME_BYTES, _NONCE_BYTES, _MAC_BYTES = 8, 16, 32
+_BYTES = _TIME_BYTES + _NONCE_BYTES + _MAC_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Whom a challenge is for: a purpose, and the hash of the cookie of one browser."""
+
+    purpose: Purpose
+    cookie_hash: str
+
+
+def new_challenge(key: ServerKey, holder: Holder, now: datetime) -> bytes:
+    """A challenge for this holder."""
+    moment = int(now.timestamp() * 1000).to_bytes(_TIME_BYTES, "big")
+    head = moment + secrets.token_bytes(_NONCE_BYTES)
+    return head + _mac(key, holder, head)
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimChallenge:
+    """A challenge that came back."""
+
+    challenge: bytes
+    holder: Holder
+
+
+def claim_challenge(key: ServerKey, command: ClaimChallenge, tx: Tx) -> None:
+    """Use the challenge up. Raises the same `Refused` for one that is not ours, another's, too old, or used (A13)."""
+    head, mac = command.challenge[:-_MAC_BYTES], command.challenge[-_MAC_BYTES:]
+    if len(command.challenge) != _BYTES or not hmac.compare_digest(_mac(key, command.holder, head), mac):
+        raise _stale()
+    age = tx.now().timestamp() * 1000 - int.from_bytes(head[:_TIME_BYTES], "big")
+    if age > LIFE.total_seconds() * 1000:
+        raise _stale()
+    digest = hashlib.sha256(command.challenge).hexdigest()
+    if insert_new(tx.sql, used_challenge, challenge_hash=digest, used_at=tx.now()) is None:
+        raise _stale()
+
+
+def forget_old_challenges(sql: Connection, now: datetime) -> int:
+    """Remove the rows of challenges that are too old anyway; running it again removes nothing."""
+    return sql.execute(used_challenge.delete().where(used_challenge.c.used_at < now - 2 * LIFE)).rowcount
+
+
+def _mac(key: ServerKey, holder: Holder, head: bytes) -> bytes:
+    text = f"webauthn-challenge\0{holder.purpose}\0{holder.cookie_hash}\0".encode()
+    return hmac.digest(key.secret, text + head, hashlib.sha256)
+
+
+def _stale() -> Refused:
+    return Refused("stale-challenge", "This answer of the key is too old, or it was used before.", "Try once more.")
