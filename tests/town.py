@@ -25,10 +25,18 @@ from clock import TurnableClock
 from customhouse.accounts import sessions
 from customhouse.accounts.devices import Admit, Browser, admit
 from customhouse.accounts.devices import link_text as browser_link
-from customhouse.accounts.links import MakePasswordLink, SetPassword, link_text, make_password_link, set_password
+from customhouse.accounts.links import (
+    MakeLink,
+    MakePasswordLink,
+    SetPassword,
+    link_text,
+    make_link,
+    make_password_link,
+    set_password,
+)
 from customhouse.accounts.recovery_codes import MakeCodes, make_codes
 from customhouse.accounts.sessions import SignIn, form_token
-from customhouse.accounts.tables import account, device_question
+from customhouse.accounts.tables import account, device_question, linked_identity
 from customhouse.accounts.tokens import CreateToken
 from customhouse.accounts.users import AddUser, SetSiteRole, add_user, find_user, set_site_role
 from customhouse.app import App, open_app
@@ -257,7 +265,10 @@ def open_town(settings: Settings, clock: Clock, walkers: Walkers | None = None) 
 @contextmanager
 def small_town(folder: Path, blank: Path, walkers: Walkers) -> Iterator[Town]:
     """A town on a copy of an empty installation, with a clock that stands still."""
-    settings = Settings.model_validate({"data": prepared_copy(blank, folder)})
+    # Nobody answers at that login: whoever sets out to it is told so.
+    login = {"name": "guild", "title": "Guild login", "issuer": "https://login.invalid", "client_id": "town"}
+    values = {"data": prepared_copy(blank, folder), "registration": "open", "oidc_logins": [login]}
+    settings = Settings.model_validate(values)
     with open_town(settings, TurnableClock(), walkers) as town:
         yield town
 
@@ -296,6 +307,17 @@ def _settle(town: Town) -> None:
         town.facts |= {f"token:{kind}": token.split(".")[1], f"me:{kind}": name}
     with app.database.read() as sql:
         newcomer = find_user(sql, "newcomer")
+    for what, purpose in (("verify_link", "verify"), ("undo_link", "undo")):
+        wish = MakeLink(newcomer.id, purpose, app.lifetimes.life, "newcomer@old.example")
+        town.facts[what] = link_text(app.key, app.do(make_link, wish))
+    with app.database.write() as sql:
+        for kind, who in town.people.items():
+            row = {"account_id": who.account_id, "issuer": "https://login.invalid", "subject": kind, "name": who.name}
+            if who.account_id:
+                sql.execute(linked_identity.insert().values(**row, linked_at=app.clock.now(), proved_at=app.clock.now()))
+        ids = sa.select(linked_identity.c.id, linked_identity.c.subject)
+        town.facts |= {f"linked:{row.subject}": str(row.id) for row in sql.execute(ids)}
+    town.facts |= {"login": "guild", "linked:anonymous": "0"}
     link_id = app.do(make_password_link, MakePasswordLink(newcomer, app.lifetimes.life, mail=False))
     town.facts |= {"link": link_text(app.key, link_id), "token:anonymous": "none", "me:anonymous": "alice"}
 

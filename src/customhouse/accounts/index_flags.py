@@ -22,6 +22,7 @@ FLAGS = {
     "no-uploads": "No files are taken.",
     "no-new-projects": "No new names are given out.",
     "no-deletions": "Nothing can be deleted, except by operators.",
+    "no-new-users": "Nobody can register.",
     "no-sign-in": "Nobody can sign in, except operators.",
 }
 

@@ -52,11 +52,10 @@ class Unlink:
 
 @dataclass(frozen=True, slots=True)
 class Prove:
-    """Somebody has come from an issuer. ``user`` names whose account it must be; None finds it."""
+    """Somebody has come from an issuer, to sign in or for a case of recovery."""
 
     claimed: Claimed
     purpose: str
-    user: User | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +115,12 @@ def unlink(command: Unlink, tx: Tx) -> None:
 def prove(command: Prove, tx: Tx) -> User:
     """Note that somebody has come from an issuer; returns whose account that is.
 
-    Raises `Refused` alike for an identity that is linked to nobody, to somebody else, or to a frozen account.
+    Raises `Refused` alike for an identity that is linked to nobody or to a frozen account.
     """
     claimed = command.claimed
     use_up(claimed.state, tx)
     row = tx.sql.execute(_find(claimed.issuer, claimed.subject)).one_or_none()
-    stranger = row is None or row.frozen_at is not None
-    if row is None or stranger or (command.user is not None and row.account_id != command.user.id):
+    if row is None or row.frozen_at is not None:
         raise Refused(
             "not-linked", "This identity stands for no account here that you could use.",
             "Sign in with your password and link it on the page of your account.",
@@ -145,6 +143,11 @@ def linked_of(sql: Connection, account_id: int) -> list[LinkedRow]:
     )  # fmt: skip
     rows = sql.execute(sa.select(*columns).where(linked_identity.c.account_id == account_id).order_by(columns[0]))
     return [LinkedRow(*row) for row in rows]
+
+
+def proved_since(sql: Connection, account_id: int, since: datetime) -> list[LinkedRow]:
+    """The identities with which somebody has come since then who stands for this account."""
+    return [row for row in linked_of(sql, account_id) if row.proved_at >= since and row.linked_at < since]
 
 
 def use_up(state: str, tx: Tx) -> None:

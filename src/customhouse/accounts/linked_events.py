@@ -31,7 +31,7 @@ class IdentityUnlinked(Event):
 
 @dataclass(frozen=True, slots=True)
 class IdentityProved(Event):
-    """Somebody has just come from a linked login; ``purpose`` says what for: sign-in, again, or a recovery case."""
+    """Somebody has just come from a linked login; ``purpose`` says what for: sign-in or a recovery case."""
 
     kind: ClassVar[str] = "identity-proved"
     user_id: str

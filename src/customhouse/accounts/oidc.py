@@ -32,8 +32,9 @@ from customhouse.infra.targets import Target
 from customhouse.terms.clock import Clock
 from customhouse.terms.errors import Refused, Rejected, Unavailable
 
-Purpose = Literal["sign-in", "link", "again", "case"]
-PURPOSES: tuple[Purpose, ...] = ("sign-in", "link", "again", "case")
+Purpose = Literal["sign-in", "link", "case"]
+"""Come in; link the identity to an account; show in a case of recovery that one can still sign in there."""
+PURPOSES: tuple[Purpose, ...] = ("sign-in", "link", "case")
 ALGORITHMS = ("RS256", "ES256")
 STATE_LIFE = timedelta(minutes=10)
 ID_TOKEN_LIFE = timedelta(minutes=10)

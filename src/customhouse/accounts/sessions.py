@@ -31,7 +31,7 @@ USER_AGENT_LENGTH = 300
 HALF_LIFE = timedelta(minutes=15)
 WAITING_LIFE = timedelta(hours=1)
 
-ProvedBy = Literal["password", "totp", "webauthn", "recovery-code"]
+ProvedBy = Literal["password", "linked", "totp", "webauthn", "recovery-code"]
 State = Literal["full", "half", "waiting"]
 _PROOFS: dict[str, ProvedBy] = {proof: proof for proof in get_args(ProvedBy)}
 _OWES = {"half": "a second factor", "waiting": "a click on the link in a mail"}

@@ -17,6 +17,7 @@ from customhouse.catalog.people_events import InvitationMade, InvitationWithdraw
 from customhouse.catalog.roles import Invitee, may_invite
 from customhouse.index import people
 from customhouse.index.organization_subject import lock_organization
+from customhouse.index.owes import refuse_unverified_guest
 from customhouse.index.subject import lock_subject, refuse_if
 from customhouse.ledger.tx import Tx
 from customhouse.terms.errors import Refused
@@ -76,6 +77,7 @@ def invite_to_project(command: InviteToProject, tx: Tx) -> User:
     nobody = Invitee(0, "")
     refuse_if(may_invite(found, role, command.role, nobody, operator=command.by.operator))
     user = people.find_person(tx.sql, command.who)
+    refuse_unverified_guest(tx.sql, user)
     held = people.direct_role(tx.sql, found.id, user.id)
     waiting = invitations.is_waiting(tx.sql, "project", found.id, user.id, tx.now())
     invitee = Invitee(user.id, user.name, user.frozen, held, waiting)
@@ -91,6 +93,7 @@ def invite_to_organization(command: InviteToOrganization, tx: Tx) -> User:
     operator = command.by.operator
     refuse_if(may_invite_member(found, role, command.role, Invitee(0, ""), operator=operator))
     user = people.find_person(tx.sql, command.who)
+    refuse_unverified_guest(tx.sql, user)
     held = people.member_role(tx.sql, found.id, user.id) or ""
     waiting = invitations.is_waiting(tx.sql, "organization", found.id, user.id, tx.now())
     invitee = Invitee(user.id, user.name, user.frozen, held, waiting)

@@ -15,6 +15,7 @@ from customhouse.catalog.rights import MANAGING
 from customhouse.catalog.tables import name, project, project_role
 from customhouse.formats.prohibited_names import name_refusal
 from customhouse.index import people
+from customhouse.index.owes import refuse_unverified
 from customhouse.infra.db import insert_new
 from customhouse.ledger.events import ProjectCreated
 from customhouse.ledger.tx import Tx
@@ -46,6 +47,7 @@ def claim_project(command: Claim, tx: Tx) -> Project:
     Raises `Rejected` for a name that nobody may have, `Refused` for one that is taken or looks like one that is.
     """
     wanted, by = command.name, command.by
+    refuse_unverified(tx.sql, by.account_id)
     refuse_new(tx.sql, wanted, by)
     if (rejection := name_refusal(wanted)) is not None:
         raise rejection

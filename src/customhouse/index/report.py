@@ -17,6 +17,7 @@ from customhouse.catalog import queries as catalog
 from customhouse.catalog import rights
 from customhouse.catalog.model import Project
 from customhouse.catalog.tables import critical_mark, file, release
+from customhouse.index.owes import refuse_unverified
 from customhouse.index.quarantine import newest_file_id, quarantine_project, quarantine_release
 from customhouse.index.reporters import reporters_of
 from customhouse.infra.db import insert_new
@@ -160,6 +161,7 @@ def _reporter(actor: Actor, tx: Tx) -> User:
         raise Refused("no-account", "Reports come from people with an account here.", "Sign in first.", status=401)
     tx.sql.execute(_LOCK_ACCOUNT, {"id": actor.account_id})
     reporter = find_user_by_id(tx.sql, actor.account_id)
+    refuse_unverified(tx.sql, reporter.id)
     if reporter.frozen:
         raise Refused("account-frozen", f"The account {reporter.name!r} is frozen.", "Ask an operator of this index.")
     return reporter

@@ -21,8 +21,12 @@ _ACCOUNTS = sa.select(
     account.c.name,
     account.c.created_at,
     account.c.email,
-    account.c.frozen_at,
     account.c.trusted_reporter_at,
+    # Whoever has lost his address since he registered has no voice, like somebody who is frozen.
+    sa.or_(
+        account.c.frozen_at.is_not(None),
+        sa.and_(account.c.registered_at.is_not(None), account.c.email_verified_at.is_(None)),
+    ).label("voiceless"),
 ).where(account.c.id.in_(sa.bindparam("accounts", expanding=True)))
 _ORGANIZATIONS = sa.select(organization_member.c.account_id, organization_member.c.organization_id).where(
     organization_member.c.account_id.in_(sa.bindparam("accounts", expanding=True))
@@ -57,7 +61,7 @@ def known_reporters(sql: Connection, account_ids: Iterable[int], now: datetime) 
             created_at=row.created_at,
             email=row.email,
             organizations=frozenset(organizations[row.id]),
-            frozen=row.frozen_at is not None,
+            frozen=bool(row.voiceless),
             reputation=reputation(pasts[row.id], row.trusted_reporter_at, now),
             undecided=undecided.get(row.id, 0),
         )

@@ -53,6 +53,8 @@ from customhouse.web.pages.organizations import organization_doors
 from customhouse.web.pages.password import password_doors
 from customhouse.web.pages.people import people_doors
 from customhouse.web.pages.register import register_doors
+from customhouse.web.pages.recovery import recovery_doors
+from customhouse.web.pages.recovery_admin import recovery_admin_doors
 from customhouse.web.pages.reports import report_doors
 from customhouse.web.pages.routes import page_doors
 from customhouse.web.pages.search import search_doors
@@ -160,6 +162,8 @@ def _routes(app: App, serve: Serve) -> list[Door]:
         *report_api_doors(),
         *yank_api_doors(),
         *case_doors(),
+        *recovery_doors(),
+        *recovery_admin_doors(),
         *ledger_doors(),
         *search_doors(),
         *feed_doors(),

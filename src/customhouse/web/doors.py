@@ -21,7 +21,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from customhouse.accounts import factors, index_flags, sessions
+from customhouse.accounts import factors, index_flags, sessions, terms
 from customhouse.app import App
 from customhouse.catalog import organizations, queries, rights
 from customhouse.terms.errors import Refused, Rejected
@@ -102,6 +102,8 @@ def _answer(request: Request, body: bytes, handler: Handler, permission: Permiss
                 index_flags.refuse_if_flagged(sql, actor=visit.actor)
         _touch(visit)
     if permission.proved and (moved := _want_proof(visit)) is not None:
+        return moved
+    if (moved := _want_agreement(visit)) is not None:
         return moved
     return handler(visit)
 
@@ -332,6 +334,22 @@ def _want_proof(visit: Visit) -> Response | None:
     wanted = visit.request.url.path if reads else _referring_path(visit)
     said = "" if reads else "Prove who you are, then send the form again."
     return visit.go(f"/account/again/?next={quote(wanted)}", said=said)
+
+
+def _want_agreement(visit: Visit) -> Response | None:
+    """The way to the terms of use, for whoever has not agreed to them and opens the overview or a page to manage with.
+
+    Nothing else is held up, so that nobody is kept from looking after his account; uploads have a rule of their own.
+    """
+    path = visit.request.url.path
+    if visit.session is None or visit.request.method not in READS:
+        return None
+    if path != "/account/" and not path.startswith("/manage/"):
+        return None
+    with visit.app.database.read() as sql:
+        if not terms.owes_agreement(sql, visit.session.user.id):
+            return None
+    return visit.go(f"/account/terms/?next={quote(path)}")
 
 
 def _referring_path(visit: Visit) -> str:

@@ -78,6 +78,12 @@ class Permission(Enum):
     ORGANIZATION_SETTINGS = ("organization:settings", Need.MANAGER, True, False)
     ORGANIZATION_DANGER = ("organization:danger", Need.ORGANIZATION_OWNER, True, True)
 
+    RECOVERY_ASK = ("recovery:ask", Need.ANYBODY, True, False)
+    # Whoever has the link of a case: it is looked at by the handlers, as those of letters are.
+    RECOVERY_READ = ("recovery:read", Need.ANYBODY, False, False)
+    RECOVERY_PROVE = ("recovery:prove", Need.ANYBODY, True, False)
+    RECOVERIES_READ = ("recoveries:read", Need.SUPPORT, False, False)
+
     CASES_READ = ("cases:read", Need.SUPPORT, False, False)
     CASES_DECIDE = ("cases:decide", Need.OPERATOR, True, False)
     ACCOUNTS_READ = ("accounts:read", Need.SUPPORT, False, False)
