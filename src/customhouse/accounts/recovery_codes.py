@@ -119,6 +119,11 @@ def refuse_without_codes(sql: Connection, account_id: int) -> None:
         )  # fmt: skip
 
 
+def hash_of_code(key: ServerKey, account_id: int, code: str) -> str:
+    """What the row keeps of a code. A recovery case compares it, too."""
+    return _hash(key, account_id, code)
+
+
 def normalized(text: str) -> str:
     """A code as it is compared: whatever the case, the spaces and the dashes."""
     plain = unicodedata.normalize("NFKC", text[:_LONGEST]).upper()

@@ -24,6 +24,7 @@ from customhouse.app import App
 from customhouse.catalog.model import Project
 from customhouse.catalog.rights import Standing
 from customhouse.formats.negotiate import accepts_gzip
+from customhouse.index.recovery.concern import own_cases
 from customhouse.serve.conditions import none_match
 from customhouse.terms.digest import Digest
 from customhouse.terms.errors import Rejected
@@ -135,7 +136,7 @@ class Visit:
     ) -> Response:
         """A page. ``kept``: strangers' browsers and caches may keep it and ask whether it has changed."""
         said = self._said()
-        values |= {"visit": self, "user": self.user, "said": said, "script": script}
+        values |= {"visit": self, "user": self.user, "said": said, "script": script, "asked_for": self._asked_for()}
         body = render.page(template, values)
         headers = page_headers(script)
         # A form's token belongs to one browser, whether its cookie is new or not.
@@ -188,6 +189,13 @@ class Visit:
     def end_session(self) -> None:
         """Take the browser's session away."""
         self.cookies.append(f"{SESSION_COOKIE}=; Max-Age=0; {_COOKIE_FLAGS}")
+
+    def _asked_for(self) -> bool:
+        """Whether somebody asks to get this visitor's account back: every page of his session says so."""
+        if self.session is None:
+            return False
+        with self.app.database.read() as sql:
+            return own_cases(sql, self.session.user.id) > 0
 
     def _dressed(self, response: Response) -> Response:
         for cookie in self.cookies:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from customhouse.accounts.mail_address import MailAddress, holder_of
 from customhouse.accounts.tables import account
 from customhouse.index.recovery.accept import Given, accept
 from customhouse.index.recovery.close import locked
@@ -14,9 +15,8 @@ from customhouse.index.recovery.links import Opened
 from customhouse.index.recovery.model import Case, mail_root
 from customhouse.index.recovery.tables import recovery_case
 from customhouse.index.recovery.tell import about
-from customhouse.infra.mail import address
 from customhouse.ledger.tx import Tx
-from customhouse.terms.errors import Refused, Rejected
+from customhouse.terms.errors import Refused
 from customhouse.terms.identity import ANONYMOUS
 
 
@@ -25,7 +25,7 @@ class NameAddress:
     """A person's wish that mail go to another address after her recovery."""
 
     case: Case
-    email: str
+    email: MailAddress
 
 
 def prove_mail(opened: Opened, tx: Tx) -> Case:
@@ -52,22 +52,19 @@ def prove_mail(opened: Opened, tx: Tx) -> Case:
 def name_address(command: NameAddress, tx: Tx) -> None:
     """Name another address; it counts when the link that is sent there was followed. The latest one named wins."""
     case = locked(tx, command.case.id)
-    address(command.email, where="email")
-    if len(command.email) > 254:  # noqa: PLR2004 - the column's length
-        raise Rejected("bad-email", "email", "too long", "at most 254 characters")
     if case.approved_at is not None:
         raise Refused("too-late", "Two operators have agreed with the address that was there.", status=409)
     tx.sql.execute(
         recovery_case.update()
         .where(recovery_case.c.id == case.id)
-        .values(new_email=command.email, new_email_at=None, letter_at=tx.now())
+        .values(new_email=command.email.text, new_email_at=None, letter_at=tx.now())
     )
-    if case.account_id is None:
-        return
-    tx.record(RecoveryAddressGiven(ANONYMOUS, None, *about(tx.sql, case), proved=False))
+    if case.account_id is not None:
+        tx.record(RecoveryAddressGiven(ANONYMOUS, None, *about(tx.sql, case), proved=False))
     values = {"case_id": case.id, "at": tx.now().isoformat()}
-    # The reader is not told whose account it is: the address may be anybody's.
-    arguments = {"address": command.email, "reader": "there", "template": "recovery-address", "values": values}
+    # Not told whose account it is, because the address may be anybody's; and sent if it is nobody's, because whoever
+    # has named an address of his own would learn that from the letter that does not come (A3).
+    arguments = {"address": command.email.text, "reader": "there", "template": "recovery-address", "values": values}
     tx.later("mail", arguments)
 
 
@@ -76,6 +73,10 @@ def prove_address(opened: Opened, tx: Tx) -> None:
     case = locked(tx, opened.case.id)
     if opened.purpose != "address" or case.new_email != opened.case.new_email:
         raise Refused("not-by-this-link", "Only the link in the letter to that address proves that you have read it.")
+    if holder_of(tx.sql, case.new_email, but=case.account_id or 0) is not None:
+        raise Refused(
+            "address-taken", "This address belongs to another account of this index.", "Name another one.", status=409
+        )
     if case.new_email_at is None:
         tx.sql.execute(recovery_case.update().where(recovery_case.c.id == case.id).values(new_email_at=tx.now()))
         if case.account_id is not None:

@@ -99,23 +99,23 @@ def find_case(sql: Connection, case_id: int, *, lock: bool = False) -> Case | No
     """The case of that number; ``lock`` keeps rivals waiting until commit."""
     wanted = _BY_ID.with_for_update() if lock else _BY_ID
     row = sql.execute(wanted, {"id": case_id}).one_or_none()
-    return Case(*row) if row else None
+    return _case(row) if row else None
 
 
 def case_by_public_id(sql: Connection, public_id: str) -> Case | None:
     """The case that a link names."""
     row = sql.execute(_BY_PUBLIC_ID, {"public_id": public_id}).one_or_none()
-    return Case(*row) if row else None
+    return _case(row) if row else None
 
 
 def open_cases_of(sql: Connection, account_id: int) -> list[Case]:
     """The open cases about an account, the oldest first."""
-    return [Case(*row) for row in sql.execute(_OPEN_OF_ACCOUNT, {"account": account_id})]
+    return [_case(row) for row in sql.execute(_OPEN_OF_ACCOUNT, {"account": account_id})]
 
 
 def holding_cases(sql: Connection, account_id: int, now: datetime) -> list[Case]:
     """Cases because of which the account publishes nothing now."""
-    return [Case(*row) for row in sql.execute(_HOLDING, {"account": account_id, "now": now})]
+    return [_case(row) for row in sql.execute(_HOLDING, {"account": account_id, "now": now})]
 
 
 def evidence_of(sql: Connection, case_id: int) -> list[Evidence]:
@@ -192,4 +192,8 @@ def _named(sql: Connection, which: Any, order: Any, limit: int) -> list[tuple[Ca
         .order_by(order)
         .limit(limit)
     )
-    return [(Case(*row[:-1]), row[-1]) for row in rows]
+    return [(_case(row[:-1]), row[-1]) for row in rows]
+
+
+def _case(row: Any) -> Case:
+    return Case(*row)
