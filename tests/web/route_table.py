@@ -151,6 +151,27 @@ ROWS = [
     idle("/account/two-factor/{factor}/remove/", "account:danger", SIGNED_IN, {"factor": "1"}),
     reads("/account/reset/", "sign-in:form", EVERYBODY),
     writes("/account/reset/", "password:link", EVERYBODY, name="alice"),
+    # What waits.
+    reads("/account/pending/", "account:read", SIGNED_IN),
+    writes("/account/pending/{change}/veto/", "account:write", frozenset({"owner"}), {"change": "{vetoable_change}"}),
+    writes("/account/pending/{change}/withdraw/", "account:write", frozenset({"owner"}), {"change": "{own_change}"}),
+    reads("/veto/{link}/", "veto:form", EVERYBODY, at={"link": "{veto_link}"}),
+    writes("/veto/{link}/", "veto:by-link", EVERYBODY, {"link": "{veto_link}"}),
+    reads(MANAGE + "/pending/", "project:manage-read", MAINTAINERS),
+    writes(MANAGE + "/protect/", "project:danger", OWNERS, on="yes"),
+    reads(MANAGE + "/confirm/", "project:confirm-form", MAINTAINERS),
+    writes(MANAGE + "/confirm/", "project:confirm", UPLOADERS),
+    reads("/admin/pending/", "admin:read", OPERATORS),
+    writes(
+        "/admin/pending/{change}/", "admin:danger", OPERATORS, {"change": "{contested_change}"}, decision="refuse",
+        reason="It was not meant.",
+    ),
+    reads("/account/close/", "account:danger-form", SIGNED_IN),
+    # Whoever owns something alone, or runs the index, cannot close his account.
+    replace(
+        writes("/account/close/", "account:danger", SIGNED_IN, typed="{me}"),
+        idle=frozenset({"owner", "support", "operator"}),
+    ),
     reads("/account/link/{link}/", "sign-in:form", EVERYBODY),
     writes("/account/link/{link}/", "password:by-link", EVERYBODY, **NEW_PASSWORD),
     reads("/account/register/", "sign-in:form", EVERYBODY),

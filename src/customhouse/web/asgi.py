@@ -51,6 +51,7 @@ from customhouse.web.pages.manage import manage_doors
 from customhouse.web.pages.names import name_doors
 from customhouse.web.pages.organizations import organization_doors
 from customhouse.web.pages.password import password_doors
+from customhouse.web.pages.pending import pending_doors
 from customhouse.web.pages.people import people_doors
 from customhouse.web.pages.register import register_doors
 from customhouse.web.pages.recovery import recovery_doors
@@ -153,6 +154,7 @@ def _routes(app: App, serve: Serve) -> list[Door]:
         *name_doors(),
         *namespace_doors(),
         *manage_doors(),
+        *pending_doors(),
         *webhook_doors(),
         *admin_doors(),
         *giveaway_doors(),
