@@ -43,15 +43,21 @@ from customhouse.app import App, open_app
 from customhouse.catalog.tables import invitation, organization, organization_member, project, project_role
 from customhouse.hooks.model import Patterns
 from customhouse.hooks.tables import webhook_delivery
+from customhouse.index.change_role import RemoveRole, remove_role
 from customhouse.index.delete import Delete
 from customhouse.index.giveaway.load import LoadCodes, load_codes
 from customhouse.index.giveaway.model import Terms
 from customhouse.index.giveaway.tables import giveaway_campaign, giveaway_eligible
 from customhouse.index.invite import InviteToOrganization, InviteToProject, invite_to_organization, invite_to_project
 from customhouse.index.namespaces import GrantNamespace, grant_namespace
+from customhouse.index.new_project import CreateProject, new_project
 from customhouse.index.organizations import CreateOrganization, create_organization
 from customhouse.index.prohibited import Prohibit, prohibit
 from customhouse.index.report import FileReport, Rules, file_report
+from customhouse.index.slow.links import veto_text
+from customhouse.index.slow.model import PendingChange
+from customhouse.index.slow.protect import Protect, protect
+from customhouse.index.slow.veto import Veto, veto
 from customhouse.index.teams import (
     AboutTeam,
     AboutTeamMember,
@@ -252,6 +258,7 @@ def open_town(settings: Settings, clock: Clock, walkers: Walkers | None = None) 
         _ask_about_a_browser(town)
         _trade(town)
         _gather(town)
+        _wait(town)
         _give(town)
         _judge(town)
         for person in town.people.values():
@@ -398,6 +405,26 @@ def _gather(town: Town) -> None:
     town.facts |= {
         "organization": "guild", "team": "crew", "namespace": "guild", "guild_invitation": _last_invitation(town),
         "guild_hook": _hook(town, Holder("organization", "guild")),
+    }  # fmt: skip
+
+
+def _wait(town: Town) -> None:
+    """A protected project with changes that wait: one contested, one that alice may veto, and one of her own."""
+    app, alice, petra = town.app, _actor(town, "alice"), _actor(town, "petra")
+    made = new_project(app.deeds, CreateProject("vault", alice))
+    with app.database.write() as sql:
+        sql.execute(project_role.insert().values(project_id=made.id, account_id=petra.account_id, role="owner"))
+        sql.execute(project.update().where(project.c.id == made.id).values(slow_motion=True))
+    hides = app.do(change_visibility, ChangeVisibility("vault", "private", "vault", by=petra))
+    assert isinstance(hides, PendingChange)
+    app.do(veto, Veto(hides.id, alice.account_id or 0))
+    ends = app.do(protect, Protect("vault", on=False, by=petra))
+    removes = app.do(remove_role, RemoveRole("vault", "petra", by=alice))
+    assert isinstance(ends, PendingChange)
+    assert isinstance(removes, PendingChange)
+    town.facts |= {
+        "contested_change": str(hides.id), "vetoable_change": str(ends.id), "own_change": str(removes.id),
+        "veto_link": veto_text(app.key, ends.id, alice.account_id or 0),
     }  # fmt: skip
 
 

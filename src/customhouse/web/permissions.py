@@ -69,6 +69,11 @@ class Permission(Enum):
     PROJECT_SETTINGS = ("project:settings", Need.OWNER, True, False)
     PROJECT_DANGER_FORM = ("project:danger-form", Need.OWNER, False, True)
     PROJECT_DANGER = ("project:danger", Need.OWNER, True, True)
+    PROJECT_CONFIRM_FORM = ("project:confirm-form", Need.MAINTAINER, False, True)
+    PROJECT_CONFIRM = ("project:confirm", Need.MAINTAINER, True, True)
+    # A link from a letter opens one veto, and says whose.
+    VETO_FORM = ("veto:form", Need.ANYBODY, False, False)
+    VETO_BY_LINK = ("veto:by-link", Need.ANYBODY, True, False)
 
     ORGANIZATION_CREATE_FORM = ("organization:create-form", Need.SIGNED_IN, False, False)
     ORGANIZATION_CREATE = ("organization:create", Need.SIGNED_IN, True, False)

@@ -8,6 +8,7 @@ from customhouse.accounts import sessions
 from customhouse.accounts.sessions import SignOut
 from customhouse.catalog import organizations, rights
 from customhouse.web.doors import Door, door
+from customhouse.web.pages.pending import waiting_for
 from customhouse.web.permissions import Permission
 from customhouse.web.visit import Visit
 
@@ -26,7 +27,8 @@ def overview(visit: Visit) -> Response:
     with visit.app.database.read() as sql:
         projects = rights.projects_of(sql, visit.me.id)
         mine = organizations.organizations_of(sql, visit.me.id)
-    return visit.page("account.html", projects=projects, organizations=mine)
+        waiting = len(waiting_for(sql, visit.me.id))
+    return visit.page("account.html", projects=projects, organizations=mine, waiting=waiting)
 
 
 def sessions_page(visit: Visit) -> Response:

@@ -30,6 +30,7 @@ from customhouse.index.quarantine_by_hand import (
 from customhouse.index.reopen import Reopen, reopen
 from customhouse.index.restore import Restore, restore
 from customhouse.index.set_status import SetStatus, set_status
+from customhouse.index.slow import queries as slow
 from customhouse.index.slow.model import PendingChange
 from customhouse.index.subject import find_subject
 from customhouse.index.yank import Yank, yank
@@ -76,9 +77,16 @@ def overview(visit: Visit) -> Response:
     with visit.app.database.read() as sql:
         files = queries.files_of(sql, found.id)
         releases = queries.releases_of(sql, found.id)
+        waiting = len(slow.open_changes_of_project(sql, found.id))
         usage = quotas.usage_of(sql, found.id, limits_of(visit.app.settings))
     lines = [_line(visit, one, files) for one in sorted(releases, key=lambda one: Version(one.version), reverse=True)]
-    return visit.page("manage.html", lines=lines, timeline=_timeline(releases, visit.app.clock.now()), usage=usage)
+    return visit.page(
+        "manage.html",
+        lines=lines,
+        timeline=_timeline(releases, visit.app.clock.now()),
+        usage=usage,
+        waiting=waiting,
+    )
 
 
 def release_page(visit: Visit) -> Response:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from starlette.responses import Response
 
-from customhouse.catalog import invitations, teams
+from customhouse.catalog import invitations, protection, teams
 from customhouse.catalog.roles import ROLES
 from customhouse.index import people
 from customhouse.index.answer_invitation import Answer, answer_invitation
@@ -50,6 +50,7 @@ def project_people(visit: Visit) -> Response:
         names = people.users_by_id(sql, [row.invitation.account_id for row in open_ones])
         given = teams.roles_in_project(sql, found.id)
         holder = people.holder_of(sql, found)
+        protected = protection.is_protected(sql, found)
     return visit.page(
         "people.html",
         rows=rows,
@@ -58,6 +59,7 @@ def project_people(visit: Visit) -> Response:
         given=given,
         holder=holder,
         mine=next((row for row in rows if row.account_id == visit.me.id), None),
+        protected=protected,
         owns=visit.standing.role == "owner" or visit.actor.operator,
     )
 
