@@ -18,6 +18,9 @@ from starlette.responses import PlainTextResponse, Response
 from customhouse.accounts import index_flags
 from customhouse.accounts.tokens import Bearer
 from customhouse.app import App
+from customhouse.catalog.queries import find_project
+from customhouse.index.mandates.may_upload import reminders
+from customhouse.index.publisher import Publisher
 from customhouse.index.upload import Accepted, Upload
 from customhouse.infra.spool import SpoolWriter, open_spool
 from customhouse.terms.errors import Refused, Rejected
@@ -45,8 +48,8 @@ class LegacyUpload:
         address = client_of(self._app.settings, request)
         bearer = await anyio.to_thread.run_sync(self._authenticate, token, address, limiter=self._disk)
         async with self._bodies:
-            accepted = await self._take_in(request, bearer, boundary)
-        return PlainTextResponse(_receipt(accepted))
+            receipt = await self._take_in(request, bearer, boundary)
+        return PlainTextResponse(receipt)
 
     def _authenticate(self, token: str, address: str) -> Bearer:
         """Who sends it; a banned network and a switched-off index take nothing, whatever the token."""
@@ -67,7 +70,7 @@ class LegacyUpload:
             raise too_large(settings.upload_limit_bytes)
         return boundary_of(request.headers.get("content-type", ""))
 
-    async def _take_in(self, request: Request, bearer: Bearer, boundary: bytes) -> Accepted:
+    async def _take_in(self, request: Request, bearer: Bearer, boundary: bytes) -> str:
         settings = self._app.settings
         form = FormReader(
             boundary, form_limit_bytes=settings.form_limit_bytes, file_limit_bytes=settings.upload_limit_bytes
@@ -88,14 +91,23 @@ class LegacyUpload:
             if writer is not None:
                 writer.discard()
 
-    def _receive(self, bearer: Bearer, form: FormReader, writer: SpoolWriter) -> Accepted:
+    def _receive(self, bearer: Bearer, form: FormReader, writer: SpoolWriter) -> str:
         """The rest, in a thread: the last batch, the checks, the deed, and the page that shows it."""
         writer.write(form.take())
         spooled = writer.finish(form.filename) if form.filename is not None else None
         accepted = self._app.reception.receive(Upload(bearer, tuple(form.fields), form.content_type, spooled))
         if accepted.new:
             self._app.renderer.render_after_commit(accepted.project)
-        return accepted
+        return _receipt(accepted) + "".join(f"\n{one}\n" for one in self._reminders(bearer, accepted))
+
+    def _reminders(self, bearer: Bearer, accepted: Accepted) -> list[str]:
+        """What a mandate will ask of the sender before long."""
+        with self._app.database.read() as sql:
+            project = find_project(sql, accepted.project)
+            if project is None:
+                return []
+            site = self._app.settings.public_url
+            return reminders(sql, Publisher(bearer.user, project, self._app.clock.now(), site))
 
 
 async def _pieces(request: Request) -> AsyncIterator[bytes]:
