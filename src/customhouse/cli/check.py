@@ -23,6 +23,7 @@ def check(*, sample: int | None = None, data: Path | None = None) -> int:
     prepare(settings)
     with open_app(settings) as parts:
         results = parts.check(sample=sample)
+        compared = parts.breached.described
     console = Console()
     table = Table(title=f"Invariants of {settings.data}", title_justify="left")
     table.add_column("")
@@ -37,4 +38,6 @@ def check(*, sample: int | None = None, data: Path | None = None) -> int:
             console.print(f"[red]✗[/] {result.promise}: {finding}", highlight=False)
         if len(result.findings) > FINDINGS_SHOWN:
             console.print(f"  … and {len(result.findings) - FINDINGS_SHOWN} more", highlight=False)
+    if not compared:
+        console.print("Note: new passwords are not compared with breached ones (setting breached_passwords).")
     return 1 if any(result.findings for result in results) else 0

@@ -29,6 +29,7 @@ app.command("customhouse.cli.token:app", name="token", help="API tokens.")
 app.command("customhouse.cli.downloads:app", name="downloads", help="Download counts: import a CDN's logs.")
 app.command("customhouse.cli.case:app", name="case", help="Cases: what people have reported, and the verdicts.")
 app.command("customhouse.cli.giveaway:app", name="giveaway", help="Security keys for maintainers.")
+app.command("customhouse.cli.terms:app", name="terms", help="Terms of use, and how many agree to them.")
 app.command("customhouse.cli.check:check", name="check", help="Test every invariant of this installation.")
 app.command("customhouse.cli.ledger:app", name="ledger", help="What happened here, as a chain of hashed entries.")
 

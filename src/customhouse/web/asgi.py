@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager, asynccontextmanager
@@ -69,6 +70,8 @@ from customhouse.web.permissions import Permission
 from customhouse.web.problems import on_customhouse_error, on_http_exception, on_unexpected
 from customhouse.web.visit import Visit
 
+log = logging.getLogger("customhouse.web")
+
 # Sync handlers and page rendering; bodies and archive walks have limiters of their own.
 PAGE_THREADS = 40
 
@@ -78,6 +81,8 @@ def create() -> ASGIApp:
     die_with_parent(os.getppid())
     settings = Settings()
     configure_logs(settings.log_level)
+    if not settings.breached_passwords:
+        log.warning("new passwords are not compared with breached ones: the setting breached_passwords is empty")
     context = open_app(settings)
     return build(context.__enter__(), context)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from customhouse.accounts import sessions
+from customhouse.accounts import emails, sessions
 from customhouse.accounts.sessions import SignOut
 from customhouse.catalog import organizations, rights
 from customhouse.web.doors import Door, door
@@ -28,7 +28,8 @@ def overview(visit: Visit) -> Response:
         projects = rights.projects_of(sql, visit.me.id)
         mine = organizations.organizations_of(sql, visit.me.id)
         waiting = len(waiting_for(sql, visit.me.id))
-    return visit.page("account.html", projects=projects, organizations=mine, waiting=waiting)
+        owes = emails.address_of(sql, visit.me.id).owes
+    return visit.page("account.html", projects=projects, organizations=mine, waiting=waiting, owes=owes)
 
 
 def sessions_page(visit: Visit) -> Response:

@@ -52,6 +52,7 @@ def desk(visit: Visit) -> Response:
         bans=kept_out,
         operates=visit.me.site_role == "operator",
         mail=bool(visit.app.settings.smtp_host),
+        breached=visit.app.breached.described,
     )
 
 

@@ -35,6 +35,7 @@ from customhouse.index.teams import (
     set_team_role,
 )
 from customhouse.web.doors import Door, door
+from customhouse.web.invitation_limit import take_invitation
 from customhouse.web.permissions import Permission
 from customhouse.web.visit import Visit
 
@@ -112,6 +113,7 @@ def invite(visit: Visit) -> Response:
         visit.path["organization"], visit.field("who", limit=254, required=True), visit.field("role", limit=20),
         timedelta(seconds=visit.app.settings.invitation_seconds), visit.actor,
     )  # fmt: skip
+    take_invitation(visit)
     user = visit.app.do(invite_to_organization, command)
     said = f"{user.name} is invited. Nothing changes before the invitation is accepted."
     return visit.go(_address(visit.path["organization"], "people/"), said=said)

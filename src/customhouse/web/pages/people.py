@@ -21,6 +21,7 @@ from customhouse.index.change_role import (
 from customhouse.index.invite import InviteToProject, Withdraw, invite_to_project, withdraw
 from customhouse.index.slow.model import PendingChange
 from customhouse.web.doors import Door, door
+from customhouse.web.invitation_limit import take_invitation
 from customhouse.web.permissions import Permission
 from customhouse.web.visit import Visit
 
@@ -70,6 +71,7 @@ def invite(visit: Visit) -> Response:
         visit.this_project.normalized, visit.field("who", limit=254, required=True), visit.field("role", limit=20),
         timedelta(seconds=visit.app.settings.invitation_seconds), visit.actor,
     )  # fmt: skip
+    take_invitation(visit)
     user = visit.app.do(invite_to_project, command)
     return visit.go(_people(visit), said=f"{user.name} is invited. Nothing changes before the invitation is accepted.")
 
