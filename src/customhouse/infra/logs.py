@@ -1,15 +1,20 @@
 """Logging in one shape: time, level, room, sentence, to standard error.
 
-No secret is ever an argument; and should an API token stand in an address or in a traceback, its secret part is left
-out.
+No secret is ever an argument; and should an API token or a link from a mail stand in an address or in a traceback, its
+secret part is left out. Whatever others have written stays in its line: no name can add an entry (A49).
 """
 
 from __future__ import annotations
 
 import logging
+import re
 import sys
+from typing import Any
 
 from customhouse.formats.api_token import redact
+
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
+_LINK = re.compile(r"\b([a-z2-7]{26})\.[A-Za-z0-9_-]{43}", re.ASCII)
 
 
 def configure_logs(level: str) -> None:
@@ -23,7 +28,20 @@ def configure_logs(level: str) -> None:
 
 
 class _Redacting(logging.Formatter):
-    """Formats a whole entry, its traceback too, then takes tokens out (A19)."""
+    """Formats a whole entry, its traceback too, then takes tokens and links out (A19)."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return redact(super().format(record))
+        return _LINK.sub(r"\1.…", redact(super().format(record)))
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the library's name
+        """The sentence in one line."""
+        record.message = _escaped(record.message)
+        return super().formatMessage(record)
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - the library's name
+        """The traceback, each line set in, so that none begins like an entry."""
+        return "\n".join(f"  {_escaped(line)}" for line in super().formatException(ei).split("\n"))
+
+
+def _escaped(text: str) -> str:
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)

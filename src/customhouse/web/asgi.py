@@ -54,9 +54,9 @@ from customhouse.web.pages.organizations import organization_doors
 from customhouse.web.pages.password import password_doors
 from customhouse.web.pages.pending import pending_doors
 from customhouse.web.pages.people import people_doors
-from customhouse.web.pages.register import register_doors
 from customhouse.web.pages.recovery import recovery_doors
 from customhouse.web.pages.recovery_admin import recovery_admin_doors
+from customhouse.web.pages.register import register_doors
 from customhouse.web.pages.reports import report_doors
 from customhouse.web.pages.routes import page_doors
 from customhouse.web.pages.search import search_doors

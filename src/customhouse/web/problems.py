@@ -16,7 +16,6 @@ from customhouse.terms.errors import Broken, CustomhouseError
 from customhouse.web.doors import NotSignedIn
 from customhouse.web.headers import page_headers
 from customhouse.web.render import ErrorView, error_page
-from customhouse.web.secret_address import redacted
 
 log = logging.getLogger("customhouse.web")
 
@@ -28,7 +27,7 @@ async def on_customhouse_error(request: Request, error: Exception) -> Response:
     if isinstance(error, NotSignedIn) and wants_html(request.headers.get("accept")):
         return Response(status_code=303, headers={"location": error.address, "cache-control": "no-store"})
     if isinstance(error, Broken):
-        log.error("%s %s: %s", request.method, redacted(request.url.path), error)
+        log.error("%s %s: %s", request.method, request.url.path, error)
     response = _answer(request, status_of(error), error.code, sentence_of(error))
     for name, value in extra_headers(error):
         response.headers[name.decode()] = value.decode()
@@ -52,7 +51,7 @@ async def on_http_exception(request: Request, error: Exception) -> Response:
 async def on_unexpected(request: Request, error: Exception) -> Response:
     """Answer a fault of ours: the reason goes to the log under a reference, never to the client."""
     reference = secrets.token_hex(4)
-    log.error("%s %s failed, reference %s", request.method, redacted(request.url.path), reference, exc_info=error)
+    log.error("%s %s failed, reference %s", request.method, request.url.path, reference, exc_info=error)
     sentence = f"Something inside this index went wrong. Tell the operator the reference {reference}."
     return _answer(request, HTTPStatus.INTERNAL_SERVER_ERROR, "internal", sentence)
 
