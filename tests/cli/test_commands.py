@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from customhouse.formats.api_token import PATTERN
 from servers import free_port
 
 pytestmark = pytest.mark.slow
-TOKEN = re.compile(r"ch1\.[a-z2-7]{26}\.[A-Za-z0-9_-]{43}\n")
+TOKEN = re.compile(PATTERN + r"\n")
 
 
 def run(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -41,7 +42,7 @@ def test_a_token_goes_to_standard_output_alone(tmp_path: Path) -> None:
     token = run(tmp_path, "token", "create", "alice", "--project", "demo")
     assert token.returncode == 0
     assert TOKEN.fullmatch(token.stdout)
-    assert "the project demo" in token.stderr
+    assert "the project 'demo'" in token.stderr
     assert "shown only now" in token.stderr
 
 

@@ -92,7 +92,8 @@ def signed_by(pem: str, signature: str, body: bytes) -> bool:
 def _find(value: Any, position: int) -> Find:
     if not isinstance(value, dict):
         raise Rejected("bad-report", f"body[{position}]", "it is no object", _SHAPE)
-    texts = {name: value.get(name) or "" for name in ("token", "type", "url", "source")}
+    given = {name: value.get(name) for name in ("token", "type", "url", "source")}
+    texts = {name: "" if text is None else text for name, text in given.items()}
     if not texts["token"] or not all(isinstance(text, str) for text in texts.values()):
         raise Rejected("bad-report", f"body[{position}]", "it lacks a token, or holds what is no text", _SHAPE)
     return Find(texts["token"], texts["type"][:200], texts["url"][:2000], texts["source"][:100])
