@@ -87,11 +87,11 @@ def strongest_of(sql: Connection, account_id: int) -> Method | None:
 
 
 def is_strong_enough(strongest: Method | None, proved_by: ProvedBy) -> bool:
-    """Whether a proof opens the dangerous pages: by the account's strongest factor, or by the password if it has none.
+    """Whether a proof opens the dangerous pages: by the account's strongest factor, or any proof if it has none.
 
     A recovery code stands in for the strongest one, because that is what it is kept for.
     """
-    return proved_by in ((strongest or "password"), "recovery-code")
+    return strongest is None or proved_by in (strongest, "recovery-code")
 
 
 def factors_of(sql: Connection, account_id: int) -> list[Factor]:
