@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection
 
 from customhouse.accounts.users import refuse_unless_operator
 from customhouse.catalog import critical_counts
-from customhouse.catalog.critical import Ranked, Rule, Source, chosen, curve_of
+from customhouse.catalog.critical import Mark, Ranked, Rule, Source, chosen, curve_of
 from customhouse.catalog.critical_tables import critical_count, critical_review
 from customhouse.catalog.lifecycle_events import CriticalAsked, CriticalMarked
 from customhouse.catalog.tables import critical_mark, project
@@ -227,3 +227,39 @@ def _keep_count(rule: Rule, ranks: Ranks, marked: Collection[str], tx: Tx) -> No
         "curve": [list(point) for point in curve_of([one.downloads for one in ranks.ranked], ranks.projects)],
     }
     put_rows(tx.sql, critical_count, [row])
+
+
+class Review(NamedTuple):
+    """A mark that an operator has taken away."""
+
+    normalized: str
+    taken_at: datetime
+    taken_by: str
+    taken_reason: str
+    reason: str
+    marked_at: datetime
+    asked_at: datetime | None
+    asked_reason: str
+    closed_at: datetime | None
+
+
+def reviews(sql: Connection) -> list[Review]:
+    """What was taken away: first what the rule asks about, then the newest."""
+    columns = [critical_review.c[name] for name in Review._fields]
+    rows = sql.execute(
+        sa.select(*columns).order_by(
+            sa.or_(critical_review.c.asked_at.is_(None), critical_review.c.closed_at.is_not(None)),
+            critical_review.c.id.desc(),
+        )
+    )
+    return [Review(*row) for row in rows]
+
+
+def all_marks(sql: Connection) -> list[Mark]:
+    """Every mark, of private and deleted projects too, the newest first."""
+    columns = (
+        critical_mark.c.normalized, critical_mark.c.reason, critical_mark.c.source, critical_mark.c.marked_at,
+        critical_mark.c.rank, critical_mark.c.downloads,
+    )  # fmt: skip
+    rows = sql.execute(sa.select(*columns).order_by(critical_mark.c.marked_at.desc(), critical_mark.c.normalized))
+    return [Mark(*row) for row in rows]

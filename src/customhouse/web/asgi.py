@@ -41,6 +41,7 @@ from customhouse.web.dress import Dressed
 from customhouse.web.pages.account import account_doors
 from customhouse.web.pages.admin import admin_doors
 from customhouse.web.pages.cases import case_doors
+from customhouse.web.pages.critical import critical_doors
 from customhouse.web.pages.diff import diff_doors
 from customhouse.web.pages.factors import factor_doors
 from customhouse.web.pages.giveaway import giveaway_doors
@@ -164,6 +165,7 @@ def _routes(app: App, serve: Serve) -> list[Door]:
         *admin_doors(),
         *giveaway_doors(),
         *trust_doors(),
+        *critical_doors(),
         *diff_doors(),
         *report_doors(),
         *report_api_doors(),

@@ -70,7 +70,7 @@ def people_under(sql: Connection, mandate: Mandate) -> list[Person]:
         places: dict[int, list[Place]] = {account_id: [] for account_id in sql.execute(_STAFF).scalars()}
     else:
         places = _publishers(sql, mandate)
-    methods = _methods(sql, list(places))
+    methods = methods_by_account(sql, list(places))
     return [
         Person(account_id, mandate.scope == "staff", methods.get(account_id, frozenset()), tuple(covered))
         for account_id, covered in sorted(places.items())
@@ -93,7 +93,8 @@ def _publishers(sql: Connection, mandate: Mandate) -> dict[int, list[Place]]:
     return places
 
 
-def _methods(sql: Connection, account_ids: Sequence[int]) -> dict[int, frozenset[Method]]:
+def methods_by_account(sql: Connection, account_ids: Sequence[int]) -> dict[int, frozenset[Method]]:
+    """The methods of many accounts; who has none is left out."""
     found: dict[int, frozenset[Method]] = {}
     for start in range(0, len(account_ids), ASKED_AT_ONCE):
         found.update(methods_of(sql, account_ids[start : start + ASKED_AT_ONCE]))

@@ -10,6 +10,7 @@ from packaging.version import InvalidVersion, Version
 from starlette.responses import RedirectResponse, Response
 
 from customhouse.catalog import queries
+from customhouse.catalog.critical_counts import mark_of
 from customhouse.catalog.model import File
 from customhouse.formats.description import render_description
 from customhouse.formats.description_images import without_images
@@ -72,12 +73,15 @@ def project(visit: Visit) -> Response:
     view = _project_view(facts, wanted, f"{visit.site}/simple/")
     manages = visit.standing.role is not None or visit.actor.operator
     downloads = downloads_view(visit.app, visit.this_project)
+    with visit.app.database.read() as sql:
+        critical = mark_of(sql, name)
     moments = [Moment(row.version, row.released_at, row.yanked) for row in view.versions]
     return visit.page(
         "project.html",
         kept=visit.this_project.public,
         view=view,
         manages=manages,
+        critical=critical,
         downloads=downloads,
         timeline=timeline_of(moments, visit.app.clock.now()),
     )
