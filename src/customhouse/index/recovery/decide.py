@@ -67,8 +67,9 @@ def approve(command: Decide, tx: Tx) -> bool:
     for other in open_cases_of(tx.sql, case.account_id):
         if other.id != case.id:
             close(tx, locked(tx, other.id), "superseded", f"Case {case.id} was agreed on.", by=SYSTEM)
-    due_at = tx.now() + command.delays.after(proofs)
-    values = {"approved_at": tx.now(), "due_at": due_at, "reopens_at": due_at + command.delays.quiet}
+    now = tx.now()
+    due_at = now + command.delays.after(proofs)
+    values = {"approved_at": now, "due_at": due_at, "reopens_at": due_at + command.delays.quiet}
     tx.sql.execute(recovery_case.update().where(recovery_case.c.id == case.id).values(**values))
     tx.record(RecoveryApproved(by, None, *facts, note=reason, due_at=due_at.isoformat(), co_owners=told(tx.sql, case)))
     _complete_later(case, due_at, tx)
