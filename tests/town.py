@@ -53,6 +53,12 @@ from customhouse.index.namespaces import GrantNamespace, grant_namespace
 from customhouse.index.new_project import CreateProject, new_project
 from customhouse.index.organizations import CreateOrganization, create_organization
 from customhouse.index.prohibited import Prohibit, prohibit
+from customhouse.index.recovery.accept import Given, accept
+from customhouse.index.recovery.contest import Contest, contest
+from customhouse.index.recovery.delays import delays_of
+from customhouse.index.recovery.links import Purpose
+from customhouse.index.recovery.links import link_text as recovery_link_text
+from customhouse.index.recovery.open import OpenCase, open_case
 from customhouse.index.report import FileReport, Rules, file_report
 from customhouse.index.slow.links import veto_text
 from customhouse.index.slow.model import PendingChange
@@ -66,6 +72,7 @@ from customhouse.index.teams import (
     create_team,
     set_team_role,
 )
+from customhouse.index.trust.snapshot import take_snapshot
 from customhouse.index.verdict import GiveVerdict, give_verdict
 from customhouse.index.visibility import ChangeVisibility, change_visibility
 from customhouse.index.webhooks.add import AddWebhook, add_webhook
@@ -82,6 +89,7 @@ from customhouse.web.asgi import build
 from customhouse.web.doors import Door
 from customhouse.web.render import static_address
 from customhouse.work import run_followers
+from dns_simulator import dns_simulator
 from packages import Dist, wheel
 from person import hashed_password
 from world import upload
@@ -261,6 +269,7 @@ def open_town(settings: Settings, clock: Clock, walkers: Walkers | None = None) 
         _wait(town)
         _give(town)
         _judge(town)
+        _lose(town)
         for person in town.people.values():
             if person.token:
                 app.authenticate(person.token)  # the last use is noted now and not at the first knock
@@ -275,9 +284,11 @@ def small_town(folder: Path, blank: Path, walkers: Walkers) -> Iterator[Town]:
     # Nobody answers at that login: whoever sets out to it is told so.
     login = {"name": "guild", "title": "Guild login", "issuer": "https://login.invalid", "client_id": "town"}
     values = {"data": prepared_copy(blank, folder), "registration": "open", "oidc_logins": [login]}
-    settings = Settings.model_validate(values)
-    with open_town(settings, TurnableClock(), walkers) as town:
-        yield town
+    # Every name that is asked for is answered with "there is none".
+    with dns_simulator() as names:
+        settings = Settings.model_validate(values | names.settings)
+        with open_town(settings, TurnableClock(), walkers) as town:
+            yield town
 
 
 def prepared_copy(blank: Path, folder: Path) -> Path:
@@ -321,7 +332,9 @@ def _settle(town: Town) -> None:
         for kind, who in town.people.items():
             row = {"account_id": who.account_id, "issuer": "https://login.invalid", "subject": kind, "name": who.name}
             if who.account_id:
-                sql.execute(linked_identity.insert().values(**row, linked_at=app.clock.now(), proved_at=app.clock.now()))
+                sql.execute(
+                    linked_identity.insert().values(**row, linked_at=app.clock.now(), proved_at=app.clock.now())
+                )
         ids = sa.select(linked_identity.c.id, linked_identity.c.subject)
         town.facts |= {f"linked:{row.subject}": str(row.id) for row in sql.execute(ids)}
     town.facts |= {"login": "guild", "linked:anonymous": "0"}
@@ -429,7 +442,7 @@ def _wait(town: Town) -> None:
 
 
 def _give(town: Town) -> None:
-    """A giveaway in which alice may take part."""
+    """A giveaway in which alice may take part, and one day that was counted."""
     app, today = town.app, town.app.clock.now().date()
     terms = Terms("Keys for all", today, today, "https://keys.invalid/", today)
     app.do(partial(load_codes, app.key), LoadCodes("keys", [f"CODE-{number}" for number in range(9)], terms))
@@ -437,6 +450,7 @@ def _give(town: Town) -> None:
         campaign, alice = sql.execute(sa.select(giveaway_campaign.c.id)).scalar_one(), find_user(sql, "alice")
         sql.execute(account.update().where(account.c.id == alice.id).values(email_verified_at=app.clock.now()))
         insert_new(sql, giveaway_eligible, campaign_id=campaign, account_id=alice.id, projects=["demo"])
+    take_snapshot(app.database, app.clock.now())
     town.facts |= {"campaign": "keys"}
 
 
@@ -457,6 +471,29 @@ def _hook(town: Town, holder: Holder) -> str:
         partial(add_webhook, town.app.key.secret), AddWebhook(holder, target, Patterns.parse("*"), COMMAND_LINE)
     )
     return made.hook_id
+
+
+def _lose(town: Town) -> None:
+    """Four who have lost their factor: one who has just asked, a co-owner of alice, one with evidence, one contested."""
+    app = town.app
+    for fact, name in (("asked", "ursula"), ("shared", "petra"), ("ready", "rita"), ("contested", "paul")):
+        with app.database.write() as sql:
+            sql.execute(account.update().where(account.c.normalized == name).values(email_verified_at=app.clock.now()))
+        sent = fact in ("asked", "ready", "contested")
+        case = app.do(open_case, OpenCase(name, sent, delays_of(app.settings), letters=False))
+        assert case is not None
+        town.facts[f"{fact}_recovery"] = str(case.id)
+        purpose: Purpose = "mail" if sent else "case"
+        town.facts[f"{fact}_recovery_link"] = recovery_link_text(app.key, case.public_id, purpose, case.email)
+        if fact in ("ready", "contested"):
+            for given in (
+                Given("mail", "mail", "A link.", accepted=True, rests_on=frozenset({"example.org"})),
+                Given("code", "a code", "A hash.", accepted=True, rests_on=frozenset({"codes"})),
+            ):
+                app.do(lambda wish, tx, number=case.id: accept(tx, number, wish), given)
+    with app.database.read() as sql:
+        paul = find_user(sql, "paul")
+    app.do(contest, Contest(int(town.facts["contested_recovery"]), "No.", paul, delays_of(app.settings)))
 
 
 def _judge(town: Town) -> None:

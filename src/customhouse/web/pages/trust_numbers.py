@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import date, datetime
 
 from sqlalchemy.engine import Connection
@@ -81,14 +81,6 @@ class TrustNumbers:
         return self.days[-1]
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Rows of plain values under their names."""
-
-    columns: tuple[str, ...]
-    rows: Sequence[tuple[Cell, ...]]
-
-
 def trust_numbers(app: App, chosen: Range) -> TrustNumbers | None:
     """What is told now; None if nothing was counted yet."""
     now = app.clock.now()
@@ -108,51 +100,37 @@ def trust_numbers(app: App, chosen: Range) -> TrustNumbers | None:
     )  # fmt: skip
 
 
-def tables_of(numbers: TrustNumbers) -> Mapping[str, Table]:
-    """The tables by the name under which they can be taken home."""
-    recovery = numbers.recovery
-    return {
-        "accounts": Table(
-            (
-                "day", "accounts", "second_factor", "webauthn_only", "webauthn_and_totp", "totp_only", "none",
-                "critical_projects", "critical_people", "critical_people_with_second_factor", "keys_given",
-            ),
-            [
-                (
-                    one.day.isoformat(), one.accounts, one.second_factor, one.webauthn_only, one.both_methods,
-                    one.totp_only, one.none, one.critical_projects, one.critical_people, one.critical_protected,
-                    one.keys_given,
-                )
-                for one in numbers.days
-            ],
-        ),
-        "people": Table(("people", "critical_projects"), [(row.people, row.projects) for row in numbers.people]),
-        "single-maintainer": Table(("project",), [(name,) for name in numbers.singles]),
-        "mandates": Table(
-            ("title", "covers", "accepts", "announced", "warned", "enforced", "stage"),
-            [
-                (
-                    row.title, row.covers, row.accepts, row.announced.isoformat(), row.warned.isoformat(),
-                    row.enforced.isoformat(), row.stage,
-                )
-                for row in numbers.mandates
-            ],
-        ),
-        "keys": Table(
-            ("campaign", "title", "begins", "until", "eligible", "people", "loaded", "claimed", "left", "expired"),
-            [
-                (
-                    row.campaign, row.title, row.begins.isoformat(), row.until.isoformat(), row.eligible, row.people,
-                    row.loaded, row.claimed, row.left, row.expired,
-                )
-                for row in numbers.keys
-            ],
-        ),
-        "recovery": Table(
-            ("days", "finished", "median_seconds", "ninety_percent_seconds"),
-            [(recovery.days, recovery.finished, recovery.median_seconds, recovery.ninety_seconds)],
-        ),
-    }  # fmt: skip
+COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "accounts": (
+        "day", "accounts", "second_factor", "webauthn_only", "webauthn_and_totp", "totp_only", "none",
+        "critical_projects", "critical_people", "critical_people_with_second_factor", "keys_given",
+    ),
+    "people": ("people", "critical_projects"),
+    "single-maintainer": ("project",),
+    "mandates": ("title", "covers", "accepts", "announced", "warned", "enforced", "stage"),
+    "keys": ("campaign", "title", "begins", "until", "eligible", "people", "loaded", "claimed", "left", "expired"),
+    "recovery": ("days", "finished", "median_seconds", "ninety_percent_seconds"),
+}  # fmt: skip
+"""The tables that can be taken home, by the name that their address has."""
+
+
+def rows_of(numbers: TrustNumbers, table: str) -> list[tuple[Cell, ...]]:
+    """The rows of one of these tables."""
+    rows: Mapping[str, Callable[[], list[tuple[Cell, ...]]]] = {
+        "accounts": lambda: [_plain(one) for one in numbers.days],
+        "people": lambda: [_plain(one) for one in numbers.people],
+        "single-maintainer": lambda: [(name,) for name in numbers.singles],
+        "mandates": lambda: [_plain(one) for one in numbers.mandates],
+        "keys": lambda: [_plain(one) for one in numbers.keys],
+        "recovery": lambda: [_plain(numbers.recovery)],
+    }
+    return rows[table]()
+
+
+def _plain(value: Day | PeopleRow | MandateRow | KeysRow | Recovery) -> tuple[Cell, ...]:
+    """The fields in their order, days as text: the columns name them in that very order."""
+    cells = (getattr(value, field.name) for field in fields(value))
+    return tuple(cell.isoformat() if isinstance(cell, date) else cell for cell in cells)
 
 
 def _mandates(sql: Connection, now: datetime) -> tuple[list[MandateRow], int, int]:
