@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -49,6 +50,10 @@ from customhouse.index.giveaway.load import LoadCodes, load_codes
 from customhouse.index.giveaway.model import Terms
 from customhouse.index.giveaway.tables import giveaway_campaign, giveaway_eligible
 from customhouse.index.invite import InviteToOrganization, InviteToProject, invite_to_organization, invite_to_project
+from customhouse.index.mandates.announce import Announce, announce
+from customhouse.index.mandates.change import Exempt, exempt
+from customhouse.index.mandates.model import Dates
+from customhouse.index.mandates.queries import exemptions
 from customhouse.index.namespaces import GrantNamespace, grant_namespace
 from customhouse.index.new_project import CreateProject, new_project
 from customhouse.index.organizations import CreateOrganization, create_organization
@@ -266,6 +271,7 @@ def open_town(settings: Settings, clock: Clock, walkers: Walkers | None = None) 
         _ask_about_a_browser(town)
         _trade(town)
         _gather(town)
+        _demand(town)
         _wait(town)
         _give(town)
         _judge(town)
@@ -452,6 +458,19 @@ def _give(town: Town) -> None:
         insert_new(sql, giveaway_eligible, campaign_id=campaign, account_id=alice.id, projects=["demo"])
     take_snapshot(app.database, app.clock.now())
     town.facts |= {"campaign": "keys"}
+
+
+def _demand(town: Town) -> None:
+    """A mandate of the index that is not announced yet, with somebody let off; and one of a private project."""
+    app = town.app
+    first, second, third = (datetime(2027, month, 1, tzinfo=UTC) for month in (1, 2, 3))
+    found = app.do(announce, Announce("Critical projects", "critical", "any", Dates(first, second, third)))
+    app.do(exempt, Exempt(found.id, "In hospital.", third, "petra"))
+    now = app.clock.now()
+    app.do(announce, Announce("Two factors", "project", "any", Dates(now, first, second), project="hidden"))
+    with app.database.read() as sql:
+        let_off = exemptions(sql, [found.id])[0]
+    town.facts |= {"mandate": str(found.id), "exemption": str(let_off.id)}
 
 
 def _actor(town: Town, name: str) -> Actor:

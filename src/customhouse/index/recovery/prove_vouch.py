@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
@@ -45,11 +45,7 @@ def vouch(key: ServerKey, command: Vouch, tx: Tx) -> Case:
     shared = co_owners(tx.sql, case.account_id).get(session.user.id) if case.account_id is not None else None
     if shared is None:
         raise unknown_case(command.case_id)
-    if session.proved_by != "webauthn" or tx.now() - session.proved_at > FRESH:
-        raise Refused(
-            "needs-webauthn", "Vouching wants a security key or passkey, used within the last 15 minutes.",
-            "Prove who you are with it at /account/again/, then vouch.",
-        )  # fmt: skip
+    refuse_without_key(session, tx.now())
     newest = tx.sql.execute(
         sa.select(sa.func.max(second_factor.c.created_at)).where(
             second_factor.c.account_id == session.user.id, second_factor.c.method == "webauthn"
@@ -70,6 +66,15 @@ def vouch(key: ServerKey, command: Vouch, tx: Tx) -> Case:
         accepted=True, rests_on=rests_on, own=False, person_id=session.user.id,
     )  # fmt: skip
     return accept(tx, case.id, given, by=session.user.identity)
+
+
+def refuse_without_key(session: Session, now: datetime) -> None:
+    """Raise `Refused` unless a security key or passkey was used in this session a short while ago."""
+    if session.proved_by != "webauthn" or now - session.proved_at > FRESH:
+        raise Refused(
+            "needs-webauthn", "Vouching wants a security key or passkey, used within the last 15 minutes.",
+            "Prove who you are with it at /account/again/, then vouch.", status=409,
+        )  # fmt: skip
 
 
 def unknown_case(case_id: int) -> Refused:

@@ -20,7 +20,7 @@ from customhouse.index.recovery.open import OpenCase, find_person, open_case
 from customhouse.index.recovery.prove_code import GiveCode, prove_code
 from customhouse.index.recovery.prove_mail import NameAddress, name_address, prove_address, prove_mail
 from customhouse.index.recovery.prove_place import Places, look_in_repository, look_in_zone, places_of
-from customhouse.index.recovery.prove_vouch import Vouch, unknown_case, vouch
+from customhouse.index.recovery.prove_vouch import Vouch, refuse_without_key, unknown_case, vouch
 from customhouse.index.recovery.show import KIND_WORDS, MISSING_WORDS, OUTCOME_WORDS, STATE_WORDS, case_view
 from customhouse.ledger.tx import Tx
 from customhouse.terms.errors import Refused, TooMany
@@ -194,7 +194,8 @@ def vouch_for_it(visit: Visit) -> Response:
     """Give one's word."""
     if visit.session is None:
         raise LookupError("this door lets in only who is signed in")
-    number, session = _number(visit), visit.session
+    number, session = _concern(visit).case.id, visit.session
+    refuse_without_key(session, visit.app.clock.now())
     with visit.app.limiter.only_failures(
         Counted(WORDS, f"{visit.me.id}"), sentence="Too many wrong words."
     ) as outcome:  # fmt: skip
