@@ -13,11 +13,13 @@ from sqlalchemy.engine import Connection
 
 from customhouse.accounts import devices, history, limits, linked, links, oidc, sessions
 from customhouse.accounts.emails import UNDO_LIFE
+from customhouse.accounts.users import find_user_by_id
 from customhouse.accounts.webauthn_challenges import forget_old_challenges
 from customhouse.app import App, open_app
 from customhouse.catalog.downloads.fold_spools import fold_spools
 from customhouse.catalog.search.write import index_all, index_entry
 from customhouse.index import dormant
+from customhouse.index.close_account import FORGET_JOB, forget_address
 from customhouse.index.delete import END_JOB, end_deleted_files
 from customhouse.index.erase import ERASE_JOB
 from customhouse.index.giveaway.draw import draw_due
@@ -31,6 +33,8 @@ from customhouse.index.recovery.complete import Complete, complete
 from customhouse.index.recovery.decide import COMPLETE_JOB
 from customhouse.index.recovery.delays import delays_of
 from customhouse.index.recovery.links import complete_letter
+from customhouse.index.reset_password import JOB as RESET_JOB
+from customhouse.index.reset_password import AskReset, ask_reset
 from customhouse.index.slow.apply import apply_due
 from customhouse.index.slow.links import veto_text
 from customhouse.index.slow.put_off import JOB as PENDING_JOB
@@ -121,6 +125,16 @@ def _complete(app: App, template: str, values: Mapping[str, Any]) -> Mapping[str
         text = veto_text(app.key, values["body"]["change_id"], values["reader_id"])
         return {**values, "veto_url": f"{app.settings.public_url}/veto/{text}/"}
     return values
+
+
+def _reset_password_job(app: App, arguments: Mapping[str, Any]) -> None:
+    """Send a link to a new password if one may be sent. Running it again sends another link, which harms nobody."""
+    if arguments["account_id"] is None:
+        return
+    with app.database.read() as sql:
+        user = find_user_by_id(sql, arguments["account_id"])
+    life, blocked_for = timedelta(seconds=app.settings.link_seconds), timedelta(days=app.settings.resets_blocked_days)
+    app.do(ask_reset, AskReset(user, arguments["network"], life, blocked_for, arguments["over_limit"]))
 
 
 def _tell_people(app: App, sql: Connection, entry: Entry) -> None:
@@ -219,6 +233,11 @@ def _look_at_domains_job(app: App, _arguments: Mapping[str, Any]) -> None:
         app.watch.run(app.settings.domain_looks_per_run)
 
 
+def _forget_address_job(app: App, arguments: Mapping[str, Any]) -> None:
+    """Forget the address of an account that was closed a while ago. Running it again finds none."""
+    app.do(forget_address, arguments["account_id"])
+
+
 def _keep_roles_job(app: App, _arguments: Mapping[str, Any]) -> None:
     """Count how long roles sleep. Running it again finds every role counted and everybody reminded."""
     app.do(dormant.keep_roles, None)
@@ -246,6 +265,7 @@ JOBS: Mapping[str, JobRun] = {
     "old-sessions": _old_sessions_job,
     "fold-downloads": _fold_downloads_job,
     "mail": _mail_job,
+    RESET_JOB: _reset_password_job,
     "webhook": _webhook_job,
     "tidy-webhooks": _tidy_webhooks_job,
     "gather-mail-domains": _gather_domains_job,
@@ -254,6 +274,7 @@ JOBS: Mapping[str, JobRun] = {
     "draw-giveaways": _draw_giveaways_job,
     "trust-snapshot": _trust_snapshot_job,
     PENDING_JOB: _pending_change_job,
+    FORGET_JOB: _forget_address_job,
     "keep-roles": _keep_roles_job,
     COMPLETE_JOB: _complete_recovery_job,
     "old-recoveries": _old_recoveries_job,

@@ -106,7 +106,7 @@ def _act(verdict: Verdict, row: Any, command: NoteLook, tx: Tx) -> tuple[str, st
 
 
 def _lose(verdict: Lost, row: Any, command: NoteLook, tx: Tx) -> str:
-    """Within the daily limit the addresses go at once; beyond it the domain waits for an operator."""
+    """Within the daily limit the addresses go at once; beyond it the domain waits for an operator, however long."""
     if row.spared_until is not None and row.spared_until > tx.now():
         return "suspicious"
     # One after another: the limit counts what another worker has just given up.
@@ -119,7 +119,7 @@ def _lose(verdict: Lost, row: Any, command: NoteLook, tx: Tx) -> str:
         .select_from(lost_address)
         .where(lost_address.c.lost_at > tx.now() - DAY, sa.not_(lost_address.c.by_hand))
     ).scalar_one()
-    if members and gone + len(members) > command.per_day:
+    if members and (row.state == "waiting" or gone + len(members) > command.per_day):
         if row.state != "waiting":
             tx.record(
                 DomainWaits(

@@ -21,13 +21,13 @@ def unverified(values: Mapping[str, Any], site: Site) -> Draft:
     if fact.of_reader:
         return draft(
             site, fact, "Your address is not verified any more",
-            f"The address of your account {name} counts as verified no longer since {fact.when.removeprefix('on ')}, "
-            f"because {because}. Your password, keys and tokens work as before.",
+            f"The address of your account {name} was given up {fact.when}: it counts as verified no longer, because "
+            f"{because}. Your password, keys and tokens work as before.",
             f"Give another address here:\n{site.url}/account/address/",
         )  # fmt: skip
     return draft(
         site, fact, f"The address of {name} is not verified any more",
-        f"The address of {name}, who has a role in a project that you own, counts as verified no longer, because "
+        f"The address of {name}, who has a role in a project that you own, was given up {fact.when}, because "
         f"{because}. No link that opens the account is sent there, so whoever holds the domain now gains nothing.",
         f"If you know {name}, say so: another address can be given at\n{site.url}/account/address/",
         _WATCH,
@@ -65,8 +65,8 @@ def lost(values: Mapping[str, Any], site: Site) -> Draft:
     fact = Fact.of(values)
     return draft(
         site, fact, f"The mail domain {fact.text('domain')} is lost",
-        f"{fact.text('sentence')} So {_addresses(fact)} at {fact.text('domain')} "
-        f"{'counts' if fact.body.get('addresses') == 1 else 'count'} as verified no longer, since {_since(fact)}.",
+        f"{fact.text('sentence')} So this index gave up {_addresses(fact)} at {fact.text('domain')} {fact.when}: "
+        f"{'it counts' if fact.body.get('addresses') == 1 else 'they count'} as verified no longer.",
         f"See what was seen:\n{site.url}/admin/domains/",
     )  # fmt: skip
 
@@ -77,7 +77,7 @@ def waits(values: Mapping[str, Any], site: Site) -> Draft:
     return draft(
         site, fact, f"The mail domain {fact.text('domain')} waits for you",
         f"{fact.text('sentence')} With it would go {_addresses(fact)}, more than this index gives up in a day without "
-        "a human. Nothing was changed.",
+        f"a human. It has waited for you since this was seen {fact.when}; nothing was changed.",
         f"Look at it yourself, then decide here:\n{site.url}/admin/domains/",
     )  # fmt: skip
 
@@ -87,8 +87,9 @@ def looks_fail(values: Mapping[str, Any], site: Site) -> Draft:
     fact = Fact.of(values)
     return draft(
         site, fact, "Mail domains cannot be looked at",
-        f"For {fact.text('days')} days nobody has answered what we ask about {fact.text('domains')} mail domains. "
-        "Nothing was changed because of that, but a domain that lapses now is not noticed.",
+        f"This was noticed {fact.when}: for {fact.text('days')} days nobody has answered what we ask about "
+        f"{fact.text('domains')} mail domains. Nothing was changed because of that, but a domain that lapses now is "
+        "not noticed.",
         f"What was heard last:\n{quoted(fact.text('why'))}" if fact.text("why") else "",
         f"See how things stand:\n{site.url}/admin/domains/",
     )  # fmt: skip
@@ -99,7 +100,7 @@ def looks_work(values: Mapping[str, Any], site: Site) -> Draft:
     fact = Fact.of(values)
     return draft(
         site, fact, "Mail domains can be looked at again",
-        f"Since {_since(fact)} our questions about mail domains are answered again.",
+        f"Our questions about mail domains are answered again; this was noticed {fact.when}.",
         f"See how things stand:\n{site.url}/admin/domains/",
     )  # fmt: skip
 
@@ -122,7 +123,3 @@ def _because(fact: Fact) -> str:
 def _addresses(fact: Fact) -> str:
     count = fact.body.get("addresses")
     return f"{count} address" if count == 1 else f"{count} addresses"
-
-
-def _since(fact: Fact) -> str:
-    return fact.when.removeprefix("on ")
