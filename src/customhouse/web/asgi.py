@@ -50,6 +50,7 @@ from customhouse.web.pages.ledger import ledger_doors
 from customhouse.web.pages.linked import linked_doors
 from customhouse.web.pages.mail import mail_doors
 from customhouse.web.pages.manage import manage_doors
+from customhouse.web.pages.mandates import mandate_doors
 from customhouse.web.pages.names import name_doors
 from customhouse.web.pages.organizations import organization_doors
 from customhouse.web.pages.password import password_doors
@@ -166,6 +167,7 @@ def _routes(app: App, serve: Serve) -> list[Door]:
         *giveaway_doors(),
         *trust_doors(),
         *critical_doors(),
+        *mandate_doors(),
         *diff_doors(),
         *report_doors(),
         *report_api_doors(),

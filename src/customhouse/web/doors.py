@@ -24,6 +24,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from customhouse.accounts import factors, index_flags, sessions, terms
 from customhouse.app import App
 from customhouse.catalog import organizations, queries, rights
+from customhouse.index.mandates.staff import refuse_unless_staff_ready
 from customhouse.terms.errors import Refused, Rejected
 from customhouse.terms.names import normalize
 from customhouse.web.credentials import client_of, token_of
@@ -40,6 +41,7 @@ FLAT_JSON = "a JSON object in UTF-8 whose values are texts, numbers, true, false
 API = "/api/"
 _SIGNED_IN = frozenset(Need) - {Need.ANYBODY, Need.READER, Need.OWN_CHECK}
 _OF_PROJECT = frozenset({Need.READER, Need.MAINTAINER, Need.OWNER})
+_OF_STAFF = frozenset({Need.SUPPORT, Need.OPERATOR})
 _OF_ORGANIZATION = {
     Need.MEMBER: ("owner", "manager", "member"),
     Need.MANAGER: ("owner", "manager"),
@@ -252,6 +254,8 @@ def _check_permission(visit: Visit, sql: Connection, permission: Permission) -> 
         allowed[need] = role in _OF_ORGANIZATION[need] or visit.actor.operator
     if not allowed.get(need, True):
         raise Refused("not-allowed", f"This is only for {need.value}.", "Ask one of them, or sign in as one.")
+    if need in _OF_STAFF:
+        refuse_unless_staff_ready(sql, visit.me.id, visit.app.clock.now(), visit.app.settings.public_url)
 
 
 def _check_scope(visit: Visit, permission: Permission) -> None:

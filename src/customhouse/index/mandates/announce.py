@@ -17,12 +17,12 @@ from customhouse.index.mandates import queries
 from customhouse.index.mandates.events import MandateAnnounced
 from customhouse.index.mandates.model import (
     ACCEPTED,
-    SCOPES,
     TEXT_LENGTH,
     TITLE_LENGTH,
     Dates,
     Mandate,
     parse_methods,
+    parse_scope,
 )
 from customhouse.index.mandates.tables import mandate
 from customhouse.index.subject import lock_subject
@@ -109,8 +109,7 @@ def _check(command: Announce) -> None:
         raise Rejected("bad-title", "title", "is empty or too long", f"1 to {TITLE_LENGTH} characters")
     if len(command.text) > TEXT_LENGTH:
         raise Rejected("bad-text", "text", f"{len(command.text)} characters", f"at most {TEXT_LENGTH}")
-    if command.scope not in SCOPES:
-        raise Rejected("bad-scope", "scope", f"{command.scope!r} is no scope", ", ".join(SCOPES))
+    parse_scope(command.scope)
     parse_methods(command.methods)
     check_dates(command.dates)
 
@@ -128,6 +127,7 @@ def _own_project(command: Announce, tx: Tx) -> str:
             "none-yourself",
             "You have no such second factor yourself, and would be the first to be shut out.",
             "Add one under Account, Two factors, then ask it of the others.",
+            status=409,
         )
     return subject.project.normalized
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal, cast
 
 from customhouse.accounts.factors import Method
@@ -116,6 +116,24 @@ def parse_methods(text: str) -> Methods:
     if text not in METHODS:
         raise Rejected("bad-methods", "methods", f"{text[:40]!r} is none", ", ".join(METHODS))
     return cast("Methods", text)
+
+
+def parse_scope(text: str) -> Scope:
+    """One of `SCOPES`; raises `Rejected`."""
+    if text not in SCOPES:
+        raise Rejected("bad-scope", "scope", f"{text[:40]!r} is no scope", ", ".join(SCOPES))
+    return cast("Scope", text)
+
+
+def parse_moment(text: str, where: str, now: datetime) -> datetime:
+    """``now``, a day as 2026-12-01 (its beginning in UTC; today is now), or a moment in ISO 8601; `Rejected` else."""
+    try:
+        moment = now if text.strip() == "now" else datetime.fromisoformat(text.strip())
+    except ValueError as error:
+        raise Rejected("bad-date", where, f"{text[:40]!r} is no date", "a day as 2026-12-01, or now") from error
+    moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    is_today = len(text.strip()) == len("2026-12-01") and moment.date() == now.date()
+    return now if is_today else moment
 
 
 def is_lowering(before: Mandate, methods: Methods, dates: Dates) -> bool:

@@ -41,9 +41,7 @@ def find_mandate(sql: Connection, mandate_id: int, *, lock: bool = False) -> Man
         sql.execute(sa.select(mandate.c.id).where(mandate.c.id == mandate_id).with_for_update()).one_or_none()
     row = sql.execute(_ONE, {"id": mandate_id}).one_or_none()
     if row is None:
-        raise Refused(
-            "unknown-mandate", f"There is no mandate {mandate_id}.", "See `customhouse mandate list`.", status=404
-        )
+        raise unknown_mandate(str(mandate_id))
     return _mandate(row)
 
 
@@ -75,3 +73,8 @@ def _exemption(row: Any) -> Exemption:
         project=row.project or "", reason=row.reason, until=row.until, made_at=row.made_at, made_by=row.made_by,
         ended_at=row.ended_at,
     )  # fmt: skip
+
+
+def unknown_mandate(text: str) -> Refused:
+    """There is no such mandate (404)."""
+    return Refused("unknown-mandate", f"There is no mandate {text[:60]}.", "See /admin/mandates/.", status=404)
