@@ -35,12 +35,12 @@ from customhouse.index.recovery.delays import delays_of
 from customhouse.index.recovery.links import complete_letter
 from customhouse.index.reset_password import JOB as RESET_JOB
 from customhouse.index.reset_password import AskReset, ask_reset
-from customhouse.index.slow.apply import apply_due
 from customhouse.index.slow.links import veto_text
 from customhouse.index.slow.put_off import JOB as PENDING_JOB
 from customhouse.index.sweep import sweep_digests
 from customhouse.index.tell import tell_people
 from customhouse.index.trust.snapshot import take_snapshot
+from customhouse.index.waited.apply import apply_due
 from customhouse.index.webhooks import deliver
 from customhouse.index.webhooks.deliver import Courier
 from customhouse.index.webhooks.queue import queue_deliveries

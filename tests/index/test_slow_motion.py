@@ -14,8 +14,8 @@ from customhouse.index.delete import Delete
 from customhouse.index.invite import InviteToProject, invite_to_project
 from customhouse.index.mark_critical import MarkCritical, mark_critical
 from customhouse.index.organizations import ChangeMember, RemoveMember, change_member, remove_member
-from customhouse.index.slow.apply import apply_due
-from customhouse.index.slow.decide import DecideChange, decide_change
+from customhouse.index.waited.apply import apply_due
+from customhouse.index.waited.decide import DecideChange, decide_change
 from customhouse.index.slow.model import (
     KINDS,
     Owner,

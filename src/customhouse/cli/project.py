@@ -16,6 +16,7 @@ from customhouse.app import open_app, prepare
 from customhouse.catalog.lifecycle import Price
 from customhouse.cli.options import read_settings
 from customhouse.cli.quarantine import lift, quarantine
+from customhouse.cli.slow import guard, pending
 from customhouse.index.delete import Delete, price_for
 from customhouse.index.erase import Erase, erase
 from customhouse.index.mark_critical import MarkCritical, mark_critical
@@ -34,6 +35,8 @@ Reference = Annotated[str, Parameter(help="The court, file number or request tha
 DEPENDENTS_SHOWN = 20
 app.command(quarantine, name="quarantine")
 app.command(lift, name="lift")
+app.command(pending, name="pending")
+app.command(guard, name="protect")
 
 
 @app.command(name="yank")

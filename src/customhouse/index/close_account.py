@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -27,6 +28,9 @@ from customhouse.index.subject import refuse_if
 from customhouse.ledger.tx import Tx
 from customhouse.terms.errors import Refused, Rejected
 from customhouse.terms.identity import Actor
+
+FORGET_JOB = "forget-address"
+ADDRESS_KEPT = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +104,9 @@ def close_account(command: CloseAccount, tx: Tx) -> User | PendingChange:
         tx, "account-closed", about=user.id, by=command.by, arguments=arguments, sentence=sentence
     ):  # fmt: skip
         return waits
-    _tell(tx, user)
     _leave_everything(tx, user, names)
     _lock_out(tx, user)
+    tx.later(FORGET_JOB, {"account_id": user.id}, due_at=tx.now() + ADDRESS_KEPT, key=f"{FORGET_JOB}:{user.id}")
     tx.record(AccountClosed(user.identity, None, user_id=str(user.id), name=user.name))
     return user
 
@@ -146,7 +150,10 @@ def _leave_everything(tx: Tx, user: User, names: Sequence[str]) -> None:
 
 
 def _lock_out(tx: Tx, user: User) -> None:
-    """No session, password, factor, token or linked identity lets anybody in any more; the address is forgotten."""
+    """No session, password, factor, token or linked identity lets anybody in any more.
+
+    The address stays as long as letters may be on their way there: whoever was robbed must hear of it.
+    """
     for table in (session, second_factor, linked_identity):
         tx.sql.execute(table.delete().where(table.c.account_id == user.id))
     tx.sql.execute(
@@ -157,18 +164,11 @@ def _lock_out(tx: Tx, user: User) -> None:
     tx.sql.execute(
         account.update()
         .where(account.c.id == user.id)
-        .values(frozen_at=tx.now(), closed_at=tx.now(), password_hash=None, email="", email_verified_at=None)
+        .values(frozen_at=tx.now(), closed_at=tx.now(), password_hash=None, email_verified_at=None)
     )
 
 
-def _tell(tx: Tx, user: User) -> None:
-    """A last letter, to the address that is forgotten now."""
-    address = tx.sql.execute(sa.select(account.c.email).where(account.c.id == user.id)).scalar_one()
-    if not address:
-        return
-    values = {
-        "kind": "account-closed", "at": tx.now().isoformat(), "actor": user.name, "actor_kind": "user", "project": "",
-        "body": {"name": user.name}, "by_reader": True, "of_reader": True, "because": "it was your account",
-        "topic": "",
-    }  # fmt: skip
-    tx.later("mail", {"address": address, "reader": user.name, "template": "account-closed", "values": values})
+def forget_address(account_id: int, tx: Tx) -> None:
+    """Forget the address of a closed account. Doing it again finds none."""
+    closed = (account.c.id == account_id, account.c.closed_at.is_not(None))
+    tx.sql.execute(account.update().where(*closed).values(email=""))

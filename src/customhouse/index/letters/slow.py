@@ -111,7 +111,7 @@ def closed(values: Mapping[str, Any], site: Site) -> Draft:
     return draft(
         site, fact, f"The account {fact.text('name')} is closed",
         f"Your account {fact.text('name')} was closed {fact.when}. Nobody can sign in to it any more, its name stays"
-        " reserved, and this address is forgotten.",
+        " reserved, and this address is forgotten in 30 days.",
         f"If it was not you, tell the operators of this index at once:\n{site.url}/",
     )  # fmt: skip
 

@@ -6,7 +6,7 @@ A deed asks `put_off` when everything has been looked up and allowed, just befor
         return waits
 
 None means that nothing protects it: act at once. Otherwise the deed changes nothing else, and its door tells the person
-``waits.says_when``. When it is due, `index.slow.apply` does the same deed again, which looks up all rights as they are
+``waits.says_when``. When it is due, `index.waited.apply` does the same deed again, which looks up all rights as they are
 then; `put_off` says None to it, because its transaction has waited.
 """
 
@@ -62,10 +62,11 @@ def put_off(
     touched = _touched(tx.sql, project, organization, about)
     if not touched and kind not in OF_THE_INDEX:
         return None
+    now = tx.now()
     change = PendingChange(
         id=0, kind=kind, project_id=project.id if project is not None else None,
         organization_id=organization.id if organization is not None else None, about=about, requested_by=by.account_id,
-        requested_at=tx.now(), effective_at=tx.now() + tx.delay, arguments=dict(arguments),
+        requested_at=now, effective_at=now + tx.delay, arguments=dict(arguments),
         sentence=sentence or KINDS[kind], state="waiting",
     )  # fmt: skip
     reason = str(arguments.get("reason", "")).strip()

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from customhouse.index.slow import queries
-from customhouse.index.slow.apply import do_now
 from customhouse.index.slow.events import ChangeDecided
 from customhouse.index.slow.model import PendingChange, may_decide
 from customhouse.index.slow.tables import pending_change
 from customhouse.index.slow.tell import facts_of, lock_touched, project_of
 from customhouse.index.subject import refuse_if
+from customhouse.index.waited.apply import do_now
 from customhouse.ledger.tx import Tx
 from customhouse.terms.errors import Rejected
 from customhouse.terms.identity import COMMAND_LINE, Actor

@@ -19,6 +19,7 @@ from customhouse.accounts.webauthn_ceremony import verify_new_key
 from customhouse.accounts.webauthn_challenges import Purpose
 from customhouse.accounts.webauthn_keys import AddKey
 from customhouse.index.remove_factor import remove_factor
+from customhouse.index.slow.model import PendingChange
 from customhouse.terms.errors import Broken, Refused, Rejected
 from customhouse.web.doors import Door, door
 from customhouse.web.permissions import Permission
@@ -140,6 +141,8 @@ def remove(visit: Visit) -> Response:
     """Remove a factor, unless it is the last one and something says that one must stay (A16)."""
     command = RemoveFactor(visit.me.id, _factor_id(visit), visit.me.identity, keep_session=_mine(visit))
     gone = visit.app.do(remove_factor, command)
+    if isinstance(gone, PendingChange):
+        return visit.go(PAGE, said=gone.says_when)
     return visit.go(PAGE, said=f'"{gone.label}" opens nothing any more, and your other sessions are over.')
 
 

@@ -17,13 +17,13 @@ from customhouse.index import dormant, people
 from customhouse.index.close_account import CloseAccount, alone_in, close_account, may_close
 from customhouse.index.dormant import ConfirmRole, confirm_role
 from customhouse.index.slow import queries
-from customhouse.index.slow.decide import DecideChange, decide_change
 from customhouse.index.slow.links import of_veto_text
 from customhouse.index.slow.model import Owner, PendingChange, may_decide, may_veto, may_withdraw
 from customhouse.index.slow.owner_since import owner_of
 from customhouse.index.slow.protect import Protect, protect
 from customhouse.index.slow.veto import Veto, veto
 from customhouse.index.slow.withdraw import WithdrawChange, withdraw_change
+from customhouse.index.waited.decide import DecideChange, decide_change
 from customhouse.terms.errors import Refused
 from customhouse.web.doors import Door, door
 from customhouse.web.pages.pending_chart import pending_chart

@@ -1,0 +1,1 @@
+"""What has waited long enough, or was decided, is done: by the deeds that had put it off."""
