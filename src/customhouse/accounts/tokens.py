@@ -233,7 +233,7 @@ class NoteRevokedUse:
 
 
 def note_revoked_use(command: NoteRevokedUse, tx: Tx) -> None:
-    """The first such use is an event and tells the owner; no later one is."""
+    """The first such use is an event; no later one is. No letter: most such uses are forgotten machines."""
     row = tx.sql.execute(
         api_token.update()
         .where(

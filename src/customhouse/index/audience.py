@@ -113,7 +113,6 @@ RULES: Mapping[str, Rule] = {
     "token-created": _SELF,
     "token-revoked": _SELF,
     "token-leaked": _SELF,
-    "token-used-revoked": _SELF,
     "account-tokens-revoked": _SELF,
     "tokens-mass-revoked": Rule(holders=False, operators=True),
     "site-role-set": _SELF,

@@ -78,19 +78,6 @@ def token_leaked(values: Mapping[str, Any], site: Site) -> Draft:
     )  # fmt: skip
 
 
-def token_used_revoked(values: Mapping[str, Any], site: Site) -> Draft:
-    """Somebody still uses a token that is revoked."""
-    fact = Fact.of(values)
-    return draft(
-        site, fact, "A revoked API token was tried",
-        f"Somebody tried {fact.when} the API token of your account whose identifier begins with "
-        f"{fact.text('token_id')[:8]}, from {fact.text('network') or 'an unknown address'}. It is revoked, and nothing "
-        "was done. You are told of the first time only.",
-        "If that was a machine of yours, give it a new token. If it was not, somebody else has the old one.",
-        f"See your tokens here:\n{site.url}/account/tokens/",
-    )  # fmt: skip
-
-
 def account_tokens_revoked(values: Mapping[str, Any], site: Site) -> Draft:
     """An operator revoked many tokens, some of them of this account."""
     fact = Fact.of(values)
@@ -172,7 +159,6 @@ LETTERS: Mapping[str, Write] = {
     "token-created": token_created,
     "token-revoked": token_revoked,
     "token-leaked": token_leaked,
-    "token-used-revoked": token_used_revoked,
     "account-tokens-revoked": account_tokens_revoked,
     "tokens-mass-revoked": tokens_mass_revoked,
     "site-role-set": site_role_set,
