@@ -68,7 +68,7 @@ class AddressChangeUndone(Event):
 
 @dataclass(frozen=True, slots=True)
 class ResetWithheld(Event):
-    """Somebody asked for a link to a new password, and none was sent; ``why``: changed, limit."""
+    """Somebody asked for a link to a new password, and none was sent; ``why``: frozen, changed, limit."""
 
     kind: ClassVar[str] = "reset-withheld"
     user_id: str
@@ -76,10 +76,10 @@ class ResetWithheld(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class ResetUnknown(Event):
-    """Somebody asked for a link to a new password for a name or an address that no account has."""
+class ResetAsked(Event):
+    """Somebody asked for a link to a new password; whose, and whether there is such an account, is not said here."""
 
-    kind: ClassVar[str] = "reset-unknown"
+    kind: ClassVar[str] = "reset-asked"
     network: str
 
 

@@ -9,19 +9,31 @@ import sqlalchemy as sa
 
 from customhouse.accounts.links import MakePasswordLink, make_password_link
 from customhouse.accounts.lost_address import hold_back
-from customhouse.accounts.registration_events import BreachedSignIn, ResetUnknown, ResetWithheld
+from customhouse.accounts.registration_events import BreachedSignIn, ResetAsked, ResetWithheld
 from customhouse.accounts.tables import account
 from customhouse.accounts.users import User
 from customhouse.catalog import protection
 from customhouse.ledger.tx import Tx
 from customhouse.terms.identity import ANONYMOUS
 
+JOB = "reset-password"
+
+
+@dataclass(frozen=True, slots=True)
+class NoteReset:
+    """Somebody asks for a link to a new password. ``account_id`` is None if nobody has that name or address."""
+
+    account_id: int | None
+    network: str
+    over_limit: bool
+    """Whether the account, or the name that nobody has, has been asked about too often today."""
+
 
 @dataclass(frozen=True, slots=True)
 class AskReset:
-    """Somebody's wish for a link to a new password. ``user`` is None if nobody has that name or address."""
+    """Somebody's wish for a link to a new password, for an account that there is."""
 
-    user: User | None
+    user: User
     network: str
     life: timedelta
     blocked_for: timedelta
@@ -32,6 +44,13 @@ class AskReset:
     """Whether it is asked for because somebody signed in with a password that others know."""
 
 
+def note_reset(command: NoteReset, tx: Tx) -> None:
+    """Note the wish and leave it to a job: so it takes as long for nobody as for somebody, whatever comes of it."""
+    tx.record(ResetAsked(ANONYMOUS, None, network=command.network))
+    arguments = {"account_id": command.account_id, "network": command.network, "over_limit": command.over_limit}
+    tx.later(JOB, arguments)
+
+
 def ask_reset(command: AskReset, tx: Tx) -> bool:
     """Send the link to the account's own address, never to one that was typed; whether one is on its way.
 
@@ -40,9 +59,6 @@ def ask_reset(command: AskReset, tx: Tx) -> bool:
     Second factors, API tokens and the office of the account are no matter: a link changes none of them.
     """
     user = command.user
-    if user is None:
-        tx.record(ResetUnknown(ANONYMOUS, None, network=command.network))
-        return False
     if command.breached:
         tx.record(BreachedSignIn(ANONYMOUS, None, user_id=str(user.id), network=command.network))
     why = _withheld(command, user, tx)

@@ -105,7 +105,7 @@ OPERATORS: Mapping[str, str] = {
     "address-changed": "changed the address of the account from {before} to {after}",
     "address-change-undone": "took a change of address back: it is {after} again",
     "reset-withheld": "asked for a link to a new password, which was not sent",
-    "reset-unknown": "asked for a link to a new password for an account that does not exist",
+    "reset-asked": "asked for a link to a new password",
     "breached-sign-in": "signed in with a password that others know, and was not let in",
     "password-unchecked": "set a password that could not be compared with breached ones",
     "identity-linked": "linked the identity {name} at {title}",

@@ -1,4 +1,4 @@
-"""A password that somebody has chosen, from a form to what is stored: long enough, typed twice, known to nobody else."""
+"""A password that somebody has chosen, from a form to what is stored: long enough, typed twice, not breached."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from customhouse.accounts.breached import refuse_known
 from customhouse.accounts.limits import Counted, Limit
 from customhouse.accounts.passwords import MAX_LENGTH, hash_password
 from customhouse.accounts.users import User
-from customhouse.index.reset_password import AskReset, ask_reset
+from customhouse.index.reset_password import AskReset, NoteReset, ask_reset, note_reset
 from customhouse.terms.errors import Rejected, TooMany
 from customhouse.web.visit import Visit
 
@@ -54,21 +54,22 @@ def turn_away_breached(visit: Visit, user: User, password: str) -> Response | No
     """
     if not visit.app.breached.look_up(password).known:
         return None
-    send_reset(visit, user, str(user.id), breached=True)
+    settings = visit.app.settings
+    life, blocked_for = timedelta(seconds=settings.link_seconds), timedelta(days=settings.resets_blocked_days)
+    over_limit = _over_limit(visit, str(user.id))
+    visit.app.do(ask_reset, AskReset(user, visit.address, life, blocked_for, over_limit, breached=True))
     return visit.page("breached.html", status=403, mail=bool(visit.app.settings.smtp_host))
 
 
-def send_reset(visit: Visit, user: User | None, whom: str, *, breached: bool = False) -> None:
+def send_reset(visit: Visit, user: User | None, whom: str) -> None:
     """Send the link to a new password if one may be sent; nobody can tell from this whether it was."""
-    settings, over_limit = visit.app.settings, False
+    wish = NoteReset(user.id if user is not None else None, visit.address, _over_limit(visit, whom))
+    visit.app.do(note_reset, wish)
+
+
+def _over_limit(visit: Visit, whom: str) -> bool:
     try:
         visit.app.limiter.take(Counted(RESETS, whom), sentence="Too many links.")
     except TooMany:
-        over_limit = True
-    visit.app.do(
-        ask_reset,
-        AskReset(
-            user, visit.address, timedelta(seconds=settings.link_seconds), timedelta(days=settings.resets_blocked_days),
-            over_limit, breached,
-        ),
-    )  # fmt: skip
+        return True
+    return False
