@@ -14,10 +14,11 @@ import sqlalchemy as sa
 from starlette.testclient import TestClient
 
 from conftest import Where
+from customhouse.accounts.linked import Claimed
 from customhouse.accounts.links import SetPassword, set_password
 from customhouse.accounts.recovery_codes import hash_of_code
 from customhouse.accounts.sessions import ProvedBy
-from customhouse.accounts.tables import account, api_token, recovery_code, second_factor, session
+from customhouse.accounts.tables import account, api_token, linked_identity, recovery_code, second_factor, session
 from customhouse.accounts.tokens import CreateToken
 from customhouse.accounts.users import Freeze, SetSiteRole, find_user, freeze, set_site_role
 from customhouse.app import App, open_app
@@ -30,6 +31,7 @@ from customhouse.index.recovery.delays import delays_of
 from customhouse.index.recovery.model import Case
 from customhouse.index.recovery.open import OpenCase, open_case
 from customhouse.index.recovery.prove_code import GiveCode, prove_code
+from customhouse.index.recovery.prove_identity import ProveIdentity, case_of_errand, errand, prove_identity
 from customhouse.index.recovery.queries import finished_times
 from customhouse.index.recovery.tables import recovery_case
 from customhouse.infra.tables import job
@@ -396,6 +398,30 @@ def test_a_recovery_code_is_used_up_and_an_old_one_counts_for_less(village: Vill
     assert village.decide(case, "olga") == 303
 
 
+def test_a_linked_identity_counts_if_it_is_older_than_the_case_and_this_browser_set_out_for_it(
+    village: Village,
+) -> None:
+    case = village.ask()
+    _link(village, "alice", "old")
+    early = village.ask()
+    _link(village, "alice", "new")
+    for found, subject, right in (
+        (case, "old", False),
+        (early, "new", False),
+        (early, "nobody", False),
+        (early, "old", True),
+    ):
+        claimed = Claimed("https://login.example", subject, "ada", "state")
+        assert village.app.do(prove_identity, ProveIdentity(found, claimed)) is right, subject
+    assert village.proofs(early) == ["identity"]
+    assert village.now(early).held_at is not None
+    key = village.app.key
+    sent = errand(key, early, "this browser")
+    assert case_of_errand(key, sent, "this browser") == early.public_id
+    assert case_of_errand(key, sent, "the owner's browser") is None, "a stranger has sent her there with his case"
+    assert village.link(early).split("/")[2] not in sent, "the other login learns no link"
+
+
 def test_a_new_address_is_proved_by_its_own_letter_and_becomes_the_accounts(village: Village) -> None:
     village.code("alice", "the-code")
     case = village.ask()
@@ -637,6 +663,13 @@ def _become_owner(village: Village, name: str, user: str) -> None:
         )  # fmt: skip
 
     village.app.do(told, None)
+
+
+def _link(village: Village, name: str, subject: str) -> None:
+    now = village.world.clock.now()
+    with village.app.database.write() as sql:
+        values = {"account_id": find_user(sql, name).id, "issuer": "https://login.example", "subject": subject}
+        sql.execute(linked_identity.insert().values(**values, name="ada", linked_at=now, proved_at=now))
 
 
 def _support(village: Village) -> Person:

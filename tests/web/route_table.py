@@ -286,6 +286,7 @@ ROWS = [
         {"link": "{asked_recovery_link}"},
         email="u@new.example",
     ),
+    reads("/recovery/{link}/identity/{login}/", "recovery:read", EVERYBODY, at={"link": "{asked_recovery_link}"}),
     reads("/account/recovery/", "account:read", SIGNED_IN),
     writes("/account/recovery/{case}/object/", "account:write", frozenset({"user"}), {"case": "{asked_recovery}"}),
     reads(

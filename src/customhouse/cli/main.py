@@ -28,8 +28,10 @@ app.command("customhouse.cli.quota:app", name="quota", help="How large files and
 app.command("customhouse.cli.token:app", name="token", help="API tokens.")
 app.command("customhouse.cli.downloads:app", name="downloads", help="Download counts: import a CDN's logs.")
 app.command("customhouse.cli.case:app", name="case", help="Cases: what people have reported, and the verdicts.")
+app.command("customhouse.cli.mandate:app", name="mandate", help="Who must have a second factor, from when on.")
 app.command("customhouse.cli.giveaway:app", name="giveaway", help="Security keys for maintainers.")
 app.command("customhouse.cli.terms:app", name="terms", help="Terms of use, and how many agree to them.")
+app.command("customhouse.cli.recovery:app", name="recovery", help="Cases of accounts whose factor is lost: read them.")
 app.command("customhouse.cli.check:check", name="check", help="Test every invariant of this installation.")
 app.command("customhouse.cli.ledger:app", name="ledger", help="What happened here, as a chain of hashed entries.")
 

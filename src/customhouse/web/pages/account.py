@@ -7,6 +7,7 @@ from starlette.responses import Response
 from customhouse.accounts import emails, sessions
 from customhouse.accounts.sessions import SignOut
 from customhouse.catalog import organizations, rights
+from customhouse.index.recovery.concern import concerns_of
 from customhouse.web.doors import Door, door
 from customhouse.web.pages.pending import waiting_for
 from customhouse.web.permissions import Permission
@@ -28,8 +29,9 @@ def overview(visit: Visit) -> Response:
         projects = rights.projects_of(sql, visit.me.id)
         mine = organizations.organizations_of(sql, visit.me.id)
         waiting = len(waiting_for(sql, visit.me.id))
+        cases = [one for one in concerns_of(sql, visit.me.id) if not one.own]
         owes = emails.address_of(sql, visit.me.id).owes
-    return visit.page("account.html", projects=projects, organizations=mine, waiting=waiting, owes=owes)
+    return visit.page("account.html", projects=projects, organizations=mine, waiting=waiting, owes=owes, cases=cases)
 
 
 def sessions_page(visit: Visit) -> Response:

@@ -20,6 +20,7 @@ from customhouse.terms.errors import CustomhouseError, Refused, TooMany, Unavail
 from customhouse.terms.identity import ANONYMOUS
 from customhouse.web.address import safe_next
 from customhouse.web.doors import Door, door
+from customhouse.web.pages.recovery import come_to_case
 from customhouse.web.pages.sign_in import first_step_done
 from customhouse.web.permissions import Permission
 from customhouse.web.secret_address import without_referrer
@@ -109,6 +110,8 @@ def _arrived(visit: Visit, login: OidcLogin, outing: Outing, claimed: Claimed) -
         visit.app.do(linked.link_identity, LinkIdentity(me, claimed, login.title))
         return visit.go(LINKED, said=f"{claimed.name} at {login.title} is linked to your account.")
     user = visit.app.do(linked.prove, Prove(claimed, outing.purpose))
+    if outing.purpose == "case":
+        return come_to_case(visit, outing.onward, claimed)
     if outing.purpose == "sign-in":
         with visit.app.database.read() as sql:
             index_flags.refuse_if_flagged(sql, "no-sign-in", actor=user.actor)

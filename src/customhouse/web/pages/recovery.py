@@ -9,6 +9,7 @@ from functools import partial
 from starlette.responses import Response
 
 from customhouse.accounts.limits import Counted, Limit, network_of
+from customhouse.accounts.linked import Claimed
 from customhouse.accounts.mail_address import MailAddress
 from customhouse.accounts.recovery_codes import hash_of_code
 from customhouse.index.recovery.accept import Given, accept
@@ -18,15 +19,19 @@ from customhouse.index.recovery.delays import delays_of
 from customhouse.index.recovery.links import FILE_NAME, RECORD, Opened, link_text, open_link, token_of, word_of
 from customhouse.index.recovery.open import OpenCase, find_person, open_case
 from customhouse.index.recovery.prove_code import GiveCode, prove_code
+from customhouse.index.recovery.prove_identity import WRONG as WRONG_IDENTITY
+from customhouse.index.recovery.prove_identity import ProveIdentity, case_of_errand, errand, prove_identity
 from customhouse.index.recovery.prove_mail import NameAddress, name_address, prove_address, prove_mail
 from customhouse.index.recovery.prove_place import Places, look_in_repository, look_in_zone, places_of
 from customhouse.index.recovery.prove_vouch import Vouch, refuse_without_key, unknown_case, vouch
+from customhouse.index.recovery.queries import case_by_public_id
 from customhouse.index.recovery.show import KIND_WORDS, MISSING_WORDS, OUTCOME_WORDS, STATE_WORDS, case_view
 from customhouse.ledger.tx import Tx
-from customhouse.terms.errors import Refused, TooMany
+from customhouse.terms.errors import Refused, TooMany, Unavailable
 from customhouse.web.doors import Door, door
 from customhouse.web.pages.recovery_timeline import case_line
 from customhouse.web.permissions import Permission
+from customhouse.web.secret_address import without_referrer
 from customhouse.web.visit import Visit
 
 DAY = timedelta(days=1)
@@ -55,6 +60,7 @@ def recovery_doors() -> list[Door]:
         door("POST", case + "dns/", give_record, Permission.RECOVERY_PROVE),
         door("POST", case + "code/", give_code, Permission.RECOVERY_PROVE),
         door("POST", case + "address/", give_address, Permission.RECOVERY_PROVE),
+        door("GET", case + "identity/{login}/", set_out, Permission.RECOVERY_READ),
         door("GET", "/account/recovery/", concerns, Permission.ACCOUNT_READ),
         door("POST", mine + "object/", object_to_it, Permission.ACCOUNT_WRITE),
         door("GET", mine + "vouch/", vouch_form, Permission.ACCOUNT_DANGER_FORM),
@@ -81,9 +87,10 @@ def ask(visit: Visit) -> Response:
     mail = bool(visit.app.settings.smtp_host)
     if sent or case is None:
         return visit.page("recover.html", asked="sent", link="", mail=mail)
-    return visit.page(
+    shown = visit.page(
         "recover.html", asked="shown", link=link_text(visit.app.key, case.public_id, "case", ""), mail=mail
     )
+    return without_referrer(shown)
 
 
 def show_case(visit: Visit) -> Response:
@@ -92,10 +99,11 @@ def show_case(visit: Visit) -> Response:
     with app.database.read() as sql:
         opened = open_link(app.key, sql, visit.path["link"], now)
         if opened.purpose == "address":
-            return visit.page("recovery_address.html", case=opened.case, link=visit.path["link"])
+            confirm = visit.page("recovery_address.html", case=opened.case, link=visit.path["link"])
+            return without_referrer(confirm)
         view = case_view(sql, opened.case, delays_of(app.settings))
         places = places_of(sql, opened.case, _age(visit)) if opened.case.open else Places()
-    return visit.page(
+    page = visit.page(
         "recovery.html",
         view=view,
         opened=opened,
@@ -104,11 +112,13 @@ def show_case(visit: Visit) -> Response:
         token=token_of(app.key, view.case.public_id),
         word=word_of(app.key, view.case.public_id),
         repositories=places.repositories,
+        logins=app.logins.all,
         file_name=FILE_NAME,
         record=RECORD,
         delays=delays_of(app.settings),
         words=_WORDS,
     )
+    return without_referrer(page)
 
 
 def give_mail(visit: Visit) -> Response:
@@ -149,6 +159,28 @@ def give_code(visit: Visit) -> Response:
         hashed = hash_of_code(visit.app.key, account_id, code)
         outcome.right = visit.app.do(prove_code, GiveCode(opened.case, hashed))
     return _back(visit, "The code is taken." if outcome.right else "That is none of the account's unused codes.")
+
+
+def set_out(visit: Visit) -> Response:
+    """Go to another login, to show in this case that one can still sign in there."""
+    opened, login = _opened(visit), visit.app.logins.named(visit.path["login"])
+    browser = visit.csrf
+    try:
+        return visit.go(visit.app.logins.set_out(login, "case", errand(visit.app.key, opened.case, browser), browser))
+    except (Unavailable, Refused) as error:
+        return _back(visit, f"{login.title} cannot be reached now: {error}")
+
+
+def come_to_case(visit: Visit, onward: str, claimed: Claimed) -> Response:
+    """Somebody comes back from another login for a case that this browser has opened."""
+    app, public_id = visit.app, case_of_errand(visit.app.key, onward, visit.csrf)
+    with app.database.read() as sql:
+        case = case_by_public_id(sql, public_id) if public_id is not None else None
+    if case is None:
+        raise Refused("no-such-case", "This browser has opened no such case.", "Open the case, and begin there.")
+    right = app.do(prove_identity, ProveIdentity(case, claimed))
+    link = link_text(app.key, case.public_id, "case", "")
+    return visit.go(f"/recovery/{link}/", said="The proof is accepted." if right else WRONG_IDENTITY)
 
 
 def give_address(visit: Visit) -> Response:
