@@ -200,7 +200,7 @@ def test_announced_warned_enforced_and_the_same_words_everywhere(worlds: World, 
 
 def test_only_an_accepted_method_counts(world: World) -> None:
     alice, found = person(world), enforced(world)
-    said = []
+    said: list[int] = []
     for methods in ("any", "webauthn"):
         if methods == "webauthn":
             world.app.do(change_mandate, Change(found.id, methods=methods))
@@ -359,7 +359,10 @@ def test_a16_the_last_accepted_factor_stays_while_a_mandate_holds(world: World) 
     world.app.deeds.delay = timedelta(0)
     key, app = give(world, alice, "webauthn"), give(world, alice, "totp", "phone")
     mandated(world, methods="webauthn")
-    remove = lambda factor: world.app.do(remove_factor, RemoveFactor(alice.id, factor, alice.identity))  # noqa: E731
+
+    def remove(factor: int) -> None:
+        world.app.do(remove_factor, RemoveFactor(alice.id, factor, alice.identity))
+
     world.clock.turn(20 * DAY)
     with pytest.raises(Refused, match="rests on this factor") as refused:
         remove(key)
