@@ -87,6 +87,7 @@ from customhouse.infra.db import insert_new
 from customhouse.infra.settings import Settings
 from customhouse.infra.targets import Target
 from customhouse.infra.walkers import Walkers
+from customhouse.ledger.tx import Tx
 from customhouse.reports.claim import parse_claim
 from customhouse.terms.clock import Clock
 from customhouse.terms.identity import COMMAND_LINE, Actor
@@ -492,6 +493,10 @@ def _hook(town: Town, holder: Holder) -> str:
     return made.hook_id
 
 
+def _accept(command: tuple[int, Given], tx: Tx) -> None:
+    accept(tx, *command)
+
+
 def _lose(town: Town) -> None:
     """Four who have lost their factor: one who has just asked, a co-owner of alice, one with evidence, one contested."""
     app = town.app
@@ -509,7 +514,7 @@ def _lose(town: Town) -> None:
                 Given("mail", "mail", "A link.", accepted=True, rests_on=frozenset({"example.org"})),
                 Given("code", "a code", "A hash.", accepted=True, rests_on=frozenset({"codes"})),
             ):
-                app.do(lambda wish, tx, number=case.id: accept(tx, number, wish), given)
+                app.do(_accept, (case.id, given))
     with app.database.read() as sql:
         paul = find_user(sql, "paul")
     app.do(contest, Contest(int(town.facts["contested_recovery"]), "No.", paul, delays_of(app.settings)))

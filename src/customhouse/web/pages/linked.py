@@ -112,11 +112,9 @@ def _arrived(visit: Visit, login: OidcLogin, outing: Outing, claimed: Claimed) -
     user = visit.app.do(linked.prove, Prove(claimed, outing.purpose))
     if outing.purpose == "case":
         return come_to_case(visit, outing.onward, claimed)
-    if outing.purpose == "sign-in":
-        with visit.app.database.read() as sql:
-            index_flags.refuse_if_flagged(sql, "no-sign-in", actor=user.actor)
-        return first_step_done(visit, user, "linked", outing.onward)
-    return visit.go(outing.onward, said=f"You have proved that you are {claimed.name} at {login.title}.")
+    with visit.app.database.read() as sql:
+        index_flags.refuse_if_flagged(sql, "no-sign-in", actor=user.actor)
+    return first_step_done(visit, user, "linked", outing.onward)
 
 
 def _home(visit: Visit) -> str:
