@@ -14,8 +14,6 @@ from customhouse.index.delete import Delete
 from customhouse.index.invite import InviteToProject, invite_to_project
 from customhouse.index.mark_critical import MarkCritical, mark_critical
 from customhouse.index.organizations import ChangeMember, RemoveMember, change_member, remove_member
-from customhouse.index.waited.apply import apply_due
-from customhouse.index.waited.decide import DecideChange, decide_change
 from customhouse.index.slow.model import (
     KINDS,
     Owner,
@@ -39,6 +37,8 @@ from customhouse.index.teams import (
 )
 from customhouse.index.transfer import OfferTransfer, TransferToOrganization, offer_transfer, transfer_to_organization
 from customhouse.index.visibility import ChangeVisibility, change_visibility
+from customhouse.index.waited.apply import apply_due
+from customhouse.index.waited.decide import DecideChange, decide_change
 from customhouse.index.yank import Yank, yank
 from customhouse.terms.errors import Refused
 from neighbours import (

@@ -6,8 +6,8 @@ A deed asks `put_off` when everything has been looked up and allowed, just befor
         return waits
 
 None means that nothing protects it: act at once. Otherwise the deed changes nothing else, and its door tells the person
-``waits.says_when``. When it is due, `index.waited.apply` does the same deed again, which looks up all rights as they are
-then; `put_off` says None to it, because its transaction has waited.
+``waits.says_when``. When it is due, `index.waited.apply` does the same deed again, which looks up all rights as they
+are then; `put_off` says None to it, because its transaction has waited.
 """
 
 from __future__ import annotations
