@@ -1,17 +1,26 @@
-"""Make the pictures of the documents again: from the demo's index, and from the journeys that the tests walk."""
+"""Make the pictures of the documents again: of the demo, of the journeys that the tests walk, of a town with a history.
+
+With ``trust`` as the argument only the last ones are made.
+"""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests" / "web")]
+sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests"), str(ROOT / "tests" / "web")]
 
 from browser import chromium
 from demo import demo
+
+import trust_town
+from customhouse.app import open_app, prepare
+from customhouse.infra.settings import Settings
+from world import Server
 
 FIGURES = ROOT / "docs" / "figures"
 SHOTS = {
@@ -22,11 +31,23 @@ SHOTS = {
 }
 
 
+TRUST_SHOTS = {
+    "trust.png": ("/trust/?range=all", 1100, 1160, "light"),
+    "trust-dark.png": ("/trust/?range=all", 1100, 1160, "dark"),
+    "trust-phone.png": ("/trust/?range=1y", 390, 1080, "light"),
+}
+
+
 def photograph(_server: subprocess.Popen[bytes], url: str) -> None:
+    """One picture of each sight of the demo."""
+    take(url, SHOTS)
+
+
+def take(url: str, shots: dict[str, tuple[str, int, int, str]]) -> None:
     """One picture of each sight."""
     FIGURES.mkdir(parents=True, exist_ok=True)
     with chromium() as browser:
-        for name, (address, width, height, scheme) in SHOTS.items():
+        for name, (address, width, height, scheme) in shots.items():
             context = browser.new_context(
                 viewport={"width": width, "height": height}, color_scheme="dark" if scheme == "dark" else "light"
             )
@@ -45,6 +66,23 @@ def walk_the_journeys() -> None:
     )  # fmt: skip
 
 
+def visit_the_town() -> None:
+    """The dashboard of an index that has grown for more than a year."""
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Settings.model_validate({"data": Path(folder) / "data"})
+        prepare(settings)
+        with open_app(settings) as app:
+            trust_town.found(app)
+        server = Server(settings.data)
+        server.start()
+        try:
+            take(server.url, TRUST_SHOTS)
+        finally:
+            server.stop()
+
+
 if __name__ == "__main__":
-    walk_the_journeys()
-    demo(photograph)
+    if sys.argv[1:] != ["trust"]:
+        walk_the_journeys()
+        demo(photograph)
+    visit_the_town()

@@ -189,6 +189,7 @@ def test_the_times_of_very_few_recoveries_are_not_told() -> None:
 def test_a_rank_is_the_least_time_that_so_many_did_not_exceed(seconds: Sequence[int], percent: int) -> None:
     ordered = sorted(timedelta(seconds=one) for one in seconds)
     found = at_rank(ordered, percent)
+    assert found is not None
     assert found in seconds
     assert sum(one <= found for one in seconds) * 100 >= percent * len(seconds)
     assert sum(one < found for one in seconds) * 100 < percent * len(seconds)

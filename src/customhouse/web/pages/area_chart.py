@@ -10,8 +10,8 @@ from markupsafe import Markup
 
 WIDTH, HEIGHT = 720, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 712, 34, 256
-_LABEL_WIDTH, _YEAR_WIDTH, _SHORT_NAME = 100, 36, 6
-_TOLD_DAYS = 200
+_NAME_WIDTH, _WIDE_NAME = 96, 120
+_MOST_TITLES = 60
 _WEEK, _THOUSAND, _MILLION = 7, 1_000, 1_000_000
 _SHORT_RANGE_DAYS = 75
 _TOPS = (10, 12, 16, 20, 24, 30, 40, 50, 60, 80, 100)
@@ -90,8 +90,8 @@ def area_chart(
     for run in runs(columns):
         inside += [_area(frame, run, kind, index) for index, kind in enumerate(kinds)]
     inside += [_flag(frame, flag) for flag in flags if since <= flag.day <= until]
-    if len(told) <= _TOLD_DAYS:
-        inside += [_column(frame, column) for column in told]
+    step = -(-len(told) // _MOST_TITLES) or 1
+    inside += [_column(frame, column, step) for column in told[::-step]]
     return _SVG.format(
         key=key, width=WIDTH, height=HEIGHT, title=title, description=description, inside=Markup().join(inside)
     )
@@ -126,9 +126,9 @@ def _area(frame: Frame, run: Sequence[Column], kind: str, index: int) -> Markup:
     return _AREA.format(kind=kind, path=f"M{' L'.join([*upper, *lower])}Z")
 
 
-def _column(frame: Frame, column: Column) -> Markup:
-    """What a pointer finds out about a day."""
-    x = max(frame.x(column.day) - frame.step / 2, _LEFT)
+def _column(frame: Frame, column: Column, days: int) -> Markup:
+    """What a pointer finds out about a day, on the width of the days before it that have no words of their own."""
+    x = max(frame.x(column.day) - frame.step * (days - 0.5), _LEFT)
     width = min(frame.x(column.day) + frame.step / 2, _RIGHT) - x
     return _COLUMN.format(x=_short(x), top=_TOP, width=_short(width), height=_BOTTOM - _TOP, title=column.title)
 
@@ -150,32 +150,36 @@ def _scale(frame: Frame) -> Markup:
 
 
 def _calendar(frame: Frame) -> Markup:
-    """Ticks at weeks or months, and names as far apart as a phone needs."""
-    drawn = []
-    last_x, last_year = float(_LEFT - _LABEL_WIDTH - _YEAR_WIDTH), 0
-    for day in _ticks(frame):
+    """Ticks at weeks or months, and names at every so many of them, as far apart as a phone needs."""
+    drawn, ticks = [], _ticks(frame)
+    width = _WIDE_NAME if len({day.year for day in ticks}) > 1 and _is_long(frame) else _NAME_WIDTH
+    every = max(1, -(-width * len(ticks) // (_RIGHT - _LEFT)))
+    last_year = 0
+    for number, day in enumerate(ticks):
         x = frame.x(day)
         drawn.append(_TICK.format(x=_short(x), top=_BOTTOM, bottom=_BOTTOM + 7))
-        name = _tick_name(frame, day, named_year=last_year == day.year)
-        if x - last_x >= _LABEL_WIDTH + (_YEAR_WIDTH if len(name) > _SHORT_NAME else 0):
-            anchor = "end" if x > _RIGHT - _LABEL_WIDTH / 2 else "middle"
-            drawn.append(_NAME.format(x=_short(x), y=_BOTTOM + 27, anchor=anchor, text=name))
-            last_x, last_year = x, day.year
+        if number % every:
+            continue
+        with_year = day.year != last_year and _is_long(frame)
+        # A name near an edge does not reach beyond it.
+        at_left, at_right = x < _LEFT + _WIDE_NAME / 2, x > _RIGHT - _NAME_WIDTH / 2
+        anchor = "start" if at_left and with_year else "end" if at_right else "middle"
+        name = f"{day:%b %Y}" if with_year else f"{day:%b}" if _is_long(frame) else f"{day:%-d %b}"
+        drawn.append(_NAME.format(x=_short(x), y=_BOTTOM + 27, anchor=anchor, text=name))
+        last_year = day.year
     return Markup().join(drawn)
 
 
 def _ticks(frame: Frame) -> list[date]:
     days = [frame.since + timedelta(days=number) for number in range((frame.until - frame.since).days + 1)]
-    if len(days) <= _SHORT_RANGE_DAYS:
-        return [day for day in days if (frame.until - day).days % _WEEK == 0 and day > frame.since]
-    return [day for day in days if day.day == 1]
+    if _is_long(frame):
+        return [day for day in days if day.day == 1]
+    return [day for day in days if (frame.until - day).days % _WEEK == 0 and day > frame.since]
 
 
-def _tick_name(frame: Frame, day: date, *, named_year: bool) -> str:
-    """A day of a short range, or a month; its year where it is another than before."""
-    if (frame.until - frame.since).days < _SHORT_RANGE_DAYS:
-        return f"{day:%-d %b}"
-    return f"{day:%b}" if named_year else f"{day:%b %Y}"
+def _is_long(frame: Frame) -> bool:
+    """Whether months are told, and not days."""
+    return (frame.until - frame.since).days >= _SHORT_RANGE_DAYS
 
 
 def scale_top(highest: int) -> int:
