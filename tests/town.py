@@ -46,6 +46,8 @@ from customhouse.hooks.model import Patterns
 from customhouse.hooks.tables import webhook_delivery
 from customhouse.index.change_role import RemoveRole, remove_role
 from customhouse.index.delete import Delete
+from customhouse.index.domains.judge import Look, Names
+from customhouse.index.domains.note import NoteLook, note_look
 from customhouse.index.giveaway.load import LoadCodes, load_codes
 from customhouse.index.giveaway.model import Terms
 from customhouse.index.giveaway.tables import giveaway_campaign, giveaway_eligible
@@ -84,6 +86,7 @@ from customhouse.index.webhooks.add import AddWebhook, add_webhook
 from customhouse.index.webhooks.holder import Holder
 from customhouse.index.yank import Yank, yank
 from customhouse.infra.db import insert_new
+from customhouse.infra.rdap import Registration
 from customhouse.infra.settings import Settings
 from customhouse.infra.targets import Target
 from customhouse.infra.walkers import Walkers
@@ -277,6 +280,7 @@ def open_town(settings: Settings, clock: Clock, walkers: Walkers | None = None) 
         _give(town)
         _judge(town)
         _lose(town)
+        _lapse(town)
         for person in town.people.values():
             if person.token:
                 app.authenticate(person.token)  # the last use is noted now and not at the first knock
@@ -301,6 +305,16 @@ def small_town(folder: Path, blank: Path, walkers: Walkers) -> Iterator[Town]:
 def prepared_copy(blank: Path, folder: Path) -> Path:
     """A data folder of one's own, from an empty installation that is prepared."""
     return Path(shutil.copytree(blank, folder / "data"))
+
+
+def _lapse(town: Town) -> None:
+    """A mail domain that waits for an operator, and one that has taken the address of lotta along."""
+    app, now = town.app, town.app.clock.now()
+    for name, per_day in (("wanda", 0), ("lotta", 20)):
+        domain = f"{name}.example"
+        app.do(add_user, AddUser(name, f"{name}@{domain}"))
+        look = Look(now, Registration(domain, frozenset({"redemption period"})), Names(exists=False))
+        app.do(note_look, NoteLook(domain, look, per_day))
 
 
 def _settle(town: Town) -> None:

@@ -423,6 +423,11 @@ ROWS = [
     reads("/critical/data.json", "public:read", EVERYBODY),
     reads("/critical/projects.csv", "public:read", EVERYBODY),
     reads("/critical/curve.csv", "public:read", EVERYBODY),
+    reads("/admin/domains/", "admin:read", OPERATORS),
+    writes(
+        "/admin/domains/decide/", "admin:danger", OPERATORS, domain="wanda.example", choice="lost", reason="For sale."
+    ),
+    writes("/admin/domains/vouch/", "admin:danger", OPERATORS, account="lotta", reason="I know her."),
     reads("/admin/critical/", "admin:read", OPERATORS),
     reads("/admin/names/", "admin:read", OPERATORS),
     writes("/admin/names/prohibit/", "admin:write", OPERATORS, name="evil-name", reason="It insults."),

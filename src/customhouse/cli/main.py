@@ -32,6 +32,7 @@ app.command("customhouse.cli.mandate:app", name="mandate", help="Who must have a
 app.command("customhouse.cli.giveaway:app", name="giveaway", help="Security keys for maintainers.")
 app.command("customhouse.cli.terms:app", name="terms", help="Terms of use, and how many agree to them.")
 app.command("customhouse.cli.recovery:app", name="recovery", help="Cases of accounts whose factor is lost: read them.")
+app.command("customhouse.cli.domain:app", name="domain", help="Mail domains of accounts, and those that have lapsed.")
 app.command("customhouse.cli.check:check", name="check", help="Test every invariant of this installation.")
 app.command("customhouse.cli.ledger:app", name="ledger", help="What happened here, as a chain of hashed entries.")
 

@@ -43,6 +43,7 @@ from customhouse.web.pages.admin import admin_doors
 from customhouse.web.pages.cases import case_doors
 from customhouse.web.pages.critical import critical_doors
 from customhouse.web.pages.diff import diff_doors
+from customhouse.web.pages.domains import domain_doors
 from customhouse.web.pages.factors import factor_doors
 from customhouse.web.pages.giveaway import giveaway_doors
 from customhouse.web.pages.holding import holding_doors
@@ -164,6 +165,7 @@ def _routes(app: App, serve: Serve) -> list[Door]:
         *pending_doors(),
         *webhook_doors(),
         *admin_doors(),
+        *domain_doors(),
         *giveaway_doors(),
         *trust_doors(),
         *critical_doors(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from customhouse.accounts import emails, sessions
+from customhouse.accounts.lost_address import find_lost
 from customhouse.accounts.sessions import SignOut
 from customhouse.catalog import organizations, rights
 from customhouse.index.recovery.concern import concerns_of
@@ -31,7 +32,10 @@ def overview(visit: Visit) -> Response:
         waiting = len(waiting_for(sql, visit.me.id))
         cases = [one for one in concerns_of(sql, visit.me.id) if not one.own]
         owes = emails.address_of(sql, visit.me.id).owes
-    return visit.page("account.html", projects=projects, organizations=mine, waiting=waiting, owes=owes, cases=cases)
+        lost = find_lost(sql, visit.me.id)
+    return visit.page(
+        "account.html", projects=projects, organizations=mine, waiting=waiting, owes=owes, cases=cases, lost=lost
+    )
 
 
 def sessions_page(visit: Visit) -> Response:
