@@ -139,7 +139,7 @@ def test_a3_nobody_learns_from_registering_whether_an_address_is_known(world: Wo
     for name in ("mallory", "trudy"):
         person = world.stranger()
         person.sign_in(name)
-        pages.append(re.sub(r'value="[^"]+"|mallory|trudy|[Rr]obin@|trudy@', "", person.get("/account/address/").text))
+        pages.append(re.sub(r'value="[^"]+"|[Rr]obin@|trudy@|mallory|trudy', "", person.get("/account/address/").text))
         assert person.post("/account/address/again/").status_code == 303
     assert pages[0] == pages[1]
     assert not verified(world.app, "mallory")
