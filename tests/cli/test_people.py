@@ -50,6 +50,12 @@ def test_accounts_get_roles_are_frozen_and_trusted(tmp_path: Path) -> None:
     assert "no longer" in said(tmp_path, "user", "trust", "olga", "--reason", "Left.", "--undo")
 
 
+def test_a8_an_operator_lets_typed_codes_work_again(tmp_path: Path) -> None:
+    said(tmp_path, "user", "add", "alice")
+    assert said(tmp_path, "user", "unlock", "alice") == "Codes of alice are taken again.\n"
+    assert run(tmp_path, "user", "unlock", "nobody").returncode == 2
+
+
 def test_names_namespaces_and_limits_are_kept(tmp_path: Path) -> None:
     said(tmp_path, "user", "add", "alice")
     made = said(tmp_path, "organization", "create", "Acme", "--owner", "alice", "--title", "Acme Works")

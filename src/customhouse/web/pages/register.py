@@ -8,8 +8,10 @@ from functools import partial
 from starlette.responses import Response
 
 from customhouse.accounts import emails, index_flags, links, register, terms
+from customhouse.accounts.devices import Remember, remember
 from customhouse.accounts.emails import AskAddress, AskVerification
 from customhouse.accounts.limits import Counted, Limit, network_of
+from customhouse.accounts.lost_address import find_lost
 from customhouse.accounts.mail_address import MailAddress
 from customhouse.accounts.register import ALL_TOGETHER, Register
 from customhouse.accounts.users import check_user_name
@@ -92,6 +94,8 @@ def verify(visit: Visit) -> Response:
     link = _link(visit, "verify", "change")
     if link.purpose == "verify":
         user = visit.app.do(partial(emails.verify_address, key), text)
+        # Its mail is read in this browser: that is what a new one would be asked for.
+        visit.know_browser(visit.app.do(remember, Remember(user.id, visit.browser)))
         return visit.go(_home(visit), said=f"The address of the account {user.name} is verified.")
     waits = visit.app.do(partial(follow_new_address, key), text)
     said = waits.says_when if waits is not None else f"The account {link.user.name} has its new address now."
@@ -157,8 +161,9 @@ def _form(visit: Visit, *, status: int = 200, problem: str = "") -> Response:
 def _address(visit: Visit, *, status: int = 200, problem: str = "") -> Response:
     with visit.app.database.read() as sql:
         row = emails.address_of(sql, visit.me.id)
+        lost = find_lost(sql, visit.me.id)
     sends = bool(visit.app.settings.smtp_host)
-    return visit.page("address.html", status=status, row=row, problem=problem, sends=sends)
+    return visit.page("address.html", status=status, row=row, problem=problem, sends=sends, lost=lost)
 
 
 def _link(visit: Visit, *purposes: links.Purpose) -> links.Link:

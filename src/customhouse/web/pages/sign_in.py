@@ -38,6 +38,7 @@ from customhouse.web.proofs import (
     script_of,
     user_of_key,
 )
+from customhouse.web.secret_address import without_referrer
 from customhouse.web.visit import FORM_COOKIE, SESSION_COOKIE, Visit
 
 
@@ -204,7 +205,7 @@ def browser_link_form(visit: Visit) -> Response:
     """Show which browser wants to come in. Looking changes nothing: mail programs look at every link."""
     with visit.app.database.read() as sql:
         question = devices.question_of_link(visit.app.key, sql, visit.path["link"], visit.app.clock.now())
-    return visit.page("browser_link.html", question=question, here=visit.browser.network, problem="")
+    return without_referrer(visit.page("browser_link.html", question=question, here=visit.browser.network, problem=""))
 
 
 def browser_link(visit: Visit) -> Response:
@@ -214,7 +215,8 @@ def browser_link(visit: Visit) -> Response:
     here = visit.browser.network
     if question.network != here and visit.form.get("mine") != "yes":
         problem = "That browser is in another network than this one. Tick the box if it is yours all the same."
-        return visit.page("browser_link.html", status=409, question=question, here=here, problem=problem)
+        page = visit.page("browser_link.html", status=409, question=question, here=here, problem=problem)
+        return without_referrer(page)
     visit.app.do(partial(devices.confirm, visit.app.key), Confirm(visit.path["link"]))
     waiting = _unfinished(visit, "waiting")
     admitted = visit.app.do(devices.come_in, ComeIn(waiting, visit.browser)) if waiting is not None else None
