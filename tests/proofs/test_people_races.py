@@ -7,8 +7,6 @@ first may end. Then both run, and the outcome is looked at.
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -27,8 +25,8 @@ from customhouse.index.organizations import ChangeMember, RemoveMember, change_m
 from customhouse.index.teams import AboutTeam, AboutTeamRole, create_team, set_team_role
 from customhouse.index.transfer import OfferTransfer, TransferToOrganization, offer_transfer, transfer_to_organization
 from customhouse.ledger.tx import Tx
-from customhouse.terms.errors import CustomhouseError
 from customhouse.terms.names import ProjectName
+from interleaving import WAIT_SECONDS, Deed, one_after_the_other, said, somebody_waits, until
 from neighbours import (
     actor,
     answer,
@@ -45,61 +43,12 @@ from neighbours import (
 from packages import wheel
 from world import World
 
-WAIT_SECONDS = 20.0
-POLL_SECONDS = 0.005
-Deed = Callable[[Any, Tx], object]
-
 
 @pytest.fixture
 def demo(world: World) -> World:
     found_project(world)
     join(world, "bob", "owner")
     return world
-
-
-def said(world: World, deed: Deed, command: object) -> str:
-    """The code of the refusal, or "done"."""
-    try:
-        world.app.do(deed, command)
-    except CustomhouseError as error:
-        return error.code
-    return "done"
-
-
-def one_after_the_other(world: World, first: tuple[Deed, object], second: tuple[Deed, object]) -> tuple[str, str]:
-    """Begin the second when the first has done all but commit; the second must wait for it."""
-    ready, go = threading.Event(), threading.Event()
-
-    def paused(command: object, tx: Tx) -> object:
-        result = first[0](command, tx)
-        ready.set()
-        assert go.wait(WAIT_SECONDS)
-        return result
-
-    with ThreadPoolExecutor(2) as threads:
-        one = threads.submit(said, world, paused, first[1])
-        assert ready.wait(WAIT_SECONDS)
-        two = threads.submit(said, world, *second)
-        try:
-            until(lambda: somebody_waits(world))
-        finally:
-            go.set()
-        return one.result(), two.result()
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "nobody waits"
-        time.sleep(POLL_SECONDS)  # asking without a pause would take the core from those who are asked about
-
-
-def somebody_waits(world: World) -> bool:
-    lock = world.app.database._write_lock
-    if lock is not None:
-        return len(lock._waiting) > 0
-    with world.app.database.read() as sql:
-        return bool(sql.execute(sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")).scalar())
 
 
 def test_of_two_owners_who_remove_each_other_one_stays(demo: World) -> None:

@@ -7,7 +7,6 @@ from typing import TypedDict
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from customhouse.accounts.tables import account
 from customhouse.catalog.tables import organization, project
 from customhouse.index.slow import queries
 from customhouse.index.slow.events import ChangeContested
@@ -52,13 +51,16 @@ def project_of(sql: Connection, change: PendingChange) -> str | None:
 
 
 def lock_touched(tx: Tx, change: PendingChange) -> None:
-    """Keep rival deeds about the same project, organization or account waiting."""
-    for table, row_id in (
-        (project, change.project_id), (organization, change.organization_id), (account, change.about)
-    ):  # fmt: skip
-        if row_id is not None:
-            tx.sql.execute(sa.select(table.c.id).where(table.c.id == row_id).with_for_update())
-            return
+    """Keep rival deeds about the same project or organization waiting. The change itself is locked after that.
+
+    Changes of accounts lock nothing first: rows that name an account are written under the lock of a project, and two
+    that wait for each other would be no better.
+    """
+    if change.project_id is not None:
+        tx.sql.execute(sa.select(project.c.id).where(project.c.id == change.project_id).with_for_update())
+    elif change.organization_id is not None:
+        holder = organization.c.id == change.organization_id
+        tx.sql.execute(sa.select(organization.c.id).where(holder).with_for_update())
 
 
 def contest(tx: Tx, change: PendingChange, *, by: int | None, why: str, identity: Identity = SYSTEM) -> bool:
