@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from customhouse.accounts.factors import methods_of
+from customhouse.accounts.tables import second_factor
 from customhouse.catalog.tables import critical_mark
 from customhouse.index.mandates.model import ACCEPTED
 from customhouse.index.mandates.requirements import Requirement, requirements_of
@@ -20,6 +20,8 @@ from customhouse.index.mandates.text import requirements_text
 from customhouse.index.publisher import Publisher
 from customhouse.terms.errors import Refused
 
+# Made once: building a statement costs more than running it.
+_METHODS = sa.select(second_factor.c.method).where(second_factor.c.account_id == sa.bindparam("account"))
 _NOW = sa.bindparam("now", type_=mandate.c.enforced_at.type)
 _PROJECT, _ACCOUNT = sa.bindparam("project", type_=sa.String), sa.bindparam("account", type_=sa.BigInteger)
 _LET_OFF = sa.exists().where(
@@ -75,7 +77,7 @@ def _missing(sql: Connection, publisher: Publisher) -> list[Any]:
     ).all()
     if not holding:
         return []
-    methods = methods_of(sql, [account_id]).get(account_id, frozenset())
+    methods = set(sql.execute(_METHODS, {"account": account_id}).scalars())
     return [row for row in holding if not (ACCEPTED[row.methods] & methods)]
 
 
