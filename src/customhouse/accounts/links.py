@@ -87,7 +87,7 @@ def link_text(key: ServerKey, link_id: str) -> str:
 
 def make_link(command: MakeLink, tx: Tx) -> str:
     """Make a link's row; returns its id."""
-    link_id = base64.b32encode(secrets.token_bytes(16)).rstrip(b"=").decode().lower()
+    link_id, now = base64.b32encode(secrets.token_bytes(16)).rstrip(b"=").decode().lower(), tx.now()
     row = tx.sql.execute(
         sa.select(account.c.email, account.c.password_changed_at).where(account.c.id == command.account_id)
     ).one()
@@ -99,8 +99,8 @@ def make_link(command: MakeLink, tx: Tx) -> str:
             email=row.email,
             target=command.target,
             password_changed_at=row.password_changed_at,
-            created_at=tx.now(),
-            expires_at=tx.now() + command.life,
+            created_at=now,
+            expires_at=now + command.life,
         )
     )
     return link_id
