@@ -14,6 +14,7 @@ import hmac
 import secrets
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -200,7 +201,7 @@ def authenticate(key: ServerKey, sql: Connection, text: str, *, now: datetime, a
         raise RevokedToken(token.id, noted=row.used_revoked_at is not None)
     if row.frozen_at is not None:
         raise _frozen(row.name)
-    scope = scope_of_row(row.caveats, row.project).and_also(token.scope)
+    scope = _scope(row.caveats, row.project, token.caveats)
     if (refusal := scope.refusal_here(now, address)) is not None:
         raise refusal
     return Bearer(User(row.id, row.name, frozen=False, site_role=row.site_role), token.id, scope, row.used_at)
@@ -318,6 +319,12 @@ def tokens_of(sql: Connection, account_id: int) -> list[TokenRow]:
         TokenRow(row.id, scope_of_row(row.caveats, row.project), row.note, row.created_at, row.used_at, row.used_from)
         for row in rows
     ]
+
+
+@lru_cache(1024)
+def _scope(caveats: str | None, project: str | None, shown: tuple[str, ...]) -> Scope:
+    """What the row and the text allow together."""
+    return scope_of_row(caveats, project).and_also(scope_of(shown))
 
 
 def scope_of_row(caveats: str | None, project: str | None) -> Scope:
