@@ -33,6 +33,7 @@ from customhouse.index.recovery.complete import Complete, complete
 from customhouse.index.recovery.decide import COMPLETE_JOB
 from customhouse.index.recovery.delays import delays_of
 from customhouse.index.recovery.links import complete_letter
+from customhouse.index.recovery.open import ANNOUNCE_JOB, announce
 from customhouse.index.reset_password import JOB as RESET_JOB
 from customhouse.index.reset_password import AskReset, ask_reset
 from customhouse.index.slow.links import veto_text
@@ -210,6 +211,11 @@ def _complete_recovery_job(app: App, arguments: Mapping[str, Any]) -> None:
     app.do(complete, Complete(arguments["case_id"], delays_of(app.settings), life))
 
 
+def _announce_recovery_job(app: App, arguments: Mapping[str, Any]) -> None:
+    """Tell those concerned that a recovery case was opened. Running it again finds them told."""
+    app.do(announce, arguments["case_id"])
+
+
 def _old_recoveries_job(app: App, _arguments: Mapping[str, Any]) -> None:
     """End recovery cases that nobody has agreed on in time. Running it again finds none."""
     app.do(end_old_cases, app.clock.now())
@@ -276,6 +282,7 @@ JOBS: Mapping[str, JobRun] = {
     PENDING_JOB: _pending_change_job,
     FORGET_JOB: _forget_address_job,
     "keep-roles": _keep_roles_job,
+    ANNOUNCE_JOB: _announce_recovery_job,
     COMPLETE_JOB: _complete_recovery_job,
     "old-recoveries": _old_recoveries_job,
     END_JOB: _end_deleted_files_job,

@@ -19,7 +19,7 @@ class RecoveryEvent(Event):
 
 @dataclass(frozen=True, slots=True)
 class RecoveryOpened(RecoveryEvent):
-    """Somebody who says that he has lost his factor asks for an account. Nothing changes for it."""
+    """Somebody who says that he has lost his factor asks for an account. Nothing changes for it, if there is one."""
 
     kind: ClassVar[str] = "recovery-opened"
     sent: bool

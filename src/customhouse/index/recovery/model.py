@@ -129,7 +129,7 @@ class Case:
     sent: bool
     email: str
     opened_at: datetime
-    letter_at: datetime | None
+    announced_at: datetime | None
     expires_at: datetime
     new_email: str
     new_email_at: datetime | None

@@ -57,7 +57,7 @@ def name_address(command: NameAddress, tx: Tx) -> None:
     tx.sql.execute(
         recovery_case.update()
         .where(recovery_case.c.id == case.id)
-        .values(new_email=command.email.text, new_email_at=None, letter_at=tx.now())
+        .values(new_email=command.email.text, new_email_at=None)
     )
     if case.account_id is not None:
         tx.record(RecoveryAddressGiven(ANONYMOUS, None, *about(tx.sql, case), proved=False))

@@ -16,7 +16,7 @@ from customhouse.index.recovery.tables import recovery_approval, recovery_case, 
 
 _C = recovery_case.c
 _CASE = (
-    _C.id, _C.public_id, _C.account_id, _C.sent, _C.email, _C.opened_at, _C.letter_at, _C.expires_at, _C.new_email,
+    _C.id, _C.public_id, _C.account_id, _C.sent, _C.email, _C.opened_at, _C.announced_at, _C.expires_at, _C.new_email,
     _C.new_email_at, _C.held_at, _C.approved_at, _C.due_at, _C.reopens_at, _C.contested_at, _C.closed_at, _C.outcome,
     _C.closed_by, _C.note,
 )  # fmt: skip
@@ -167,7 +167,7 @@ def closed_cases(sql: Connection, *, limit: int) -> list[tuple[Case, str]]:
 
 def name_of(sql: Connection, account_id: int | None) -> str:
     """An account's name; empty for none."""
-    return sql.execute(sa.select(account.c.name).where(account.c.id == account_id)).scalar() or ""
+    return sql.execute(sa.select(account.c.name).where(account.c.id == (account_id or 0))).scalar() or ""
 
 
 def finished_times(sql: Connection, since: datetime) -> Finished:

@@ -27,7 +27,7 @@ recovery_case = sa.Table(
     sa.Column("sent", sa.Boolean, nullable=False, comment="the link went to the account's address, else to the screen"),
     sa.Column("email", sa.String(254), nullable=False, server_default="", comment="the account's, verified then"),
     sa.Column("opened_at", Instant, nullable=False),
-    sa.Column("letter_at", Instant, comment="when the link was sent last"),
+    sa.Column("announced_at", Instant, comment="when those concerned were told that it was opened"),
     sa.Column("expires_at", Instant, nullable=False, index=True),
     sa.Column("new_email", sa.String(254), nullable=False, server_default="", comment="where mail shall go instead"),
     sa.Column("new_email_at", Instant, comment="when a link sent there was followed"),

@@ -13,7 +13,8 @@ Facts = dict[str, object]
 
 def about(sql: Connection, case: Case) -> tuple[int, str, str]:
     """What every event of a case says: its number, the account's id as text, the account's name."""
-    return case.id, "" if case.account_id is None else str(case.account_id), name_of(sql, case.account_id)
+    name = name_of(sql, case.account_id)
+    return (case.id, str(case.account_id), name) if case.account_id is not None else (case.id, "", "of nobody")
 
 
 def told(sql: Connection, case: Case) -> tuple[str, ...]:

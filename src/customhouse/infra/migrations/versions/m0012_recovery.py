@@ -25,24 +25,50 @@ def _cases() -> None:
     op.create_table(
         "recovery_case",
         sa.Column("id", BIG_ID, nullable=False),
-        sa.Column("public_id", sa.String(length=40), nullable=False),
-        sa.Column("account_id", BIG_ID, nullable=True),
-        sa.Column("sent", sa.Boolean(), nullable=False),
-        sa.Column("email", sa.String(length=254), server_default="", nullable=False),
+        sa.Column(
+            "public_id", sa.String(length=40), nullable=False, comment="its links derive from it and the server key"
+        ),
+        sa.Column(
+            "account_id",
+            BIG_ID,
+            nullable=True,
+            comment="null: nobody has the name that was typed, and the case looks like any other",
+        ),
+        sa.Column(
+            "sent", sa.Boolean(), nullable=False, comment="the link went to the account's address, else to the screen"
+        ),
+        sa.Column(
+            "email", sa.String(length=254), server_default="", nullable=False, comment="the account's, verified then"
+        ),
         sa.Column("opened_at", sa.BigInteger(), nullable=False),
-        sa.Column("letter_at", sa.BigInteger(), nullable=True),
+        sa.Column(
+            "announced_at", sa.BigInteger(), nullable=True, comment="when those concerned were told that it was opened"
+        ),
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
-        sa.Column("new_email", sa.String(length=254), server_default="", nullable=False),
-        sa.Column("new_email_at", sa.BigInteger(), nullable=True),
-        sa.Column("held_at", sa.BigInteger(), nullable=True),
-        sa.Column("approved_at", sa.BigInteger(), nullable=True),
-        sa.Column("due_at", sa.BigInteger(), nullable=True),
-        sa.Column("reopens_at", sa.BigInteger(), nullable=True),
-        sa.Column("contested_at", sa.BigInteger(), nullable=True),
+        sa.Column(
+            "new_email", sa.String(length=254), server_default="", nullable=False, comment="where mail shall go instead"
+        ),
+        sa.Column("new_email_at", sa.BigInteger(), nullable=True, comment="when a link sent there was followed"),
+        sa.Column("held_at", sa.BigInteger(), nullable=True, comment="since when uploads wait: the first strong proof"),
+        sa.Column("approved_at", sa.BigInteger(), nullable=True, comment="when the second operator agreed"),
+        sa.Column("due_at", sa.BigInteger(), nullable=True, comment="when it takes effect unless somebody objects"),
+        sa.Column(
+            "reopens_at",
+            sa.BigInteger(),
+            nullable=True,
+            comment="when the account may publish again, as soon as that is known",
+        ),
+        sa.Column("contested_at", sa.BigInteger(), nullable=True, comment="somebody objects: it waits for an operator"),
         sa.Column("closed_at", sa.BigInteger(), nullable=True),
-        sa.Column("outcome", sa.String(length=16), server_default="", nullable=False),
+        sa.Column(
+            "outcome",
+            sa.String(length=16),
+            server_default="",
+            nullable=False,
+            comment="completed | ended | refused | expired | superseded",
+        ),
         sa.Column("closed_by", sa.String(length=80), server_default="", nullable=False),
-        sa.Column("note", sa.Text(), server_default="", nullable=False),
+        sa.Column("note", sa.Text(), server_default="", nullable=False, comment="why it ended so"),
         sa.ForeignKeyConstraint(["account_id"], ["account.id"]),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("public_id"),
@@ -59,14 +85,21 @@ def _proofs() -> None:
         "recovery_proof",
         sa.Column("id", BIG_ID, nullable=False),
         sa.Column("case_id", BIG_ID, nullable=False),
-        sa.Column("kind", sa.String(length=16), nullable=False),
-        sa.Column("subject", sa.String(length=500), nullable=False),
-        sa.Column("rests_on", sa.JSON(), nullable=False),
-        sa.Column("how", sa.Text(), nullable=False),
+        sa.Column(
+            "kind",
+            sa.String(length=16),
+            nullable=False,
+            comment="mail | repository | dns | identity | vouch | code | old-code",
+        ),
+        sa.Column(
+            "subject", sa.String(length=500), nullable=False, comment="what exactly: an address, a zone, a person"
+        ),
+        sa.Column("rests_on", sa.JSON(), nullable=False, comment="a list: what must not carry a second proof"),
+        sa.Column("how", sa.Text(), nullable=False, comment="how it was checked, for people"),
         sa.Column("at", sa.BigInteger(), nullable=False),
-        sa.Column("person_id", BIG_ID, nullable=True),
+        sa.Column("person_id", BIG_ID, nullable=True, comment="who vouched"),
         sa.Column("accepted", sa.Boolean(), nullable=False),
-        sa.Column("own", sa.Boolean(), nullable=False),
+        sa.Column("own", sa.Boolean(), nullable=False, comment="nobody else of the account's projects could give it"),
         sa.ForeignKeyConstraint(["case_id"], ["recovery_case.id"]),
         sa.ForeignKeyConstraint(["person_id"], ["account.id"]),
         sa.PrimaryKeyConstraint("id"),
@@ -94,7 +127,7 @@ def _voices() -> None:
         sa.Column("account_id", BIG_ID, nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("reason", sa.Text(), server_default="", nullable=False),
-        sa.Column("answer", sa.Text(), server_default="", nullable=False),
+        sa.Column("answer", sa.Text(), server_default="", nullable=False, comment="why an operator lets it go on"),
         sa.Column("answered_by", sa.String(length=80), server_default="", nullable=False),
         sa.Column("answered_at", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["account_id"], ["account.id"]),
