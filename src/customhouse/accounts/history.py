@@ -24,7 +24,12 @@ KINDS = frozenset(
         "reset-withheld", "address-link-made", "address-verified", "address-change-asked", "address-changed",
         "address-change-undone", "email-unverified", "address-vouched-for", "link-withheld", "identity-linked",
         "identity-unlinked", "identity-proved", "terms-accepted", "token-created", "token-revoked", "site-role-set",
-        "account-frozen", "account-thawed", "mail-preference-set",
+        "account-frozen", "account-thawed", "mail-preference-set", "browser-confirmed", "browsers-forgotten",
+        "factor-added", "factor-removed", "factor-renamed", "key-counter-went-back", "recovery-code-used",
+        "recovery-codes-made", "second-step-failed", "second-step-locked", "second-step-unlocked",
+        "account-tokens-revoked", "token-leaked", "token-mass-revoked", "token-used-revoked", "change-put-off",
+        "change-contested", "change-withdrawn", "change-applied", "recovery-opened", "recovery-announced",
+        "recovery-approved", "recovery-contested", "recovery-completed",
     }
 )  # fmt: skip
 """What concerns an account itself. What its owner does to projects stands in their ledgers."""
