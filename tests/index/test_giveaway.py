@@ -252,6 +252,24 @@ def test_a_sealed_code_opens_only_with_its_key_and_in_its_row() -> None:
             open_code(wrong_key, sealed)
 
 
+def test_check_finds_whoever_has_half_a_set_or_a_code_without_a_claim(broken_world: World) -> None:
+    found_project(broken_world)
+    mark(broken_world)
+    verify(broken_world, "alice")
+    load(broken_world, codes(4), asked=terms())
+    claim(broken_world, "alice")
+    bob = user(broken_world, "bob").id
+    with broken_world.app.database.write() as sql:
+        last = sa.select(sa.func.max(giveaway_code.c.id)).where(giveaway_code.c.account_id.is_not(None))
+        sql.execute(giveaway_code.update().where(giveaway_code.c.id == last.scalar_subquery()).values(account_id=bob))
+    found = {checked.promise: checked.findings for checked in broken_world.app.check()}
+    [findings] = [found[promise] for promise in found if "security keys" in promise]
+    assert [finding.partition(": ")[2] for finding in findings] == [
+        "account 1 has 1 codes instead of 2",
+        "account 2 has 1 codes instead of 0",
+    ]
+
+
 def test_private_projects_and_projects_of_organizations_count_for_their_people(small_world: World) -> None:
     found_project(small_world, visibility="private")
     mark(small_world)

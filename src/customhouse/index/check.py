@@ -23,6 +23,7 @@ from customhouse.catalog.model import File, Project
 from customhouse.catalog.namespaces import grants_covering
 from customhouse.catalog.tables import file, file_name, project, release
 from customhouse.formats import simple
+from customhouse.index.giveaway.queries import codes_held
 from customhouse.index.render import PRIVATE, PUBLIC, gates_of
 from customhouse.infra import sweep_marks
 from customhouse.infra.blobs import Blobs
@@ -235,6 +236,16 @@ def _no_parked_jobs(_subjects: Subjects, sql: Connection) -> tuple[int, list[str
     ]
 
 
+def _keys_are_whole(_subjects: Subjects, sql: Connection) -> tuple[int, list[str]]:
+    held = codes_held(sql)
+    findings = [
+        f"the giveaway {one.campaign}: account {one.account_id} has {one.codes} codes instead of {one.due}"
+        for one in held
+        if one.codes != one.due
+    ]
+    return len(held), findings[:FINDINGS_SHOWN]
+
+
 CHECKS: tuple[tuple[str, Check], ...] = (
     ("every acknowledged file is listed, and nothing else is", _acknowledged_is_listed),
     ("every listed file and its metadata are stored whole", _files_are_whole),
@@ -245,4 +256,5 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("the chain of the ledger is whole", _chain_is_whole),
     ("no object without a row is older than the grace time", _no_old_orphans),
     ("no job is parked", _no_parked_jobs),
+    ("whoever has claimed security keys has a whole set, and nobody else has a code", _keys_are_whole),
 )

@@ -50,6 +50,16 @@ class Claimant:
     keys: int
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """How many codes of a campaign somebody has, and how many he should have: a whole set if he has claimed."""
+
+    campaign: str
+    account_id: int
+    codes: int
+    due: int
+
+
 def campaigns(sql: Connection) -> list[Campaign]:
     """All campaigns, those that end last first."""
     rows = sql.execute(_CAMPAIGN.order_by(giveaway_campaign.c.ends_at.desc(), giveaway_campaign.c.id.desc()))
@@ -145,6 +155,21 @@ def codes_of(key: ServerKey, sql: Connection, campaign_id: int, account_id: int)
         .order_by(giveaway_code.c.id)
     )
     return [open_code(key, SealedCode(row.code_hash, row.sealed)) for row in rows]
+
+
+def codes_held(sql: Connection) -> list[Held]:
+    """Whoever has claimed or has a code."""
+    due = {(row.campaign_id, row.account_id) for row in sql.execute(sa.select(giveaway_claim))}
+    taken = sa.select(giveaway_code.c.campaign_id, giveaway_code.c.account_id, sa.func.count().label("codes"))
+    taken = taken.where(giveaway_code.c.account_id.is_not(None))
+    rows = sql.execute(taken.group_by(giveaway_code.c.campaign_id, giveaway_code.c.account_id))
+    codes = {(row.campaign_id, row.account_id): int(row.codes) for row in rows}
+    known = {one.id: one for one in campaigns(sql)}
+    return [
+        Held(known[campaign].name, person, codes.get((campaign, person), 0),
+             known[campaign].keys_each if (campaign, person) in due else 0)
+        for campaign, person in sorted(due | codes.keys())
+    ]  # fmt: skip
 
 
 def keys_given(sql: Connection) -> int:
