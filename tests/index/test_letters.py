@@ -533,6 +533,8 @@ SAMPLES: Mapping[str, Any] = {
     "verdict": "malware", "report_kind": "malware", "case_id": 3, "lost": ["1"], "visibility": "private",
     "invitation_kind": "project", "prefix": "acme", "file_quota_bytes": 5, "project_quota_bytes": None,
     "warned_at": "2026-03-01T00:00:00+00:00", "enforced_at": "2026-04-01T00:00:00+00:00",
+    "effective_at": "2026-03-01T00:00:00+00:00", "used_at": "2026-03-01T00:00:00+00:00", "change_id": 7,
+    "sleeps_at": "2027-03-01T00:00:00+00:00", "sentence": "bob becomes an owner of demo", "change": "owner-added",
     "until": "2026-04-01T00:00:00+00:00", "why": "It is gone.", "token_id": "abcdefghijkl", "note": "CI", "reporters": ["1"], "case": 1,
 }  # fmt: skip
 

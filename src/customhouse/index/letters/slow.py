@@ -37,14 +37,14 @@ def contested(values: Mapping[str, Any], site: Site) -> Draft:
     """A change waits for an operator."""
     fact = Fact.of(values)
     why = {
-        "veto": f"{fact.who} vetoed it {fact.when}.",
-        "same-person": f"{fact.who} vetoed another change that the same account had asked for, {fact.when}.",
-        "contradiction": "Two owners have turned on each other, so neither change happens by itself.",
+        "veto": f"{fact.who} vetoed it",
+        "same-person": f"{fact.who} vetoed another change that the same account had asked for",
     }
+    said = why.get(fact.text("why"), "It contradicts another change: two owners have turned on each other")
     return draft(
         site, fact, f"Waits for an operator: {fact.text('sentence')}",
         f"This change does not take effect by itself any more:\n> {fact.text('sentence')}",
-        f"{why.get(fact.text('why'), '')} An operator of this index decides, and says why.",
+        f"{said}, {fact.when}. An operator of this index decides, and says why.",
         _page(site, fact),
     )  # fmt: skip
 
@@ -77,7 +77,7 @@ def lapsed(values: Mapping[str, Any], site: Site) -> Draft:
     fact = Fact.of(values)
     return draft(
         site, fact, f"Did not happen: {fact.text('sentence')}",
-        f"This change was due, and could not be made any more:\n> {fact.text('sentence')}",
+        f"This change was due {fact.when}, and could not be made any more:\n> {fact.text('sentence')}",
         reason(fact, "why"),
     )  # fmt: skip
 
@@ -87,7 +87,7 @@ def asleep(values: Mapping[str, Any], site: Site) -> Draft:
     fact = Fact.of(values)
     return draft(
         site, fact, f"Confirm that you still publish {fact.project}",
-        f"You have not used your role in {fact.project} since {fact.text('used_at')[:10]}.",
+        f"You had not used your role in {fact.project} since {fact.text('used_at')[:10]} when we looked {fact.when}.",
         f"From {fact.text('sleeps_at')[:10]} on nothing can be uploaded in your name before you confirm, with a fresh"
         f" proof of who you are, that you still mean to publish there:\n{_confirm_page(site, fact)}",
         "If you no longer need the role, give it up: what nobody uses is what thieves like best.",
