@@ -25,6 +25,12 @@ DAY = timedelta(days=1)
 _COUNTS = sa.and_(
     account.c.email != "", sa.or_(account.c.email_verified_at.is_not(None), account.c.registered_at.is_(None))
 )
+_STILL_LOST = (
+    sa.select(lost_address.c.domain)
+    .join(account, account.c.id == lost_address.c.account_id)
+    .where(account.c.email == lost_address.c.email, account.c.email_verified_at.is_(None))
+    .distinct()
+)
 _ALL = sa.select(account.c.id, account.c.email, account.c.email_verified_at, account.c.created_at).where(_COUNTS)
 
 
@@ -87,7 +93,7 @@ def gather(sql: Connection, spared: Sequence[str]) -> Gathered:
         if (domain := domain_of(row.email)) is not None and not is_spared(domain, spared)
     }
     have = {row.account_id: row.domain for row in sql.execute(sa.select(mail_domain_member))}
-    lost = set(sql.execute(sa.select(lost_address.c.domain).distinct()).scalars())
+    lost = set(sql.execute(_STILL_LOST).scalars())
     kept = set(wanted.values()) | {domain for domain in lost if not is_spared(domain, spared)}
     known = set(sql.execute(sa.select(mail_domain.c.name)).scalars())
     return Gathered(

@@ -9,6 +9,7 @@ from customhouse.accounts.index_flags import FLAGS, Ban, SetFlag, ban, bans, fla
 from customhouse.accounts.tables import account
 from customhouse.accounts.users import Freeze, SetSiteRole, freeze, set_site_role
 from customhouse.catalog import queries
+from customhouse.index.domains.queries import overview
 from customhouse.index.erase import Erase, erase
 from customhouse.infra.tables import job
 from customhouse.reports.tables import report_case
@@ -43,8 +44,10 @@ def desk(visit: Visit) -> Response:
         ).scalar_one()
         parked = sql.execute(sa.select(job.c.name, job.c.last_error).where(job.c.parked_at.is_not(None))).all()
         on, kept_out = flags(sql), bans(sql)
+        mail_domains = overview(sql, visit.app.clock.now(), visit.app.settings.domain_alarm_days)
     return visit.page(
         "admin.html",
+        mail_domains=mail_domains,
         waiting=waiting,
         parked=parked,
         flags=FLAGS,

@@ -20,7 +20,10 @@ from customhouse.web.visit import Visit
 DAYS_SHOWN = 90
 WIDTH, HEIGHT = 180, 12
 WORDS = {
-    **{str(reason): words for reason, words in REASONS.items()},
+    "redemption": "its registration has run out and was not renewed",
+    "gone": "it no longer exists",
+    "no-mail": "it takes no mail any more",
+    "registered-again": "it was registered anew after one of its addresses was verified",
     "restoring": "its registration had lapsed and is being restored",
     "on-hold": "its registry has it on hold",
     "expired": "its registration has run out",
@@ -61,6 +64,7 @@ def domains_page(visit: Visit) -> Response:
         strips={one.row.name: strip(one.row.first_at, one.turns, now) for one in found},
         lost=lost,
         words=WORDS,
+        reasons=REASONS,
         wanted=wanted,
         settings=settings,
     )
@@ -93,7 +97,8 @@ def strip(first_at: datetime, turns: Sequence[Turn], now: datetime) -> Markup:
     moments = [Turn(first_at, "new", ""), *turns]
     ends = [one.at for one in moments[1:]] + [now]
     scale = WIDTH / (now - begin).total_seconds()
-    bars, words = [], []
+    bars = [_BAR.format(kind="rest", x="0", width=WIDTH, height=HEIGHT)]
+    words = []
     for one, end in zip(moments, ends, strict=True):
         left = max((one.at - begin).total_seconds(), 0) * scale
         right = (end - begin).total_seconds() * scale
