@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from joserfc import jwt
-from joserfc.jwk import ECKey, Key, RSAKey
+from joserfc.jwk import ECKey, RSAKey
 
 from clock import TurnableClock
 from receiver import Receiver, Reply, Request, receiver
@@ -27,11 +27,11 @@ class FalseIssuer:
 
     receiver: Receiver
     clock: TurnableClock
-    key: Key
+    key: ECKey | RSAKey
     published: list[Mapping[str, Any]] = field(default_factory=list)
     claims: Callable[[Claims], Claims] = lambda honest: honest
     header: dict[str, Any] = field(default_factory=lambda: {"alg": "ES256", "kid": "one"})
-    signed_by: Key | None = None
+    signed_by: ECKey | RSAKey | None = None
     discovery: Callable[[Claims], Claims] = lambda honest: honest
     forged: Callable[[str], str] = lambda token: token
     asked: dict[str, list[str]] = field(default_factory=dict)
@@ -57,7 +57,7 @@ class FalseIssuer:
     def answer(self, request: Request) -> Reply:
         path = request.path.partition("?")[0]
         if path == "/.well-known/openid-configuration":
-            honest = {
+            honest: Claims = {
                 "issuer": self.url, "authorization_endpoint": f"{self.url}/auth", "token_endpoint": f"{self.url}/token",
                 "jwks_uri": f"{self.url}/keys",
             }  # fmt: skip
