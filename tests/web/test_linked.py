@@ -6,7 +6,7 @@ import base64
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from urllib.parse import parse_qs, unquote
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import httpx2 as httpx
 import pytest
@@ -15,8 +15,8 @@ from joserfc.jwk import ECKey
 from pydantic import ValidationError
 
 from clock import TurnableClock
-from customhouse.accounts.linked import Claimed, LinkIdentity, link_identity, linked_of, proved_since
-from customhouse.accounts.tables import linked_identity, oidc_return, session
+from customhouse.accounts.linked import Claimed, LinkIdentity, link_identity, linked_of
+from customhouse.accounts.tables import linked_identity, oidc_return
 from customhouse.accounts.users import Freeze, find_user, freeze
 from customhouse.infra.settings import Settings
 from customhouse.ledger import queries as ledger
@@ -276,18 +276,14 @@ def test_linking_wants_a_proof_of_this_moment_on_both_sides(
     assert small.stranger().get("/account/linked/harbour/?for=link").headers["location"] == "/account/sign-in/"
 
 
-def test_for_a_case_of_recovery_it_is_noted_and_nobody_is_signed_in(
-    small: World, issuer: FalseIssuer, clock: TurnableClock
-) -> None:
+def test_a_return_for_a_case_signs_nobody_in(small: World, issuer: FalseIssuer) -> None:
     link(small, small.person("alice").name)
-    clock.turn(timedelta(days=1))
-    opened = clock.now()
-    answer = round_trip(small.stranger(), issuer, "case")
-    assert not signed_in(answer)
-    with small.app.database.read() as sql:
-        alice = find_user(sql, "alice").id
-        assert [row.name for row in proved_since(sql, alice, opened)] == ["alice-there"]
-        assert sql.execute(sa.select(sa.func.count()).select_from(session)).scalar_one() == 1
+    stranger, (login,) = small.stranger(), small.app.logins.all
+    stranger.get("/account/sign-in/")
+    address = small.app.logins.set_out(login, "case", "no-such-case.x", stranger.csrf)
+    assert parse_qs(urlsplit(address).query)["prompt"] == ["login"]
+    answer = come_back(stranger, issuer.send_back(address))
+    assert (signed_in(answer), "opened no such case" in said(answer)) == (False, True)
 
 
 def test_a_return_from_another_issuer_is_refused(small: World, issuer: FalseIssuer) -> None:
@@ -354,7 +350,7 @@ def _with_real_issuer(settings: Settings, real: Issuer) -> None:
     clock = TurnableClock(datetime.now(UTC))
     with telling_world(settings, clock, oidc_logins=[real.login()]) as world:
         alice = world.person("alice")
-        for person, purpose in ((alice, "link"), (world.stranger(), "sign-in"), (world.stranger(), "case")):
+        for person, purpose in ((alice, "link"), (world.stranger(), "sign-in")):
             clock.turn(datetime.now(UTC) - clock.now())
             back = real.sign_in(set_out(person, purpose), "alice", back=BACK)
             answer = come_back(person, back.removeprefix("https://index.test"))

@@ -145,11 +145,6 @@ def linked_of(sql: Connection, account_id: int) -> list[LinkedRow]:
     return [LinkedRow(*row) for row in rows]
 
 
-def proved_since(sql: Connection, account_id: int, since: datetime) -> list[LinkedRow]:
-    """The identities with which somebody has come since then who stands for this account."""
-    return [row for row in linked_of(sql, account_id) if row.proved_at >= since and row.linked_at < since]
-
-
 def use_up(state: str, tx: Tx) -> None:
     """Use a state; raises `Refused` the second time."""
     if insert_new(tx.sql, oidc_return, state_hash=hashlib.sha256(state.encode()).hexdigest(), at=tx.now()) is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from customhouse.accounts import index_flags, linked, oidc
+from customhouse.accounts import index_flags, linked
 from customhouse.accounts.limits import Counted, network_of
 from customhouse.accounts.linked import Claimed, LinkIdentity, Prove, Unlink
 from customhouse.accounts.linked_events import IdentityRefused
@@ -56,10 +56,9 @@ def unlink(visit: Visit) -> Response:
 
 
 def set_out(visit: Visit) -> Response:
-    """Go to the other login: to sign in, or with ``for=`` to link it, or for a case of recovery."""
+    """Go to the other login: to sign in, or with ``for=link`` to link it. Recovery sets out by a door of its own."""
     login = visit.app.logins.named(visit.path["login"])
-    wanted = visit.query.get("for", "sign-in")
-    purpose: Purpose = next((one for one in oidc.PURPOSES if one == wanted), "sign-in")
+    purpose: Purpose = "link" if visit.query.get("for") == "link" else "sign-in"
     onward = safe_next(visit.query.get("next"))
     if purpose == "link" and visit.session is None:
         return visit.go(SIGN_IN)
