@@ -75,14 +75,14 @@ def test_the_page_says_today_by_when_and_optional_in_the_words_of_the_upload(tow
     alice = town.person("alice")
     page = words(alice.get("/account/required/").text)
     assert "Nothing is left to do." in page
-    assert "You may have any second factor" in page
+    assert "You may have a second factor" in page
     assert "To do" not in page
     town.app.do(mark_critical, MarkCritical("demo", "Others build on it."))
     now = town.clock.now()
     dates = Dates(now, now, now + timedelta(days=9))
     made = town.app.do(announce, Announce("Two factors", "critical", "any", dates, "Because <b>much</b> rests on you."))
     page = words(alice.get("/account/required/").text)
-    assert "From 3 December 2026, 12:00 UTC on you need any second factor" in page
+    assert "From 3 December 2026, 12:00 UTC on you need a second factor" in page
     assert "of yours it holds for demo" in page
     assert "Because <b>much</b> rests on you." in page
     town.clock.turn(timedelta(days=9))

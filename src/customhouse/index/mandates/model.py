@@ -22,7 +22,7 @@ SCOPES: Mapping[Scope, str] = {
     "staff": "operators and support",
 }
 METHODS: Mapping[Methods, str] = {
-    "any": "any second factor: a security key, a passkey or an authenticator app",
+    "any": "a second factor: a security key, a passkey or an authenticator app",
     "webauthn": "a security key or a passkey (WebAuthn), which cannot be phished",
 }
 ACCEPTED: Mapping[Methods, frozenset[Method]] = {
