@@ -28,6 +28,11 @@ LONG = (
 )  # fmt: skip
 """The files that take longest, and beside them all proofs, clients and journeys. They begin first, so that no process is
 left alone with one of them at the end."""
+STORING = (
+    "test_upload.py", "test_lifecycle.py", "test_lifecycle_races.py", "test_races.py", "test_diff.py", "test_counting.py",
+    "test_jobs_and_check.py",
+)  # fmt: skip
+"""The files whose worlds stand on an object store, too: what they test puts, reads or removes bytes."""
 DATABASES = ("sqlite", "postgresql")
 STORES = ("local", "s3")
 
@@ -120,7 +125,17 @@ def database_settings(request: pytest.FixtureRequest, tmp_path: Path) -> Setting
     return prepared(settings_for(Where(database=request.param), tmp_path / "data", request), request)
 
 
-@pytest.fixture(params=[Where("sqlite", "local"), Where("postgresql", "local"), Where("sqlite", "s3")], ids=str)
+ON_FILES = [Where("sqlite", "local"), Where("postgresql", "local")]
+ON_EVERYTHING = [*ON_FILES, Where("sqlite", "s3")]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Worlds on an object store for the files that store."""
+    if "world" in metafunc.fixturenames and metafunc.definition.path.name in STORING:
+        metafunc.parametrize("world", ON_EVERYTHING, indirect=True, ids=str)
+
+
+@pytest.fixture(params=ON_FILES, ids=str)
 def world(request: pytest.FixtureRequest, tmp_path: Path, clock: TurnableClock) -> Iterator[World]:
     """A whole Customhouse in this process; every invariant is tested when the test is over."""
     yield from _world(prepared(settings_for(request.param, tmp_path / "data", request), request), clock, request)
