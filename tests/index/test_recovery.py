@@ -16,6 +16,7 @@ from starlette.testclient import TestClient
 from conftest import Where
 from customhouse.accounts.linked import Claimed
 from customhouse.accounts.links import SetPassword, set_password
+from customhouse.accounts.lost_address import LoseAddress, lose_address
 from customhouse.accounts.recovery_codes import hash_of_code
 from customhouse.accounts.sessions import ProvedBy
 from customhouse.accounts.tables import account, api_token, linked_identity, recovery_code, second_factor, session
@@ -478,6 +479,33 @@ def test_an_address_that_became_somebody_elses_puts_the_case_before_an_operator(
     village.work()
     found = village.now(case)
     assert (found.open, found.contested_at is not None) == (True, True)
+
+
+def test_a33_a_letter_counts_no_longer_when_its_domain_is_given_up(village: Village) -> None:
+    case = village.ready()
+    with village.app.database.read() as sql:
+        number = find_user(sql, "alice").id
+    village.app.do(lose_address, LoseAddress(number, "alice.example", "redemption", SYSTEM))
+    assert village.decide(case, "olga") == 409
+    assert "more than mail" not in village.world.stranger().get(village.link(case)).text
+    assert village.proofs(case) == ["mail", "vouch"], "the ledger of evidence forgets nothing"
+
+
+def test_a33_a_domain_given_up_in_the_delay_puts_the_case_before_an_operator(village: Village) -> None:
+    case = village.approved()
+    with village.app.database.read() as sql:
+        number = find_user(sql, "alice").id
+    village.app.do(lose_address, LoseAddress(number, "alice.example", "gone", SYSTEM))
+    village.world.clock.turn(timedelta(hours=73))
+    village.work()
+    assert village.now(case).contested_at is not None
+    assert "password-link-made" not in village.kinds()
+
+
+def test_a_voucher_who_is_a_co_owner_no_longer_counts_no_longer(village: Village) -> None:
+    case = village.ready()
+    village.app.do(freeze, Freeze("bob", "stolen"))
+    assert village.decide(case, "olga") == 409
 
 
 # --- A34, A55: operators ----------------------------------------------------------------------------------------------

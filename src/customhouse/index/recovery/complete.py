@@ -23,7 +23,8 @@ from customhouse.accounts.tables import (
 from customhouse.accounts.users import find_user_by_id
 from customhouse.index.recovery.events import RecoveryCompleted, RecoveryContested
 from customhouse.index.recovery.model import Case, Delays, address_to_write_to
-from customhouse.index.recovery.queries import find_case, proofs_of
+from customhouse.index.recovery.queries import find_case
+from customhouse.index.recovery.standing import is_lost, standing_proofs
 from customhouse.index.recovery.tables import recovery_case
 from customhouse.index.recovery.tell import about, told
 from customhouse.index.recovery.wishes import lapse_wishes
@@ -58,11 +59,11 @@ def complete(command: Complete, tx: Tx) -> bool:
         return False
     # The ledger's head is ours from here on: nobody verifies the same address meanwhile.
     tx.serialize()
-    proofs = proofs_of(tx.sql, case.id)
-    email = address_to_write_to(case, proofs)
+    email = address_to_write_to(case, standing_proofs(tx.sql, case))
     facts = about(tx.sql, case)
-    if not email or holder_of(tx.sql, email, but=account_id) is not None:
-        why = "The address that mail should go to belongs to another account now."
+    held = not email or is_lost(tx.sql, case, email) or holder_of(tx.sql, email, but=account_id) is not None
+    if held:
+        why = "The address that mail should go to cannot be trusted any more: its domain or its account has changed."
         tx.sql.execute(
             recovery_case.update().where(recovery_case.c.id == case.id).values(contested_at=tx.now(), reopens_at=None)
         )

@@ -12,7 +12,8 @@ from customhouse.index.recovery.close import close, locked
 from customhouse.index.recovery.events import RecoveryAgreed, RecoveryApproved, RecoveryRefusal, RecoveryResumed
 from customhouse.index.recovery.model import NEEDED_OPERATORS, Case, Delays, may_decide, missing_of
 from customhouse.index.recovery.people import voice_of
-from customhouse.index.recovery.queries import approvals_of, find_case, open_cases_of, proofs_of
+from customhouse.index.recovery.queries import approvals_of, find_case, open_cases_of
+from customhouse.index.recovery.standing import standing_proofs
 from customhouse.index.recovery.tables import recovery_approval, recovery_case, recovery_objection
 from customhouse.index.recovery.tell import about, told
 from customhouse.infra.db import insert_new
@@ -53,7 +54,7 @@ def approve(command: Decide, tx: Tx) -> bool:
         )
     if case.approved_at is not None:
         raise Refused("case-approved", "Two operators have agreed already.", status=409)
-    proofs = proofs_of(tx.sql, case.id)
+    proofs = standing_proofs(tx.sql, case)
     if case.account_id is None or missing_of(case, proofs):
         raise Refused("not-enough", "The evidence of this case is not enough yet.", "Wait for more of it.", status=409)
     account_id = command.by.account_id

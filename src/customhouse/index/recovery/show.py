@@ -30,6 +30,7 @@ from customhouse.index.recovery.queries import (
     name_of,
     objections_of,
 )
+from customhouse.index.recovery.standing import standing_proofs
 
 KIND_WORDS: dict[Kind, str] = {
     "mail": "Mail at the account's address",
@@ -83,7 +84,7 @@ class CaseView:
 def case_view(sql: Connection, case: Case, delays: Delays) -> CaseView:
     """The case with what belongs to it."""
     evidence = evidence_of(sql, case.id)
-    proofs = [one.proof for one in evidence if one.accepted]
+    proofs = standing_proofs(sql, case)
     approvals, objections = approvals_of(sql, case.id), objections_of(sql, case.id)
     state = state_of(case, proofs)
     steps = ordered(
