@@ -17,7 +17,7 @@ from customhouse.accounts.users import Freeze, freeze
 from customhouse.app import open_app
 from customhouse.catalog.tables import critical_mark, project
 from customhouse.index.recovery.tables import recovery_case
-from customhouse.index.trust.model import TOLD_FROM, Snapshot, at_rank, first_day, parse_range, recovery_told, told
+from customhouse.index.trust.model import STEP, Snapshot, at_rank, first_day, parse_range, recovery_told, told
 from customhouse.index.trust.queries import last_snapshot, single_maintainer_projects, snapshots
 from customhouse.index.trust.snapshot import take_snapshot
 from customhouse.infra.settings import Settings
@@ -156,27 +156,45 @@ def snapshot(*, accounts: int = 0, webauthn: int = 0, totp: int = 0, both: int =
     )  # fmt: skip
 
 
-@given(st.integers(0, 6), st.integers(0, 6), st.integers(0, 6), st.integers(0, 6), st.integers(0, 8), st.integers(0, 8))
-def test_what_is_told_says_of_nobody_that_he_lacks_a_second_factor(
-    webauthn: int, totp: int, both: int, bare: int, protected: int, unprotected: int
-) -> None:
-    """Whoever knows all accounts of a group must not be able to conclude that one of them has none."""
-    day = told(
-        snapshot(
-            accounts=webauthn + totp + both + bare, webauthn=webauthn, totp=totp, both=both,
-            people=protected + unprotected, protected=protected,
-        )
+def told_of(protected: int, bare: int) -> tuple[object, ...]:
+    """Everything that is told of a group in which so many have a second factor and so many have none."""
+    day = told(snapshot(accounts=protected + bare, webauthn=protected, people=protected + bare, protected=protected))
+    return (
+        day.accounts, day.second_factor, day.webauthn_only, day.others, day.critical_people, day.critical_protected
     )  # fmt: skip
-    for whole, part in ((day.accounts, day.second_factor), (day.critical_people, day.critical_protected)):
-        if part is None:
-            continue
-        assert part >= TOLD_FROM
-        assert whole >= TOLD_FROM
-    methods = (day.webauthn_only, day.both_methods, day.totp_only, day.none)
+
+
+@given(st.integers(0, 40), st.integers(0, 40))
+def test_nobody_is_found_to_lack_a_second_factor_even_by_comparing_two_days(protected: int, bare: int) -> None:
+    """Who stays, comes or goes without one looks like somebody who has one."""
+    everybody = range(protected + bare + 1)
+    before = told_of(protected, bare)
+    as_before = [
+        (have, protected + bare - have) for have in everybody if told_of(have, protected + bare - have) == before
+    ]
+    if protected + bare:
+        assert any(have for have, _ in as_before), "it is told that nobody has one"
+    came = told_of(protected, bare + 1)
+    assert any(told_of(have + 1, others) == came for have, others in as_before)
+    if bare:
+        went = told_of(protected, bare - 1)
+        assert any(have and told_of(have - 1, others) == went for have, others in as_before)
+
+
+@given(st.integers(0, 60), st.integers(0, 60), st.integers(0, 60), st.integers(0, 60))
+def test_what_is_told_is_rounded_down_and_adds_up(webauthn: int, totp: int, both: int, bare: int) -> None:
+    accounts = webauthn + totp + both + bare
+    day = told(snapshot(accounts=accounts, webauthn=webauthn, totp=totp, both=both))
+    parts = (day.webauthn_only, day.both_methods, day.totp_only)
     if day.second_factor is None:
-        assert methods == (None, None, None, None)
-    else:
-        assert sum(one or 0 for one in methods) == day.accounts
+        assert parts == (None, None, None)
+        return
+    assert sum(one or 0 for one in parts) == day.second_factor
+    assert day.second_factor + (day.others or 0) == accounts
+    for shown, real in zip(parts, (webauthn, both, totp), strict=True):
+        assert shown is not None
+        assert 0 <= real - shown < STEP
+        assert shown % STEP == 0
 
 
 def test_the_times_of_very_few_recoveries_are_not_told() -> None:

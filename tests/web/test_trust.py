@@ -19,12 +19,12 @@ import trust_town
 from customhouse.accounts.tables import account, second_factor
 from customhouse.catalog.tables import critical_mark
 from customhouse.index.mandates.tables import mandate
-from customhouse.index.trust.model import RANGES
+from customhouse.index.trust.model import RANGES, STEP
 from customhouse.index.trust.snapshot import take_snapshot
 from customhouse.web.pages.area_chart import Column, area_chart, runs, scale_top
 from customhouse.web.pages.trust import listed, share, span
 from customhouse.web.pages.trust_numbers import COLUMNS, trust_numbers
-from customhouse.work import run_due_job, seed_periodic_jobs
+from customhouse.work import JOBS
 from neighbours import found_project, user
 from world import World
 
@@ -74,7 +74,7 @@ def test_page_csv_and_json_say_the_same(town: World, chosen: str) -> None:
     assert on_page
     days = [date.fromisoformat(day) for day in re.findall(r'<th scope="row"><time datetime="([0-9-]+)"', page)]
     for day, row in zip(days, on_page, strict=False):
-        names = ("accounts", "second_factor", "webauthn_only", "webauthn_and_totp", "totp_only", "none")
+        names = ("accounts", "second_factor", "webauthn_only", "webauthn_and_totp", "totp_only", "others")
         assert [plain(cell) for cell in row[1:]] == [by_day[day][name] for name in names]
     assert [[plain(cell) for cell in row] for row in shown(page, "Table of people per project")] == [
         [row["people"], row["critical_projects"]] for row in taken_home(town, "people")
@@ -88,7 +88,7 @@ def test_page_csv_and_json_say_the_same(town: World, chosen: str) -> None:
     ]
     newest = max(by_day)
     methods = [plain(row[1]) for row in shown(page, "Table of methods")]
-    assert methods == [by_day[newest][name] for name in ("webauthn_only", "webauthn_and_totp", "totp_only", "none")]
+    assert methods == [by_day[newest][name] for name in ("webauthn_only", "webauthn_and_totp", "totp_only", "others")]
 
 
 def test_what_is_shown_of_today_is_what_is_in_the_rows(town: World) -> None:
@@ -96,7 +96,8 @@ def test_what_is_shown_of_today_is_what_is_in_the_rows(town: World) -> None:
         accounts = sql.execute(sa.select(sa.func.count()).select_from(account)).scalar_one()
         have = sql.execute(sa.select(sa.func.count(sa.distinct(second_factor.c.account_id)))).scalar_one()
     newest = taken_home(town, "accounts")[-1]
-    assert (int(newest["accounts"]), int(newest["second_factor"])) == (accounts, have)
+    assert int(newest["accounts"]) == accounts
+    assert 0 <= have - int(newest["second_factor"]) < 3 * STEP
 
 
 @pytest.mark.slow
@@ -105,7 +106,6 @@ def test_after_400_days_the_whole_series_is_seen_with_its_gap(small_world: World
     world = small_world
     for number in range(12):
         user(world, f"person{number}")
-    seed_periodic_jobs(world.app)
     began = world.clock.now().date()
     for number in range(400):
         if number % 40 == 0 and number // 40 < 10:
@@ -114,8 +114,7 @@ def test_after_400_days_the_whole_series_is_seen_with_its_gap(small_world: World
                 sql.execute(second_factor.insert().values(**row, created_at=world.clock.now()))
         world.clock.turn(DAY)
         if not 200 <= number < 210:
-            while run_due_job(world.app, only=["trust-snapshot"]):
-                pass
+            JOBS["trust-snapshot"](world.app, {})
     rows = taken_home(world, "accounts", "all")
     days = [date.fromisoformat(row["day"]) for row in rows]
     assert (days[0], days[-1], len(days)) == (began + DAY, began + 400 * DAY, 390)
@@ -123,7 +122,7 @@ def test_after_400_days_the_whole_series_is_seen_with_its_gap(small_world: World
     assert gaps == [(began + 200 * DAY, began + 211 * DAY)]
     series = [int(row["second_factor"]) for row in rows if row["second_factor"]]
     assert series == sorted(series)
-    assert (series[0], series[-1]) == (3, 10)
+    assert (series[0], series[-1]) == (5, 10)
     page = world.client.get("/trust/?range=all").text
     assert "10 days were not counted" in page
     assert page.count('<path class="solid"') == 2, "two stretches, and nothing across the gap"
@@ -141,7 +140,7 @@ def test_an_empty_index_is_met_kindly(small_world: World) -> None:
     take_snapshot(small_world.app.database, small_world.clock.now())
     page = small_world.client.get("/trust/")
     assert page.status_code == 200
-    assert "Fewer than 3 have a second factor" in page.text
+    assert "Fewer than 5 are known to have a second factor" in page.text
     assert "No project is marked as critical yet." in page.text
     assert "Nobody had to get an account back" in page.text
 
@@ -155,7 +154,7 @@ def test_small_numbers_about_second_factors_are_not_told_anywhere(small_world: W
     assert (row["critical_people"], row["critical_people_with_second_factor"], row["second_factor"]) == ("1", "", "")
     assert taken_home(small_world, "single-maintainer") == [{"project": "demo"}]
     data = small_world.client.get("/trust/data.json").json()
-    assert data["accounts"][0]["none"] is None
+    assert data["accounts"][0]["others"] is None
     page = small_world.client.get("/trust/").text
     assert '<a href="/project/demo/">demo</a>' in page
     assert "alice" not in page + str(data)

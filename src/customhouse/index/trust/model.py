@@ -1,7 +1,8 @@
 """What is counted once a day, and what of it may be told; pure.
 
-Roles are public, so how many people look after a project is, too. Who has a second factor is not: a number about that
-is told only where it cannot be turned into a statement about one person.
+Roles are public, so how many people look after a project is, too. Who has a second factor is not. Whoever knows that
+one person has come or gone between two days could read from exact numbers whether that person has one. So numbers about
+second factors are rounded down to fives: a newcomer without one and one who has one look the same.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from typing import Literal
 
 from customhouse.terms.errors import Rejected
 
-TOLD_FROM = 3
-"""Of fewer people nothing is told about second factors; nor is it told that fewer than so many of a group have one,
-because "none of them" is a statement about each."""
+STEP = 5
+"""Numbers about second factors are told in steps of so many, rounded down."""
+RECOVERIES_TOLD_FROM = 3
+"""Of fewer recoveries it is not told how long they took."""
 RECOVERY_DAYS = 365
 Range = Literal["30d", "180d", "1y", "all"]
 RANGES: Mapping[Range, tuple[str, timedelta | None]] = {
@@ -49,7 +51,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """What of a snapshot is told. None: not told, because it could say something about one person."""
+    """What of a snapshot is told. Numbers of second factors are rounded down; None is less than the smallest step."""
 
     day: date
     accounts: int
@@ -57,7 +59,8 @@ class Day:
     webauthn_only: int | None
     both_methods: int | None
     totp_only: int | None
-    none: int | None
+    others: int | None
+    """Accounts of which it is not told that they have one."""
     critical_projects: int
     critical_people: int
     critical_protected: int | None
@@ -85,22 +88,25 @@ class Recovery:
 
 def told(snapshot: Snapshot) -> Day:
     """What of a snapshot everybody may know."""
-    with_one = snapshot.webauthn_only + snapshot.totp_only + snapshot.both_methods
-    methods = with_one >= TOLD_FROM
-    people, protected = snapshot.critical_people, snapshot.critical_protected
+    webauthn, both, totp = (_down(one) for one in (snapshot.webauthn_only, snapshot.both_methods, snapshot.totp_only))
+    with_one = webauthn + both + totp
     return Day(
         snapshot.day,
         snapshot.accounts,
-        with_one if methods else None,
-        snapshot.webauthn_only if methods else None,
-        snapshot.both_methods if methods else None,
-        snapshot.totp_only if methods else None,
-        snapshot.accounts - with_one if methods else None,
+        with_one or None,
+        webauthn if with_one else None,
+        both if with_one else None,
+        totp if with_one else None,
+        snapshot.accounts - with_one if with_one else None,
         snapshot.critical_projects,
-        people,
-        protected if protected >= TOLD_FROM else None,
+        snapshot.critical_people,
+        _down(snapshot.critical_protected) or None,
         snapshot.keys_given,
     )
+
+
+def _down(number: int) -> int:
+    return number - number % STEP
 
 
 def people_rows(snapshot: Snapshot) -> list[PeopleRow]:
@@ -111,7 +117,7 @@ def people_rows(snapshot: Snapshot) -> list[PeopleRow]:
 
 def recovery_told(snapshot: Snapshot) -> Recovery:
     """The times of finished cases, unless so few ended that somebody could find his neighbour's among them."""
-    enough = snapshot.recoveries >= TOLD_FROM
+    enough = snapshot.recoveries >= RECOVERIES_TOLD_FROM
     return Recovery(
         RECOVERY_DAYS,
         snapshot.recoveries,

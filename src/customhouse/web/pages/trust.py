@@ -12,7 +12,7 @@ from itertools import pairwise
 from markupsafe import Markup
 from starlette.responses import Response
 
-from customhouse.index.trust.model import DEFAULT_RANGE, RANGES, TOLD_FROM, Day, PeopleRow, parse_range
+from customhouse.index.trust.model import DEFAULT_RANGE, RANGES, STEP, Day, PeopleRow, parse_range
 from customhouse.terms.errors import Refused
 from customhouse.web.doors import Door, door
 from customhouse.web.pages.area_chart import Column, Flag, area_chart
@@ -71,7 +71,7 @@ def trust(visit: Visit) -> Response:
     numbers = trust_numbers(visit.app, chosen)
     view = None if numbers is None else _view(numbers)
     return visit.page(
-        "trust.html", kept=True, view=view, ranges=RANGES, chosen=chosen, told_from=TOLD_FROM,
+        "trust.html", kept=True, view=view, ranges=RANGES, chosen=chosen, step=STEP,
         singles_shown=SINGLES_SHOWN, share=share, span=span,
     )  # fmt: skip
 
@@ -91,7 +91,7 @@ def data_json(visit: Visit) -> Response:
         "since": numbers.since.isoformat(),
         "until": numbers.until.isoformat(),
         "taken_at": numbers.taken_at.isoformat(timespec="seconds"),
-        "told_from": TOLD_FROM,
+        "rounded_down_to": STEP,
         "mandates_of_projects": numbers.of_projects,
         "mandates_of_organizations": numbers.of_organizations,
         **tables,
@@ -182,7 +182,9 @@ def _accounts_chart(numbers: TrustNumbers, flags: Sequence[FlagRow]) -> Markup:
     columns = [Column(one.day, _methods(one), _account_words(one)) for one in numbers.days]
     last = numbers.today
     told = last.second_factor is not None
-    words = f"On {_day(last.day)} {last.second_factor:,} of {last.accounts:,} accounts had one." if told else ""
+    words = (
+        f"On {_day(last.day)} at least {last.second_factor:,} of {last.accounts:,} accounts had one." if told else ""
+    )
     return area_chart(
         "accounts", columns, ("solid", "middle", "third"), since=numbers.since, until=numbers.until,
         title=f"Accounts with a second factor, {_day(numbers.since)} to {_day(numbers.until)}",
@@ -202,8 +204,8 @@ def _account_words(one: Day) -> str:
     if one.second_factor is None:
         return f"{_day(one.day)}: {one.accounts:,} accounts"
     return (
-        f"{_day(one.day)}: {one.second_factor:,} of {one.accounts:,} accounts: WebAuthn alone {one.webauthn_only:,}, "
-        f"both {one.both_methods:,}, TOTP alone {one.totp_only:,}"
+        f"{_day(one.day)}: at least {one.second_factor:,} of {one.accounts:,} accounts: "
+        f"WebAuthn alone {one.webauthn_only:,}, both {one.both_methods:,}, TOTP alone {one.totp_only:,}"
     )
 
 
@@ -215,7 +217,7 @@ def _methods_bar(today: Day) -> Markup:
     parts = [
         Part(kind, value, name) for kind, value, name in zip(("solid", "middle", "third"), values, names, strict=True)
     ]
-    parts.append(Part("rest", today.none or 0, "no second factor"))
+    parts.append(Part("rest", today.others or 0, "all others"))
     said = "; ".join(f"{part.title}: {part.value:,}" for part in parts)
     return whole_bar("methods", parts, title=f"Accounts by method on {_day(today.day)}", description=f"{said}.")
 
@@ -242,7 +244,9 @@ def _protected(one: Day) -> tuple[int, int] | None:
 def _critical_words(one: Day) -> str:
     if one.critical_protected is None:
         return f"{_day(one.day)}: {one.critical_people:,} people"
-    return f"{_day(one.day)}: {one.critical_protected:,} of {one.critical_people:,} people have a second factor"
+    return (
+        f"{_day(one.day)}: at least {one.critical_protected:,} of {one.critical_people:,} people have a second factor"
+    )
 
 
 def _people_bars(rows: Sequence[PeopleRow]) -> Markup:

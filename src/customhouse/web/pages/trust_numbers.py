@@ -102,7 +102,7 @@ def trust_numbers(app: App, chosen: Range) -> TrustNumbers | None:
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "accounts": (
-        "day", "accounts", "second_factor", "webauthn_only", "webauthn_and_totp", "totp_only", "none",
+        "day", "accounts", "second_factor", "webauthn_only", "webauthn_and_totp", "totp_only", "others",
         "critical_projects", "critical_people", "critical_people_with_second_factor", "keys_given",
     ),
     "people": ("people", "critical_projects"),
