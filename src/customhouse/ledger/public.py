@@ -98,7 +98,7 @@ OPERATORS: Mapping[str, str] = {
     "browsers-forgotten": "had all known browsers forgotten",
     "password-link-made": "had a link made with which a password can be set",
     "password-set": "set a password",
-    "user-registered": "made an account for himself: {name}",
+    "user-registered": "registered the account {name}",
     "address-link-made": "had a letter sent to an address, to show that it is his",
     "address-verified": "verified the address of the account",
     "address-change-asked": "asked for another address: {to}",
