@@ -130,12 +130,15 @@ ON_EVERYTHING = [*ON_FILES, Where("sqlite", "s3")]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Worlds on an object store for the files that store."""
-    if "world" in metafunc.fixturenames and metafunc.definition.path.name in STORING:
-        metafunc.parametrize("world", ON_EVERYTHING, indirect=True, ids=str)
+    """What the `world` below stands on; not where a file makes its own, or a test says where."""
+    makers = metafunc.definition._fixtureinfo.name2fixturedefs.get("world", ())
+    said = any("world" in mark.args[0] for mark in metafunc.definition.iter_markers("parametrize"))
+    if len(makers) == 1 and not said:
+        where = ON_EVERYTHING if metafunc.definition.path.name in STORING else ON_FILES
+        metafunc.parametrize("world", where, indirect=True, ids=str)
 
 
-@pytest.fixture(params=ON_FILES, ids=str)
+@pytest.fixture
 def world(request: pytest.FixtureRequest, tmp_path: Path, clock: TurnableClock) -> Iterator[World]:
     """A whole Customhouse in this process; every invariant is tested when the test is over."""
     yield from _world(prepared(settings_for(request.param, tmp_path / "data", request), request), clock, request)
