@@ -26,7 +26,7 @@ from customhouse.index.giveaway.draw import draw_due
 from customhouse.index.letters.letter import Site, readable_span
 from customhouse.index.mandates.announce import LETTERS_JOB
 from customhouse.index.mandates.tell import write_letters
-from customhouse.index.mark_critical import count_now
+from customhouse.index.mark_critical import count_now, counted_today
 from customhouse.index.post import PostOffice
 from customhouse.index.recovery.close import end_old_cases
 from customhouse.index.recovery.complete import Complete, complete
@@ -57,6 +57,8 @@ log = logging.getLogger("customhouse.work")
 
 SWEEP_EVERY = timedelta(hours=1)
 LOOK_EVERY = timedelta(minutes=10)
+OPENING_LETTERS = frozenset({"password-link", "recovery-link"})
+"""Letters with which an account may be opened: the domain that they go to is looked at again before."""
 COUNT_EVERY = timedelta(minutes=10)
 FOLD_EVERY = timedelta(seconds=10)
 DAILY = timedelta(days=1)
@@ -101,7 +103,7 @@ def _fold_downloads_job(app: App, _arguments: Mapping[str, Any]) -> None:
 
 def _mail_job(app: App, arguments: Mapping[str, Any]) -> None:
     """Write and send one letter. Running it again sends the same letter under the same Message-ID."""
-    if arguments["template"] == "password-link" and app.settings.domain_checks:
+    if arguments["template"] in OPENING_LETTERS and app.settings.domain_checks:
         app.watch.look_before_letter(arguments["account_id"])
     site = Site(app.settings.site_name, app.settings.public_url)
     PostOffice(app.database, app.clock, smtp_of(app.settings), site, partial(_complete, app)).deliver(arguments)
@@ -194,7 +196,9 @@ def _pending_change_job(app: App, arguments: Mapping[str, Any]) -> None:
 
 
 def _count_critical_job(app: App, _arguments: Mapping[str, Any]) -> None:
-    """Count downloads by network and mark what became critical. Running it again marks nothing more."""
+    """Once a day count downloads by network and mark what became critical. Running it again finds the day counted."""
+    if counted_today(app.database, app.clock.now()):
+        return
     found = count_now(app.deeds, app.settings.critical_rule, app.settings.critical_names)
     if found.marked or found.asked:
         log.info("marked %d projects as critical, asked about %d", len(found.marked), len(found.asked))
@@ -291,7 +295,7 @@ JOBS: Mapping[str, JobRun] = {
 PERIODIC: Mapping[str, timedelta] = {
     "keep-roles": timedelta(days=1),
     "sweep": SWEEP_EVERY,
-    "count-critical": DAILY,
+    "count-critical": SWEEP_EVERY,
     LETTERS_JOB: DAILY,
     "old-sessions": SWEEP_EVERY,
     "old-recoveries": SWEEP_EVERY,

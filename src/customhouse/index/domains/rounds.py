@@ -126,11 +126,11 @@ class Watch:
     def _look(self, name: str, known_as: str) -> Look:
         """One look; a registry that did not answer in this run is not asked again, so that it is not made worse."""
         try:
-            server = self.rdap.server_of(name)
+            server = "" if "" in self.tired else self.rdap.server_of(name)
         except Unavailable:
-            server = ""  # the list itself is away, and `look_at` says so
+            server = ""  # the list of servers itself is away
         if server in self.tired:
-            away = Away(f"The registry's server {server} did not answer a moment ago.")
+            away = Away(f"{'The registry at ' + server if server else 'The list of registries'} was away a moment ago.")
             return look_at(self.resolver, away, name, self.clock.now(), known_as=known_as)
         look = look_at(self.resolver, self.rdap, name, self.clock.now(), known_as=known_as)
         if isinstance(look.registry, Away) and server is not None:
