@@ -74,8 +74,8 @@ def visit_the_town() -> None:
         with open_app(settings) as app:
             trust_town.found(app)
         server = Server(settings.data)
-        server.start()
         try:
+            server.start()
             take(server.url, TRUST_SHOTS)
         finally:
             server.stop()
