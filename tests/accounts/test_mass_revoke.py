@@ -131,7 +131,7 @@ def test_a_batch_takes_less_than_twenty_milliseconds(small_world: World, monkeyp
 
     def timed(*arguments: object) -> object:
         begun = time.thread_time()
-        result = do(*arguments)  # type: ignore[arg-type]
+        result: object = do(*arguments)  # type: ignore[arg-type]
         spent.append(time.thread_time() - begun)
         return result
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
+import anyio
 import anyio.to_thread
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
@@ -20,7 +21,10 @@ from customhouse.formats.leak_report import BODY_BYTES, KEY_HEADER, SIGNATURE_HE
 from customhouse.terms.errors import Refused, Rejected
 from customhouse.web.credentials import client_of
 
-BODY_SECONDS = 30.0
+BODY_SECONDS = 10.0
+BODIES_AT_ONCE = 32
+THREADS = 4
+"""A reporter's key server that hangs holds up these and no page."""
 log = logging.getLogger("customhouse.web.leaked_tokens")
 
 
@@ -30,17 +34,20 @@ class LeakedTokens:
     def __init__(self, app: App) -> None:
         self._app = app
         self._reporters = LeakReporters(app.settings.leak_reporters, app.outbound, app.clock)
+        self._bodies = anyio.CapacityLimiter(BODIES_AT_ONCE)
+        self._threads = anyio.CapacityLimiter(THREADS)
 
     async def __call__(self, request: Request) -> Response:
         """Take a report in. What is not signed is refused, and nothing happens."""
         key_id, signature = request.headers.get(KEY_HEADER, ""), request.headers.get(SIGNATURE_HEADER, "")
         address = client_of(self._app.settings, request)
-        try:
-            async with asyncio.timeout(BODY_SECONDS):
-                body = await _body(request)
-        except TimeoutError as error:
-            raise Refused("too-slow", "The body stopped coming.", "Send it again.", status=408) from error
-        return await anyio.to_thread.run_sync(self._take, body, key_id, signature, address)
+        async with self._bodies:
+            try:
+                async with asyncio.timeout(BODY_SECONDS):
+                    body = await _body(request)
+            except TimeoutError as error:
+                raise Refused("too-slow", "The body did not come in time.", "Send it again.", status=408) from error
+            return await anyio.to_thread.run_sync(self._take, body, key_id, signature, address, limiter=self._threads)
 
     def _take(self, body: bytes, key_id: str, signature: str, address: str) -> Response:
         with self._app.database.read() as sql:
