@@ -103,8 +103,10 @@ def _fold_downloads_job(app: App, _arguments: Mapping[str, Any]) -> None:
 
 def _mail_job(app: App, arguments: Mapping[str, Any]) -> None:
     """Write and send one letter. Running it again sends the same letter under the same Message-ID."""
-    if arguments["template"] in OPENING_LETTERS and app.settings.domain_checks:
-        app.watch.look_before_letter(arguments["account_id"])
+    opens = arguments["template"] in OPENING_LETTERS and app.settings.domain_checks
+    if opens and not app.watch.look_before_letter(arguments["account_id"]):
+        log.info("letter %s for account %d: its domain waits", arguments["template"], arguments["account_id"])
+        return
     site = Site(app.settings.site_name, app.settings.public_url)
     PostOffice(app.database, app.clock, smtp_of(app.settings), site, partial(_complete, app)).deliver(arguments)
 

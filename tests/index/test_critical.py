@@ -32,6 +32,7 @@ from customhouse.infra.settings import Settings
 from customhouse.ledger import queries as ledger
 from customhouse.terms.errors import Refused, Rejected
 from customhouse.terms.identity import Actor, Identity
+from customhouse.work import JOBS
 
 NAMES = ("anchor", "buoy", "compass", "dinghy")
 
@@ -203,6 +204,20 @@ def test_private_projects_have_no_rank_and_stand_in_no_public_list(app: App) -> 
         count = critical_counts.latest_count(sql)
     assert count is not None
     assert (count.projects, count.downloads, count.marked) == (3, 5, 1)
+
+
+def test_the_job_counts_once_a_day(app: App, clock: TurnableClock) -> None:
+    taken(app, "anchor", 3)
+    JOBS["count-critical"](app, {})
+    assert set(marks(app)) == {"anchor"}
+    taken(app, "buoy", 9)
+    with app.database.write() as sql:
+        sql.execute(critical_mark.delete())
+    JOBS["count-critical"](app, {})
+    assert marks(app) == {}, "this day is counted"
+    clock.turn(timedelta(days=1))
+    JOBS["count-critical"](app, {})
+    assert set(marks(app)) == {"buoy"}
 
 
 def test_the_coverage_is_measured_and_kept_day_by_day(app: App, clock: TurnableClock) -> None:

@@ -22,7 +22,7 @@ from customhouse.catalog.critical_tables import critical_count, critical_review
 from customhouse.catalog.lifecycle_events import CriticalAsked, CriticalMarked
 from customhouse.catalog.tables import critical_mark, project
 from customhouse.index.subject import lock_subject
-from customhouse.infra.db import put_rows
+from customhouse.infra.db import Database, put_rows
 from customhouse.infra.own_dependencies import own_dependencies
 from customhouse.ledger.tx import Deeds, Tx
 from customhouse.terms.errors import Rejected
@@ -124,6 +124,13 @@ def look_at_ranks(sql: Connection, now: datetime) -> Ranks:
     window = critical_counts.window(now)
     first = critical_counts.first_counted(sql, window)
     return Ranks(first or now.date(), critical_counts.ranked(sql, window), critical_counts.how_many(sql))
+
+
+def counted_today(database: Database, now: datetime) -> bool:
+    """Whether this day has been counted already."""
+    with database.read() as sql:
+        last = critical_counts.latest_count(sql)
+    return last is not None and last.day == now.date()
 
 
 def count_now(deeds: Deeds, rule: str, names: Collection[str]) -> Counted:

@@ -113,8 +113,8 @@ def asked(values: Mapping[str, Any], site: Site) -> Draft:
     fact = Fact.of(values)
     return draft(
         site, fact, f"Should {fact.project} be critical again?",
-        f"An operator took the mark of a critical project from {fact.project}. Now it would be marked again; nothing "
-        "was changed, and you are asked once.",
+        f"An operator took the mark of a critical project from {fact.project}. The count {fact.when} would have marked "
+        "it again; nothing was changed, and you are asked once.",
         reason(fact),
         f"Mark it, or leave it:\n{site.url}/admin/critical/",
     )  # fmt: skip
