@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -11,7 +12,6 @@ import sqlalchemy as sa
 
 from clock import TurnableClock
 from customhouse.accounts.tables import account
-from customhouse.app import prepare
 from customhouse.index.dormant import REMIND_BEFORE, YEAR, keep_roles
 from customhouse.index.slow.tables import role_use
 from customhouse.index.yank import Yank, yank
@@ -32,9 +32,9 @@ def sink() -> Iterator[MailSink]:
 
 
 @pytest.fixture
-def world(tmp_path: Path, clock: TurnableClock, sink: MailSink) -> Iterator[World]:
+def world(tmp_path: Path, blank: Path, clock: TurnableClock, sink: MailSink) -> Iterator[World]:
     settings = Settings.model_validate({"data": tmp_path / "data"})
-    prepare(settings)
+    shutil.copytree(blank, settings.data)
     with telling_world(settings, clock, **sink.settings) as made:
         found_project(made, "demo", "alice")
         with made.app.database.write() as sql:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +13,6 @@ import sqlalchemy as sa
 
 from clock import TurnableClock
 from customhouse.accounts.tables import account
-from customhouse.app import prepare
 from customhouse.index.change_role import RemoveRole, remove_role
 from customhouse.index.mark_critical import MarkCritical, mark_critical
 from customhouse.index.slow.links import veto_text
@@ -35,10 +35,10 @@ def sink() -> Iterator[MailSink]:
 
 
 @pytest.fixture
-def world(tmp_path: Path, clock: TurnableClock, sink: MailSink) -> Iterator[World]:
+def world(tmp_path: Path, blank: Path, clock: TurnableClock, sink: MailSink) -> Iterator[World]:
     """A protected project of alice, bob and carol, each with an address."""
     settings = Settings.model_validate({"data": tmp_path / "data"})
-    prepare(settings)
+    shutil.copytree(blank, settings.data)
     with telling_world(settings, clock, **sink.settings) as made:
         found_project(made, "demo", "alice")
         for who in ("bob", "carol"):
