@@ -35,6 +35,7 @@ from customhouse.accounts.links import (
     make_password_link,
     set_password,
 )
+from customhouse.accounts.links import Purpose as LinkPurpose
 from customhouse.accounts.recovery_codes import MakeCodes, make_codes
 from customhouse.accounts.sessions import SignIn, form_token
 from customhouse.accounts.tables import account, device_question, linked_identity
@@ -346,7 +347,8 @@ def _settle(town: Town) -> None:
         town.facts |= {f"token:{kind}": token.split(".")[1], f"me:{kind}": name}
     with app.database.read() as sql:
         newcomer = find_user(sql, "newcomer")
-    for what, purpose in (("verify_link", "verify"), ("undo_link", "undo")):
+    purposes: dict[str, LinkPurpose] = {"verify_link": "verify", "undo_link": "undo"}
+    for what, purpose in purposes.items():
         wish = MakeLink(newcomer.id, purpose, app.lifetimes.life, "newcomer@old.example")
         town.facts[what] = link_text(app.key, app.do(make_link, wish))
     with app.database.write() as sql:
