@@ -56,6 +56,7 @@ def test_from_eligible_to_the_codes_which_nobody_else_sees(town: World) -> None:
     assert "AAAA-1" in mine.text
     assert "BBBB-2" in mine.text
     assert "CCCC-3" not in mine.text
+    assert '<a href="https://keys.example/redeem"' in mine.text
     assert mine.headers["cache-control"] == "private, no-store"
     assert "Show my codes" in alice.get("/account/keys/").text
     assert alice.post("/account/keys/winter/claim/").status_code == 409
