@@ -333,6 +333,36 @@ def test_an_operator_lets_a_domain_go_or_spares_it(place: DomainWorld) -> None:
         place.app.do(decide, Decide("ctx.example", lost=True, reason="Again."))
 
 
+def test_a33_no_link_goes_to_a_domain_that_waits(place: DomainWorld) -> None:
+    """Whoever lets domains of his own lapse uses up the daily number, and gains nothing by it."""
+    people(place)
+    many = [f"d{number}.example" for number in range(3)]
+    place.register(*many)
+    for number, domain in enumerate(many):
+        place.someone(f"puppet{number}", f"x@{domain}")
+    place.days(1)
+    for domain in many:
+        place.registry.domains[domain].statuses = ["redemption period"]
+        place.app.watch.look(domain)
+    place.registry.domains["ctx.example"].statuses = ["redemption period"]
+    place.app.watch.look("ctx.example")
+    settle(place.world)
+    place.sink.clear()
+    assert place.state("ctx.example") == ("waiting", "redemption")
+    assert place.verified("alice")
+    new_link(place)
+    settle(place.world)
+    # Her address counts as ever, so she hears of it; what opens the account does not go there.
+    for address in (ALICE, "bob@house.example", "olga@house.example"):
+        assert place.subjects(address) == ["A link for the account alice was not sent"]
+    place.registry.domains["ctx.example"].statuses = ["active"]
+    place.world.clock.turn(timedelta(minutes=10))
+    new_link(place)
+    settle(place.world)
+    assert place.subjects(ALICE)[1:] == ["Choose a password"]
+    assert place.state("ctx.example") == ("fine", "")
+
+
 def test_a33_a_domain_that_was_renewed_is_verified_by_hand_and_by_a_link(small_place: DomainWorld) -> None:
     place = small_place
     people(place)

@@ -15,6 +15,8 @@ from datetime import timedelta
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from customhouse.accounts.lost_address import LinkWithheld
+from customhouse.accounts.tables import account
 from customhouse.index.domains.addresses import domain_of, gather, write_gathered
 from customhouse.index.domains.events import LooksFail, LooksWork
 from customhouse.index.domains.judge import Away, Look, Verdict
@@ -27,7 +29,7 @@ from customhouse.infra.rdap import Rdap
 from customhouse.ledger.tx import Deeds, Tx
 from customhouse.terms.clock import Clock
 from customhouse.terms.errors import Rejected, Unavailable
-from customhouse.terms.identity import SYSTEM
+from customhouse.terms.identity import ANONYMOUS, SYSTEM
 
 log = logging.getLogger("customhouse.domains")
 
@@ -85,11 +87,14 @@ class Watch:
         look = self._look(domain, known_as or "")
         return look, self.deeds.do(note_look, NoteLook(domain, look, self.per_day))
 
-    def look_before_letter(self, account_id: int) -> None:
+    def look_before_letter(self, account_id: int) -> bool:
         """Look again at the domain that a link is about to be sent to, if the last answer is older than a few minutes.
 
-        In May 2022 the link was asked for twelve minutes after the domain had been bought. If the look finds it lost,
+        In May 2022 the link was asked for within the hour after the domain had been bought. If the look finds it lost,
         the letter is not sent; if nobody answers, it is. Domains that were never looked at wait for their turn.
+
+        False if the domain waits for an operator: its addresses count as ever, but no letter that opens an account goes
+        there meanwhile. Otherwise whoever lets twenty domains of his own lapse would have the next one to himself.
         """
         now = self.clock.now()
         with self.deeds.database.read() as sql:
@@ -101,6 +106,7 @@ class Watch:
         if row is not None and (row.good_at is None or now - row.good_at > FRESH):
             look = self._look(row.name, row.registered_as)
             self.deeds.do(note_look, NoteLook(row.name, look, self.per_day))
+        return row is None or not self.deeds.do(withhold_while_waiting, (account_id, row.name))
 
     def _run(self, most: int) -> tuple[int, str]:
         deadline = time.monotonic() + RUN_SECONDS
@@ -136,6 +142,22 @@ class Watch:
         if isinstance(look.registry, Away) and server is not None:
             self.tired.add(server)
         return look
+
+
+def withhold_while_waiting(command: tuple[int, str], tx: Tx) -> bool:
+    """Whether the account's domain waits for an operator; it is noted that a letter was not sent because of that."""
+    account_id, name = command
+    row = tx.sql.execute(
+        sa.select(mail_domain.c.reason, account.c.name)
+        .join(account, account.c.id == account_id)
+        .where(mail_domain.c.name == name, mail_domain.c.state == "waiting")
+    ).one_or_none()
+    if row is None:
+        return False
+    tx.record(
+        LinkWithheld(ANONYMOUS, None, user_id=str(account_id), name=row.name, domain=name, reason=row.reason)
+    )  # fmt: skip
+    return True
 
 
 def claim(command: tuple[str, object], tx: Tx) -> bool:

@@ -41,8 +41,8 @@ def withheld(values: Mapping[str, Any], site: Site) -> Draft:
     return draft(
         site, fact, f"A link for the account {name} was not sent",
         f"Somebody asked {fact.when} for a link that opens the account {name}. It would have gone to an address at "
-        f"{fact.text('domain')}, which was given up because {_because(fact)}. So it was not sent. Whoever asked was "
-        "told nothing of that.",
+        f"{fact.text('domain')}, where no such link goes now, because {_because(fact)}. Whoever asked was told nothing "
+        "of that.",
         "It may have been the holder of the account, who needs another way in then, or somebody who has taken the "
         "domain for this very purpose.",
         _WATCH,
