@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from clock import TurnableClock
 from customhouse.accounts.index_flags import SetFlag, set_flag
-from customhouse.accounts.tables import account, account_link, session
+from customhouse.accounts.tables import account, account_link, second_factor, session
 from customhouse.accounts.tokens import CreateToken
 from customhouse.accounts.users import AddUser, SetSiteRole, add_user, find_user, set_site_role
 from customhouse.app import App, open_app
@@ -286,6 +286,9 @@ def test_a31_a_reset_ends_sessions_and_other_links_and_keeps_tokens(world: World
     robin = world.stranger()
     robin.sign_in("robin")
     token = world.app.create_token(CreateToken("robin")).text
+    with world.app.database.write() as sql:
+        values = {"account_id": find_user(sql, "robin").id, "method": "totp", "label": "phone"}
+        sql.execute(second_factor.insert().values(**values, created_at=world.clock.now(), secret=b"sealed"))
     links = []
     for _ in range(2):
         stranger = world.stranger()
@@ -302,7 +305,10 @@ def test_a31_a_reset_ends_sessions_and_other_links_and_keeps_tokens(world: World
         assert sql.execute(sa.select(sa.func.count()).select_from(session)).scalar_one() == 0
     assert upload(world.client, token, wheel("nest"), name="nest", version="1.0").status == 200
     settle(world)
-    assert any("password was changed" in str(letter["subject"]) for letter in sink.letters_to(EMAIL))
+    told = [text_of(one) for one in sink.letters_to(EMAIL) if "password was changed" in str(one["subject"])]
+    assert "Your API tokens and second factors stay as they were." in told[0]
+    # The second factor is asked for as before.
+    assert world.stranger().sign_in("robin", new).headers["location"].startswith("/account/second/")
 
 
 def test_a32_a_reset_says_the_same_for_everybody_and_for_nobody(world: World) -> None:

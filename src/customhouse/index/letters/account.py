@@ -18,6 +18,8 @@ def password_set(values: Mapping[str, Any], site: Site) -> Draft:
         site, fact, "Your password was changed",
         f"The password of your account {fact.reader} was set {fact.when}, {how}. Other sessions of the account are "
         "over.",
+        f"Your API tokens and second factors stay as they were. See whether you know all of them:\n"
+        f"{site.url}/account/security/",
         f"If it was not you, ask for a new link here and {_TELL}:\n{site.url}/account/reset/",
     )  # fmt: skip
 
