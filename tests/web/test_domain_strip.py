@@ -22,13 +22,11 @@ def test_each_state_is_a_piece_as_long_as_it_lasted() -> None:
         Turn(NOW - 60 * DAY, "fine", ""), Turn(NOW - 20 * DAY, "suspicious", "gone"), Turn(NOW - 19 * DAY, "lost", "gone")
     ]  # fmt: skip
     picture = str(strip(NOW - 400 * DAY, turns, NOW))
-    background, new, fine, suspicious, lost = pieces(picture)
     day = WIDTH / DAYS_SHOWN
-    assert background == ("rest", 0, WIDTH)
-    assert new == ("rest", 0, 30 * day)
-    assert fine == ("pale", 30 * day, 40 * day)
-    assert suspicious == ("warned", 70 * day, day)
-    assert lost == ("solid", 71 * day, 19 * day)
+    assert pieces(picture) == [
+        ("rest", 0, WIDTH), ("rest", 0, 30 * day), ("pale", 30 * day, 40 * day), ("warned", 70 * day, day),
+        ("solid", 71 * day, 19 * day),
+    ]  # fmt: skip
     assert "suspicious from 4 November 2026, lost from 5 November 2026" in picture
 
 
