@@ -52,7 +52,7 @@ session = sa.Table(
     sa.Column("proved_at", Instant, nullable=False, comment="when its owner last proved who he is"),
     sa.Column(
         "proved_by", sa.String(16), nullable=False, server_default="password",
-        comment="password | totp | webauthn | recovery-code",
+        comment="password | linked | totp | webauthn | recovery-code",
     ),
     sa.Column("network", sa.String(64), nullable=False),
     sa.Column("user_agent", sa.String(300), nullable=False),
