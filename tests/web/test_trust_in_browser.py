@@ -15,7 +15,7 @@ import trust_town
 from conftest import prepared
 from customhouse.app import open_app
 from customhouse.infra.settings import Settings
-from world import Server
+from world import Server, running
 
 pytestmark = pytest.mark.slow
 
@@ -31,10 +31,8 @@ def index(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     settings = Settings.model_validate({"data": tmp_path_factory.mktemp("trust") / "data"})
     with open_app(prepared(settings, request)) as app:
         trust_town.found(app)
-    server = Server(settings.data)
-    server.start()
-    yield server
-    server.stop()
+    with running(settings.data) as server:
+        yield server
 
 
 @pytest.mark.parametrize("sight", SIGHTS)
