@@ -311,6 +311,7 @@ def test_a_veto_takes_along_what_the_same_person_has_asked_for(demo: World) -> N
         object_to(demo, "alice", about_alice.id)
     object_to(demo, "alice", about_mallory.id)
     assert {one.state for one in waiting(demo)} == {"contested"}
+    assert [one.contested_by for one in waiting(demo)] == [None, user(demo, "alice").id]
     assert owners(demo) == {"alice", "bob"}
 
 

@@ -51,7 +51,7 @@ class PendingChange:
     state: State
     contested_at: datetime | None = None
     contested_by: int | None = None
-    """Who has vetoed it; None while contested: it contradicts another change."""
+    """Who has vetoed it; None while contested: it contradicts another change, or was called in question with one."""
     ended_at: datetime | None = None
     ended_by: int | None = None
     ended_why: str = ""

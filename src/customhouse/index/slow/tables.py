@@ -28,7 +28,7 @@ pending_change = sa.Table(
         comment="waiting | contested | applied | lapsed | refused | withdrawn",
     ),
     sa.Column("contested_at", Instant),
-    sa.Column("contested_by", sa.ForeignKey("account.id"), comment="null: it contradicts another"),
+    sa.Column("contested_by", sa.ForeignKey("account.id"), comment="null: called in question with another"),
     sa.Column("ended_at", Instant),
     sa.Column("ended_by", sa.ForeignKey("account.id")),
     sa.Column("ended_why", sa.Text, nullable=False, server_default=""),

@@ -39,7 +39,7 @@ def veto(command: Veto, tx: Tx) -> PendingChange:
     refuse_if(may_veto(change, user.id, owner, tx.delay))
     contest(tx, change, by=user.id, why="veto", identity=user.identity)
     for other in _of_the_same(tx, change):
-        contest(tx, other, by=user.id, why="same-person", identity=user.identity)
+        contest(tx, other, by=None, why="same-person", identity=user.identity)
     return queries.find_change(tx.sql, change.id)
 
 

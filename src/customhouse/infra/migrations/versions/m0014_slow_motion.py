@@ -59,7 +59,7 @@ def _changes() -> None:
             comment="waiting | contested | applied | lapsed | refused | withdrawn",
         ),
         sa.Column("contested_at", sa.BigInteger(), nullable=True),
-        sa.Column("contested_by", BIG_ID, nullable=True, comment="null: it contradicts another"),
+        sa.Column("contested_by", BIG_ID, nullable=True, comment="null: called in question with another"),
         sa.Column("ended_at", sa.BigInteger(), nullable=True),
         sa.Column("ended_by", BIG_ID, nullable=True),
         sa.Column("ended_why", sa.Text(), server_default="", nullable=False),
