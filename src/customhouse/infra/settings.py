@@ -95,7 +95,7 @@ class Settings(BaseSettings):
     link_seconds: int = Field(default=6 * HOUR, ge=60)
     """For how long a link in a mail works."""
     registration: Literal["closed", "open"] = "closed"
-    """Whether people can make accounts themselves; closed means that an operator makes them (`customhouse user add`)."""
+    """Whether people can make accounts themselves; closed: an operator makes them (`customhouse user add`)."""
     prohibited_user_names: tuple[str, ...] = ()
     """Names that nobody can register, besides those that sound like an office here; ``*`` stands for anything."""
     prohibited_mail_domains: tuple[str, ...] = ()
@@ -108,7 +108,7 @@ class Settings(BaseSettings):
     oidc_logins: tuple[OidcLogin, ...] = ()
     """Other logins that people may link to their accounts."""
     resets_blocked_days: int = Field(default=7, ge=0)
-    """For so long after an owner of a critical project has changed his address, no link to a new password goes there."""
+    """For so long after an owner of a critical project has changed his address no link to a new password goes there."""
     invitation_seconds: int = Field(default=7 * DAY, ge=HOUR)
     slow_motion_hours: int = Field(default=72, ge=0)
     """For so long dangerous changes of critical projects, and of those that ask for it, wait before they take effect;

@@ -9,52 +9,46 @@ from customhouse.index.letters.letter import Draft, Fact, Site, Write, compose, 
 
 _NOT_ME = "If that was not you, do nothing: without the link nothing happens, and it dies by itself."
 _NO_OTHER = "We send links to {site}/ and to nowhere else."
+_BECAUSE = "You get this letter because somebody gave your address."
 _TELL = "tell the operators of this index at once"
 
 
 def verify_address(values: Mapping[str, Any], site: Site) -> Draft:
     """The link that verifies the address of an account."""
     reader = plain(str(values["reader"]), 80)
-    return compose(
-        site, reader, "Verify your address",
-        (
-            f"Somebody, most likely you, has made the account {reader} with this address, or asks for this letter "
-            f"again. Open this page and press the button to verify the address. It works once and for "
-            f"{values['hours']}:\n{values['url']}",
-            f"{_NO_OTHER.format(site=site.url)} {_NOT_ME}",
-        ),
-        "You get this letter because somebody gave your address.",
-    )  # fmt: skip
+    asked = (
+        f"Somebody, most likely you, has made the account {reader} with this address, or asks for this letter again. "
+        "Open this page and press the button to verify the address. It works once and for "
+        f"{values['hours']}:\n{values['url']}"
+    )
+    doubt = f"{_NO_OTHER.format(site=site.url)} {_NOT_ME}"
+    return compose(site, reader, "Verify your address", (asked, doubt), _BECAUSE)
 
 
 def confirm_address(values: Mapping[str, Any], site: Site) -> Draft:
     """The link that makes a new address the account's."""
     reader = plain(str(values["reader"]), 80)
-    return compose(
-        site, reader, "Confirm your new address",
-        (
-            f"The account {reader} is to have this address from now on. Open this page and press the button to confirm "
-            f"it. It works once and for {values['hours']}:\n{values['url']}",
-            f"{_NO_OTHER.format(site=site.url)} {_NOT_ME}",
-        ),
-        "You get this letter because somebody gave your address.",
-    )  # fmt: skip
+    asked = (
+        f"The account {reader} is to have this address from now on. Open this page and press the button to confirm "
+        f"it. It works once and for {values['hours']}:\n{values['url']}"
+    )
+    doubt = f"{_NO_OTHER.format(site=site.url)} {_NOT_ME}"
+    return compose(site, reader, "Confirm your new address", (asked, doubt), _BECAUSE)
 
 
 def address_known(values: Mapping[str, Any], site: Site) -> Draft:
     """Somebody wants an address that another account has verified; its owner hears of it."""
     reader, name = plain(str(values["reader"]), 80), plain(str(values["name"]), 80)
-    return compose(
-        site, reader, "You have an account already",
-        (
-            f"Somebody gave your address for the account {name}. It belongs to your account {reader} already, so it "
-            "cannot be verified for another one.",
-            f"If it was you: sign in as {reader}, or ask for a new password if you have forgotten it:\n"
-            f"{site.url}/account/reset/",
-            "If it was not you, do nothing. Nobody has learned from us that you have an account here.",
-        ),
-        "You get this letter because somebody gave your address.",
-    )  # fmt: skip
+    asked = (
+        f"Somebody gave your address for the account {name}. It belongs to your account {reader} already, so it cannot "
+        "be verified for another one."
+    )
+    mine = (
+        f"If it was you: sign in as {reader}, or ask for a new password if you have forgotten it:\n"
+        f"{site.url}/account/reset/"
+    )
+    doubt = "If it was not you, do nothing. Nobody has learned from us that you have an account here."
+    return compose(site, reader, "You have an account already", (asked, mine, doubt), _BECAUSE)
 
 
 def change_asked(values: Mapping[str, Any], site: Site) -> Draft:
@@ -62,8 +56,8 @@ def change_asked(values: Mapping[str, Any], site: Site) -> Draft:
     fact = Fact.of(values)
     return draft(
         site, fact, "Your account is to have another address",
-        f"{fact.who} asked {fact.when} that letters for your account {fact.reader} go to {fact.text('to')} from now on. "
-        "That happens when the link in a letter there is followed.",
+        f"{fact.who} asked {fact.when} that letters for your account {fact.reader} go to {fact.text('to')} from now "
+        "on. That happens when the link in a letter there is followed.",
         f"If it was not you, somebody is signed in as you. Change your password now, which ends that:\n"
         f"{site.url}/account/password/",
     )  # fmt: skip
@@ -72,17 +66,17 @@ def change_asked(values: Mapping[str, Any], site: Site) -> Draft:
 def taken_away(values: Mapping[str, Any], site: Site) -> Draft:
     """The old address hears that the account has another one, and can take it back."""
     reader = plain(str(values["reader"]), 80)
-    return compose(
-        site, reader, "Your account has another address now",
-        (
-            f"Letters for your account {reader} go to {plain(str(values['to']), 120)} from now on, and no longer to "
-            "this address.",
-            f"If it was not you, open this page and press the button: it brings this address back, ends all sessions "
-            f"and lets you choose a new password. It works once and for {values['hours']}:\n{values['url']}",
-            _NO_OTHER.format(site=site.url),
-        ),
-        "You get this letter because it was the address of your account. It is the last one.",
-    )  # fmt: skip
+    told = (
+        f"Letters for your account {reader} go to {plain(str(values['to']), 120)} from now on, and no longer to this "
+        "address."
+    )
+    doubt = (
+        "If it was not you, open this page and press the button: it brings this address back, ends all sessions and "
+        f"lets you choose a new password. It works once and for {values['hours']}:\n{values['url']}"
+    )
+    because = "You get this letter because it was the address of your account. It is the last one."
+    paragraphs = (told, doubt, _NO_OTHER.format(site=site.url))
+    return compose(site, reader, "Your account has another address now", paragraphs, because)
 
 
 def changed(values: Mapping[str, Any], site: Site) -> Draft:
