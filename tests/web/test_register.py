@@ -371,3 +371,14 @@ def test_a3_a_reset_takes_as_long_for_nobody_as_for_somebody(small_world: World)
                 times.append(time.perf_counter() - began)
             world.clock.turn(timedelta(hours=5))
         assert abs(statistics.median(took["alice"]) - statistics.median(took["nobody"])) < 0.005
+
+
+def test_a50_twenty_invitations_an_hour_whoever_they_go_to(small_world: World) -> None:
+    small_world.upload(wheel())
+    alice = small_world.person("alice")
+    alice.get("/manage/project/demo/people/")
+    answers = [
+        alice.post("/manage/project/demo/people/invite/", who=f"nobody{number}", role="maintainer").status_code
+        for number in range(21)
+    ]
+    assert answers == [404] * 20 + [429]
