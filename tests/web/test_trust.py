@@ -201,6 +201,19 @@ def test_nothing_is_drawn_across_a_gap(values: list[int | None]) -> None:
     assert drawn.count("<path") == len(found)
 
 
+@given(st.integers(0, 4000), st.dates(date(2026, 1, 1), date(2030, 1, 1)))
+def test_the_names_below_a_chart_do_not_touch_even_on_a_phone(days: int, until: date) -> None:
+    drawn = area_chart("x", [], (), since=until - days * DAY, until=until, title="t", description="d")
+    found = re.findall(r'x="([\d.]+)" y="283" text-anchor="(\w+)">([^<]+)<', drawn)
+    spans = []
+    for x, anchor, text in found:
+        width = 14.4 * len(text)  # of the font's 24 units, as on a phone
+        left = float(x) - {"start": 0.0, "middle": width / 2, "end": width}[anchor]
+        spans.append((left, left + width))
+    assert all(before[1] < after[0] for before, after in pairwise(spans)), found
+    assert all(left >= 25 and right <= 755 for left, right in spans), found
+
+
 @given(st.integers(0, 10**9))
 def test_a_scale_ends_little_above_the_highest(highest: int) -> None:
     top = scale_top(highest)

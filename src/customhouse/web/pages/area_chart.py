@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 WIDTH, HEIGHT = 720, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 712, 34, 256
-_NAME_WIDTH, _WIDE_NAME = 96, 120
+_NAME_WIDTH, _WIDE_NAME, _LETTER, _MARGIN = 96, 120, 14.4, 25
 _MOST_TITLES = 60
 _WEEK, _THOUSAND, _MILLION = 7, 1_000, 1_000_000
 _SHORT_RANGE_DAYS = 75
@@ -154,20 +154,29 @@ def _calendar(frame: Frame) -> Markup:
     drawn, ticks = [], _ticks(frame)
     width = _WIDE_NAME if len({day.year for day in ticks}) > 1 and _is_long(frame) else _NAME_WIDTH
     every = max(1, -(-width * len(ticks) // (_RIGHT - _LEFT)))
-    last_year = 0
-    for number, day in enumerate(ticks):
-        x = frame.x(day)
-        drawn.append(_TICK.format(x=_short(x), top=_BOTTOM, bottom=_BOTTOM + 7))
-        if number % every:
-            continue
-        with_year = day.year != last_year and _is_long(frame)
+    named = ticks[::every]
+    drawn += [_TICK.format(x=_short(frame.x(day)), top=_BOTTOM, bottom=_BOTTOM + 7) for day in ticks]
+    for number, day in enumerate(named):
+        x, name = frame.x(day), _name(frame, named, number)
         # A name near an edge does not reach beyond it.
-        at_left, at_right = x < _LEFT + _WIDE_NAME / 2, x > _RIGHT - _NAME_WIDTH / 2
-        anchor = "start" if at_left and with_year else "end" if at_right else "middle"
-        name = f"{day:%b %Y}" if with_year else f"{day:%b}" if _is_long(frame) else f"{day:%-d %b}"
+        half = _LETTER * len(name) / 2
+        anchor = "start" if x - half < _LEFT else "end" if x + half > WIDTH + _MARGIN else "middle"
         drawn.append(_NAME.format(x=_short(x), y=_BOTTOM + 27, anchor=anchor, text=name))
-        last_year = day.year
     return Markup().join(drawn)
+
+
+def _name(frame: Frame, named: Sequence[date], number: int) -> str:
+    """A day, or a month; with its year where that is another than before and there is room for it."""
+    day, x = named[number], frame.x(named[number])
+    if not _is_long(frame):
+        return f"{day:%-d %b}"
+    if number:
+        with_year = day.year != named[number - 1].year and x + _WIDE_NAME / 2 < WIDTH + _MARGIN
+    else:
+        # It begins at the left edge, so it reaches far to the right.
+        after = named[1] if len(named) > 1 else None
+        with_year = after is None or (after.year == day.year and frame.x(after) - x > _WIDE_NAME + _MARGIN)
+    return f"{day:%b %Y}" if with_year else f"{day:%b}"
 
 
 def _ticks(frame: Frame) -> list[date]:
