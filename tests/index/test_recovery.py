@@ -24,6 +24,7 @@ from customhouse.accounts.tokens import CreateToken
 from customhouse.accounts.users import Freeze, SetSiteRole, find_user, freeze, set_site_role
 from customhouse.app import App, open_app
 from customhouse.catalog.people_events import RoleChanged
+from customhouse.catalog.tables import project
 from customhouse.index.recovery import decide
 from customhouse.index.recovery.close import end_old_cases
 from customhouse.index.recovery.complete import Complete, complete
@@ -35,6 +36,7 @@ from customhouse.index.recovery.prove_code import GiveCode, prove_code
 from customhouse.index.recovery.prove_identity import ProveIdentity, case_of_errand, errand, prove_identity
 from customhouse.index.recovery.queries import finished_times
 from customhouse.index.recovery.tables import recovery_case
+from customhouse.index.slow.tables import pending_change
 from customhouse.infra.tables import job
 from customhouse.ledger.tx import Tx
 from customhouse.terms.errors import CustomhouseError, Refused
@@ -500,6 +502,33 @@ def test_a33_a_domain_given_up_in_the_delay_puts_the_case_before_an_operator(vil
     village.work()
     assert village.now(case).contested_at is not None
     assert "password-link-made" not in village.kinds()
+
+
+def test_an_account_that_was_frozen_in_the_delay_waits_for_an_operator_and_what_a_thief_asked_for_lapses(
+    village: Village,
+) -> None:
+    case = village.approved()
+    now = village.world.clock.now()
+    with village.app.database.write() as sql:
+        lantern = sql.execute(sa.select(project.c.id).where(project.c.normalized == "lantern")).scalar_one()
+        alice = find_user(sql, "alice").id
+        values = {
+            "kind": "deletion", "subject": "lantern", "project_id": lantern, "requested_by": alice, "requested_at": now,
+            "effective_at": now + 30 * DAY, "arguments": {}, "sentence": "Delete lantern.",
+        }  # fmt: skip
+        sql.execute(pending_change.insert().values(**values))
+    village.app.do(freeze, Freeze("alice", "stolen"))
+    village.world.clock.turn(timedelta(hours=73))
+    village.work()
+    assert village.now(case).contested_at is not None
+    village.app.do(freeze, Freeze("alice", "given back", thaw=True))
+    assert village.decide(case, "otto", "resume", "It is thawed.") == 303
+    village.world.clock.turn(timedelta(days=7, hours=1))
+    village.work()
+    assert village.now(case).outcome == "completed"
+    with village.app.database.read() as sql:
+        assert sql.execute(sa.select(pending_change.c.state)).scalar_one() == "lapsed"
+    assert "change-lapsed" in village.kinds()
 
 
 def test_a_voucher_who_is_a_co_owner_no_longer_counts_no_longer(village: Village) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2 as httpx
@@ -17,8 +18,8 @@ from browser import chromium
 from playwright.sync_api import Browser
 from test_journey_passkey import PASSWORD, PICTURES, Traveller
 
-from customhouse.accounts.users import find_user
-from customhouse.app import open_app
+from customhouse.accounts.users import AddUser, SetSiteRole, add_user, find_user, set_site_role
+from customhouse.app import App, open_app
 from customhouse.catalog.tables import project, project_role
 from customhouse.infra.settings import Settings
 from mail_sink import MailSink, mail_sink
@@ -70,12 +71,20 @@ def forge() -> Iterator[Receiver]:
         yield running
 
 
+@contextmanager
+def opened(index: Server) -> Iterator[App]:
+    """The index beside its server: a command would take seconds to start."""
+    values = {"data": index.data, "database": index.environment.get("CUSTOMHOUSE_DATABASE", "")}
+    with open_app(Settings.model_validate(values)) as app:
+        yield app
+
+
 def arrive(person: Traveller, *, operator: bool = False) -> None:
     """Get an account, choose a password by the link in the mail, sign in."""
-    index = person.index
-    index.command("user", "add", person.name, "--email", person.email)
-    if operator:
-        index.command("user", "role", person.name, "operator")
+    with opened(person.index) as app:
+        app.do(add_user, AddUser(person.name, person.email))
+        if operator:
+            app.do(set_site_role, SetSiteRole(person.name, "operator"))
     person.goto("/account/reset/")
     person.page.get_by_label("User name or e-mail address").fill(person.name)
     person.press("Send the link")
@@ -96,8 +105,7 @@ def choose(person: Traveller, password: str) -> None:
 
 def share(index: Server, name: str, user: str) -> None:
     """Make somebody a co-owner."""
-    values = {"data": index.data, "database": index.environment.get("CUSTOMHOUSE_DATABASE", "")}
-    with open_app(Settings.model_validate(values)) as app, app.database.write() as sql:
+    with opened(index) as app, app.database.write() as sql:
         number = sql.execute(sa.select(project.c.id).where(project.c.normalized == name)).scalar_one()
         sql.execute(project_role.insert().values(project_id=number, account_id=find_user(sql, user).id, role="owner"))
 

@@ -29,6 +29,7 @@ from customhouse.index.recovery.tables import recovery_case
 from customhouse.index.recovery.tell import about, told
 from customhouse.index.recovery.wishes import lapse_wishes
 from customhouse.ledger.tx import Tx
+from customhouse.terms.errors import Refused
 from customhouse.terms.identity import SYSTEM
 
 
@@ -57,13 +58,19 @@ def complete(command: Complete, tx: Tx) -> bool:
     case = find_case(tx.sql, found.id, lock=True)
     if case is None or not _is_due(case, tx):
         return False
-    # The ledger's head is ours from here on: nobody verifies the same address meanwhile.
-    tx.serialize()
     email = address_to_write_to(case, standing_proofs(tx.sql, case))
     facts = about(tx.sql, case)
+    row = tx.sql.execute(
+        sa.select(account.c.email, account.c.frozen_at, account.c.closed_at).where(account.c.id == account_id)
+    ).one()
     held = not email or is_lost(tx.sql, case, email) or holder_of(tx.sql, email, but=account_id) is not None
-    if held:
-        why = "The address that mail should go to cannot be trusted any more: its domain or its account has changed."
+    gone = row.frozen_at is not None or row.closed_at is not None
+    if held or gone:
+        why = "The account was frozen or closed in the meantime."
+        if held:
+            why = (
+                "The address that mail should go to cannot be trusted any more: its domain or its account has changed."
+            )
         tx.sql.execute(
             recovery_case.update().where(recovery_case.c.id == case.id).values(contested_at=tx.now(), reopens_at=None)
         )
@@ -74,8 +81,13 @@ def complete(command: Complete, tx: Tx) -> bool:
     ended = {"closed_at": tx.now(), "outcome": "completed", "closed_by": SYSTEM.name, "reopens_at": opens_at}
     if not tx.sql.execute(closed.values(**ended)).rowcount:
         return False
-    before = tx.sql.execute(sa.select(account.c.email).where(account.c.id == account_id)).scalar_one()
+    before = row.email
     factors, tokens, sessions = _empty(account_id, tx)
+    # The ledger's head is ours from here on, and nobody verifies the same address meanwhile. Not sooner: whoever
+    # holds a row that goes here waits for the head. Refused, the job tries again, and an operator gets the case.
+    tx.serialize()
+    if holder_of(tx.sql, email, but=account_id) is not None:
+        raise Refused("address-taken", "Another account has just verified the same address.", status=409)
     tx.sql.execute(
         account.update()
         .where(account.c.id == account_id)
