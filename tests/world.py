@@ -28,7 +28,7 @@ from packages import Dist, form_fields
 from person import Person, hashed_password
 from servers import free_port
 
-START_SECONDS = 30.0
+START_SECONDS = 90.0
 POLL_SECONDS = 0.01
 
 
@@ -117,7 +117,7 @@ class Server:
         """Run ``customhouse ARGUMENTS`` beside the server and return its standard output."""
         done = subprocess.run(
             [sys.executable, "-m", "customhouse", *arguments],
-            env=self.environment, check=False, capture_output=True, text=True, timeout=60,
+            env=self.environment, check=False, capture_output=True, text=True, timeout=120,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
@@ -147,6 +147,7 @@ class Server:
                     return
             except httpx.TransportError:
                 time.sleep(POLL_SECONDS)  # asking without a pause would take the core that it starts on
+        self.kill()  # its children die with it
         raise AssertionError(f"the server did not start: {self.log()[-3000:]}")
 
     def log(self) -> str:
@@ -163,7 +164,7 @@ class Server:
         """Stop it as an operator would."""
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
-            self.process.wait(30)
+            self.process.wait(60)
 
 
 @contextmanager
