@@ -99,7 +99,7 @@ OPERATORS: Mapping[str, str] = {
     "password-link-made": "had a link made with which a password can be set",
     "password-set": "set a password",
     "user-registered": "registered the account {name}",
-    "address-link-made": "had a letter sent to an address, to show that it is his",
+    "address-link-made": "had a letter sent to an address, to verify it",
     "address-verified": "verified the address of the account",
     "address-change-asked": "asked for another address: {to}",
     "address-changed": "changed the address of the account from {before} to {after}",
