@@ -52,9 +52,7 @@ critical_mark = sa.Table(
     sa.Column("normalized", sa.ForeignKey("name.normalized"), primary_key=True),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("marked_at", Instant, nullable=False),
-    sa.Column(
-        "source", sa.String(16), nullable=False, server_default="operator", comment="rule | list | dependency | operator"
-    ),
+    sa.Column("source", sa.String(16), nullable=False, server_default="operator", comment="who marked it"),
     sa.Column("rank", sa.BigInteger, comment="by downloads, when they were last counted"),
     sa.Column("downloads", sa.BigInteger, comment="the count behind the rank"),
     sqlite_with_rowid=False,

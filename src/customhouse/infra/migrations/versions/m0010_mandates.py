@@ -29,7 +29,7 @@ def _marks() -> None:
             sa.String(length=16),
             server_default="operator",
             nullable=False,
-            comment="rule | list | dependency | operator",
+            comment="who marked it",
         ),
     )
     op.add_column(

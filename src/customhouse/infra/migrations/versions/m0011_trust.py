@@ -79,9 +79,7 @@ def _claims() -> None:
         "giveaway_code",
         sa.Column("id", BIG_ID, nullable=False),
         sa.Column("campaign_id", BIG_ID, nullable=False),
-        sa.Column(
-            "code_hash", sa.String(length=64), nullable=False, comment="keyed, by which a code is recognised"
-        ),
+        sa.Column("code_hash", sa.String(length=64), nullable=False, comment="keyed, by which a code is recognised"),
         sa.Column("sealed", sa.LargeBinary(), nullable=False, comment="the code, encrypted under the server key"),
         sa.Column("loaded_at", sa.BigInteger(), nullable=False),
         sa.Column("account_id", BIG_ID, nullable=True, comment="who has it; null: nobody yet"),

@@ -37,7 +37,7 @@ def _lost_addresses() -> None:
             "by_hand",
             sa.Boolean(),
             nullable=False,
-            comment="an operator decided it, so the daily limit counts it not",
+            comment="by an operator, so the daily limit does not count it",
         ),
         sa.Column(
             "link_enough",
