@@ -67,6 +67,14 @@ def walk_the_journeys() -> None:
     )  # fmt: skip
 
 
+def keep_what_is_shown() -> None:
+    """The journeys take more pictures than the documents show."""
+    texts = "".join(path.read_text() for path in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+    for picture in FIGURES.glob("*.png"):
+        if picture.name not in texts:
+            picture.unlink()
+
+
 def visit_the_town() -> None:
     """The dashboard of an index that has grown for more than a year."""
     with tempfile.TemporaryDirectory() as folder:
@@ -87,3 +95,4 @@ if __name__ == "__main__":
         walk_the_journeys()
         demo(photograph)
     visit_the_town()
+    keep_what_is_shown()
