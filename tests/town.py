@@ -290,12 +290,16 @@ def open_town(settings: Settings, clock: Clock, walkers: Walkers | None = None) 
         town.close()
 
 
+OTHER_LOGIN = {
+    "name": "guild", "title": "Guild login", "issuer": "https://login.invalid", "client_id": "town",
+}  # fmt: skip
+"""Nobody answers at that login: whoever sets out to it is told so."""
+
+
 @contextmanager
 def small_town(folder: Path, blank: Path, walkers: Walkers) -> Iterator[Town]:
     """A town on a copy of an empty installation, with a clock that stands still."""
-    # Nobody answers at that login: whoever sets out to it is told so.
-    login = {"name": "guild", "title": "Guild login", "issuer": "https://login.invalid", "client_id": "town"}
-    values = {"data": prepared_copy(blank, folder), "registration": "open", "oidc_logins": [login]}
+    values = {"data": prepared_copy(blank, folder), "registration": "open", "oidc_logins": [OTHER_LOGIN]}
     # Every name that is asked for is answered with "there is none".
     with dns_simulator() as names:
         settings = Settings.model_validate(values | names.settings)

@@ -242,8 +242,9 @@ def check_headers(answer: httpx.Response, where: str) -> None:
     assert "frame-ancestors 'none'" in policy, where
     assert not re.search(r"unsafe|\*|http:|https:|data:", policy), f"{where}: {policy}"
     assert answer.headers.get("x-content-type-options") == "nosniff", where
-    # Pages say same-origin, so that their forms come with their Origin; nobody else hears where somebody was.
-    assert answer.headers.get("referrer-policy") in ("no-referrer", "same-origin"), where
+    # Pages say same-origin, so that their forms come with their Origin; nobody else hears where somebody was. Pages whose
+    # address opens something tell everybody, us too, no more than where they lie.
+    assert answer.headers.get("referrer-policy") in ("no-referrer", "same-origin", "strict-origin"), where
     assert answer.headers.get("cache-control"), where
     for name in (
         "cache-control",
