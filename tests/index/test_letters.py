@@ -304,7 +304,7 @@ def test_a_token_of_an_account_is_told_to_it_alone_and_never_the_secret(world: W
     text = letter_to(sink, "bob")
     assert made.id[:8] in text
     assert made.text not in text
-    assert "for the project demo" in text
+    assert "only the project 'demo'" in text
     sink.clear()
     world.app.do(revoke_token, RevokeToken(made.id, people["bob"].actor))
     settle(world)
@@ -540,6 +540,7 @@ SAMPLES: Mapping[str, Any] = {
     "effective_at": "2026-03-01T00:00:00+00:00", "used_at": "2026-03-01T00:00:00+00:00", "change_id": 7,
     "sleeps_at": "2027-03-01T00:00:00+00:00", "sentence": "bob becomes an owner of demo", "change": "owner-added",
     "until": "2026-04-01T00:00:00+00:00", "why": "It is gone.", "token_id": "abcdefghijkl", "note": "CI", "reporters": ["1"], "case": 1,
+    "tokens": 3,
 }  # fmt: skip
 
 
