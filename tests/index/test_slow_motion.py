@@ -231,6 +231,41 @@ def test_what_an_organization_gives_waits_too(small_world: World) -> None:
     world.check()
 
 
+def test_a_plain_member_who_owns_a_protected_project_leaves_it_after_the_delay(small_world: World) -> None:
+    world = small_world
+    found_organization(world, "acme", "alice")
+    found_project(world, "demo", "alice", organization="acme")
+    alice = actor(world, "alice")
+    for name in ("bob", "carol", "dora"):
+        enlist(world, name)
+    world.app.do(create_team, AboutTeam("acme", "crew", alice))
+    world.app.do(set_team_role, AboutTeamRole("acme", "crew", "demo", "owner", alice))
+    world.app.do(add_team_member, AboutTeamMember("acme", "crew", "carol", alice))
+    join(world, "bob", "owner")
+    guard(world)
+    for who in ("bob", "carol"):
+        assert isinstance(world.app.do(remove_member, RemoveMember("acme", who, alice)), PendingChange)
+    assert not isinstance(world.app.do(remove_member, RemoveMember("acme", "dora", alice)), PendingChange)
+    assert owners(world) == {"alice", "bob", "carol"}
+    pass_time(world)
+    assert owners(world) == {"alice"}
+    world.check()
+
+
+def test_a35_who_is_removed_from_an_organization_gets_nothing_that_waits_in_its_projects(small_world: World) -> None:
+    world = small_world
+    found_organization(world, "acme", "alice")
+    found_project(world, "demo", "alice", organization="acme")
+    enlist(world, "bob")
+    guard(world)
+    join(world, "bob", "owner")
+    assert [one.about for one in waiting(world)] == [user(world, "bob").id]
+    world.app.do(remove_member, RemoveMember("acme", "bob", actor(world, "alice")))
+    assert waiting(world) == []
+    pass_time(world)
+    assert owners(world) == {"alice"}
+
+
 def test_yank_and_restoring_stay_instant(demo: World) -> None:
     demo.upload(wheel("demo"), user="alice")
     demo.app.do(yank, Yank("demo", "1.0", reason="broken", by=actor(demo, "alice")))

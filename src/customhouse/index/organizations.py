@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from customhouse.accounts import index_flags
 from customhouse.accounts.users import User, find_user_by_id
-from customhouse.catalog import invitations
+from customhouse.catalog import invitations, rights
 from customhouse.catalog.membership import (
     check_name,
     check_title,
@@ -27,11 +27,13 @@ from customhouse.catalog.people_events import (
     RoleRemoved,
     TeamMemberRemoved,
 )
+from customhouse.catalog.protection import protected_projects_held_by
 from customhouse.catalog.rights import MANAGING
 from customhouse.catalog.tables import organization, organization_member, project, project_role, team, team_member
 from customhouse.index import people
 from customhouse.index.invite import take_back
 from customhouse.index.organization_subject import lock_organization
+from customhouse.index.slow.forget import forget_gifts
 from customhouse.index.slow.model import PendingChange
 from customhouse.index.slow.put_off import put_off
 from customhouse.index.subject import refuse_if
@@ -147,7 +149,9 @@ def change_member(command: ChangeMember, tx: Tx) -> User | PendingChange:
 
 
 def remove_member(command: RemoveMember, tx: Tx) -> User | PendingChange:
-    """Remove somebody, or leave. A head of an organization that holds protected projects goes after the delay.
+    """Remove somebody, or leave. Whoever owns protected projects of the organization goes after the delay.
+
+    He owns them as one of its heads, by a role of his own in one of them, or by a team.
 
     With the membership go its teams, the roles that the organization's projects have given to this account by name, and
     every open invitation to any of them: after leaving, no way leads back in.
@@ -163,7 +167,7 @@ def remove_member(command: RemoveMember, tx: Tx) -> User | PendingChange:
         check = partial(may_remove_member, found, role, operator=command.by.operator)
     held = people.member_role(tx.sql, found.id, user.id)
     refuse_if(check(held or "", survives=people.keeps_a_head(tx.sql, found.id, without=user.id)))
-    if held in MANAGING:
+    if held in MANAGING or _owns_protected(tx, found, user):
         waits = put_off(
             tx, "member-changed", organization=found, about=user.id, by=command.by,
             arguments={"deed": "remove-member", "organization": found.name, "user": "" if leaves else user.name},
@@ -176,7 +180,15 @@ def remove_member(command: RemoveMember, tx: Tx) -> User | PendingChange:
     return user
 
 
+def _owns_protected(tx: Tx, found: Organization, user: User) -> bool:
+    """Whether somebody owns one of the protected projects that an organization holds, however he came by it."""
+    held = protected_projects_held_by(tx.sql, found.id)
+    return any(rights.role_of(tx.sql, one.id, user.id) == "owner" for one in held)
+
+
 def _remove(tx: Tx, found: Organization, user: User, held: OrganizationRole, by: Identity, *, left: bool) -> None:
+    for project_id in tx.sql.execute(sa.select(project.c.id).where(project.c.organization_id == found.id)).scalars():
+        forget_gifts(tx, project_id, user.id)
     for name in _leave_teams(tx, found, user):
         tx.record(TeamMemberRemoved(by, None, organization=found.name, team=name, user_id=str(user.id), name=user.name))
     for normalized, role in _lose_direct_roles(tx, found, user):
