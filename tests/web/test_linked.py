@@ -23,7 +23,7 @@ from customhouse.ledger import queries as ledger
 from customhouse.terms.errors import Refused
 from false_issuer import Claims, FalseIssuer, by_shared_secret, false_issuer, rsa_key, unsigned
 from issuer import Issuer, running_issuer
-from person import Person
+from person import PASSWORD, Person
 from telling import telling_world
 from world import World
 
@@ -274,6 +274,23 @@ def test_linking_wants_a_proof_of_this_moment_on_both_sides(
     clock.turn(timedelta(minutes=16))
     assert alice.get("/account/linked/").headers["location"].startswith("/account/again/")
     assert small.stranger().get("/account/linked/harbour/?for=link").headers["location"] == "/account/sign-in/"
+
+
+def test_a4_an_old_session_neither_sets_out_to_link_nor_links_what_it_brings(
+    small: World, issuer: FalseIssuer, clock: TurnableClock
+) -> None:
+    alice = small.person("alice")
+    clock.turn(timedelta(minutes=14))
+    back = issuer.send_back(set_out(alice, "link"))
+    clock.turn(timedelta(minutes=2))
+    again = "/account/again/?next=/account/linked/"
+    assert alice.get("/account/linked/harbour/?for=link").headers["location"] == again
+    assert come_back(alice, back).headers["location"] == again
+    assert issuer.token_requests == []
+    with small.app.database.read() as sql:
+        assert linked_of(sql, find_user(sql, "alice").id) == []
+    assert alice.post("/account/again/", password=PASSWORD).status_code == 303
+    assert "is linked" in said(round_trip(alice, issuer, "link"))
 
 
 def test_a_return_for_a_case_signs_nobody_in(small: World, issuer: FalseIssuer) -> None:

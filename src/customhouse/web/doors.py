@@ -103,7 +103,7 @@ def _answer(request: Request, body: bytes, handler: Handler, permission: Permiss
             if permission.writes and not _may_always(request):
                 index_flags.refuse_if_flagged(sql, actor=visit.actor)
         _touch(visit)
-    if permission.proved and (moved := _want_proof(visit)) is not None:
+    if permission.proved and (moved := want_proof(visit)) is not None:
         return moved
     if (moved := _want_agreement(visit)) is not None:
         return moved
@@ -323,8 +323,11 @@ def _touch(visit: Visit) -> None:
             sessions.touch(sql, found, now)
 
 
-def _want_proof(visit: Visit) -> Response | None:
-    """The way to the page that asks who one is, unless that was proved a short while ago, and strongly enough."""
+def want_proof(visit: Visit, onward: str = "") -> Response | None:
+    """The way to the page that asks who one is, unless that was proved a short while ago, and strongly enough.
+
+    ``onward`` is where the way leads then, if it is not this page.
+    """
     found = visit.session
     if found is None:
         return None
@@ -335,8 +338,8 @@ def _want_proof(visit: Visit) -> Response | None:
         if factors.is_strong_enough(strongest, found.proved_by):
             return None
     reads = visit.request.method in READS
-    wanted = visit.request.url.path if reads else _referring_path(visit)
-    said = "" if reads else "Prove who you are, then send the form again."
+    wanted = onward or (visit.request.url.path if reads else _referring_path(visit))
+    said = "" if reads and not onward else "Prove who you are, then do it again."
     return visit.go(f"/account/again/?next={quote(wanted)}", said=said)
 
 

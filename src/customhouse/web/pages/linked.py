@@ -19,7 +19,7 @@ from customhouse.ledger.tx import Tx
 from customhouse.terms.errors import CustomhouseError, Refused, TooMany, Unavailable
 from customhouse.terms.identity import ANONYMOUS
 from customhouse.web.address import safe_next
-from customhouse.web.doors import Door, door
+from customhouse.web.doors import Door, door, want_proof
 from customhouse.web.pages.recovery import come_to_case
 from customhouse.web.pages.sign_in import first_step_done
 from customhouse.web.permissions import Permission
@@ -60,8 +60,11 @@ def set_out(visit: Visit) -> Response:
     login = visit.app.logins.named(visit.path["login"])
     purpose: Purpose = "link" if visit.query.get("for") == "link" else "sign-in"
     onward = safe_next(visit.query.get("next"))
-    if purpose == "link" and visit.session is None:
-        return visit.go(SIGN_IN)
+    if purpose == "link":
+        if visit.session is None:
+            return visit.go(SIGN_IN)
+        if (moved := want_proof(visit, LINKED)) is not None:
+            return moved
     try:
         return visit.go(visit.app.logins.set_out(login, purpose, onward, visit.csrf))
     except (Unavailable, Refused) as error:
@@ -84,6 +87,9 @@ def arrive(visit: Visit) -> Response:
     try:
         with visit.app.limiter.only_failures(*limits, sentence=TOO_MANY) as outcome:
             outing = visit.app.logins.read_state(login, visit.form.get("state", ""), visit.csrf)
+            if outing.purpose == "link" and (moved := want_proof(visit, LINKED)) is not None:
+                outcome.right = True
+                return moved
             claimed = visit.app.logins.redeem(login, outing, visit.form.get("code", ""), visit.form.get("iss", ""))
             answer = _arrived(visit, login, outing, claimed)
             outcome.right = True
