@@ -24,17 +24,18 @@ from customhouse.accounts.tokens import CreateToken
 from customhouse.accounts.users import Freeze, SetSiteRole, find_user, freeze, set_site_role
 from customhouse.app import App, open_app
 from customhouse.catalog.people_events import RoleChanged
-from customhouse.catalog.tables import project
+from customhouse.catalog.tables import project, project_role
 from customhouse.index.recovery import decide
 from customhouse.index.recovery.close import end_old_cases
 from customhouse.index.recovery.complete import Complete, complete
 from customhouse.index.recovery.contest import Contest, contest
 from customhouse.index.recovery.delays import delays_of
-from customhouse.index.recovery.model import Case
+from customhouse.index.recovery.model import Case, missing_of
 from customhouse.index.recovery.open import ANNOUNCE_JOB, OpenCase, announce, open_case
+from customhouse.index.recovery.people import people_around
 from customhouse.index.recovery.prove_code import GiveCode, prove_code
 from customhouse.index.recovery.prove_identity import ProveIdentity, case_of_errand, errand, prove_identity
-from customhouse.index.recovery.queries import finished_times
+from customhouse.index.recovery.queries import finished_times, proofs_of
 from customhouse.index.recovery.tables import recovery_case
 from customhouse.index.slow.tables import pending_change
 from customhouse.infra.tables import job
@@ -154,6 +155,49 @@ def test_a34_a_hostile_co_owner_alone_holds_no_uploads_and_completes_nothing(vil
             assert set(other.proofs(case)) == {"vouch", "repository"}
             assert other.upload("1.1")[0] == 200
             assert other.decide(case, "olga") == 409
+
+
+def test_a34_a_co_owner_of_two_projects_alone_completes_nothing_and_a_former_one_neither(village: Village) -> None:
+    """He vouches in one project and writes into the repository of another, which he has left long ago."""
+    village.world.clock.turn(-AGES)
+    _become_owner(village, "lantern", "bob")
+    with village.app.database.read() as sql:
+        bob, alice = find_user(sql, "bob").id, find_user(sql, "alice").id
+        assert people_around(sql, alice)["lantern"] == {bob}
+    _leave(village, "lantern", "bob")
+    village.world.clock.turn(AGES)
+    with receiver() as forge, dns_simulator() as names:
+        url = f"http://127.0.0.1:{forge.port}/lantern"
+        _own_url(village, url, "lantern")
+        with _reopened(village, private_networks_allowed=("127.0.0.0/8",), **names.settings) as other:
+            case = other.ask()
+            assert other.vouch(case) == 303
+            forge.answer = lambda _request: Reply(200, other.token(case).encode())
+            assert "accepted" in _repository(other, case, url)
+            names.zone("_customhouse-recovery.demo.example", TXT=[f'"{other.token(case)}"'])
+            assert "accepted" in _record(other, case, "demo.example")
+            assert set(other.proofs(case)) == {"vouch", "repository", "dns"}
+            assert other.now(case).held_at is None
+            with other.app.database.read() as sql:
+                assert "independent" in missing_of(case, proofs_of(sql, case.id))
+
+
+def test_the_owner_of_a_project_of_his_own_gives_two_proofs_with_it(village: Village) -> None:
+    with receiver() as forge, dns_simulator() as names:
+        url = f"http://127.0.0.1:{forge.port}/lantern"
+        headers = {"Project-URL": f"Repository, {url}", "Home-page": "https://lantern.example/"}
+        assert (
+            village.world.upload(wheel("lantern", "1.5", headers=headers), name="lantern", version="1.5").status == 200
+        )
+        village.world.clock.turn(AGES)
+        with _reopened(village, private_networks_allowed=("127.0.0.0/8",), **names.settings) as other:
+            case = other.ask()
+            forge.answer = lambda _request: Reply(200, other.token(case).encode())
+            assert "accepted" in _repository(other, case, url)
+            names.zone("_customhouse-recovery.lantern.example", TXT=[f'"{other.token(case)}"'])
+            assert "accepted" in _record(other, case, "lantern.example")
+            with other.app.database.read() as sql:
+                assert missing_of(case, proofs_of(sql, case.id)) == ("address",)
 
 
 def test_after_a_strong_proof_a_click_makes_it_contested_and_an_operator_must_answer(village: Village) -> None:
@@ -741,6 +785,14 @@ def _become_owner(village: Village, name: str, user: str) -> None:
         )  # fmt: skip
 
     village.app.do(told, None)
+
+
+def _leave(village: Village, name: str, user: str) -> None:
+    """Somebody has no role any more, without an event."""
+    with village.app.database.write() as sql:
+        number = sql.execute(sa.select(project.c.id).where(project.c.normalized == name)).scalar_one()
+        mine = (project_role.c.project_id == number, project_role.c.account_id == find_user(sql, user).id)
+        sql.execute(project_role.delete().where(*mine))
 
 
 def _link(village: Village, name: str, subject: str) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from customhouse.accounts.tables import account
 from customhouse.catalog import rights
-from customhouse.catalog.tables import project
+from customhouse.catalog.tables import organization, project
 from customhouse.index.recovery.model import Case, Voice
 from customhouse.index.recovery.queries import evidence_of
 from customhouse.ledger.tables import ledger_event
@@ -19,6 +20,20 @@ from customhouse.terms.identity import Actor
 
 _LIVING = sa.select(project.c.id, project.c.normalized).where(
     project.c.normalized.in_(sa.bindparam("names", expanding=True)), project.c.deleted_at.is_(None)
+)
+_HOLDER = (
+    sa.select(organization.c.name)
+    .join(project, project.c.organization_id == organization.c.id)
+    .where(project.c.id == sa.bindparam("project"))
+)
+_OF_PROJECT = sa.select(ledger_event.c.actor_kind, ledger_event.c.actor_id, ledger_event.c.body).where(
+    ledger_event.c.project == sa.bindparam("project"),
+    ledger_event.c.kind.in_(
+        ("project-created", "role-changed", "role-removed", "invitation-accepted", "project-transferred")
+    ),
+)
+_OF_ORGANIZATIONS = sa.select(ledger_event.c.body).where(
+    ledger_event.c.kind.in_(("organization-created", "organization-member-changed", "organization-member-removed"))
 )
 _ROLE_EVENTS = ("role-changed", "organization-member-changed", "team-member-added", "team-role-changed")
 
@@ -42,13 +57,37 @@ def co_owners(sql: Connection, account_id: int) -> dict[int, frozenset[str]]:
     return {other: frozenset(shared[other]) for other in sql.execute(active).scalars()}
 
 
-def shared_projects(sql: Connection, account_id: int) -> frozenset[str]:
-    """The account's projects in which somebody else has a role, too: what they hold, others may reach."""
-    return frozenset(
-        name
-        for project_id, name in owned_projects(sql, account_id).items()
-        if any(other != account_id for other, _role in rights.people_of(sql, project_id))
-    )
+def people_around(sql: Connection, account_id: int) -> dict[str, frozenset[int]]:
+    """The others who have a role in an account's projects, or had one by the ledger; projects without any are left out.
+
+    What such a project holds, they may reach, or may have kept: its repository, its domain.
+    """
+    found = {}
+    for project_id, name in owned_projects(sql, account_id).items():
+        ids = {str(other) for other, _role in rights.people_of(sql, project_id)} | _once_there(sql, name)
+        holder = sql.execute(_HOLDER, {"project": project_id}).scalar()
+        if holder is not None:
+            ids |= _once_in_organization(sql, holder)
+        if others := frozenset(int(one) for one in ids if one.isdecimal()) - {account_id}:
+            found[name] = others
+    return found
+
+
+def _once_there(sql: Connection, name: str) -> set[str]:
+    """Ids of accounts that the ledger has seen with a role in a project, or giving one."""
+    found: set[str] = set()
+    for row in sql.execute(_OF_PROJECT, {"project": name}):
+        found |= _named_in(json.loads(row.body)) | ({row.actor_id} if row.actor_kind == "user" else set())
+    return found
+
+
+def _once_in_organization(sql: Connection, holder: str) -> set[str]:
+    bodies = (json.loads(body) for body in sql.execute(_OF_ORGANIZATIONS).scalars())
+    return {one for body in bodies if body["organization"] == holder for one in _named_in(body)}
+
+
+def _named_in(body: Mapping[str, Any]) -> set[str]:
+    return {str(body.get("user_id", "")), str(body.get("owner_id", "")), *map(str, body.get("lost", ()))}
 
 
 def became_owner_since(sql: Connection, account_id: int, names: frozenset[str], since: datetime) -> bool:

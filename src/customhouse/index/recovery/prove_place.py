@@ -6,8 +6,8 @@ down. What fails says the same whether the place does not count, nobody has that
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import sqlalchemy as sa
@@ -18,7 +18,7 @@ from customhouse.index.recovery.accept import Given
 from customhouse.index.recovery.addresses import OwnAddress, own_addresses, raw_files, target_of
 from customhouse.index.recovery.links import RECORD
 from customhouse.index.recovery.model import Case, host_root, mail_root
-from customhouse.index.recovery.people import owned_projects, shared_projects
+from customhouse.index.recovery.people import owned_projects, people_around
 from customhouse.infra.dns import Resolver, written
 from customhouse.infra.fetch import Order, Outbound
 from customhouse.terms.errors import Refused, Rejected, Unavailable
@@ -34,7 +34,8 @@ class Places:
 
     addresses: Sequence[OwnAddress] = ()
     mail_domain: str = ""
-    shared: frozenset[str] = frozenset()
+    people: Mapping[str, Collection[int]] = field(default_factory=dict)
+    """By project, the others who have or had a role there."""
 
     @property
     def repositories(self) -> list[OwnAddress]:
@@ -42,8 +43,13 @@ class Places:
         return [one for one in self.addresses if one.source and raw_files(one.url)]
 
     def people_of(self, projects: Sequence[str]) -> frozenset[str]:
-        """What a proof rests on if others have a role in the projects that it comes from."""
-        return frozenset(f"project:{name}" for name in projects if name in self.shared)
+        """What a proof rests on if others have or had a role in the projects that it comes from.
+
+        On each of them, too: whoever shares two projects gives no two proofs that rest on nothing in common.
+        """
+        shared = {name for name in projects if name in self.people}
+        persons = {other for name in shared for other in self.people[name]}
+        return frozenset({f"project:{name}" for name in shared} | {f"person:{other}" for other in persons})
 
 
 def places_of(sql: Connection, case: Case, age: timedelta) -> Places:
@@ -54,7 +60,7 @@ def places_of(sql: Connection, case: Case, age: timedelta) -> Places:
     email = sql.execute(
         sa.select(account.c.email).where(account.c.id == case.account_id, account.c.email_verified_at.is_not(None))
     ).scalar()
-    return Places(addresses, (email or "").rpartition("@")[2].lower(), shared_projects(sql, case.account_id))
+    return Places(addresses, (email or "").rpartition("@")[2].lower(), people_around(sql, case.account_id))
 
 
 def look_in_repository(places: Places, wanted: str, token: str, outbound: Outbound) -> Given:
@@ -84,7 +90,7 @@ def look_in_zone(places: Places, domain: str, token: str, resolver: Resolver) ->
     of_mail = bool(places.mail_domain) and domain in (places.mail_domain, mail_root(places.mail_domain))
     if token not in records or not (projects or of_mail):
         return Given("dns", domain, NOT_THERE, accepted=False)
-    people = frozenset() if of_mail else places.people_of(projects)
+    people = places.people_of(projects)
     whose = "the account's mail address" if of_mail else f"an address of {', '.join(sorted(set(projects)))}"
     how = f"The TXT record {RECORD}.{domain} holds the token. It is the domain of {whose}."
     return Given("dns", domain, how, accepted=True, rests_on=people | {mail_root(domain)}, own=not people)
