@@ -28,6 +28,8 @@ from customhouse.index.mark_critical import (
     mark_critical,
 )
 from customhouse.index.restore import Restore, restore
+from customhouse.index.slow.model import PendingChange
+from customhouse.index.waited.apply import apply_due
 from customhouse.infra.settings import Settings
 from customhouse.ledger import queries as ledger
 from customhouse.terms.errors import Refused, Rejected
@@ -155,12 +157,20 @@ def test_a59_a_mark_sticks_to_the_name_through_deletion_and_return(app: App, clo
     assert marks(app) == {"anchor": "rule"}
 
 
-def test_an_operator_takes_a_mark_away_and_the_rule_asks_instead_of_putting_it_back(app: App) -> None:
+def test_an_operator_takes_a_mark_away_and_the_rule_asks_instead_of_putting_it_back(
+    app: App, clock: TurnableClock
+) -> None:
     taken(app, "anchor", 9)
     count_now(app.deeds, "1", ())
     with pytest.raises(Rejected, match="reason"):
         app.do(mark_critical, MarkCritical("anchor", " ", critical=False))
-    app.do(mark_critical, MarkCritical("anchor", "A robot takes it.", critical=False))
+    waits = app.do(mark_critical, MarkCritical("anchor", "A robot takes it.", critical=False))
+    assert isinstance(waits, PendingChange)
+    with pytest.raises(Refused, match="waits already"):
+        app.do(mark_critical, MarkCritical("anchor", "Now.", critical=False))
+    assert marks(app) == {"anchor": "rule"}, "with the mark goes what protects it, so that waits"
+    clock.turn(timedelta(hours=72))
+    assert apply_due(app.deeds, waits.id)
     assert marks(app) == {}
     assert count_now(app.deeds, "1", ()) == ([], ["anchor"])
     assert count_now(app.deeds, "1", ()) == ([], []), "it asks once"

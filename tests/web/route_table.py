@@ -456,5 +456,5 @@ ROWS = [
     reads("/admin/ledger/", "ledger:read-all", OPERATORS),
     reads("/admin/ledger.jsonl", "ledger:read-all", OPERATORS),
     writes("/admin/project/{name}/quarantine/", "admin:write", OPERATORS, reason="It does harm."),
-    writes("/admin/project/{name}/critical/", "admin:write", OPERATORS, critical="yes", reason="Others build on it."),
+    writes("/admin/project/{name}/critical/", "admin:danger", OPERATORS, critical="yes", reason="Others build on it."),
 ]

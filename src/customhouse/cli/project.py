@@ -23,6 +23,7 @@ from customhouse.index.mark_critical import MarkCritical, mark_critical
 from customhouse.index.reopen import Reopen, reopen
 from customhouse.index.restore import Restore, restore
 from customhouse.index.set_status import SetStatus, set_status
+from customhouse.index.slow.model import PendingChange
 from customhouse.index.yank import Yank, yank
 from customhouse.terms.identity import COMMAND_LINE
 
@@ -109,7 +110,10 @@ def erase_it(
 def critical(name: str, *, reason: Reason = "", off: bool = False, data: Data = None) -> None:
     """Mark a project as critical, or take the mark away with --off."""
     with _parts(data) as parts:
-        parts.do(mark_critical, MarkCritical(name, reason, critical=not off))
+        done = parts.do(mark_critical, MarkCritical(name, reason, critical=not off))
+    if isinstance(done, PendingChange):
+        print(done.says_when)
+        return
     print(f"{name} is {'no longer ' if off else ''}marked as critical.")
 
 

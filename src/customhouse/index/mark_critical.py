@@ -21,6 +21,8 @@ from customhouse.catalog.critical import Mark, Ranked, Rule, Source, chosen, cur
 from customhouse.catalog.critical_tables import critical_count, critical_review
 from customhouse.catalog.lifecycle_events import CriticalAsked, CriticalMarked
 from customhouse.catalog.tables import critical_mark, project
+from customhouse.index.slow.model import PendingChange
+from customhouse.index.slow.put_off import put_off
 from customhouse.index.subject import lock_subject
 from customhouse.infra.db import Database, put_rows
 from customhouse.infra.own_dependencies import own_dependencies
@@ -29,6 +31,7 @@ from customhouse.terms.errors import Rejected
 from customhouse.terms.identity import COMMAND_LINE, SYSTEM, Actor
 from customhouse.terms.names import normalize
 
+UNMARKED = "critical-unmarked"
 _OPEN = critical_review.c.closed_at.is_(None)
 _MOVE = (
     critical_mark.update()
@@ -84,15 +87,25 @@ class _Wanted(NamedTuple):
     reason: str
 
 
-def mark_critical(command: MarkCritical, tx: Tx) -> str:
-    """Set or take away the mark; returns the project's normalised name.
+def mark_critical(command: MarkCritical, tx: Tx) -> str | PendingChange:
+    """Set or take away the mark; returns the project's normalised name, or what waits.
 
-    Taking it away needs a reason, and is remembered with what the mark said.
+    Taking it away needs a reason, and is remembered with what the mark said. It waits, because with the mark goes all
+    that protects the project; the reason goes along as ``why``, since an operator's reason does not make it happen at
+    once.
     """
     refuse_unless_operator(command.by)
     if not command.critical and not command.reason.strip():
         raise Rejected("missing-reason", "reason", "is empty", "why this project is not critical")
-    name = lock_subject(tx, command.project, "", "", command.by).project.normalized
+    found = lock_subject(tx, command.project, "", "", command.by).project
+    name = found.normalized
+    if not command.critical and critical_counts.mark_of(tx.sql, name) is not None:
+        waits = put_off(
+            tx, UNMARKED, project=found, by=command.by, arguments={"project": name, "why": command.reason},
+            sentence=f"{found.display} is marked as critical no longer",
+        )  # fmt: skip
+        if waits is not None:
+            return waits
     if command.critical:
         row = {"normalized": name, "reason": command.reason, "marked_at": tx.now(), "source": "operator"}
         put_rows(tx.sql, critical_mark, [row | {"rank": None, "downloads": None}])

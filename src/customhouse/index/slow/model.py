@@ -25,10 +25,11 @@ KINDS: Mapping[str, str] = {
     "address-changed": "an account gets another address",
     "account-closed": "an account is closed",
     "mandate-lowered": "less is asked of those who publish",
+    "critical-unmarked": "the project counts as critical no longer",
 }
 """What can wait, in words."""
-OF_THE_INDEX = frozenset({"mandate-lowered"})
-"""These wait although they concern no single project, and although an operator asks for them."""
+OF_THE_INDEX = frozenset({"mandate-lowered", "critical-unmarked"})
+"""These wait although they may concern no single project, and although an operator asks for them."""
 
 
 @dataclass(frozen=True, slots=True)

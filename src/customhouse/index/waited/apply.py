@@ -23,6 +23,7 @@ from customhouse.index.change_role import (
 from customhouse.index.close_account import CloseAccount, close_account
 from customhouse.index.delete import Delete, delete
 from customhouse.index.mandates.change import lower
+from customhouse.index.mark_critical import UNMARKED, MarkCritical, mark_critical
 from customhouse.index.organizations import ChangeMember, RemoveMember, change_member, remove_member
 from customhouse.index.remove_factor import remove_factor
 from customhouse.index.slow import queries
@@ -105,6 +106,7 @@ APPLY: Mapping[str, Do] = {
     "deletion": _delete,
     "visibility": _hide,
     "mandate-lowered": lower,
+    UNMARKED: lambda tx, a, by: mark_critical(MarkCritical(a["project"], a["why"], critical=False, by=by), tx),
     "factor-removed": lambda tx, a, by: remove_factor(
         RemoveFactor(a["account_id"], a["factor_id"], by.identity, a["must_keep"]), tx
     ),

@@ -55,7 +55,7 @@ def manage_doors() -> list[Door]:
         door("POST", f"{here}/delete/", delete_it, Permission.PROJECT_DANGER),
         door("POST", f"{here}/restore/", restore_it, Permission.PROJECT_SETTINGS),
         door("POST", "/admin/project/{name}/quarantine/", quarantine, Permission.ADMIN_WRITE),
-        door("POST", "/admin/project/{name}/critical/", critical, Permission.ADMIN_WRITE),
+        door("POST", "/admin/project/{name}/critical/", critical, Permission.ADMIN_DANGER),
     ]
 
 
@@ -206,6 +206,8 @@ def critical(visit: Visit) -> Response:
     name = visit.app.do(
         mark_critical, MarkCritical(visit.path["name"], visit.field("reason", limit=1000), on, visit.actor)
     )
+    if isinstance(name, PendingChange):
+        return visit.go(f"/manage/project/{quote(visit.path['name'])}/settings/", said=name.says_when)
     return visit.go(f"/manage/project/{name}/settings/", said="It is marked." if on else "The mark is gone.")
 
 
