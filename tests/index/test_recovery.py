@@ -252,10 +252,10 @@ def test_a_vouch_wants_a_key_that_is_older_than_the_case_and_used_now(village: V
     answer = bob.post(f"/account/recovery/{case.id}/vouch/", word="aaaa-bbbb")
     assert answer.headers.get("location", "").startswith("/account/again/"), "a password is not enough"
     assert village.vouch(case, word="aaaa-bbbb") == 403, "the word of another case"
-    village.world.clock.turn(HOUR)
-    with village.app.database.write() as sql:
-        sql.execute(second_factor.update().values(created_at=village.world.clock.now()))
-    assert village.vouch(case) == 403, "a key that was added since"
+    for added, why in ((village.world.clock.now() - 29 * DAY, "shortly before"), (village.world.clock.now(), "since")):
+        with village.app.database.write() as sql:
+            sql.execute(second_factor.update().values(created_at=added))
+        assert village.vouch(case) == 403, f"a key that was added {why}"
     assert village.proofs(case) == []
 
 
@@ -469,8 +469,10 @@ def test_a_recovery_code_is_used_up_and_an_old_one_counts_for_less(village: Vill
 def test_a_linked_identity_counts_if_it_is_older_than_the_case_and_this_browser_set_out_for_it(
     village: Village,
 ) -> None:
-    case = village.ask()
     _link(village, "alice", "old")
+    village.world.clock.turn(DAY)
+    case = village.ask()
+    village.world.clock.turn(29 * DAY + HOUR)
     early = village.ask()
     _link(village, "alice", "new")
     for found, subject, right in (
@@ -480,7 +482,7 @@ def test_a_linked_identity_counts_if_it_is_older_than_the_case_and_this_browser_
         (early, "old", True),
     ):
         claimed = Claimed("https://login.example", subject, "ada", "state")
-        assert village.app.do(prove_identity, ProveIdentity(found, claimed)) is right, subject
+        assert village.app.do(prove_identity, ProveIdentity(found, claimed, 30 * DAY)) is right, subject
     assert village.proofs(early) == ["identity"]
     assert village.now(early).held_at is not None
     key = village.app.key
@@ -514,6 +516,70 @@ def test_a_new_address_is_proved_by_its_own_letter_and_becomes_the_accounts(vill
     with village.app.database.read() as sql:
         row = sql.execute(sa.select(account).where(account.c.normalized == "alice")).one()
     assert (row.email, row.email_verified_at is not None) == ("newer@new.example", True)
+
+
+def test_a34_another_address_is_not_what_the_first_operator_agreed_with_and_is_told_to_all(village: Village) -> None:
+    case = village.ready()
+    person = village.world.stranger()
+    person.get(village.link(case))
+    assert village.decide(case, "olga") == 303
+    person.post(village.link(case) + "address/", email="thief@new.example")
+    letter = village.link(case, "address")
+    assert village.decide(case, "oscar") == 303, "with the old address, as long as nobody reads the other"
+    assert village.now(case).approved_at is None, "olga has to look again"
+    person.get(letter)
+    assert person.post(letter + "mail/").status_code == 303
+    assert village.kinds().count("recovery-address-told") == 1
+    assert village.decide(case, "oscar") == 303
+    assert village.now(case).approved_at is None, "he too"
+    assert village.decide(case, "otto") == 303
+    assert village.now(case).approved_at is not None
+
+
+def test_a34_no_address_is_proved_after_two_operators_have_agreed(village: Village) -> None:
+    case = village.ready()
+    person = village.world.stranger()
+    person.get(village.link(case))
+    person.post(village.link(case) + "address/", email="thief@new.example")
+    for name in ("olga", "oscar"):
+        assert village.decide(case, name) == 303
+    letter = village.link(case, "address")
+    person.get(letter)
+    assert person.post(letter + "mail/").status_code == 409
+    village.world.clock.turn(timedelta(hours=73))
+    village.work()
+    with village.app.database.read() as sql:
+        email = sql.execute(sa.select(account.c.email).where(account.c.normalized == "alice")).scalar_one()
+    assert (village.now(case).outcome, email) == ("completed", "alice@alice.example")
+
+
+def test_what_does_not_count_any_more_at_the_end_puts_the_case_before_an_operator(village: Village) -> None:
+    case = village.approved()
+    village.app.do(freeze, Freeze("bob", "stolen"))
+    village.world.clock.turn(timedelta(hours=73))
+    village.work()
+    found = village.now(case)
+    assert (found.open, found.contested_at is not None) == (True, True)
+    assert "password-link-made" not in village.kinds()
+
+
+def test_a55_an_operator_who_is_none_any_more_or_frozen_counts_no_longer(village: Village) -> None:
+    case = village.ready()
+    assert village.decide(case, "olga") == 303
+    village.app.do(freeze, Freeze("olga", "stolen"))
+    assert village.decide(case, "oscar") == 303
+    assert village.now(case).approved_at is None
+    assert village.decide(case, "otto") == 303
+    assert village.now(case).approved_at is not None
+    village.app.do(set_site_role, SetSiteRole("oscar", ""))
+    village.world.clock.turn(timedelta(hours=73))
+    village.work()
+    assert village.now(case).contested_at is not None
+    village.app.do(freeze, Freeze("olga", "given back", thaw=True))
+    assert village.decide(case, "olga", "resume", "It is she.") == 303
+    village.world.clock.turn(timedelta(days=7, hours=1))
+    village.work()
+    assert village.now(case).outcome == "completed"
 
 
 def test_an_address_that_became_somebody_elses_puts_the_case_before_an_operator(village: Village) -> None:

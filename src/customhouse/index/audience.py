@@ -128,6 +128,7 @@ RULES: Mapping[str, Rule] = {
     "mail-domain-looks-work": _DOMAINS,
     "recovery-announced": _CO_OWNERS,
     "recovery-held": _CO_OWNERS,
+    "recovery-address-told": _CO_OWNERS,
     "recovery-approved": _CO_OWNERS,
     "recovery-contested": Rule(holders=False, co_owners=True, operators=True),
     "recovery-resumed": _CO_OWNERS,

@@ -162,6 +162,7 @@ OPERATORS: Mapping[str, str] = {
     "recovery-announced": "asked for the account {name}, and those concerned were told",
     "recovery-proof-given": "gave a proof in recovery case {case_id} of {name}: {proof}, {subject}",
     "recovery-held": "made the uploads of {name} wait by a strong proof in recovery case {case_id}",
+    "recovery-address-told": "told those concerned of another address in recovery case {case_id} of {name}",
     "recovery-address-given": "named or proved another address in recovery case {case_id} of {name}",
     "recovery-agreed": "agreed as the first to recovery case {case_id} of {name}",
     "recovery-approved": "agreed as the second to recovery case {case_id} of {name}, due {due_at}",

@@ -49,6 +49,17 @@ def held(values: Mapping[str, Any], site: Site) -> Draft:
     )  # fmt: skip
 
 
+def address(values: Mapping[str, Any], site: Site) -> Draft:
+    """Another address was proved."""
+    fact = Fact.of(values)
+    return draft(
+        site, fact, f"Another address in the recovery of {_whose(fact)}",
+        f"In the recovery of {_whose(fact)} somebody proved {fact.when} that another address is read. If the case is "
+        "agreed on, the link for a new password goes there, and all mail of the account from then on.",
+        _object(site),
+    )  # fmt: skip
+
+
 def approved(values: Mapping[str, Any], site: Site) -> Draft:
     """Two operators agreed."""
     fact = Fact.of(values)
@@ -156,6 +167,7 @@ def moved(values: Mapping[str, Any], site: Site) -> Draft:
 LETTERS: Mapping[str, Write] = {
     "recovery-announced": announced,
     "recovery-held": held,
+    "recovery-address-told": address,
     "recovery-approved": approved,
     "recovery-contested": contested,
     "recovery-resumed": resumed,

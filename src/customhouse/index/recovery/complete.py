@@ -22,8 +22,8 @@ from customhouse.accounts.tables import (
 )
 from customhouse.accounts.users import find_user_by_id
 from customhouse.index.recovery.events import RecoveryCompleted, RecoveryContested
-from customhouse.index.recovery.model import Case, Delays, address_to_write_to
-from customhouse.index.recovery.queries import find_case
+from customhouse.index.recovery.model import NEEDED_OPERATORS, Case, Delays, address_to_write_to, missing_of
+from customhouse.index.recovery.queries import find_case, voices_of
 from customhouse.index.recovery.standing import is_lost, standing_proofs
 from customhouse.index.recovery.tables import recovery_case
 from customhouse.index.recovery.tell import about, told
@@ -63,14 +63,10 @@ def complete(command: Complete, tx: Tx) -> bool:
     row = tx.sql.execute(
         sa.select(account.c.email, account.c.frozen_at, account.c.closed_at).where(account.c.id == account_id)
     ).one()
-    held = not email or is_lost(tx.sql, case, email) or holder_of(tx.sql, email, but=account_id) is not None
-    gone = row.frozen_at is not None or row.closed_at is not None
-    if held or gone:
-        why = "The account was frozen or closed in the meantime."
-        if held:
-            why = (
-                "The address that mail should go to cannot be trusted any more: its domain or its account has changed."
-            )
+    why = _why_not(tx, case, email)
+    if row.frozen_at is not None or row.closed_at is not None:
+        why = why or "The account was frozen or closed in the meantime."
+    if why:
         tx.sql.execute(
             recovery_case.update().where(recovery_case.c.id == case.id).values(contested_at=tx.now(), reopens_at=None)
         )
@@ -112,6 +108,17 @@ def complete(command: Complete, tx: Tx) -> bool:
         arguments = {"address": before, "reader": facts[2], "template": "recovery-moved", "values": values}
         tx.later("mail", arguments)
     return True
+
+
+def _why_not(tx: Tx, case: Case, email: str) -> str:
+    """What has become untrue since two operators agreed; empty if all of it stands."""
+    if not email or is_lost(tx.sql, case, email) or holder_of(tx.sql, email, but=case.account_id or 0) is not None:
+        return "The address that mail should go to cannot be trusted any more: its domain or its account has changed."
+    if missing_of(case, standing_proofs(tx.sql, case)):
+        return "The evidence is not enough any more: some of it does not count now."
+    if len(voices_of(tx.sql, case.id)) < NEEDED_OPERATORS:
+        return "Not both of those who agreed are operators still."
+    return ""
 
 
 def _is_due(case: Case, tx: Tx) -> bool:

@@ -12,7 +12,7 @@ from customhouse.index.recovery.close import close, locked
 from customhouse.index.recovery.events import RecoveryAgreed, RecoveryApproved, RecoveryRefusal, RecoveryResumed
 from customhouse.index.recovery.model import NEEDED_OPERATORS, Case, Delays, may_decide, missing_of
 from customhouse.index.recovery.people import voice_of
-from customhouse.index.recovery.queries import approvals_of, find_case, open_cases_of
+from customhouse.index.recovery.queries import find_case, open_cases_of, voices_of
 from customhouse.index.recovery.standing import standing_proofs
 from customhouse.index.recovery.tables import recovery_approval, recovery_case, recovery_objection
 from customhouse.index.recovery.tell import about, told
@@ -62,7 +62,7 @@ def approve(command: Decide, tx: Tx) -> bool:
     if new is None:
         raise Refused("agreed-already", "You have agreed already; another operator must.", status=409)
     facts, by = about(tx.sql, case), command.by.as_operator
-    if len(approvals_of(tx.sql, case.id)) < NEEDED_OPERATORS:
+    if len(voices_of(tx.sql, case.id)) < NEEDED_OPERATORS:
         tx.record(RecoveryAgreed(by, None, *facts, note=reason))
         return False
     for other in open_cases_of(tx.sql, case.account_id):
@@ -87,7 +87,10 @@ def refuse(command: Decide, tx: Tx) -> None:
 
 
 def resume(command: Decide, tx: Tx) -> None:
-    """Let a contested case go on, with an answer to those who object. A delay that was running begins anew, in full."""
+    """Let a contested case go on, with an answer to those who object. A delay that was running begins anew, in full.
+
+    Whoever lets such a case go on agrees to it: one of the two may be an operator no longer.
+    """
     refuse_unless_operator(command.by)
     reason = check_reason(command.reason, "reason")
     case = locked(tx, command.case_id)
@@ -99,6 +102,10 @@ def resume(command: Decide, tx: Tx) -> None:
         .where(recovery_objection.c.case_id == case.id, recovery_objection.c.answered_at.is_(None))
         .values(answer=reason, answered_by=command.by.identity.name, answered_at=tx.now())
     )
+    if case.approved_at is not None:
+        insert_new(
+            tx.sql, recovery_approval, case_id=case.id, account_id=command.by.account_id, at=tx.now(), note=reason
+        )  # fmt: skip
     due_at = tx.now() + command.delays.usual if case.approved_at is not None else None
     reopens_at = due_at + command.delays.quiet if due_at is not None else None
     values = {"contested_at": None, "due_at": due_at, "reopens_at": reopens_at}

@@ -62,6 +62,14 @@ class RecoveryAddressGiven(RecoveryEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class RecoveryAddressTold(RecoveryEvent):
+    """Another address was proved in a case that holds uploads: the account's owner and the co-owners hear of it."""
+
+    kind: ClassVar[str] = "recovery-address-told"
+    co_owners: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RecoveryAgreed(RecoveryEvent):
     """The first of two operators has agreed."""
 

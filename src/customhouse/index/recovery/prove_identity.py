@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 from dataclasses import dataclass
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 import sqlalchemy as sa
@@ -17,7 +18,7 @@ from customhouse.index.recovery.accept import Given, accept
 from customhouse.index.recovery.model import Case, host_root
 from customhouse.ledger.tx import Tx
 
-WRONG = "That identity was not linked to the account of this case before it was opened."
+WRONG = "That identity was not linked to the account of this case long before it was opened."
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,8 @@ class ProveIdentity:
 
     case: Case
     claimed: Claimed
+    age: timedelta = timedelta(0)
+    """So long before the case was opened it must have been linked."""
 
 
 def errand(key: ServerKey, case: Case, browser: str) -> str:
@@ -44,7 +47,7 @@ def case_of_errand(key: ServerKey, text: str, browser: str) -> str | None:
 
 
 def prove_identity(command: ProveIdentity, tx: Tx) -> bool:
-    """Count it if it was linked to the account before the case was opened; False if it does not count.
+    """Count it if it was linked to the account long before the case was opened; False if it does not count.
 
     It rests on the login's domain: a repository at the same forge is in the same hands.
     """
@@ -55,7 +58,7 @@ def prove_identity(command: ProveIdentity, tx: Tx) -> bool:
             linked_identity.c.account_id == case.account_id,
         )
     ).scalar()  # fmt: skip
-    right = linked_at is not None and linked_at < case.opened_at
+    right = linked_at is not None and linked_at < case.opened_at - command.age
     host = urlsplit(claimed.issuer).hostname or claimed.issuer
     how = (
         f"Signed in at {host} anew, in the browser that has opened the case; linked since long before."

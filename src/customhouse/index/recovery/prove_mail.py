@@ -10,11 +10,11 @@ from customhouse.accounts.mail_address import MailAddress, holder_of
 from customhouse.accounts.tables import account
 from customhouse.index.recovery.accept import Given, accept
 from customhouse.index.recovery.close import locked
-from customhouse.index.recovery.events import RecoveryAddressGiven
+from customhouse.index.recovery.events import RecoveryAddressGiven, RecoveryAddressTold
 from customhouse.index.recovery.links import Opened
 from customhouse.index.recovery.model import Case, mail_root
-from customhouse.index.recovery.tables import recovery_case
-from customhouse.index.recovery.tell import about
+from customhouse.index.recovery.tables import recovery_approval, recovery_case
+from customhouse.index.recovery.tell import about, told
 from customhouse.ledger.tx import Tx
 from customhouse.terms.errors import Refused
 from customhouse.terms.identity import ANONYMOUS
@@ -50,15 +50,19 @@ def prove_mail(opened: Opened, tx: Tx) -> Case:
 
 
 def name_address(command: NameAddress, tx: Tx) -> None:
-    """Name another address; it counts when the link that is sent there was followed. The latest one named wins."""
+    """Name another address; it counts when the link that is sent there was followed. The latest one named wins.
+
+    An operator who has agreed already has agreed with the address that was there: he must look again.
+    """
     case = locked(tx, command.case.id)
     if case.approved_at is not None:
-        raise Refused("too-late", "Two operators have agreed with the address that was there.", status=409)
+        raise _too_late()
     tx.sql.execute(
         recovery_case.update()
         .where(recovery_case.c.id == case.id)
         .values(new_email=command.email.text, new_email_at=None)
     )
+    _look_again(tx, case)
     if case.account_id is not None:
         tx.record(RecoveryAddressGiven(ANONYMOUS, None, *about(tx.sql, case), proved=False))
     values = {"case_id": case.id, "at": tx.now().isoformat()}
@@ -69,15 +73,32 @@ def name_address(command: NameAddress, tx: Tx) -> None:
 
 
 def prove_address(opened: Opened, tx: Tx) -> None:
-    """Note that the link in the letter to the new address was followed."""
+    """Note that the link in the letter to the new address was followed.
+
+    Of a case that holds uploads all those concerned hear it; a stranger alone, who holds none, makes no letters so.
+    """
     case = locked(tx, opened.case.id)
     if opened.purpose != "address" or case.new_email != opened.case.new_email:
         raise Refused("not-by-this-link", "Only the link in the letter to that address proves that you have read it.")
+    if case.approved_at is not None:
+        raise _too_late()
     if holder_of(tx.sql, case.new_email, but=case.account_id or 0) is not None:
         raise Refused(
             "address-taken", "This address belongs to another account of this index.", "Name another one.", status=409
         )
     if case.new_email_at is None:
         tx.sql.execute(recovery_case.update().where(recovery_case.c.id == case.id).values(new_email_at=tx.now()))
+        _look_again(tx, case)
         if case.account_id is not None:
             tx.record(RecoveryAddressGiven(ANONYMOUS, None, *about(tx.sql, case), proved=True))
+        if case.held_at is not None:
+            tx.record(RecoveryAddressTold(ANONYMOUS, None, *about(tx.sql, case), co_owners=told(tx.sql, case)))
+
+
+def _look_again(tx: Tx, case: Case) -> None:
+    """Take back what operators have said of a case in which mail went elsewhere."""
+    tx.sql.execute(recovery_approval.delete().where(recovery_approval.c.case_id == case.id))
+
+
+def _too_late() -> Refused:
+    return Refused("too-late", "Two operators have agreed with the address that was there.", status=409)

@@ -31,15 +31,17 @@ class Vouch:
     case_id: int
     word: str
     session: Session
+    age: timedelta = timedelta(0)
+    """So long before the case was opened she must have had her key, and have owned the project."""
 
 
 def vouch(key: ServerKey, command: Vouch, tx: Tx) -> Case:
     """Take a co-owner's word.
 
     She has proved who she is with WebAuthn within a quarter of an hour, because a password or a typed code can be
-    phished. She owned a project together with the account before the case was opened, and her keys are as old, so that
-    nobody makes a co-owner for the purpose. The word binds it to the case of the person whom she has heard, and not to
-    one that a stranger has opened meanwhile.
+    phished. She owned a project together with the account long before the case was opened, and her keys are as old, so
+    that nobody makes a co-owner for the purpose. The word binds it to the case of the person whom she has heard, and
+    not to one that a stranger has opened meanwhile.
     """
     case, session = locked(tx, command.case_id), command.session
     shared = co_owners(tx.sql, case.account_id).get(session.user.id) if case.account_id is not None else None
@@ -51,10 +53,12 @@ def vouch(key: ServerKey, command: Vouch, tx: Tx) -> Case:
             second_factor.c.account_id == session.user.id, second_factor.c.method == "webauthn"
         )
     ).scalar()
-    if newest is None or newest >= case.opened_at:
-        raise _not_you("key-too-new", "You have added a security key since the case was opened.", case, session)
-    if became_owner_since(tx.sql, session.user.id, shared, case.opened_at):
-        raise _not_you("too-new", "You became an owner after the case was opened.", case, session)
+    if newest is None or newest >= case.opened_at - command.age:
+        raise _not_you(
+            "key-too-new", "You have added a security key since the case was opened, or shortly before.", case, session
+        )
+    if became_owner_since(tx.sql, session.user.id, shared, case.opened_at - command.age):
+        raise _not_you("too-new", "You became an owner after the case was opened, or shortly before.", case, session)
     if holding_cases(tx.sql, session.user.id, tx.now()):
         raise _not_you("in-recovery", "Your own account is being recovered, or was a short while ago.", case, session)
     if not hmac.compare_digest(word_of(key, case.public_id).encode(), _typed(command.word).encode()):

@@ -143,6 +143,17 @@ def approvals_of(sql: Connection, case_id: int) -> list[Approval]:
     return [Approval(*row) for row in rows]
 
 
+def voices_of(sql: Connection, case_id: int) -> list[int]:
+    """Ids of those who have agreed and are operators now, and not frozen."""
+    rows = sql.execute(
+        sa.select(recovery_approval.c.account_id)
+        .join(account, account.c.id == recovery_approval.c.account_id)
+        .where(recovery_approval.c.case_id == case_id, account.c.site_role == "operator", account.c.frozen_at.is_(None))
+        .order_by(recovery_approval.c.account_id)
+    )
+    return list(rows.scalars())
+
+
 def objections_of(sql: Connection, case_id: int) -> list[Objection]:
     """Who has objected, the first one first."""
     o = recovery_objection.c

@@ -14,17 +14,22 @@ from customhouse.terms.identity import SYSTEM
 WHY = "The account that asked for it was recovered in the meantime."
 
 
-def lapse_wishes(tx: Tx, account_id: int) -> None:
-    """Let every change lapse that the account has asked for and that still waits: a thief may have asked."""
+def lapse_wishes(tx: Tx, account_id: int, kind: str | None = None, *, why: str = WHY) -> None:
+    """Let every change, or those of one kind, lapse that the account has asked for and that still waits.
+
+    A thief may have asked.
+    """
     waiting = sa.select(pending_change.c.id).where(
         pending_change.c.requested_by == account_id, pending_change.c.ended_at.is_(None)
     )
+    if kind is not None:
+        waiting = waiting.where(pending_change.c.kind == kind)
     for change_id in tx.sql.execute(waiting.order_by(pending_change.c.id)).scalars().all():
         change = queries.find_change(tx.sql, change_id, lock=True)
         lapsed = tx.sql.execute(
             pending_change.update()
             .where(pending_change.c.id == change.id, pending_change.c.ended_at.is_(None))
-            .values(state="lapsed", ended_at=tx.now(), ended_why=WHY)
+            .values(state="lapsed", ended_at=tx.now(), ended_why=why)
         ).rowcount
         if lapsed:
-            tx.record(ChangeLapsed(SYSTEM, project_of(tx.sql, change), **facts_of(tx.sql, change), why=WHY))
+            tx.record(ChangeLapsed(SYSTEM, project_of(tx.sql, change), **facts_of(tx.sql, change), why=why))

@@ -178,7 +178,7 @@ def come_to_case(visit: Visit, onward: str, claimed: Claimed) -> Response:
         case = case_by_public_id(sql, public_id) if public_id is not None else None
     if case is None:
         raise Refused("no-such-case", "This browser has opened no such case.", "Open the case, and begin there.")
-    right = app.do(prove_identity, ProveIdentity(case, claimed))
+    right = app.do(prove_identity, ProveIdentity(case, claimed, _age(visit)))
     link = link_text(app.key, case.public_id, "case", "")
     return visit.go(f"/recovery/{link}/", said="The proof is accepted." if right else WRONG_IDENTITY)
 
@@ -231,7 +231,7 @@ def vouch_for_it(visit: Visit) -> Response:
     with visit.app.limiter.only_failures(
         Counted(WORDS, f"{visit.me.id}"), sentence="Too many wrong words."
     ) as outcome:  # fmt: skip
-        command = Vouch(number, visit.field("word", limit=40, required=True), session)
+        command = Vouch(number, visit.field("word", limit=40, required=True), session, _age(visit))
         visit.app.do(partial(vouch, visit.app.key), command)
         outcome.right = True
     return visit.go("/account/recovery/", said="Your word is noted in the case.")
