@@ -18,15 +18,17 @@ from clock import TurnableClock
 from customhouse.accounts.devices import link_text as browser_link_text
 from customhouse.accounts.factors import RemoveFactor, Unlock, unlock
 from customhouse.accounts.links import MakePasswordLink, link_text, make_password_link
-from customhouse.accounts.tables import account, second_factor, session
+from customhouse.accounts.sign_in_limits import second_limits
+from customhouse.accounts.tables import account, limit_hit, second_factor, session
 from customhouse.accounts.users import find_user
+from customhouse.cli.user import unlock_user
 from customhouse.index.remove_factor import remove_factor
 from customhouse.infra.tables import job
 from customhouse.ledger import queries as ledger
 from customhouse.ledger.tables import ledger_event
 from customhouse.terms.errors import Refused
 from customhouse.work import run_followers
-from person import Person
+from person import PASSWORD, Person
 from second_step import Guarded, a_key, guarded, named_world, seed_on, signed_in
 from world import World
 
@@ -206,6 +208,34 @@ def test_a8_fifty_in_a_day_lock_the_codes_a_letter_tells_and_a_key_or_a_new_pass
     once_more = alice.elsewhere()
     once_more.password("alice", "a new and long password")
     assert once_more.second(alice.code()).status_code == 303
+
+
+@pytest.mark.parametrize("way", ["link", "operator"])
+def test_a8_whoever_is_unlocked_begins_anew_and_the_right_code_works_at_once(index: World, way: str) -> None:
+    alice = guarded(index, app=True)
+    with index.app.database.read() as sql:
+        user = find_user(sql, "alice")
+    buckets = [index.app.limiter._bucket(one) for one in second_limits(user)]
+    rows = [{"bucket": one, "at": index.clock.now(), "attempt": number} for one in buckets for number in range(50)]
+    with index.app.database.write() as sql:
+        sql.execute(limit_hit.insert(), rows)
+    index.clock.turn(STEP)
+    locked = alice.elsewhere()
+    locked.password("alice")
+    assert locked.second(alice.code()).status_code == 403
+    assert "second-step-locked" in kinds(index)
+    password = PASSWORD
+    if way == "link":
+        link_id = index.app.do(make_password_link, MakePasswordLink(user, timedelta(hours=6), mail=False))
+        stranger, address = index.stranger(), f"/account/link/{link_text(index.app.key, link_id)}/"
+        stranger.get(address)
+        password = "a new and long password"
+        assert stranger.post(address, password=password, again=password).status_code == 303
+    else:
+        unlock_user(index.app, "alice")
+    again = alice.elsewhere()
+    again.password("alice", password)
+    assert again.second(alice.code()).status_code == 303
 
 
 # A9: a code is good once.

@@ -20,12 +20,13 @@ from clock import TurnableClock
 from customhouse.accounts import recovery_codes, totp, webauthn_challenges
 from customhouse.accounts.limits import Counted
 from customhouse.accounts.recovery_codes import MakeCodes, UseCode
-from customhouse.accounts.sign_in_limits import FIVE_MINUTES, OF_ALL
+from customhouse.accounts.sign_in_limits import FIVE_MINUTES, OF_ALL, key_limits, password_limits
 from customhouse.accounts.tables import limit_hit, second_factor
 from customhouse.accounts.totp import EnrolTotp, GiveCode
 from customhouse.accounts.users import User, find_user
 from customhouse.accounts.webauthn_challenges import ClaimChallenge, Holder
 from customhouse.app import App, open_app
+from customhouse.infra.db import insert_new
 from customhouse.terms.errors import Refused
 from customhouse.web.asgi import build
 from person import PASSWORD, Person
@@ -146,7 +147,24 @@ def test_a1_the_password_again_is_limited_like_the_first_time(index: World) -> N
     statuses = [alice.post("/account/again/", password="wrong").status_code for _ in range(11)]
     assert statuses == [403] * 10 + [429]
     assert alice.post("/account/again/", password=PASSWORD).status_code == 429
-    assert from_(index, "203.0.113.1").sign_in("alice").status_code == 429
+    # What is counted is this session's; whoever has stolen it keeps nobody else out.
+    assert from_(index, "203.0.113.1").sign_in("alice").status_code == 303
+
+
+def test_a8_strangers_keep_nobody_out_who_is_signed_in_and_no_key_and_no_other_login(index: World) -> None:
+    alice = index.person("alice")
+    user = _user(index)
+    for address in ("testclient", "203.0.113.7"):
+        filled = password_limits(str(user.id), address)
+        with index.app.database.write() as sql:
+            for one in filled:
+                for number in range(one.limit.most):
+                    bucket = index.app.limiter._bucket(one)
+                    insert_new(sql, limit_hit, bucket=bucket, at=index.clock.now(), attempt=number)
+    assert from_(index, "203.0.113.8").sign_in("alice").status_code == 429
+    alice.get("/account/again/")
+    assert alice.post("/account/again/", password=PASSWORD).status_code == 303
+    assert OF_ALL not in [one.limit for one in key_limits("203.0.113.8")]
 
 
 def test_a3_signing_in_tells_nobody_which_accounts_there_are(index: World) -> None:

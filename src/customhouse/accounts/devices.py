@@ -13,14 +13,14 @@ import hashlib
 import hmac
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from ipaddress import ip_address, ip_network
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from customhouse.accounts import sessions
+from customhouse.accounts import factors, sessions
 from customhouse.accounts.factor_events import BrowserConfirmed, BrowsersForgotten
 from customhouse.accounts.sessions import WAITING_LIFE, ProvedBy, SignIn, Unfinished, hash_of, new_cookie
 from customhouse.accounts.tables import account, device_question, known_device, session
@@ -66,6 +66,9 @@ class Admit:
     proved_by: ProvedBy
     sends_mail: bool
     replaces: str | None = None
+    owed: bool = False
+    """As in `SignIn`, like the next."""
+    password_hash: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,7 @@ def admit(command: Admit, tx: Tx) -> Admitted:
     Where nobody can be asked, because there is no mail server or no verified address, the session opens, and its event
     says so.
     """
+    _refuse_if_owing(command.user, command.proved_by, tx)
     row = tx.sql.execute(
         sa.select(account.c.email, account.c.email_verified_at).where(account.c.id == command.user.id)
     ).one()
@@ -218,6 +222,7 @@ class ComeIn:
 def come_in(command: ComeIn, tx: Tx) -> Admitted | None:
     """Open the session under a new id if the browser was confirmed; None if nobody has followed the link yet."""
     waiting = command.waiting
+    _refuse_if_owing(waiting.user, waiting.proved_by, tx)
     claimed = tx.sql.execute(
         device_question.delete().where(
             device_question.c.session_hash == waiting.id_hash, device_question.c.confirmed_at.is_not(None)
@@ -228,6 +233,7 @@ def come_in(command: ComeIn, tx: Tx) -> Admitted | None:
     wish = SignIn(
         waiting.user, command.browser.address, command.browser.user_agent, replaces=waiting.id_hash,
         proved_by=waiting.proved_by, proved_at=waiting.proved_at, browser="confirmed",
+        owed=True,
     )  # fmt: skip
     cookie = sessions.sign_in(wish, tx)
     return Admitted(cookie, waits=False, browser_cookie=remember(Remember(waiting.user.id, command.browser), tx))
@@ -247,6 +253,12 @@ def forget_browsers(command: ForgetBrowsers, tx: Tx) -> int:
     return gone
 
 
+def forget_places(tx: Tx, account_id: int) -> None:
+    """Know no browser of an account that was perhaps somebody else's for a while, and ask about none that waits."""
+    for table in (known_device, device_question):
+        tx.sql.execute(table.delete().where(table.c.account_id == account_id))
+
+
 def why_not_asked(sql: Connection, account_id: int, *, sends_mail: bool) -> str:
     """Why new browsers are let in without a question; empty if they are asked about."""
     if not sends_mail:
@@ -261,10 +273,17 @@ def forget_old(sql: Connection, now: datetime) -> None:
     sql.execute(device_question.delete().where(device_question.c.created_at < now - WAITING_LIFE))
 
 
+def _refuse_if_owing(user: User, proved_by: ProvedBy, tx: Tx) -> None:
+    """A first step alone opens nothing if a factor was added since; nobody adds one until we have committed."""
+    factors.lock_account(tx.sql, user.id)
+    if proved_by in ("password", "linked") and factors.has_second_factor(tx.sql, user.id):
+        raise sessions.changed_meanwhile()
+
+
 def _sign_in(command: Admit, state: sessions.State, browser: str) -> SignIn:
     return SignIn(
         command.user, command.browser.address, command.browser.user_agent, state=state, replaces=command.replaces,
-        proved_by=command.proved_by, browser=browser,
+        proved_by=command.proved_by, browser=browser, password_hash=command.password_hash, owed=command.owed,
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 from customhouse.accounts.factor_events import FactorRemoved, FactorRenamed, SecondStepUnlocked
 from customhouse.accounts.sessions import ProvedBy, end_other_sessions
 from customhouse.accounts.tables import account, second_factor
-from customhouse.accounts.users import find_user, refuse_unless_operator
+from customhouse.accounts.users import User, find_user, refuse_unless_operator
 from customhouse.ledger.tx import Tx
 from customhouse.terms.errors import Refused, Rejected
 from customhouse.terms.identity import COMMAND_LINE, Actor, Identity
@@ -158,12 +158,13 @@ class Unlock:
     by: Actor = COMMAND_LINE
 
 
-def unlock(command: Unlock, tx: Tx) -> None:
-    """Let typed codes work again after too many wrong ones; harmless if they do."""
+def unlock(command: Unlock, tx: Tx) -> User:
+    """Let typed codes work again after too many wrong ones; harmless if they do. Their limits are the caller's."""
     refuse_unless_operator(command.by)
     user = find_user(tx.sql, command.user)
     tx.sql.execute(account.update().where(account.c.id == user.id).values(second_locked_at=None))
     tx.record(SecondStepUnlocked(command.by.as_operator, None, user_id=str(user.id)))
+    return user
 
 
 def parse_label(text: str) -> str:

@@ -78,6 +78,11 @@ class Limiter:
         with self._database.write() as sql:
             sql.execute(limit_hit.delete().where(limit_hit.c.bucket.in_(buckets), limit_hit.c.attempt == attempt))
 
+    def forget(self, *wanted: Counted) -> None:
+        """Let all attempts be forgotten that these limits have counted."""
+        with self._database.write() as sql:
+            sql.execute(limit_hit.delete().where(limit_hit.c.bucket.in_([self._bucket(one) for one in wanted])))
+
     @contextmanager
     def only_failures(self, *wanted: Counted, sentence: str, records: Sequence[Event] = ()) -> Iterator[_Outcome]:
         """An attempt that counts unless its outcome is called ``right``; raises like `take`."""

@@ -11,7 +11,7 @@ import base64
 import hashlib
 import hmac
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal, get_args
 
@@ -24,6 +24,7 @@ from customhouse.accounts.tables import account, session
 from customhouse.accounts.tokens import ServerKey
 from customhouse.accounts.users import User
 from customhouse.ledger.tx import Tx
+from customhouse.terms.errors import Refused
 
 COOKIE_BYTES = 32
 SEEN_EVERY = timedelta(minutes=5)
@@ -104,6 +105,10 @@ class SignIn:
     """When; None means now."""
     browser: str = ""
     """What is known of the browser, for the ledger."""
+    password_hash: str | None = field(default=None, repr=False)
+    """What the password was compared with, if it was a password: the account must still have it."""
+    owed: bool = False
+    """Whether the session that this one replaces was unfinished: then it is used up, and must still be there."""
 
 
 def new_cookie() -> str:
@@ -123,10 +128,23 @@ def form_token(key: ServerKey, cookie: str) -> str:
 
 
 def sign_in(command: SignIn, tx: Tx) -> str:
-    """Open a session under a new random id (A4: an id from before is never taken over); returns the cookie."""
+    """Open a session under a new random id (A4: an id from before is never taken over); returns the cookie.
+
+    Raises `Refused` if what was proved holds no longer: the password was changed, the account frozen, or the unfinished
+    session ended since. Whoever changes those ends sessions, and would not see this one.
+    """
     cookie, now = new_cookie(), tx.now()
+    of_account = account.c.id == command.user.id
+    row = tx.sql.execute(
+        sa.select(account.c.frozen_at, account.c.password_hash).where(of_account).with_for_update()
+    ).one()
+    if row.frozen_at is not None or command.password_hash not in (None, row.password_hash):
+        raise changed_meanwhile()
     if command.replaces:
-        tx.sql.execute(session.delete().where(session.c.id_hash == command.replaces))
+        gone = session.delete().where(session.c.id_hash == command.replaces)
+        replaced = tx.sql.execute(gone.where(session.c.state != "full") if command.owed else gone).rowcount
+        if command.owed and not replaced:
+            raise changed_meanwhile()
     tx.sql.execute(
         session.insert().values(
             id_hash=hash_of(cookie),
@@ -148,6 +166,14 @@ def sign_in(command: SignIn, tx: Tx) -> str:
         owes = _OWES[command.state]
         tx.record(SignInBegun(identity, None, user_id=str(command.user.id), network=command.network, owes=owes))
     return cookie
+
+
+def changed_meanwhile() -> Refused:
+    """What was proved does not open a session any more."""
+    return Refused(
+        "changed-meanwhile", "Your password, your factors or this way in have changed meanwhile.",
+        "Sign in again at /account/sign-in/.", status=409,
+    )  # fmt: skip
 
 
 def prove(old: Session, tx: Tx, by: ProvedBy = "password") -> str:

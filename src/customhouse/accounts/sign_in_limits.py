@@ -19,6 +19,7 @@ FIVE_MINUTES = timedelta(minutes=5)
 OF_ACCOUNT = Limit("sign-in-account", 10, FIVE_MINUTES)
 OF_NETWORK = Limit("sign-in-network", 10, FIVE_MINUTES)
 OF_ALL = Limit("sign-in-all", 1000, FIVE_MINUTES)
+OF_SESSION = Limit("again-account", 10, FIVE_MINUTES)
 SECOND = (Limit("second-5-min", 5, FIVE_MINUTES), Limit("second-hour", 20, timedelta(hours=1)))
 SECOND_DAY = Limit("second-day", 50, timedelta(days=1))
 BROWSER_MAIL = Limit("browser-mail", 10, timedelta(hours=1))
@@ -34,8 +35,13 @@ def password_limits(whom: str, address: str) -> tuple[Counted, ...]:
 
 
 def key_limits(address: str) -> tuple[Counted, ...]:
-    """What one answer of a key counts against. Nobody guesses one, but each costs a signature."""
-    return Counted(OF_NETWORK, network_of(address)), Counted(OF_ALL)
+    """What one answer of a key counts against. Nobody guesses one, so what strangers send stops nobody else's."""
+    return (Counted(OF_NETWORK, network_of(address)),)
+
+
+def again_limits(user: User, session_hash: str) -> tuple[Counted, ...]:
+    """What the password of somebody who is signed in counts against: what strangers fill does not keep him out."""
+    return (Counted(OF_SESSION, f"{user.id} {session_hash}"),)
 
 
 def code_limits(user: User) -> tuple[Counted, ...]:
@@ -46,6 +52,11 @@ def code_limits(user: User) -> tuple[Counted, ...]:
 def day_limit(user: User) -> Counted:
     """The limit after which no code is taken any more."""
     return Counted(SECOND_DAY, str(user.id))
+
+
+def second_limits(user: User) -> tuple[Counted, ...]:
+    """All that counts typed codes; whoever is unlocked begins anew with each of them."""
+    return *code_limits(user), day_limit(user)
 
 
 @dataclass(frozen=True, slots=True)

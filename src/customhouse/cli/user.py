@@ -11,7 +11,9 @@ from cyclopts import App, Parameter
 
 from customhouse.accounts import factors
 from customhouse.accounts.links import MakePasswordLink, link_text, make_password_link
+from customhouse.accounts.sign_in_limits import second_limits
 from customhouse.accounts.users import AddUser, Freeze, SetSiteRole, add_user, find_user, freeze, set_site_role
+from customhouse.app import App as Parts
 from customhouse.app import open_app, prepare
 from customhouse.cli.options import read_settings
 from customhouse.index.reporter_trust import TrustReporter, trust_reporter
@@ -82,7 +84,7 @@ def unlock(name: str, *, data: Data = None) -> None:
     settings = read_settings(data=data)
     prepare(settings)
     with open_app(settings) as parts:
-        parts.do(factors.unlock, factors.Unlock(name))
+        unlock_user(parts, name)
     print(f"Codes of {name} are taken again.")
 
 
@@ -94,6 +96,12 @@ def trust(name: str, *, reason: Reason, undo: bool = False, data: Data = None) -
     with open_app(settings) as parts:
         user = parts.do(trust_reporter, TrustReporter(name, reason, trusted=not undo))
     print(f"{user.name} is {'no longer' if undo else 'now'} a trusted reporter.")
+
+
+def unlock_user(parts: Parts, name: str) -> None:
+    """Unlock an account, and forget the codes that were counted."""
+    user = parts.do(factors.unlock, factors.Unlock(name))
+    parts.limiter.forget(*second_limits(user))
 
 
 def _freeze(command: Freeze, data: Path | None) -> None:

@@ -13,7 +13,7 @@ from customhouse.accounts.limits import Counted, network_of
 from customhouse.accounts.linked import Claimed, LinkIdentity, Prove, Unlink
 from customhouse.accounts.linked_events import IdentityRefused
 from customhouse.accounts.oidc import Outing, Purpose
-from customhouse.accounts.sign_in_limits import OF_ALL, OF_NETWORK, TOO_MANY
+from customhouse.accounts.sign_in_limits import OF_NETWORK, TOO_MANY
 from customhouse.infra.settings import OidcLogin
 from customhouse.ledger.tx import Tx
 from customhouse.terms.errors import CustomhouseError, Refused, TooMany, Unavailable
@@ -83,9 +83,9 @@ def come_back(visit: Visit) -> Response:
 def arrive(visit: Visit) -> Response:
     """Take what he has brought: sign in, link it, or note that he has proved himself."""
     login = visit.app.logins.named(visit.path["login"])
-    limits = (Counted(OF_NETWORK, network_of(visit.address)), Counted(OF_ALL))
+    limit = Counted(OF_NETWORK, network_of(visit.address))
     try:
-        with visit.app.limiter.only_failures(*limits, sentence=TOO_MANY) as outcome:
+        with visit.app.limiter.only_failures(limit, sentence=TOO_MANY) as outcome:
             outing = visit.app.logins.read_state(login, visit.form.get("state", ""), visit.csrf)
             if outing.purpose == "link" and (moved := want_proof(visit, LINKED)) is not None:
                 outcome.right = True

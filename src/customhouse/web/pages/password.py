@@ -10,6 +10,7 @@ from customhouse.accounts import links
 from customhouse.accounts.devices import Remember, remember
 from customhouse.accounts.limits import Counted, Limit, network_of
 from customhouse.accounts.links import SetPassword
+from customhouse.accounts.sign_in_limits import second_limits
 from customhouse.terms.errors import Rejected
 from customhouse.web.doors import Door, door
 from customhouse.web.new_password import new_password, problem_of, send_reset
@@ -63,6 +64,7 @@ def link(visit: Visit) -> Response:
         return _link_page(visit, problem_of(error), status=400)
     command = SetPassword(new.hash, link=visit.path["link"], unchecked=new.unchecked)
     user = visit.app.do(lambda wish, tx: links.set_password(visit.app.key, wish, tx), command)
+    visit.app.limiter.forget(*second_limits(user))
     # The link came by mail, which is what a new browser would be asked for, or an operator has handed it over.
     visit.know_browser(visit.app.do(remember, Remember(user.id, visit.browser)))
     return visit.go("/account/sign-in/", said="Your password is set. Sign in with it.")

@@ -15,8 +15,8 @@ from customhouse.accounts.devices import Admit, ComeIn, Confirm
 from customhouse.accounts.events import SignInFailed
 from customhouse.accounts.limits import Counted
 from customhouse.accounts.passwords import is_password
-from customhouse.accounts.sessions import ProvedBy, SignIn, SignOut, Unfinished
-from customhouse.accounts.sign_in_limits import BROWSER_MAIL, TOO_MANY, TOO_MANY_LETTERS, password_limits
+from customhouse.accounts.sessions import ProvedBy, Session, SignIn, SignOut, Unfinished
+from customhouse.accounts.sign_in_limits import BROWSER_MAIL, TOO_MANY, TOO_MANY_LETTERS, again_limits, password_limits
 from customhouse.accounts.tables import account
 from customhouse.accounts.users import User
 from customhouse.accounts.webauthn_ceremony import assertion_options, registration_options, user_handle
@@ -84,18 +84,22 @@ def sign_in(visit: Visit) -> Response:
     with visit.app.database.read() as sql:
         index_flags.refuse_if_flagged(sql, "no-sign-in", actor=found.user.actor)
     turned_away = turn_away_breached(visit, found.user, password_text)
-    return turned_away or first_step_done(visit, found.user, "password", onward)
+    return turned_away or first_step_done(visit, found.user, "password", onward, password_hash=found.password_hash)
 
 
-def first_step_done(visit: Visit, user: User, by: ProvedBy, onward: str) -> Response:
+def first_step_done(
+    visit: Visit, user: User, by: ProvedBy, onward: str, *, password_hash: str | None = None
+) -> Response:
     """Go on after the password, or after another login that is linked to the account: to the second step, or in."""
     with visit.app.database.read() as sql:
         owes = factors.has_second_factor(sql, user.id)
     old = visit.session.id_hash if visit.session is not None else None
     if not owes:
-        return let_in(visit, user, by, onward, replaces=old)
+        return _let_in(
+            visit, Admit(user, visit.browser, by, _sends_mail(visit), old, password_hash=password_hash), onward
+        )
     agent = visit.request.headers.get("user-agent", "")
-    wish = SignIn(user, visit.address, agent, state="half", replaces=old)
+    wish = SignIn(user, visit.address, agent, state="half", replaces=old, password_hash=password_hash)
     _start(visit, visit.app.do(sessions.sign_in, wish))
     return visit.go(f"/account/second/?next={quote(onward)}")
 
@@ -111,7 +115,8 @@ def passkey(visit: Visit) -> Response:
         return _sign_in_page(visit, onward, problem=str(refusal))
     with visit.app.database.read() as sql:
         index_flags.refuse_if_flagged(sql, "no-sign-in", actor=user.actor)
-    return let_in(visit, user, "webauthn", onward, replaces=visit.session.id_hash if visit.session else None)
+    old = visit.session.id_hash if visit.session is not None else None
+    return _let_in(visit, Admit(user, visit.browser, "webauthn", _sends_mail(visit), old), onward)
 
 
 def key_options(visit: Visit) -> Response:
@@ -155,26 +160,36 @@ def second(visit: Visit) -> Response:
             if refusal.status != 403:  # noqa: PLR2004 - as above
                 raise
             return _second_page(visit, half, onward, problem=str(refusal))
-        return let_in(visit, half.user, "webauthn", onward, replaces=half.id_hash)
+        return _let_in(visit, _second_done(visit, half, "webauthn"), onward)
     by = proof_by_code(visit, half.user, visit.form.get("code", ""), "sign-in")
     if by is None:
         return _second_page(visit, half, onward, problem="This code is not right, or it was used before.")
-    return let_in(visit, half.user, by, onward, replaces=half.id_hash)
+    return _let_in(visit, _second_done(visit, half, by), onward)
 
 
-def let_in(visit: Visit, user: User, by: ProvedBy, onward: str, *, replaces: str | None = None) -> Response:
+def _second_done(visit: Visit, half: Unfinished, by: ProvedBy) -> Admit:
+    return Admit(half.user, visit.browser, by, _sends_mail(visit), half.id_hash, owed=True)
+
+
+def _sends_mail(visit: Visit) -> bool:
+    return bool(visit.app.settings.smtp_host)
+
+
+def _let_in(visit: Visit, admit: Admit, onward: str) -> Response:
     """Open the session; after a proof that can be relayed, in a browser that is new, one that waits for a mail."""
-    app, shown, sends_mail = visit.app, visit.browser, bool(visit.app.settings.smtp_host)
-    if by == "webauthn":
-        wish = SignIn(user, shown.address, shown.user_agent, replaces=replaces, proved_by=by)
+    app, shown, user = visit.app, admit.browser, admit.user
+    if admit.proved_by == "webauthn":
+        wish = SignIn(
+            user, shown.address, shown.user_agent, replaces=admit.replaces, proved_by="webauthn", owed=admit.owed
+        )  # fmt: skip
         _start(visit, app.do(sessions.sign_in, wish))
         return visit.go(onward)
     with app.database.read() as sql:
         known = devices.is_known(sql, user.id, shown, app.clock.now())
-        silent = devices.why_not_asked(sql, user.id, sends_mail=sends_mail)
+        silent = devices.why_not_asked(sql, user.id, sends_mail=admit.sends_mail)
     if not known and not silent:
         app.limiter.take(Counted(BROWSER_MAIL, str(user.id)), sentence=TOO_MANY_LETTERS)
-    admitted = app.do(devices.admit, Admit(user, shown, by, sends_mail, replaces))
+    admitted = app.do(devices.admit, admit)
     _start(visit, admitted.cookie)
     visit.know_browser(admitted.browser_cookie)
     return visit.go(f"/account/browser/?next={quote(onward)}" if admitted.waits else onward)
@@ -259,7 +274,7 @@ def prove(visit: Visit) -> Response:
     elif strongest is not None:
         by = proof_by_code(visit, found.user, visit.form.get("code", ""), "again", only_recovery=strongest != "totp")
     else:
-        by = _by_password(visit, found.user)
+        by = _by_password(visit, found)
     if by is None or not factors.is_strong_enough(strongest, by):
         wrong = "This is not your password." if strongest is None else "This code is not right, or it was used before."
         return _again_page(visit, onward, problem=wrong)
@@ -299,10 +314,11 @@ def note_failure(command: tuple[User, str, str], tx: Tx) -> None:
     tx.record(SignInFailed(ANONYMOUS, None, user_id=str(user.id), network=network, why=why))
 
 
-def _by_password(visit: Visit, user: User) -> ProvedBy | None:
+def _by_password(visit: Visit, mine: Session) -> ProvedBy | None:
     """The proof of somebody without factors."""
+    user = mine.user
     found = find_credentials(visit, user.name)
-    limits = password_limits(str(user.id), visit.address)
+    limits = again_limits(user, mine.id_hash)
     with visit.app.limiter.only_failures(*limits, sentence=TOO_MANY) as outcome:
         outcome.right = found is not None and is_password(visit.form.get("password", ""), found.password_hash)
         if not outcome.right:
