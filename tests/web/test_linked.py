@@ -325,6 +325,18 @@ def test_an_issuer_that_misdescribes_itself_is_not_used(
     assert "cannot be reached" in said(answer)
 
 
+def test_an_issuer_that_cannot_be_reached_is_asked_again_after_half_a_minute(
+    small: World, issuer: FalseIssuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right, issuer.discovery = issuer.discovery, later(issuer="https://evil.example")
+    stranger = small.stranger()
+    assert "cannot be reached" in said(stranger.get("/account/linked/harbour/"))
+    issuer.discovery = right
+    assert "cannot be reached" in said(stranger.get("/account/linked/harbour/"))
+    monkeypatch.setattr("customhouse.accounts.oidc.ASKED_AGAIN_SECONDS", 0.0)
+    assert stranger.get("/account/linked/harbour/").headers["location"].startswith(small.app.logins.all[0].issuer)
+
+
 def test_a40_what_the_return_names_leads_only_to_pages_of_ours(small: World, issuer: FalseIssuer) -> None:
     link(small, small.person("alice").name)
     for wanted in ("//evil.example", "https:evil", "/\\evil.example", "/%2fevil"):

@@ -76,6 +76,9 @@ class _Known:
     keys: KeySet | None = None
     endpoints_at: float = 0.0
     keys_at: float = 0.0
+    failed_at: float = 0.0
+    failed: Unavailable | None = None
+    """Why it could not be asked for its endpoints, until it is asked again."""
 
 
 @dataclass(frozen=True)
@@ -224,13 +227,21 @@ class Logins:
     def _endpoints(self, login: OidcLogin) -> Endpoints:
         known = self._of(login)
         if known.endpoints is None or time.monotonic() - known.endpoints_at > KEPT_SECONDS:
-            address = f"{login.issuer.rstrip('/')}/.well-known/openid-configuration"
-            read = self._get(address)
-            if read.get("issuer") != login.issuer:
-                raise Unavailable(login.title, "it calls itself by another name than the settings do")
-            known.endpoints = _endpoints_of(login, read)
-            known.endpoints_at = time.monotonic()
+            if known.failed is not None and time.monotonic() - known.failed_at <= ASKED_AGAIN_SECONDS:
+                raise known.failed
+            try:
+                known.endpoints = self._discovered(login)
+            except Unavailable as error:
+                known.failed, known.failed_at = error, time.monotonic()
+                raise
+            known.endpoints_at, known.failed = time.monotonic(), None
         return known.endpoints
+
+    def _discovered(self, login: OidcLogin) -> Endpoints:
+        read = self._get(f"{login.issuer.rstrip('/')}/.well-known/openid-configuration")
+        if read.get("issuer") != login.issuer:
+            raise Unavailable(login.title, "it calls itself by another name than the settings do")
+        return _endpoints_of(login, read)
 
     def _keys(self, login: OidcLogin, *, newest: bool) -> KeySet:
         known = self._of(login)
