@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 
 from customhouse.accounts import devices, history, limits, linked, links, oidc, sessions
 from customhouse.accounts.emails import UNDO_LIFE
+from customhouse.accounts.sign_in_limits import second_limits
 from customhouse.accounts.users import find_user_by_id
 from customhouse.accounts.webauthn_challenges import forget_old_challenges
 from customhouse.app import App, open_app
@@ -34,6 +35,7 @@ from customhouse.index.recovery.decide import COMPLETE_JOB
 from customhouse.index.recovery.delays import delays_of
 from customhouse.index.recovery.links import complete_letter
 from customhouse.index.recovery.open import ANNOUNCE_JOB, announce
+from customhouse.index.recovery.queries import find_case
 from customhouse.index.reset_password import JOB as RESET_JOB
 from customhouse.index.reset_password import AskReset, ask_reset
 from customhouse.index.slow.links import veto_text
@@ -113,7 +115,7 @@ def _mail_job(app: App, arguments: Mapping[str, Any]) -> None:
 
 def _complete(app: App, template: str, values: Mapping[str, Any]) -> Mapping[str, Any]:
     """Put into a letter what no row may hold: the secret half of a link."""
-    if template in LINK_PAGES:
+    if template in LINK_PAGES and "link_id" in values:
         text = links.link_text(app.key, values["link_id"])
         lasts = UNDO_LIFE if template == "address-taken-away" else timedelta(seconds=app.settings.link_seconds)
         url = f"{app.settings.public_url}{LINK_PAGES[template]}{text}/"
@@ -214,7 +216,12 @@ def _mandate_letters_job(app: App, _arguments: Mapping[str, Any]) -> None:
 def _complete_recovery_job(app: App, arguments: Mapping[str, Any]) -> None:
     """Give an account back whose delay is over. Running it again finds it done, contested, or not yet due."""
     life = timedelta(seconds=app.settings.link_seconds)
-    app.do(complete, Complete(arguments["case_id"], delays_of(app.settings), life))
+    done = app.do(complete, Complete(arguments["case_id"], delays_of(app.settings), life))
+    with app.database.read() as sql:
+        case = find_case(sql, arguments["case_id"])
+        user = find_user_by_id(sql, case.account_id) if done and case and case.account_id is not None else None
+    if user is not None:
+        app.limiter.forget(*second_limits(user))
 
 
 def _announce_recovery_job(app: App, arguments: Mapping[str, Any]) -> None:

@@ -10,14 +10,18 @@ import pytest
 import sqlalchemy as sa
 
 from clock import TurnableClock
+from customhouse.accounts.devices import Browser, Remember, remember
+from customhouse.accounts.linked import Claimed, LinkIdentity, link_identity, linked_of
+from customhouse.accounts.links import MakeLink, link_text, make_link
 from customhouse.accounts.lost_address import LoseAddress, lose_address
 from customhouse.accounts.mail_address import MailAddress
-from customhouse.accounts.tables import account, account_link, session
-from customhouse.accounts.users import find_user
+from customhouse.accounts.tables import account, account_link, device_question, known_device, session
+from customhouse.accounts.users import User, find_user
 from customhouse.catalog.tables import critical_mark
 from customhouse.index.slow.tables import pending_change
 from customhouse.infra.settings import Settings
 from customhouse.ledger import queries as ledger
+from customhouse.ledger.tx import Tx
 from customhouse.terms.errors import Rejected
 from customhouse.terms.identity import SYSTEM
 from mail_sink import MailSink, mail_sink, text_of
@@ -134,6 +138,84 @@ def test_a30_the_old_address_takes_the_change_back_even_from_a_thief_with_the_pa
     assert stranger.post(reset, password=PASSWORD, again=PASSWORD).status_code == 303
     assert world.stranger().sign_in("alice").status_code == 303
     assert "address-change-undone" in kinds(world)
+
+
+@pytest.mark.parametrize("proof", ["never verified", "lost", "made by an operator"])
+def test_a30_only_an_address_that_was_proved_may_take_a_change_back(small: World, sink: MailSink, proof: str) -> None:
+    alice = alice_of(small)
+    with small.app.database.read() as sql:
+        user = find_user(sql, "alice")
+    registered = None if proof == "made by an operator" else small.clock.now()
+    with small.app.database.write() as sql:
+        values = {"registered_at": registered} | ({} if proof == "lost" else {"email_verified_at": None})
+        sql.execute(account.update().where(account.c.id == user.id).values(**values))
+    ask(alice)
+    link = the_link(small, sink, NEW, "verify")
+    if proof == "lost":
+        small.app.do(lose_address, LoseAddress(user.id, "old.example", "gone", SYSTEM))
+        with small.app.database.write() as sql:  # the link of before is dead; a new one is as good
+            sql.execute(account_link.update().values(used_at=None))
+    assert press(link, alice) == 303
+    assert email_of(small) == NEW
+    assert len(links_to(small, sink, OLD, "undo")) == (1 if proof == "made by an operator" else 0)
+    assert "no longer to this address" in text_of(sink.letters_to(OLD)[-1]).replace("\n", " ")
+
+
+def test_a30_taking_it_back_ends_what_a_thief_has_put_in_place(small: World, sink: MailSink) -> None:
+    alice = alice_of(small)
+    with small.app.database.read() as sql:
+        user = find_user(sql, "alice")
+    for subject in ("of alice", "of the thief"):
+        small.clock.turn(timedelta(days=2))
+        claimed = Claimed("https://login.example", subject, subject, f"state {subject}")
+        small.app.do(link_identity, LinkIdentity(user, claimed, "Login"))
+    alice.sign_in("alice")
+    alice.csrf = ""
+    ask(alice)
+    press(the_link(small, sink, NEW, "verify"), alice)
+    small.app.do(remember, Remember(user.id, Browser("203.0.113.9", "of the thief")))
+    with small.app.database.write() as sql:
+        values = {"id": "q", "account_id": user.id, "session_hash": "s", "network": "n", "user_agent": "thief"}
+        sql.execute(device_question.insert().values(**values, created_at=small.clock.now()))
+    small.app.do(_put_off, user)
+    (undo,) = links_to(small, sink, OLD, "undo")
+    stranger = small.stranger()
+    assert "second factors and API tokens stay" in stranger.get(undo).text
+    assert stranger.post(undo).status_code == 303
+    with small.app.database.read() as sql:
+        for table in (known_device, device_question):
+            assert sql.execute(sa.select(table)).all() == []
+        assert [row.name for row in linked_of(sql, user.id)] == ["of alice"]
+        assert sql.execute(sa.select(pending_change.c.state)).scalar_one() == "lapsed"
+    assert "identity-unlinked" in kinds(small)
+    settle(small)
+    texts = [" ".join(text_of(letter).split()) for letter in sink.letters_to(OLD)]
+    assert sum("Second factors and API tokens stay" in text for text in texts) == 2
+
+
+def _put_off(user: User, tx: Tx) -> None:
+    """A wish for an address that waits, as if the account owned something protected."""
+    values = {
+        "kind": "address-changed", "subject": "the address", "account_id": user.id, "requested_by": user.id,
+        "requested_at": tx.now(), "effective_at": tx.now() + timedelta(days=3),
+        "arguments": {"email": "thief@thief.example"}, "sentence": "the account alice gets another address",
+    }  # fmt: skip
+    tx.sql.execute(pending_change.insert().values(**values))
+
+
+def test_a31_a_password_by_link_knows_no_browser_of_before(small: World) -> None:
+    alice_of(small)
+    with small.app.database.read() as sql:
+        user = find_user(sql, "alice")
+    small.app.do(remember, Remember(user.id, Browser("203.0.113.9", "of the thief")))
+    link_id = small.app.do(make_link, MakeLink(user.id, "handed", timedelta(hours=1)))
+    address = f"/account/link/{link_text(small.app.key, link_id)}/"
+    stranger = small.stranger()
+    stranger.get(address)
+    assert stranger.post(address, password=PASSWORD, again=PASSWORD).status_code == 303
+    with small.app.database.read() as sql:
+        networks = set(sql.execute(sa.select(known_device.c.network)).scalars())
+    assert "203.0.113.0/24" not in networks
 
 
 def test_a30_the_undo_dies_after_three_days_and_after_use(small: World, sink: MailSink) -> None:

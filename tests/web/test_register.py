@@ -202,6 +202,22 @@ def test_a50_one_network_makes_few_accounts_and_that_holds_after_a_restart(
     assert register(world, "robin9", "robin9@robin.example").status_code == 303
 
 
+def test_a50_passwords_that_are_refused_cost_something_and_no_account(world: World) -> None:
+    """Each costs a look into the list of breached passwords: so many forms, and no account of the hour is lost."""
+    stranger = world.stranger()
+    stranger.get("/account/register/")
+
+    def send(again: str) -> int:
+        return stranger.post(
+            "/account/register/", name="robin", email=EMAIL, password=PASSWORD, again=again
+        ).status_code
+
+    most = 10 * world.app.settings.registrations_per_hour
+    assert [send("another one") for _ in range(most - 1)] == [400] * (most - 1)
+    assert send(PASSWORD) == 303
+    assert send("another one") == 429
+
+
 def test_a50_three_letters_with_a_link_in_six_hours(world: World) -> None:
     register(world)
     robin = world.stranger()

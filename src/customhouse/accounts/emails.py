@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from customhouse.accounts.devices import forget_places
+from customhouse.accounts.linked import unlink_since
 from customhouse.accounts.links import (
     Link,
     MakeLink,
@@ -21,7 +23,7 @@ from customhouse.accounts.links import (
     make_link,
     make_password_link,
 )
-from customhouse.accounts.lost_address import may_verify
+from customhouse.accounts.lost_address import find_lost, may_verify
 from customhouse.accounts.mail_address import MailAddress, holder_of
 from customhouse.accounts.registration_events import (
     AddressChangeAsked,
@@ -30,7 +32,7 @@ from customhouse.accounts.registration_events import (
     AddressLinkMade,
     AddressVerified,
 )
-from customhouse.accounts.tables import account, session
+from customhouse.accounts.tables import account, account_link, session
 from customhouse.accounts.tokens import ServerKey
 from customhouse.accounts.users import User, find_user_by_id
 from customhouse.ledger.tx import Tx
@@ -40,6 +42,8 @@ from customhouse.terms.identity import ANONYMOUS, Identity
 SHOWN_LETTERS = 1
 UNDO_LIFE = timedelta(hours=72)
 """How long the old address can take a change back: longer than other links work, because nobody expects that letter."""
+LINKED_BEFORE = timedelta(days=1)
+"""Whoever steals an account may link a login of his own before he takes the address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,21 +162,25 @@ def confirm_address(key: ServerKey, text: str, tx: Tx) -> Link:
 
 
 def change_address(command: ChangeAddress, tx: Tx) -> User:
-    """Give an account another address, which is verified. The old one hears of it and can undo it for a while.
+    """Give an account another address, which is verified. The old one hears of it; if it was proved, it can undo it.
 
     Links that were on their way to the old address die, as each of them names it; sessions and tokens stay.
     """
     user = find_user_by_id(tx.sql, command.account_id)
     _refuse_held(tx, user, command.email)
-    before = address_of(tx.sql, user.id).email
-    undo = make_link(MakeLink(user.id, "undo", UNDO_LIFE, before), tx) if before else ""
+    old = address_of(tx.sql, user.id)
+    before = old.email
+    # Whoever registers can type anybody's address, and a lost one is read by somebody else.
+    proved = not old.owes and find_lost(tx.sql, user.id) is None
+    undo = make_link(MakeLink(user.id, "undo", UNDO_LIFE, before), tx) if before and proved else ""
     tx.sql.execute(
         account.update()
         .where(account.c.id == user.id)
         .values(email=command.email, email_verified_at=tx.now(), email_changed_at=tx.now())
     )
     if before:
-        _write(tx, before, user.name, "address-taken-away", {"link_id": undo, "to": veiled(command.email)})
+        values = {"to": veiled(command.email)} | ({"link_id": undo} if undo else {})
+        _write(tx, before, user.name, "address-taken-away", values)
     by = user.identity if command.by.kind == "anonymous" else command.by
     tx.record(
         AddressChanged(by, None, user_id=str(user.id), before=veiled(before), after=veiled(command.email))
@@ -184,8 +192,9 @@ def undo_change(key: ServerKey, text: str, life: timedelta, tx: Tx) -> User:
     """Follow the link that was sent to the old address.
 
     The account has that address again; its sessions are over and its password opens nothing, because whoever has
-    changed the address had it; every other open link is dead. A letter with a link to a new password, which works for
-    ``life``, is on its way.
+    changed the address had it; every other open link is dead, no browser is known, and what was linked shortly before
+    the change or since is linked no longer. A letter with a link to a new password, which works for ``life``, is on its
+    way. Second factors and API tokens stay.
     """
     tx.serialize()
     link = claim_link(key, tx, text, "undo")
@@ -204,6 +213,9 @@ def undo_change(key: ServerKey, text: str, life: timedelta, tx: Tx) -> User:
     )
     tx.sql.execute(session.delete().where(session.c.account_id == user.id))
     end_links(tx, user.id, "password", "handed", "verify", "change", "undo")
+    forget_places(tx, user.id)
+    changed = tx.sql.execute(sa.select(account_link.c.created_at).where(account_link.c.id == link.id)).scalar_one()
+    unlink_since(tx, user, changed - LINKED_BEFORE)
     tx.record(AddressChangeUndone(user.identity, None, user_id=str(user.id), after=veiled(link.target)))
     make_password_link(MakePasswordLink(user, life), tx)
     return user

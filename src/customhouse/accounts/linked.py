@@ -112,6 +112,13 @@ def unlink(command: Unlink, tx: Tx) -> None:
     )  # fmt: skip
 
 
+def unlink_since(tx: Tx, user: User, since: datetime) -> None:
+    """Unlink whatever was linked to an account since then: somebody else may have linked it."""
+    young = linked_identity.c.account_id == user.id, linked_identity.c.linked_at >= since
+    for linked_id in tx.sql.execute(sa.select(linked_identity.c.id).where(*young)).scalars().all():
+        unlink(Unlink(user, linked_id), tx)
+
+
 def prove(command: Prove, tx: Tx) -> User:
     """Note that somebody has come from an issuer; returns whose account that is.
 

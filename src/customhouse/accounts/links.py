@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from customhouse.accounts.breached import PasswordUnchecked
+from customhouse.accounts.devices import forget_places
 from customhouse.accounts.events import PasswordLinkMade, PasswordSet
 from customhouse.accounts.lost_address import hold_back, may_verify
 from customhouse.accounts.mail_address import holder_of
@@ -176,7 +177,7 @@ def user_of_link(key: ServerKey, sql: Connection, text: str, now: datetime) -> t
 
 
 def set_password(key: ServerKey, command: SetPassword, tx: Tx) -> User:
-    """Set a password; other sessions end, API tokens and second factors stay.
+    """Set a password; other sessions end, API tokens and second factors stay. By a link, no browser is known after it.
 
     The link that allowed it is used up. If it came by mail, the account's address is verified by that, unless somebody
     else has verified the same one, or it was given up because of its domain.
@@ -199,6 +200,8 @@ def set_password(key: ServerKey, command: SetPassword, tx: Tx) -> User:
     if command.keep_session is not None:
         gone = gone.where(session.c.id_hash != command.keep_session)
     tx.sql.execute(gone)
+    if command.link is not None:
+        forget_places(tx, user.id)
     tx.record(PasswordSet(user.identity, None, user_id=str(user.id), by_link=command.link is not None))
     if command.unchecked:
         tx.record(PasswordUnchecked(user.identity, None, user_id=str(user.id), why=command.unchecked))

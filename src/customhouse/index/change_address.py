@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from customhouse.accounts.emails import ChangeAddress, change_address, confirm_address, veiled
+from datetime import timedelta
+
+from customhouse.accounts.emails import ChangeAddress, change_address, confirm_address, undo_change, veiled
 from customhouse.accounts.tokens import ServerKey
+from customhouse.accounts.users import User
+from customhouse.index.recovery.wishes import lapse_wishes
 from customhouse.index.slow.model import PendingChange
 from customhouse.index.slow.put_off import put_off
 from customhouse.ledger.tx import Tx
+
+UNDONE = "The old address has taken a change back in the meantime."
+
+
+def undo_new_address(key: ServerKey, text: str, life: timedelta, tx: Tx) -> User:
+    """Follow the link that was sent to the old address; another new address that still waits is not taken either."""
+    user = undo_change(key, text, life, tx)
+    lapse_wishes(tx, user.id, "address-changed", why=UNDONE)
+    return user
 
 
 def follow_new_address(key: ServerKey, text: str, tx: Tx) -> PendingChange | None:

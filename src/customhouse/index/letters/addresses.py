@@ -70,10 +70,16 @@ def taken_away(values: Mapping[str, Any], site: Site) -> Draft:
         f"Letters for your account {reader} go to {plain(str(values['to']), 120)} from now on, and no longer to this "
         "address."
     )
-    doubt = (
-        "If it was not you, open this page and press the button: it brings this address back, ends all sessions and "
-        f"lets you choose a new password. It works once and for {values['hours']}:\n{values['url']}"
-    )
+    if "url" in values:
+        doubt = (
+            "If it was not you, open this page and press the button: it brings this address back, ends all sessions "
+            f"and lets you choose a new password. It works once and for {values['hours']}:\n{values['url']}\n"
+            f"Second factors and API tokens stay; look at them afterwards:\n{site.url}/account/security/"
+        )
+    else:
+        doubt = (
+            f"If it was not you and the account is yours, {_TELL}: nobody has shown that this address is yours."
+        )
     because = "You get this letter because it was the address of your account. It is the last one."
     paragraphs = (told, doubt, _NO_OTHER.format(site=site.url))
     return compose(site, reader, "Your account has another address now", paragraphs, because)
@@ -100,7 +106,7 @@ def undone(values: Mapping[str, Any], site: Site) -> Draft:
         f"The change of the address of your account {fact.reader} was taken back {fact.when}. All sessions are over, "
         "and the password of before opens nothing any more.",
         f"Choose a new password with the link in the next letter, or ask for one here:\n{site.url}/account/reset/",
-        f"Then look at your API tokens and your second factors: whoever changed the address may have added some.\n"
+        f"Second factors and API tokens stay. Look at them then: whoever changed the address may have added some.\n"
         f"{site.url}/account/security/",
     )  # fmt: skip
 

@@ -15,7 +15,7 @@ from customhouse.accounts.lost_address import find_lost
 from customhouse.accounts.mail_address import MailAddress
 from customhouse.accounts.register import ALL_TOGETHER, Register
 from customhouse.accounts.users import check_user_name
-from customhouse.index.change_address import follow_new_address
+from customhouse.index.change_address import follow_new_address, undo_new_address
 from customhouse.terms.errors import Refused, Rejected
 from customhouse.terms.identity import NOBODY
 from customhouse.web.doors import Door, door
@@ -25,6 +25,8 @@ from customhouse.web.secret_address import without_referrer
 from customhouse.web.visit import Visit
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+FORMS = 10
+"""As many forms are read, for each account that may be made."""
 VERIFICATIONS = Limit("verifications", 3, 6 * HOUR)
 CHANGES = Limit("address-changes", 5, DAY)
 
@@ -60,7 +62,6 @@ def make_account(visit: Visit) -> Response:
     try:
         check_user_name(name)
         email = MailAddress.parse(visit.field("email", limit=300))
-        new = new_password(visit)
     except Rejected as error:
         return _form(visit, status=400, problem=problem_of(error))
     network = network_of(visit.address)
@@ -69,7 +70,14 @@ def make_account(visit: Visit) -> Response:
         Counted(Limit("registrations-day", 4 * settings.registrations_per_hour, DAY), network),
         Counted(ALL_TOGETHER),
     )
-    attempt = visit.app.limiter.take(*counted, sentence="Too many accounts were made from your network.")
+    # Before anything that is slow. What is refused makes no account, but each look at a password counts.
+    forms = Counted(Limit("registration-forms", FORMS * settings.registrations_per_hour, HOUR), network)
+    attempt = visit.app.limiter.take(*counted, forms, sentence="Too many accounts were made from your network.")
+    try:
+        new = new_password(visit)
+    except Rejected as error:
+        visit.app.limiter.give_back(attempt, *counted)
+        return _form(visit, status=400, problem=problem_of(error))
     command = Register(
         name, email, new.hash, visit.address, timedelta(seconds=settings.link_seconds), settings.prohibited_user_names,
         settings.prohibited_mail_domains, new.unchecked,
@@ -110,7 +118,7 @@ def undo_form(visit: Visit) -> Response:
 def undo(visit: Visit) -> Response:
     """Bring the old address back, end every session and send a link to a new password."""
     life = timedelta(seconds=visit.app.settings.link_seconds)
-    user = visit.app.do(lambda text, tx: emails.undo_change(visit.app.key, text, life, tx), visit.path["link"])
+    user = visit.app.do(lambda text, tx: undo_new_address(visit.app.key, text, life, tx), visit.path["link"])
     said = f"The account {user.name} has its old address again. A letter with a link to a new password is on its way."
     return visit.go("/account/sign-in/", said=said)
 
