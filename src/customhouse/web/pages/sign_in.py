@@ -95,9 +95,8 @@ def first_step_done(
         owes = factors.has_second_factor(sql, user.id)
     old = visit.session.id_hash if visit.session is not None else None
     if not owes:
-        return _let_in(
-            visit, Admit(user, visit.browser, by, _sends_mail(visit), old, password_hash=password_hash), onward
-        )
+        admit = Admit(user, visit.browser, by, _sends_mail(visit), old, password_hash=password_hash)
+        return _let_in(visit, admit, onward)
     agent = visit.request.headers.get("user-agent", "")
     wish = SignIn(user, visit.address, agent, state="half", replaces=old, password_hash=password_hash)
     _start(visit, visit.app.do(sessions.sign_in, wish))
