@@ -333,6 +333,26 @@ def test_an_operator_lets_a_domain_go_or_spares_it(place: DomainWorld) -> None:
         place.app.do(decide, Decide("ctx.example", lost=True, reason="Again."))
 
 
+def test_a33_sparing_covers_nobody_who_registers_the_domain_afterwards(small_place: DomainWorld) -> None:
+    place = small_place
+    people(place)
+    place.someone("dave", "dave@ctx.example")
+    settings = Settings.model_validate(place.app.settings.model_dump() | {"domain_unverify_per_day": 1})
+    place.registry.domains["ctx.example"].statuses = ["redemption period"]
+    with open_app(settings, clock=place.world.clock) as app:
+        app.watch.look("ctx.example")
+    # Something else that is odd does not take it off the operators' list.
+    place.registry.domains["ctx.example"].statuses = ["pending delete", "pending restore"]
+    place.app.watch.look("ctx.example")
+    assert place.state("ctx.example") == ("waiting", "redemption")
+    place.app.do(decide, Decide("ctx.example", lost=False, reason="They have paid."))
+    place.world.clock.turn(5 * DAY)
+    place.register("ctx.example", at=place.now - timedelta(hours=1))
+    place.app.watch.look("ctx.example")
+    assert place.state("ctx.example") == ("lost", "registered-again")
+    assert not place.verified("alice")
+
+
 def test_a33_no_link_goes_to_a_domain_that_waits(place: DomainWorld) -> None:
     """Whoever lets domains of his own lapse uses up the daily number, and gains nothing by it."""
     people(place)

@@ -22,6 +22,8 @@ from customhouse.terms.identity import SYSTEM, Identity
 FIRST_RETRY = timedelta(hours=1)
 # A little more than a day, so that a second look always lies 24 hours after the first.
 NEXT_LOOK = DAY + timedelta(minutes=1)
+SPARED = timedelta(days=30)
+"""For so long an operator's word that a domain is not lost holds."""
 TURNS_KEPT = timedelta(days=400)
 
 
@@ -98,6 +100,9 @@ def _act(verdict: Verdict, row: Any, command: NoteLook, tx: Tx) -> tuple[str, st
         case Nothing():
             _say_that_links_suffice(command, tx)
             return "fine", ""
+        case Suspicious() if row.state == "waiting":
+            # What waits for an operator goes on waiting; what looks better ends that, and not what looks otherwise.
+            return row.state, row.reason
         case Suspicious(reason=reason):
             lasting = row.state == "lost" and verdict.counts
             return ("lost", row.reason) if lasting else ("suspicious", reason)
@@ -107,7 +112,7 @@ def _act(verdict: Verdict, row: Any, command: NoteLook, tx: Tx) -> tuple[str, st
 
 def _lose(verdict: Lost, row: Any, command: NoteLook, tx: Tx) -> str:
     """Within the daily limit the addresses go at once; beyond it the domain waits for an operator, however long."""
-    if row.spared_until is not None and row.spared_until > tx.now():
+    if _is_spared(verdict, row, tx):
         return "suspicious"
     # One after another: the limit counts what another worker has just given up.
     tx.serialize()
@@ -130,6 +135,14 @@ def _lose(verdict: Lost, row: Any, command: NoteLook, tx: Tx) -> str:
         return "waiting"
     give_up(wish, tx)
     return "lost"
+
+
+def _is_spared(verdict: Lost, row: Any, tx: Tx) -> bool:
+    """Whether an operator has spared the domain; he has spared no holder who has registered it since then (A33)."""
+    until = row.spared_until
+    if until is None or until <= tx.now():
+        return False
+    return verdict.reason != "registered-again" or verdict.before is None or verdict.before <= until - SPARED
 
 
 def _affected(tx: Tx, wish: GiveUp) -> list[Address]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,13 +11,11 @@ from customhouse.accounts.lost_address import AddressVouchedFor, find_lost
 from customhouse.accounts.tables import lost_address
 from customhouse.accounts.users import User, find_user, refuse_unless_operator
 from customhouse.index.domains.events import DomainSpared
-from customhouse.index.domains.note import GiveUp, give_up, turn
+from customhouse.index.domains.note import SPARED, GiveUp, give_up, turn
 from customhouse.index.domains.tables import mail_domain
 from customhouse.ledger.tx import Tx
 from customhouse.terms.errors import Refused, Rejected
 from customhouse.terms.identity import COMMAND_LINE, Actor
-
-SPARED = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
