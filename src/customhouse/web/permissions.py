@@ -81,6 +81,7 @@ class Permission(Enum):
     ORGANIZATION_LEAVE = ("organization:leave", Need.MEMBER, True, True)
     ORGANIZATION_SETTINGS_READ = ("organization:settings-read", Need.MANAGER, False, False)
     ORGANIZATION_SETTINGS = ("organization:settings", Need.MANAGER, True, False)
+    ORGANIZATION_MANAGE_DANGER = ("organization:manage-danger", Need.MANAGER, True, True)
     ORGANIZATION_DANGER = ("organization:danger", Need.ORGANIZATION_OWNER, True, True)
 
     RECOVERY_ASK = ("recovery:ask", Need.ANYBODY, True, False)

@@ -44,23 +44,25 @@ def organization_doors() -> list[Door]:
     """The doors of organizations. No mutating one shares a permission with a page (TOB-PYPI26-8)."""
     here, manage = "/manage/organization/{organization}", Permission.ORGANIZATION_SETTINGS
     read, team = Permission.ORGANIZATION_READ, "/manage/organization/{organization}/teams/{team}"
+    # What may make or end owners of the organization's projects.
+    danger = Permission.ORGANIZATION_MANAGE_DANGER
     return [
         door("GET", "/manage/new-organization/", new_form, Permission.ORGANIZATION_CREATE_FORM),
         door("POST", "/manage/new-organization/", new, Permission.ORGANIZATION_CREATE),
         door("GET", f"{here}/", overview, read),
         door("GET", f"{here}/people/", members, read),
-        door("POST", f"{here}/people/invite/", invite, manage),
+        door("POST", f"{here}/people/invite/", invite, danger),
         door("POST", f"{here}/people/{{user}}/role/", change, Permission.ORGANIZATION_DANGER),
-        door("POST", f"{here}/people/{{user}}/remove/", remove, manage),
+        door("POST", f"{here}/people/{{user}}/remove/", remove, danger),
         door("POST", f"{here}/leave/", leave, Permission.ORGANIZATION_LEAVE),
         door("POST", f"{here}/invitations/{{invitation}}/withdraw/", take_back, manage),
         door("GET", f"{here}/teams/", team_list, read),
         door("POST", f"{here}/teams/", new_team, manage),
         door("GET", f"{team}/", team_page, read),
-        door("POST", f"{team}/remove/", drop_team, manage),
-        door("POST", f"{team}/members/", add_member, manage),
-        door("POST", f"{team}/members/{{user}}/remove/", drop_member, manage),
-        door("POST", f"{team}/projects/", give_role, manage),
+        door("POST", f"{team}/remove/", drop_team, danger),
+        door("POST", f"{team}/members/", add_member, danger),
+        door("POST", f"{team}/members/{{user}}/remove/", drop_member, danger),
+        door("POST", f"{team}/projects/", give_role, danger),
         door("GET", f"{here}/settings/", settings, Permission.ORGANIZATION_SETTINGS_READ),
         door("POST", f"{here}/settings/", save, manage),
     ]
