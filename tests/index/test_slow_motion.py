@@ -33,6 +33,7 @@ from customhouse.index.teams import (
     AboutTeamRole,
     add_team_member,
     create_team,
+    remove_team,
     set_team_role,
 )
 from customhouse.index.transfer import OfferTransfer, TransferToOrganization, offer_transfer, transfer_to_organization
@@ -250,6 +251,27 @@ def test_a_plain_member_who_owns_a_protected_project_leaves_it_after_the_delay(s
     pass_time(world)
     assert owners(world) == {"alice"}
     world.check()
+
+
+def test_who_joins_a_team_that_waits_to_own_a_protected_project_waits_too(small_world: World) -> None:
+    world = small_world
+    found_organization(world, "acme", "alice")
+    found_project(world, "demo", "alice", organization="acme")
+    alice = actor(world, "alice")
+    for name in ("bob", "mallory"):
+        enlist(world, name)
+    for name in ("crew", "other"):
+        world.app.do(create_team, AboutTeam("acme", name, alice))
+    world.app.do(add_team_member, AboutTeamMember("acme", "crew", "bob", alice))
+    guard(world)
+    world.app.do(set_team_role, AboutTeamRole("acme", "crew", "demo", "owner", alice))
+    world.clock.turn(timedelta(hours=71))
+    joins = world.app.do(add_team_member, AboutTeamMember("acme", "crew", "mallory", alice))
+    assert isinstance(joins, PendingChange)
+    assert isinstance(world.app.do(remove_team, AboutTeam("acme", "crew", alice)), PendingChange)
+    assert world.app.do(add_team_member, AboutTeamMember("acme", "other", "mallory", alice)) == "mallory"
+    pass_time(world, timedelta(hours=1))
+    assert owners(world) == {"alice", "bob"}
 
 
 def test_a35_who_is_removed_from_an_organization_gets_nothing_that_waits_in_its_projects(small_world: World) -> None:

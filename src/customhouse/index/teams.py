@@ -27,6 +27,7 @@ from customhouse.index import people
 from customhouse.index.organization_subject import lock_organization
 from customhouse.index.slow.model import PendingChange
 from customhouse.index.slow.put_off import put_off
+from customhouse.index.slow.queries import open_changes_of_project
 from customhouse.index.subject import refuse_if, unknown
 from customhouse.infra.db import insert_new, put_rows
 from customhouse.ledger.tx import Tx
@@ -185,15 +186,29 @@ def _take_role(tx: Tx, found: Organization, which: Team, project: Project, held:
 def _wait(
     tx: Tx, found: Organization, which: Team, about: int | None, by: Actor, wish: dict[str, str], sentence: str
 ) -> PendingChange | None:
-    """What waits, if the team is an owner of a protected project."""
+    """What waits, if the team is an owner of a protected project, or only waits to become one.
+
+    Otherwise others would join what was announced, before it takes effect.
+    """
     owned = {grant.project_id for grant in teams.roles_of_team(tx.sql, which.id) if grant.role == "owner"}
-    if not owned & {one.id for one in protected_projects_held_by(tx.sql, found.id)}:
+    held = [one.id for one in protected_projects_held_by(tx.sql, found.id)]
+    if not any(one in owned or _will_own(tx, which, one) for one in held):
         return None
     arguments = {**wish, "organization": found.name, "team": which.name}
     return put_off(
         tx, "team-changed", organization=found, about=about, by=by, arguments=arguments, sentence=sentence,
         what=which.name,
     )  # fmt: skip
+
+
+def _will_own(tx: Tx, which: Team, project_id: int) -> bool:
+    """Whether a change waits that makes a team an owner of a project of its organization."""
+    return any(
+        one.arguments.get("deed") == "set-team-role"
+        and one.arguments.get("team") == which.name
+        and one.arguments.get("role") == "owner"
+        for one in open_changes_of_project(tx.sql, project_id)
+    )
 
 
 def _managed(tx: Tx, name: str, by: Actor) -> tuple[Organization, Identity]:
