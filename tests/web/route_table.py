@@ -186,7 +186,7 @@ ROWS = [
     writes("/account/undo/{link}/", "address:by-link", EVERYBODY, {"link": "{undo_link}"}),
     reads("/account/address/", "account:read", SIGNED_IN),
     writes("/account/address/", "account:danger", SIGNED_IN, email="other@example.org"),
-    replace(writes("/account/address/again/", "account:write", SIGNED_IN), idle=frozenset({"owner"})),
+    replace(writes("/account/address/again/", "account:write", SIGNED_IN), idle=frozenset({"owner", "user"})),
     reads("/account/linked/", "account:danger-form", SIGNED_IN),
     writes("/account/linked/{linked}/unlink/", "account:danger", SIGNED_IN),
     # The login of the town does not answer: whoever sets out or comes back is told so, and it is noted.

@@ -22,6 +22,7 @@ from customhouse.accounts.links import (
     end_links,
     make_link,
     make_password_link,
+    read_link,
 )
 from customhouse.accounts.lost_address import find_lost, may_verify
 from customhouse.accounts.mail_address import MailAddress, holder_of
@@ -130,7 +131,7 @@ def send_verification(command: AskVerification, tx: Tx) -> None:
 
 def verify_address(key: ServerKey, text: str, tx: Tx) -> User:
     """Follow the link: the address is verified. Of two accounts with one address the first to do so has it."""
-    tx.serialize()
+    _take_turn(tx, read_link(key, tx.sql, text, tx.now(), "verify").user)
     link = claim_link(key, tx, text, "verify")
     _refuse_held(tx, link.user, link.email)
     tx.sql.execute(account.update().where(account.c.id == link.user.id).values(email_verified_at=tx.now()))
@@ -155,7 +156,7 @@ def ask_address(command: AskAddress, tx: Tx) -> None:
 
 def confirm_address(key: ServerKey, text: str, tx: Tx) -> Link:
     """Follow the link that was sent to a new address; `change_address` makes it the account's."""
-    tx.serialize()
+    _take_turn(tx, read_link(key, tx.sql, text, tx.now(), "change").user)
     link = claim_link(key, tx, text, "change")
     _refuse_held(tx, link.user, link.target)
     return link
@@ -196,7 +197,7 @@ def undo_change(key: ServerKey, text: str, life: timedelta, tx: Tx) -> User:
     the change or since is linked no longer. A letter with a link to a new password, which works for ``life``, is on its
     way. Second factors and API tokens stay.
     """
-    tx.serialize()
+    _take_turn(tx, read_link(key, tx.sql, text, tx.now(), "undo").user)
     link = claim_link(key, tx, text, "undo")
     user = link.user
     _refuse_held(tx, user, link.target)
@@ -219,6 +220,15 @@ def undo_change(key: ServerKey, text: str, life: timedelta, tx: Tx) -> User:
     tx.record(AddressChangeUndone(user.identity, None, user_id=str(user.id), after=veiled(link.target)))
     make_password_link(MakePasswordLink(user, life), tx)
     return user
+
+
+def _take_turn(tx: Tx, user: User) -> None:
+    """The account first, then the ledger: the order in which sessions are opened, so that nobody waits in a circle.
+
+    What is read after this sees whoever else has taken the address, so the link is claimed only then.
+    """
+    tx.sql.execute(sa.select(account.c.id).where(account.c.id == user.id).with_for_update())
+    tx.serialize()
 
 
 def refuse_prohibited(wanted: MailAddress, prohibited: Sequence[str]) -> None:

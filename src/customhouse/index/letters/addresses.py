@@ -77,9 +77,7 @@ def taken_away(values: Mapping[str, Any], site: Site) -> Draft:
             f"Second factors and API tokens stay; look at them afterwards:\n{site.url}/account/security/"
         )
     else:
-        doubt = (
-            f"If it was not you and the account is yours, {_TELL}: nobody has shown that this address is yours."
-        )
+        doubt = f"If it was not you and the account is yours, {_TELL}: nobody has shown that this address is yours."
     because = "You get this letter because it was the address of your account. It is the last one."
     paragraphs = (told, doubt, _NO_OTHER.format(site=site.url))
     return compose(site, reader, "Your account has another address now", paragraphs, because)
