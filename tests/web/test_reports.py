@@ -122,7 +122,7 @@ def test_who_may_not_report_by_the_api(small_world: World) -> None:
     assert small_world.client.post(address, json=CLAIM, auth=("__token__", "ch1.x.y")).status_code == 401
     scoped = small_world.app.create_token(CreateToken("olga", project="demo")).text
     answer = small_world.client.post(address, json=CLAIM, auth=("__token__", scoped))
-    assert (answer.status_code, "for one project" in answer.text) == (403, True)
+    assert (answer.status_code, "your whole account" in answer.text) == (403, True)
     # A cookie counts for nothing here, so no page can send reports in somebody's name.
     olga = small_world.person("olga")
     assert olga.client.post(address, json=CLAIM).status_code == 401
