@@ -15,6 +15,7 @@ from customhouse.accounts import tokens
 from customhouse.accounts.breached import Breached, breached_of
 from customhouse.accounts.limits import Limiter
 from customhouse.accounts.oidc import Logins
+from customhouse.accounts.server_key import ServerKey
 from customhouse.accounts.sessions import Lifetimes
 from customhouse.accounts.tokens import (
     Bearer,
@@ -22,7 +23,6 @@ from customhouse.accounts.tokens import (
     NewToken,
     NoteRevokedUse,
     RevokedToken,
-    ServerKey,
     note_revoked_use,
 )
 from customhouse.catalog import critical_tables as _critical_tables  # noqa: F401 - part of the schema

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 
 from clock import TurnableClock
 from customhouse.accounts.limits import Counted, Limit, Limiter, forget_old_attempts, network_of
+from customhouse.accounts.server_key import ServerKey
 from customhouse.accounts.tables import limit_hit
-from customhouse.accounts.tokens import ServerKey
 from customhouse.infra.db import Database, database_url
 from customhouse.infra.settings import Settings
 from customhouse.terms.errors import TooMany

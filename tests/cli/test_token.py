@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from conftest import prepared
-from customhouse.accounts.tokens import ServerKey, read_token
+from customhouse.accounts.server_key import ServerKey
+from customhouse.accounts.tokens import read_token, signature_of
 from customhouse.accounts.users import AddUser, add_user
 from customhouse.app import open_app
 from customhouse.cli.token import app
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.slow
 
 KEY = ServerKey(b"k" * 32)
 ID = "abcdefghijklmnopqrstuvwxyz"
-PLAIN = f"ch1.{ID}.{KEY.sign(ID)}"
+PLAIN = f"ch1.{ID}.{signature_of(KEY, ID)}"
 
 
 def run(folder: Path, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:

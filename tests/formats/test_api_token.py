@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from customhouse.accounts.tokens import ServerKey, read_token
+from customhouse.accounts.server_key import ServerKey
+from customhouse.accounts.tokens import read_token, signature_of
 from customhouse.formats.api_token import LONGEST, PATTERN, ApiToken, attenuate, redact, refuse_in_address
 from customhouse.formats.caveats import caveats_of, scope_of
 from customhouse.terms.errors import Refused, Rejected
@@ -23,7 +24,7 @@ from customhouse.terms.scope import WHOLE, scope_for
 
 KEY = ServerKey(b"k" * 32)
 ID = "abcdefghijklmnopqrstuvwxyz"
-PLAIN = f"ch1.{ID}.{KEY.sign(ID)}"
+PLAIN = f"ch1.{ID}.{signature_of(KEY, ID)}"
 DEMO, UPLOAD = scope_for(projects=["demo"]), scope_for(actions=["upload"])
 NARROW = attenuate(attenuate(PLAIN, DEMO), UPLOAD)
 
@@ -143,7 +144,7 @@ def test_a18_a_long_chain_is_refused_before_it_is_computed() -> None:
 
 def test_a18_the_key_of_another_deployment_or_of_yesterday_is_refused() -> None:
     for key in (ServerKey(b"x" * 32), ServerKey(b"k" * 31 + b"j")):
-        foreign = f"ch1.{ID}.{key.sign(ID)}"
+        foreign = f"ch1.{ID}.{signature_of(key, ID)}"
         assert not good(foreign)
         assert not good(attenuate(foreign, DEMO))
 

@@ -18,8 +18,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from clock import TurnableClock
+from customhouse.accounts.server_key import ServerKey
 from customhouse.accounts.tables import account
-from customhouse.accounts.tokens import ServerKey
 from customhouse.accounts.users import User
 from customhouse.app import open_app
 from customhouse.catalog.tables import critical_mark

@@ -12,7 +12,7 @@ import pytest
 
 from customhouse.accounts.history import KINDS
 from customhouse.accounts.links import link_text
-from customhouse.accounts.tokens import ServerKey
+from customhouse.accounts.server_key import ServerKey
 from customhouse.accounts.users import Freeze, freeze
 from customhouse.infra.logs import configure_logs
 from customhouse.ledger.public import OF_PROJECT, OPERATORS, PUBLIC

@@ -8,11 +8,6 @@ to our address and need no question.
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
-import re
-import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from ipaddress import ip_address, ip_network
@@ -22,12 +17,13 @@ from sqlalchemy.engine import Connection
 
 from customhouse.accounts import factors, sessions
 from customhouse.accounts.factor_events import BrowserConfirmed, BrowsersForgotten
+from customhouse.accounts.server_key import ServerKey
 from customhouse.accounts.sessions import WAITING_LIFE, ProvedBy, SignIn, Unfinished, hash_of, new_cookie
 from customhouse.accounts.tables import account, device_question, known_device, session
-from customhouse.accounts.tokens import ServerKey
 from customhouse.accounts.users import User
 from customhouse.infra.db import put_rows
 from customhouse.ledger.tx import Tx
+from customhouse.terms.encode import new_id
 from customhouse.terms.errors import Refused
 
 FORGOTTEN_AFTER = timedelta(days=180)
@@ -35,7 +31,7 @@ IPV4_PREFIX, IPV6_PREFIX = 24, 48
 """Addresses change within these; a new one inside them is no new place."""
 NO_MAIL = "not asked: this index sends no mail"
 NO_ADDRESS = "not asked: the account has no verified address"
-_LINK = re.compile(r"([a-z2-7]{26})\.([A-Za-z0-9_-]{43})", re.ASCII)
+_STAMP = "browser-link"
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,21 +163,20 @@ def remember(command: Remember, tx: Tx) -> str | None:
 
 def link_text(key: ServerKey, question_id: str) -> str:
     """The whole link text for a question: what stands in the mail after ``/account/browser/``."""
-    mac = hmac.digest(key.secret, b"browser-link\0" + question_id.encode(), hashlib.sha256)
-    return f"{question_id}.{base64.urlsafe_b64encode(mac).rstrip(b'=').decode()}"
+    return key.stamp(_STAMP, question_id)
 
 
 def question_of_link(key: ServerKey, sql: Connection, text: str, now: datetime) -> Question:
     """Which browser a link asks about; raises the same `Refused` (404) for every dead link."""
-    match = _LINK.fullmatch(text)
-    if match is None or not hmac.compare_digest(link_text(key, match[1]), text):
+    question_id = key.stamped(_STAMP, text)
+    if question_id is None:
         raise _dead_link()
     row = sql.execute(
         sa.select(device_question, account.c.name, account.c.site_role)
         .join(account, account.c.id == device_question.c.account_id)
         # The link lives no longer than the session that waits for it.
         .join(session, session.c.id_hash == device_question.c.session_hash)
-        .where(device_question.c.id == match[1], account.c.frozen_at.is_(None), session.c.state == "waiting")
+        .where(device_question.c.id == question_id, account.c.frozen_at.is_(None), session.c.state == "waiting")
     ).one_or_none()
     if row is None or row.confirmed_at is not None or now - row.created_at > WAITING_LIFE:
         raise _dead_link()
@@ -289,7 +284,7 @@ def _sign_in(command: Admit, state: sessions.State, browser: str) -> SignIn:
 
 def _ask(command: Admit, session_hash: str, tx: Tx) -> None:
     """Write the question, and the job that mails it; the job holds the public half of the link alone."""
-    question_id = base64.b32encode(secrets.token_bytes(16)).rstrip(b"=").decode().lower()
+    question_id = new_id()
     agent = command.browser.user_agent[: sessions.USER_AGENT_LENGTH]
     tx.sql.execute(
         device_question.insert().values(

@@ -33,8 +33,8 @@ from customhouse.accounts.registration_events import (
     AddressLinkMade,
     AddressVerified,
 )
+from customhouse.accounts.server_key import ServerKey
 from customhouse.accounts.tables import account, account_link, session
-from customhouse.accounts.tokens import ServerKey
 from customhouse.accounts.users import User, find_user_by_id
 from customhouse.ledger.tx import Tx
 from customhouse.terms.errors import Refused, Rejected

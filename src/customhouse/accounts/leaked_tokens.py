@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from customhouse.accounts.events import TokenLeaked
+from customhouse.accounts.server_key import ServerKey
 from customhouse.accounts.tables import api_token
-from customhouse.accounts.tokens import ServerKey, read_token
+from customhouse.accounts.tokens import read_token
 from customhouse.formats.api_token import redact
 from customhouse.formats.leak_report import Find, read_keys, signed_by
 from customhouse.infra.fetch import Order, Outbound

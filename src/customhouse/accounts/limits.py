@@ -6,8 +6,6 @@ An attempt that turns out to be harmless is given back.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,8 +16,8 @@ from ipaddress import ip_address, ip_network
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from customhouse.accounts.server_key import ServerKey
 from customhouse.accounts.tables import limit_hit
-from customhouse.accounts.tokens import ServerKey
 from customhouse.infra.db import Database
 from customhouse.ledger.events import Event
 from customhouse.terms.clock import Clock
@@ -93,7 +91,7 @@ class Limiter:
             self.give_back(attempt, *wanted)
 
     def _bucket(self, one: Counted) -> str:
-        mac = hmac.digest(self._key.secret, f"limit\0{one.limit.name}\0{one.whom}".encode(), hashlib.sha256)
+        mac = self._key.mac("limit", f"{one.limit.name}\0{one.whom}")
         return f"{one.limit.name[:24]}:{mac.hex()[:32]}"
 
 

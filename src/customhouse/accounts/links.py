@@ -6,11 +6,6 @@ neither a row nor a waiting mail holds anything that opens an account; the text 
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
-import re
-import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -23,17 +18,18 @@ from customhouse.accounts.devices import forget_places
 from customhouse.accounts.events import PasswordLinkMade, PasswordSet
 from customhouse.accounts.lost_address import hold_back, may_verify
 from customhouse.accounts.mail_address import holder_of
+from customhouse.accounts.server_key import ServerKey
 from customhouse.accounts.tables import account, account_link, session
-from customhouse.accounts.tokens import ServerKey
 from customhouse.accounts.users import User, find_user_by_id
 from customhouse.ledger.tx import Tx
+from customhouse.terms.encode import new_id
 from customhouse.terms.errors import Refused
 from customhouse.terms.identity import ANONYMOUS, Identity
 
 Purpose = Literal["password", "handed", "verify", "change", "undo"]
 """Set a password, by mail or handed over by an operator; verify the account's address; confirm a new one; go back to
 the old one."""
-_LINK = re.compile(r"([a-z2-7]{26})\.([A-Za-z0-9_-]{43})", re.ASCII)
+_STAMP = "account-link"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +78,12 @@ class SetPassword:
 
 def link_text(key: ServerKey, link_id: str) -> str:
     """The whole link text for an id: what stands in the mail after ``/account/link/``."""
-    mac = hmac.digest(key.secret, b"account-link\0" + link_id.encode(), hashlib.sha256)
-    return f"{link_id}.{base64.urlsafe_b64encode(mac).rstrip(b'=').decode()}"
+    return key.stamp(_STAMP, link_id)
 
 
 def make_link(command: MakeLink, tx: Tx) -> str:
     """Make a link's row; returns its id."""
-    link_id, now = base64.b32encode(secrets.token_bytes(16)).rstrip(b"=").decode().lower(), tx.now()
+    link_id, now = new_id(), tx.now()
     row = tx.sql.execute(
         sa.select(account.c.email, account.c.password_changed_at).where(account.c.id == command.account_id)
     ).one()
@@ -113,20 +108,20 @@ def read_link(key: ServerKey, sql: Connection, text: str, now: datetime, *purpos
     A link dies when it is used, when it is too old, and when its account has another address or another password. Only
     an "undo" outlives those: whoever has stolen the account changes just them.
     """
-    match = _LINK.fullmatch(text)
-    if match is None or not hmac.compare_digest(link_text(key, match[1]), text):
+    link_id = key.stamped(_STAMP, text)
+    if link_id is None:
         raise dead_link()
     row = sql.execute(
         sa.select(account_link, account.c.email.label("now_email"), account.c.password_changed_at.label("now_changed"))
         .join(account, account.c.id == account_link.c.account_id)
-        .where(account_link.c.id == match[1], account.c.frozen_at.is_(None))
+        .where(account_link.c.id == link_id, account.c.frozen_at.is_(None))
     ).one_or_none()
     if row is None or row.purpose not in purposes or row.used_at is not None or row.expires_at <= now:
         raise dead_link()
     same = row.email == row.now_email and row.password_changed_at == row.now_changed
     if row.purpose != "undo" and not same:
         raise dead_link()
-    return Link(match[1], find_user_by_id(sql, row.account_id), row.purpose, row.email, row.target)
+    return Link(link_id, find_user_by_id(sql, row.account_id), row.purpose, row.email, row.target)
 
 
 def claim_link(key: ServerKey, tx: Tx, text: str, *purposes: Purpose) -> Link:

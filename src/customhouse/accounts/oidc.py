@@ -25,11 +25,12 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from customhouse.accounts.linked import Claimed
-from customhouse.accounts.tokens import ServerKey
+from customhouse.accounts.server_key import ServerKey
 from customhouse.infra.fetch import Answer, Order, Outbound
 from customhouse.infra.settings import OidcLogin
 from customhouse.infra.targets import Target
 from customhouse.terms.clock import Clock
+from customhouse.terms.encode import base64url, from_base64url
 from customhouse.terms.errors import Refused, Rejected, Unavailable
 
 Purpose = Literal["sign-in", "link", "case"]
@@ -107,15 +108,15 @@ class Logins:
     def set_out(self, login: OidcLogin, purpose: Purpose, onward: str, browser: str) -> str:
         """The address at the issuer where somebody proves who he is. ``browser`` is a secret that only this one has."""
         state = self._state(login, purpose, onward, browser)
-        verifier = self._derived("verifier", state)
-        challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+        verifier = self.key.mark("oidc-verifier", state)
+        challenge = base64url(hashlib.sha256(verifier.encode()).digest())
         asked = {
             "response_type": "code",
             "client_id": login.client_id,
             "redirect_uri": self.return_address(login),
             "scope": SCOPE,
             "state": state,
-            "nonce": self._derived("nonce", state),
+            "nonce": self.key.mark("oidc-nonce", state),
             "code_challenge": challenge,
             "code_challenge_method": "S256",
         }
@@ -128,10 +129,10 @@ class Logins:
 
     def read_state(self, login: OidcLogin, text: str, browser: str) -> Outing:
         """What a returning browser had set out for; raises the same `Refused` for every state that is not its own."""
-        packed, _, mac = text.partition(".")
-        if not hmac.compare_digest(self._mac(login, packed, browser).encode(), mac.encode(errors="replace")):
+        packed = self.key.stamped("oidc-state", text, _context(login, browser))
+        if packed is None:
             raise _bad_return("its state is not one of this browser")
-        read = json.loads(base64.urlsafe_b64decode(packed + "=" * (-len(packed) % 4)))
+        read = json.loads(from_base64url(packed))
         age = self.clock.now() - datetime.fromisoformat(read["at"])
         if not timedelta() <= age <= STATE_LIFE:
             raise _bad_return("it took too long")
@@ -150,7 +151,7 @@ class Logins:
         read = _object(answer.body)
         if not answer.fine or not isinstance(read.get("id_token"), str):
             raise _bad_return("the issuer does not take its code")
-        claims = self._verified(login, read["id_token"], self._derived("nonce", outing.text), outing.purpose)
+        claims = self._verified(login, read["id_token"], self.key.mark("oidc-nonce", outing.text), outing.purpose)
         return Claimed(login.issuer, claims["sub"], _shown_name(claims), outing.text)
 
     def return_address(self, login: OidcLogin) -> str:
@@ -159,15 +160,7 @@ class Logins:
 
     def _state(self, login: OidcLogin, purpose: Purpose, onward: str, browser: str) -> str:
         said = {"for": purpose, "next": onward, "at": self.clock.now().isoformat(), "id": secrets.token_urlsafe(16)}
-        packed = base64.urlsafe_b64encode(json.dumps(said).encode()).rstrip(b"=").decode()
-        return f"{packed}.{self._mac(login, packed, browser)}"
-
-    def _mac(self, login: OidcLogin, packed: str, browser: str) -> str:
-        return self._derived("state", f"{login.name}\0{login.issuer}\0{browser}\0{packed}")
-
-    def _derived(self, what: str, text: str) -> str:
-        mac = hmac.digest(self.key.secret, f"oidc-{what}\0{text}".encode(), hashlib.sha256)
-        return base64.urlsafe_b64encode(mac).rstrip(b"=").decode()
+        return self.key.stamp("oidc-state", base64url(json.dumps(said).encode()), _context(login, browser))
 
     def _ask_for_token(self, login: OidcLogin, outing: Outing, code: str) -> Answer:
         endpoints = self._endpoints(login)
@@ -175,7 +168,7 @@ class Logins:
             "grant_type": "authorization_code",
             "code": code,
             "redirect_uri": self.return_address(login),
-            "code_verifier": self._derived("verifier", outing.text),
+            "code_verifier": self.key.mark("oidc-verifier", outing.text),
         }
         headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
         secret = login.client_secret.get_secret_value()
@@ -265,6 +258,11 @@ class Logins:
 
     def _fetch(self, order: Order) -> Answer:
         return self.outbound.fetch(order, seconds=SECONDS, limit_bytes=LIMIT_BYTES)
+
+
+def _context(login: OidcLogin, browser: str) -> str:
+    """What a state is bound to besides its own words."""
+    return f"{login.name}\0{login.issuer}\0{browser}"
 
 
 def _endpoints_of(login: OidcLogin, read: Mapping[str, Any]) -> Endpoints:

@@ -7,8 +7,6 @@ without codes is a case for the operators (TOB-PYPI26). A code has 80 random bit
 from __future__ import annotations
 
 import base64
-import hashlib
-import hmac
 import secrets
 import unicodedata
 from dataclasses import dataclass
@@ -17,9 +15,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from customhouse.accounts.factor_events import RecoveryCodesMade, RecoveryCodeUsed
+from customhouse.accounts.server_key import ServerKey
 from customhouse.accounts.sessions import end_other_sessions
 from customhouse.accounts.tables import account, recovery_code
-from customhouse.accounts.tokens import ServerKey
 from customhouse.accounts.users import User
 from customhouse.ledger.tx import Tx
 from customhouse.terms.errors import Refused
@@ -68,7 +66,7 @@ def make_codes(key: ServerKey, command: MakeCodes, tx: Tx) -> list[str]:
         .values(replaced_at=tx.now())
     )
     rows = [
-        {"account_id": command.user.id, "code_hash": _hash(key, command.user.id, code), "created_at": tx.now()}
+        {"account_id": command.user.id, "code_hash": hash_of_code(key, command.user.id, code), "created_at": tx.now()}
         for code in codes
     ]
     tx.sql.execute(recovery_code.insert(), rows)
@@ -83,7 +81,7 @@ def use_code(key: ServerKey, command: UseCode, tx: Tx) -> bool:
         recovery_code.update()
         .where(
             recovery_code.c.account_id == command.user.id,
-            recovery_code.c.code_hash == _hash(key, command.user.id, command.code),
+            recovery_code.c.code_hash == hash_of_code(key, command.user.id, command.code),
             recovery_code.c.used_at.is_(None),
             recovery_code.c.replaced_at.is_(None),
         )
@@ -121,7 +119,7 @@ def refuse_without_codes(sql: Connection, account_id: int) -> None:
 
 def hash_of_code(key: ServerKey, account_id: int, code: str) -> str:
     """What the row keeps of a code. A recovery case compares it, too."""
-    return _hash(key, account_id, code)
+    return key.mac("recovery-code", f"{account_id}\0{normalized(code)}").hex()
 
 
 def normalized(text: str) -> str:
@@ -133,8 +131,3 @@ def normalized(text: str) -> str:
 def _new_code() -> str:
     letters = base64.b32encode(secrets.token_bytes(CODE_BYTES)).decode().lower()
     return "-".join(letters[start : start + _GROUP] for start in range(0, len(letters), _GROUP))
-
-
-def _hash(key: ServerKey, account_id: int, code: str) -> str:
-    text = f"recovery-code\0{account_id}\0{normalized(code)}"
-    return hmac.digest(key.secret, text.encode(), hashlib.sha256).hex()

@@ -5,14 +5,12 @@ Whoever steals the database or its backup reads none of them: the server's key i
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import secrets
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from customhouse.accounts.tokens import ServerKey
+from customhouse.accounts.server_key import ServerKey
 from customhouse.terms.errors import Broken
 
 _NONCE_BYTES = 12
@@ -33,4 +31,4 @@ def unseal(key: ServerKey, purpose: str, whose: str, sealed: bytes) -> bytes:
 
 
 def _cipher(key: ServerKey, purpose: str) -> AESGCM:
-    return AESGCM(hmac.digest(key.secret, b"seal\0" + purpose.encode(), hashlib.sha256))
+    return AESGCM(key.mac("seal", purpose))

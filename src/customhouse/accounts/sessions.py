@@ -7,9 +7,7 @@ somebody whose browser nobody knows until a link in a mail is followed: both cou
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import hmac
 import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -20,8 +18,8 @@ from sqlalchemy.engine import Connection
 
 from customhouse.accounts.events import Proved, SignedIn, SignedOut
 from customhouse.accounts.factor_events import SignInBegun
+from customhouse.accounts.server_key import ServerKey
 from customhouse.accounts.tables import account, session
-from customhouse.accounts.tokens import ServerKey
 from customhouse.accounts.users import User
 from customhouse.ledger.tx import Tx
 from customhouse.terms.errors import Refused
@@ -113,7 +111,7 @@ class SignIn:
 
 def new_cookie() -> str:
     """256 random bits for a cookie."""
-    return base64.urlsafe_b64encode(secrets.token_bytes(COOKIE_BYTES)).rstrip(b"=").decode()
+    return secrets.token_urlsafe(COOKIE_BYTES)
 
 
 def hash_of(cookie: str) -> str:
@@ -123,8 +121,7 @@ def hash_of(cookie: str) -> str:
 
 def form_token(key: ServerKey, cookie: str) -> str:
     """The token that forms of this session (or of a visitor's form cookie) must carry (CSRF)."""
-    mac = hmac.digest(key.secret, b"form\0" + cookie.encode(), hashlib.sha256)
-    return base64.urlsafe_b64encode(mac).rstrip(b"=").decode()
+    return key.mark("form", cookie)
 
 
 def sign_in(command: SignIn, tx: Tx) -> str:

@@ -8,10 +8,7 @@ token of another key, an earlier one of ours too, is no token: whoever changes t
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import hmac
-import secrets
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -20,12 +17,14 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from customhouse.accounts.events import TokenNotYours, TokenRevoked, TokenUsedRevoked
+from customhouse.accounts.server_key import ServerKey
 from customhouse.accounts.tables import account, api_token
 from customhouse.accounts.users import User, find_user
-from customhouse.formats.api_token import PREFIX, ApiToken, chain, encode
+from customhouse.formats.api_token import PREFIX, ApiToken, chain
 from customhouse.formats.caveats import caveats_of, scope_of
 from customhouse.ledger.events import TokenCreated
 from customhouse.ledger.tx import Tx
+from customhouse.terms.encode import base64url, new_id
 from customhouse.terms.errors import Refused, Rejected
 from customhouse.terms.identity import ANONYMOUS, OPERATOR, Actor, Identity
 from customhouse.terms.names import ProjectName
@@ -66,21 +65,6 @@ _NOTE_USE = (
     .where(api_token.c.id.in_(_DUE))
     .values(used_at=sa.bindparam("now"), used_from=sa.bindparam("address"))
 )
-
-
-@dataclass(frozen=True, slots=True)
-class ServerKey:
-    """The 32 bytes that every token is derived from. Never printed."""
-
-    secret: bytes
-
-    def __repr__(self) -> str:
-        return "ServerKey(…)"
-
-    def sign(self, identifier: str, caveats: tuple[str, ...] = ()) -> str:
-        """The signature of the token with this identifier and these caveats."""
-        root = hmac.digest(self.secret, b"api-token\0" + identifier.encode(), hashlib.sha256)
-        return encode(chain(root, (f"{PREFIX}.{identifier}", *caveats)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +116,12 @@ class RevokedToken(Refused):
         super().__init__(unknown.code, unknown.sentence, unknown.accepted, status=unknown.status)
 
 
+def signature_of(key: ServerKey, identifier: str, caveats: tuple[str, ...] = ()) -> str:
+    """The signature of the token with this identifier and these caveats."""
+    root = key.mac("api-token", identifier)
+    return base64url(chain(root, (f"{PREFIX}.{identifier}", *caveats)))
+
+
 def create_token(key: ServerKey, command: CreateToken, tx: Tx) -> NewToken:
     """Make a token. Its projects need not exist yet: such a token may claim exactly those names.
 
@@ -147,10 +137,10 @@ def create_token(key: ServerKey, command: CreateToken, tx: Tx) -> NewToken:
         raise Rejected("note-too-long", "note", f"{len(command.note)} characters", "at most 200 characters")
     if scope.expires is not None and scope.expires <= max(tx.now(), scope.not_before or tx.now()):
         raise Rejected("bad-expiry", "expires", "the token would never work", "a later moment")
-    identifier = base64.b32encode(secrets.token_bytes(16)).rstrip(b"=").decode().lower()
+    identifier = new_id()
     caveats = caveats_of(scope)
     try:
-        token = ApiToken.parse(ApiToken(identifier, caveats, key.sign(identifier, caveats)).text)
+        token = ApiToken.parse(ApiToken(identifier, caveats, signature_of(key, identifier, caveats)).text)
     except Rejected as error:
         raise Rejected("too-many-caveats", "caveats", "the token would be too long", error.accepted) from error
     tx.sql.execute(
@@ -182,7 +172,7 @@ def read_token(key: ServerKey, text: str) -> ApiToken:
         token = ApiToken.parse(text.strip())
     except Rejected:
         raise _unknown_token() from None
-    if not hmac.compare_digest(key.sign(token.id, token.caveats), token.signature):
+    if not hmac.compare_digest(signature_of(key, token.id, token.caveats), token.signature):
         raise _unknown_token()
     return token
 

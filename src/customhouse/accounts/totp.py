@@ -21,9 +21,9 @@ from customhouse.accounts.factor_events import FactorAdded
 from customhouse.accounts.factors import lock_account, parse_label, refuse_too_many
 from customhouse.accounts.recovery_codes import refuse_without_codes
 from customhouse.accounts.seal import seal, unseal
+from customhouse.accounts.server_key import ServerKey
 from customhouse.accounts.sessions import end_other_sessions
 from customhouse.accounts.tables import second_factor
-from customhouse.accounts.tokens import ServerKey
 from customhouse.accounts.users import User
 from customhouse.ledger.tx import Tx
 from customhouse.terms.errors import Rejected

@@ -7,9 +7,6 @@ read none but the empty one and a signature by the new key itself (A15: formats 
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 import json
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -28,7 +25,8 @@ from webauthn.helpers.structs import (
     UserVerificationRequirement,
 )
 
-from customhouse.accounts.tokens import ServerKey
+from customhouse.accounts.server_key import ServerKey
+from customhouse.terms.encode import from_base64url
 from customhouse.terms.errors import Refused
 
 ALGORITHMS = [
@@ -93,7 +91,7 @@ class NewKey:
 
 def user_handle(key: ServerKey, account_id: int) -> bytes:
     """By which a passkey names its account: it says nothing to anybody else (section 14.6.1)."""
-    return hmac.digest(key.secret, f"webauthn-user\0{account_id}".encode(), hashlib.sha256)
+    return key.mac("webauthn-user", str(account_id))
 
 
 def registration_options(
@@ -209,7 +207,7 @@ def _refuse_odd_key(public_key: bytes) -> None:
 
 def _bytes(text: str) -> bytes:
     """Base64url without padding, and nothing that is not part of it."""
-    return base64.b64decode(text.encode("ascii") + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    return from_base64url(text)
 
 
 def _is_address(host: str) -> bool:

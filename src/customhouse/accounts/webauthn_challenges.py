@@ -15,8 +15,8 @@ from typing import Literal
 
 from sqlalchemy.engine import Connection
 
+from customhouse.accounts.server_key import ServerKey
 from customhouse.accounts.tables import used_challenge
-from customhouse.accounts.tokens import ServerKey
 from customhouse.infra.db import insert_new
 from customhouse.ledger.tx import Tx
 from customhouse.terms.errors import Refused
@@ -70,8 +70,7 @@ def forget_old_challenges(sql: Connection, now: datetime) -> int:
 
 
 def _mac(key: ServerKey, holder: Holder, head: bytes) -> bytes:
-    text = f"webauthn-challenge\0{holder.purpose}\0{holder.cookie_hash}\0".encode()
-    return hmac.digest(key.secret, text + head, hashlib.sha256)
+    return key.mac("webauthn-challenge", f"{holder.purpose}\0{holder.cookie_hash}\0".encode() + head)
 
 
 def _stale() -> Refused:

@@ -12,9 +12,9 @@ from sqlalchemy.engine import Connection
 from customhouse.accounts.factor_events import FactorAdded, KeyCounterWentBack
 from customhouse.accounts.factors import lock_account, parse_label, refuse_too_many
 from customhouse.accounts.recovery_codes import refuse_without_codes
+from customhouse.accounts.server_key import ServerKey
 from customhouse.accounts.sessions import end_other_sessions
 from customhouse.accounts.tables import account, second_factor
-from customhouse.accounts.tokens import ServerKey
 from customhouse.accounts.users import User
 from customhouse.accounts.webauthn_ceremony import (
     Answer,

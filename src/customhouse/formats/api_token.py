@@ -9,8 +9,6 @@ caveat, and nobody can take one away, change it or move it. The root derives fro
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import hmac
 import re
@@ -18,6 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from customhouse.formats.caveats import caveats_of, scope_of
+from customhouse.terms.encode import base64url, from_base64url
 from customhouse.terms.errors import Refused, Rejected
 from customhouse.terms.scope import Scope
 
@@ -72,7 +71,7 @@ def attenuate(text: str, scope: Scope) -> str:
     """
     token = ApiToken.parse(text)
     added = caveats_of(scope)
-    signature = encode(chain(decode(token.signature), added))
+    signature = base64url(chain(decode(token.signature), added))
     return ApiToken.parse(ApiToken(token.id, token.caveats + added, signature).text).text
 
 
@@ -83,20 +82,13 @@ def chain(signature: bytes, caveats: Iterable[str]) -> bytes:
     return signature
 
 
-def encode(signature: bytes) -> str:
-    """A signature as it stands in a token."""
-    return base64.urlsafe_b64encode(signature).rstrip(b"=").decode()
-
-
 def decode(signature: str) -> bytes:
     """The bytes of a signature; raises `Rejected` for one that nobody has written so."""
     try:
-        found = base64.urlsafe_b64decode(signature + "=")
-    except binascii.Error:
-        found = b""
-    if encode(found) != signature:
-        raise Rejected("not-a-token", "token", "its signature is damaged", "the whole token, as it was shown")
-    return found
+        return from_base64url(signature)
+    except ValueError as error:
+        sentence = "its signature is damaged"
+        raise Rejected("not-a-token", "token", sentence, "the whole token, as it was shown") from error
 
 
 def redact(text: str) -> str:

@@ -15,13 +15,13 @@ JSON is written without blanks and in ASCII. Whatever is not spelled so, or of a
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
+from customhouse.terms.encode import base64url, from_base64url
 from customhouse.terms.errors import Refused, Rejected
 from customhouse.terms.scope import WHOLE, Scope, scope_for
 
@@ -56,13 +56,13 @@ def scope_of(caveats: tuple[str, ...]) -> Scope:
 
 def _packed(caveat: Iterable[Any]) -> str:
     written = json.dumps(list(caveat), separators=(",", ":"), ensure_ascii=True).encode()
-    return base64.urlsafe_b64encode(written).rstrip(b"=").decode()
+    return base64url(written)
 
 
 def _read(caveat: str) -> Scope:
     """One caveat as a scope. Read strictly: it must be what we would write for what it says."""
     try:
-        value = json.loads(base64.urlsafe_b64decode(caveat + "=" * (-len(caveat) % 4)).decode())
+        value = json.loads(from_base64url(caveat).decode())
         scope = _meaning(value)
     except (ValueError, Rejected, RecursionError) as error:
         raise _not_understood() from error

@@ -9,12 +9,12 @@ better, base64 for URLs without padding), PEP 815 (``RECORD.jws`` and ``RECORD.p
 
 from __future__ import annotations
 
-import base64
 import csv
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from customhouse.formats.inspection import Member
+from customhouse.terms.encode import base64url
 from customhouse.terms.errors import Rejected
 
 HASHES = ("sha256", "sha384", "sha512")
@@ -128,7 +128,7 @@ def check_record(
 def _check_file(row: Row, member: Member, where: str, digests: Mapping[tuple[str, str], bytes]) -> None:
     if row.digest:
         raw = bytes.fromhex(member.sha256) if row.algorithm == "sha256" else digests[row.algorithm, row.path]
-        found = base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+        found = base64url(raw)
         if found != row.digest:
             raise Rejected(
                 "record-hash", row.path, f"{where} says {row.algorithm}={row.digest[:100]}, the file has {found}",

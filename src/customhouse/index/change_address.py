@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from customhouse.accounts.emails import ChangeAddress, change_address, confirm_address, undo_change, veiled
-from customhouse.accounts.tokens import ServerKey
+from customhouse.accounts.server_key import ServerKey
 from customhouse.accounts.users import User
 from customhouse.index.recovery.wishes import lapse_wishes
 from customhouse.index.slow.model import PendingChange

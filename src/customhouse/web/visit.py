@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import gzip
-import hashlib
-import hmac
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,6 +24,7 @@ from customhouse.formats.negotiate import accepts_gzip
 from customhouse.index.recovery.concern import own_cases
 from customhouse.serve.conditions import none_match
 from customhouse.terms.digest import Digest
+from customhouse.terms.encode import base64url, from_base64url
 from customhouse.terms.errors import Rejected
 from customhouse.terms.identity import NOBODY, Actor
 from customhouse.web import render
@@ -166,7 +164,8 @@ class Visit:
     def go(self, address: str, *, said: str = "") -> Response:
         """Send the browser to another page of ours, with a sentence to show there."""
         if said:
-            self.cookies.append(f"{SAID_COOKIE}={self._signed(said[:SAID_LENGTH])}; Max-Age=60; {_COOKIE_FLAGS}")
+            kept = self.app.key.stamp("said", base64url(said[:SAID_LENGTH].encode()))
+            self.cookies.append(f"{SAID_COOKIE}={kept}; Max-Age=60; {_COOKIE_FLAGS}")
         headers = {"location": address, "cache-control": "no-store", "referrer-policy": "no-referrer"}
         return self._dressed(Response(status_code=303, headers=headers))
 
@@ -208,17 +207,8 @@ class Visit:
         if not kept:
             return ""
         self.cookies.append(f"{SAID_COOKIE}=; Max-Age=0; {_COOKIE_FLAGS}")
-        packed, _, mac = kept.partition(".")
-        if not hmac.compare_digest(self._mac(packed).encode(), mac.encode()):
-            return ""
-        return base64.urlsafe_b64decode(packed + "=" * (-len(packed) % 4)).decode()
-
-    def _signed(self, text: str) -> str:
-        packed = base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
-        return f"{packed}.{self._mac(packed)}"
-
-    def _mac(self, packed: str) -> str:
-        return hmac.digest(self.app.key.secret, b"said\0" + packed.encode(), hashlib.sha256).hex()
+        packed = self.app.key.stamped("said", kept)
+        return from_base64url(packed).decode() if packed is not None else ""
 
 
 def _conditional(request: Request, body: bytes, status: int, headers: dict[str, str]) -> Response:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from dataclasses import dataclass
 
 from customhouse.accounts.seal import seal, unseal
-from customhouse.accounts.tokens import ServerKey
+from customhouse.accounts.server_key import ServerKey
 
 _PURPOSE = "giveaway-code"
 
@@ -33,4 +31,4 @@ def open_code(key: ServerKey, sealed: SealedCode) -> str:
 
 def code_hash_of(key: ServerKey, code: str) -> str:
     """By what a code is recognised. Codes are short enough to be guessed, so a plain hash would tell them."""
-    return hmac.digest(key.secret, b"giveaway-code\0" + code.encode(), hashlib.sha256).hex()
+    return key.mac(_PURPOSE, code).hex()

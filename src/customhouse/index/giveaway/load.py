@@ -8,7 +8,7 @@ from datetime import date, timedelta
 
 import sqlalchemy as sa
 
-from customhouse.accounts.tokens import ServerKey
+from customhouse.accounts.server_key import ServerKey
 from customhouse.accounts.users import refuse_unless_operator
 from customhouse.index.giveaway.codes import code_hash_of, seal_code
 from customhouse.index.giveaway.draw import draw_campaign

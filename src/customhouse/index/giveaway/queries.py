@@ -8,8 +8,8 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from customhouse.accounts.server_key import ServerKey
 from customhouse.accounts.tables import account
-from customhouse.accounts.tokens import ServerKey
 from customhouse.catalog import rights
 from customhouse.index.giveaway.codes import SealedCode, open_code
 from customhouse.index.giveaway.model import Campaign, Standing

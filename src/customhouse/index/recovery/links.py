@@ -8,22 +8,21 @@ proves that the letter was read, the token that is published opens nothing.
 from __future__ import annotations
 
 import base64
-import hashlib
 import hmac
 import re
-import secrets
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 from sqlalchemy.engine import Connection
 
-from customhouse.accounts.tokens import ServerKey
+from customhouse.accounts.server_key import ServerKey
 from customhouse.index.recovery.model import Case
 from customhouse.index.recovery.queries import case_by_public_id, find_case
 from customhouse.terms.errors import Refused
 
 Purpose = Literal["case", "mail", "address"]
+_STAMP = "recovery-link"
 FILE_NAME = "customhouse-recovery.txt"
 RECORD = "_customhouse-recovery"
 _SHORT: dict[Purpose, str] = {"case": "c", "mail": "m", "address": "a"}
@@ -42,26 +41,20 @@ class Opened:
     text: str
 
 
-def new_public_id() -> str:
-    """128 random bits."""
-    return base64.b32encode(secrets.token_bytes(16)).rstrip(b"=").decode().lower()
-
-
 def link_text(key: ServerKey, public_id: str, purpose: Purpose, email: str) -> str:
     """The link's text. Those in letters are bound to the address that the letter went to."""
     bound = "" if purpose == "case" else email
-    mac = _mac(key, f"link\0{purpose}\0{public_id}\0{bound}")
-    return f"{_SHORT[purpose]}{public_id}.{base64.urlsafe_b64encode(mac).rstrip(b'=').decode()}"
+    return key.stamp(_STAMP, f"{_SHORT[purpose]}{public_id}", bound)
 
 
 def token_of(key: ServerKey, public_id: str) -> str:
     """What is published in a repository or a zone. It is public then, so it opens nothing."""
-    return "customhouse-recovery-" + _letters(_mac(key, f"token\0{public_id}"), _TOKEN_LETTERS)
+    return "customhouse-recovery-" + _letters(key, f"token\0{public_id}", _TOKEN_LETTERS)
 
 
 def word_of(key: ServerKey, public_id: str) -> str:
     """What the person reads to a co-owner, so that he vouches for her case and not for a stranger's."""
-    word = _letters(_mac(key, f"word\0{public_id}"), _WORD_LETTERS)
+    word = _letters(key, f"word\0{public_id}", _WORD_LETTERS)
     return f"{word[:4]}-{word[4:]}"
 
 
@@ -91,12 +84,8 @@ def complete_letter(key: ServerKey, sql: Connection, template: str, case_id: int
     return f"{site}/recovery/{link_text(key, case.public_id, 'address', case.new_email)}/"
 
 
-def _mac(key: ServerKey, text: str) -> bytes:
-    return hmac.digest(key.secret, b"recovery\0" + text.encode(), hashlib.sha256)
-
-
-def _letters(mac: bytes, count: int) -> str:
-    return base64.b32encode(mac).decode().lower()[:count]
+def _letters(key: ServerKey, text: str, count: int) -> str:
+    return base64.b32encode(key.mac("recovery", text)).decode().lower()[:count]
 
 
 def _dead_link() -> Refused:

@@ -10,13 +10,13 @@ from sqlalchemy.engine import Connection
 from customhouse.accounts.tables import account
 from customhouse.index.recovery.close import close
 from customhouse.index.recovery.events import RecoveryAnnounced, RecoveryOpened
-from customhouse.index.recovery.links import new_public_id
 from customhouse.index.recovery.model import Case, Delays
 from customhouse.index.recovery.queries import find_case
 from customhouse.index.recovery.tables import recovery_case
 from customhouse.index.recovery.tell import about, told
 from customhouse.infra.db import insert_new
 from customhouse.ledger.tx import Tx
+from customhouse.terms.encode import new_id
 from customhouse.terms.identity import ANONYMOUS, SYSTEM
 
 ANNOUNCE_JOB = "announce-recovery"
@@ -104,7 +104,7 @@ def _opened(command: OpenCase, person: Person | None, tx: Tx) -> Case | None:
     new = insert_new(
         tx.sql,
         recovery_case,
-        public_id=new_public_id(),
+        public_id=new_id(),
         account_id=person.account_id if person else None,
         sent=command.sent,
         email=person.email if person else "",

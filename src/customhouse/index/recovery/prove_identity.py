@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import urlsplit
@@ -12,12 +9,13 @@ from urllib.parse import urlsplit
 import sqlalchemy as sa
 
 from customhouse.accounts.linked import Claimed
+from customhouse.accounts.server_key import ServerKey
 from customhouse.accounts.tables import linked_identity
-from customhouse.accounts.tokens import ServerKey
 from customhouse.index.recovery.accept import Given, accept
 from customhouse.index.recovery.model import Case, host_root
 from customhouse.ledger.tx import Tx
 
+_STAMP = "recovery-errand"
 WRONG = "That identity was not linked to the account of this case long before it was opened."
 
 
@@ -37,13 +35,12 @@ def errand(key: ServerKey, case: Case, browser: str) -> str:
     It holds no link, because the other login sees it. Without the browser in it, a stranger could send the owner to the
     login with his own case, and she would prove it for him.
     """
-    return f"{case.public_id}.{_mac(key, case.public_id, browser)}"
+    return key.stamp(_STAMP, case.public_id, browser)
 
 
 def case_of_errand(key: ServerKey, text: str, browser: str) -> str | None:
     """The public id of the case that a returning browser had set out for."""
-    public_id, _, mac = text.partition(".")
-    return public_id if hmac.compare_digest(_mac(key, public_id, browser).encode(), mac.encode()) else None
+    return key.stamped(_STAMP, text, browser)
 
 
 def prove_identity(command: ProveIdentity, tx: Tx) -> bool:
@@ -68,8 +65,3 @@ def prove_identity(command: ProveIdentity, tx: Tx) -> bool:
     rests_on = frozenset({host_root(host)} if right else ())
     accept(tx, case.id, Given("identity", f"{claimed.name} at {host}", how, accepted=right, rests_on=rests_on))
     return right
-
-
-def _mac(key: ServerKey, public_id: str, browser: str) -> str:
-    mac = hmac.digest(key.secret, f"recovery\0errand\0{public_id}\0{browser}".encode(), hashlib.sha256)
-    return base64.urlsafe_b64encode(mac).rstrip(b"=").decode()

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
+from customhouse.accounts.server_key import ServerKey
 from customhouse.accounts.sessions import Session
 from customhouse.accounts.tables import second_factor
-from customhouse.accounts.tokens import ServerKey
 from customhouse.index.recovery.accept import Given, accept
 from customhouse.index.recovery.close import locked
 from customhouse.index.recovery.events import RecoveryRefusal

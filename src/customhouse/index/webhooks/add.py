@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import secrets
 from dataclasses import dataclass
 
 from customhouse.hooks import queries
@@ -14,6 +12,7 @@ from customhouse.hooks.tables import webhook
 from customhouse.index.webhooks.holder import Holder, say_of, traits
 from customhouse.infra.targets import Target
 from customhouse.ledger.tx import Tx
+from customhouse.terms.encode import new_id
 from customhouse.terms.errors import Refused
 from customhouse.terms.identity import Actor
 
@@ -57,7 +56,7 @@ def add_webhook(server_key: bytes, command: AddWebhook, tx: Tx) -> NewKey:
         raise Refused(
             "too-many-webhooks", f"There are {HOOKS_PER_SCOPE} webhooks already.", "Remove one first.", status=409
         )
-    hook_id = base64.b32encode(secrets.token_bytes(16)).rstrip(b"=").decode().lower()
+    hook_id = new_id()
     tx.sql.execute(
         webhook.insert().values(
             id=hook_id,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from functools import partial
 
 import segno
@@ -20,6 +19,7 @@ from customhouse.accounts.webauthn_challenges import Purpose
 from customhouse.accounts.webauthn_keys import AddKey
 from customhouse.index.remove_factor import remove_factor
 from customhouse.index.slow.model import PendingChange
+from customhouse.terms.encode import base64url, from_base64url
 from customhouse.terms.errors import Broken, Refused, Rejected
 from customhouse.web.doors import Door, door
 from customhouse.web.permissions import Permission
@@ -183,12 +183,11 @@ def _factor_id(visit: Visit) -> int:
 
 def _sealed(visit: Visit, seed: bytes) -> str:
     """The seed on its way through the form: for this session alone, and unreadable to whoever sees it."""
-    return base64.urlsafe_b64encode(seal(visit.app.key, "totp-enrol", _mine(visit) or "", seed)).decode()
+    return base64url(seal(visit.app.key, "totp-enrol", _mine(visit) or "", seed))
 
 
 def _unsealed(visit: Visit, text: str) -> bytes:
     try:
-        sealed = base64.urlsafe_b64decode(text.encode("ascii"))
-        return unseal(visit.app.key, "totp-enrol", _mine(visit) or "", sealed)
+        return unseal(visit.app.key, "totp-enrol", _mine(visit) or "", from_base64url(text))
     except (Broken, ValueError) as error:
         raise Refused("stale-seed", "This page is too old.", f"Begin again at {PAGE}app/.", status=409) from error
