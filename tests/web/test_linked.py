@@ -110,6 +110,7 @@ def test_link_sign_in_unlink(world: World, issuer: FalseIssuer) -> None:
     assert unlink is not None
     bob = world.person("bob")
     assert bob.post(unlink[1]).status_code == 404
+    assert alice.post(f"/account/linked/{'9' * 30}/unlink/").status_code == 404
     assert alice.post(unlink[1]).status_code == 303
     refused = round_trip(world.stranger(), issuer)
     assert (signed_in(refused), "stands for no account here" in said(refused)) == (False, True)

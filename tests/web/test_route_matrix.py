@@ -215,6 +215,18 @@ def test_a35_a_member_invites_nobody_and_a_manager_nobody_above_members(
             assert set(town.changed()) <= NOTED | {"limit_hit"}
 
 
+def test_p21_no_number_in_an_address_is_too_large_for_us(town: Town) -> None:
+    for row in ROWS:
+        kind: Kind = next((one for one in ("operator", "owner", "chair") if one in row.who), "anonymous")
+        form = {name: town.fill(text, kind) for name, text in row.form.items()}
+        for name in re.findall(r"\{(\w+)\}", row.path):
+            for text in ("9" * 15, "9" * 19, "9" * 30):
+                town.restore()
+                address = row.address(town, kind, **{name: text})
+                answer = town.knock(kind, row.verb, address, form=form if row.verb not in READS else None)
+                assert answer.status_code < 500, f"{row.door} with {name}: {answer.text[:200]}"
+
+
 def test_a_private_project_is_unknown_to_strangers_at_every_door(town: Town) -> None:
     """The same words, byte for byte, as for a name that nobody has."""
     tried = 0

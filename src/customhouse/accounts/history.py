@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection
 from customhouse.accounts.tables import account_event
 from customhouse.ledger.chain import Entry
 from customhouse.ledger.tables import ledger_event
+from customhouse.terms.numbers import number_of
 
 KINDS = frozenset(
     {
@@ -53,7 +54,8 @@ def note_event(sql: Connection, entry: Entry) -> None:
     told = {json.loads(entry.body).get("user_id", "")}
     if entry.actor_kind == "user":
         told.add(entry.actor_id)
-    rows = [{"account_id": int(one), "serial": entry.serial} for one in sorted(map(str, told)) if _is_id(one)]
+    ids = {number for one in told if (number := number_of(str(one))) is not None}
+    rows = [{"account_id": number, "serial": entry.serial} for number in sorted(ids)]
     if rows:
         sql.execute(account_event.insert(), rows)
 
@@ -75,7 +77,3 @@ def history_of(sql: Connection, account_id: int, *, limit: int = SHOWN) -> Seque
         )
         for entry in entries
     ]  # fmt: skip
-
-
-def _is_id(text: str) -> bool:
-    return text.isascii() and text.isdigit()

@@ -16,11 +16,10 @@ from sqlalchemy.engine import Connection
 
 from customhouse.catalog.tables import invitation, organization, project
 from customhouse.terms.errors import Refused
+from customhouse.terms.numbers import number_of
 
 InvitationKind = Literal["project", "organization", "transfer"]
 
-_DIGITS = 15
-"""More than any database counts to."""
 _COLUMNS = (
     invitation.c.id, invitation.c.kind, invitation.c.project_id, invitation.c.organization_id,
     invitation.c.account_id, invitation.c.role, invitation.c.invited_by, invitation.c.created_at,
@@ -120,9 +119,10 @@ def may_withdraw(found: Invitation, *, may_invite: bool) -> Refused | None:
 
 def find_invitation(sql: Connection, text: str) -> NamedInvitation | None:
     """The invitation with that number; None if there is none, or if it is no number."""
-    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS):
+    number = number_of(text)
+    if number is None:
         return None
-    row = sql.execute(_NAMED.where(invitation.c.id == int(text))).one_or_none()
+    row = sql.execute(_NAMED.where(invitation.c.id == number)).one_or_none()
     return _named(row) if row else None
 
 

@@ -25,6 +25,7 @@ from customhouse.ledger.chain import Entry
 from customhouse.ledger.tx import Tx
 from customhouse.terms.errors import Refused
 from customhouse.terms.identity import SYSTEM, Actor
+from customhouse.terms.numbers import number_of
 
 YEAR = timedelta(days=365)
 REMIND_BEFORE = timedelta(days=30)
@@ -101,12 +102,13 @@ def note_use(sql: Connection, entry: Entry) -> None:
     """Note that somebody has used his role, at most once a day; a follower of the ledger."""
     if entry.project is None or entry.kind in NO_USE or entry.actor_kind not in ("user", "operator"):
         return
-    if not entry.actor_id.isdigit():
+    account_id = number_of(entry.actor_id)
+    if account_id is None:
         return
     sql.execute(
         _NOTE,
         {
-            "normalized": entry.project, "account": int(entry.actor_id), "at": entry.at,
+            "normalized": entry.project, "account": account_id, "at": entry.at,
             "a_day_ago": entry.at - NOTE_EVERY, "a_year_ago": entry.at - YEAR,
         },
     )  # fmt: skip

@@ -21,6 +21,7 @@ from customhouse.catalog.tables import organization, organization_member, projec
 from customhouse.index.audience import RULES, Hearer, People, Rule, audience
 from customhouse.infra import jobs
 from customhouse.ledger.chain import Entry
+from customhouse.terms.numbers import number_of
 
 _PROJECT = sa.select(project.c.id, project.c.display).where(project.c.normalized == sa.bindparam("normalized"))
 _HOLDERS = (
@@ -45,7 +46,7 @@ def tell_people(sql: Connection, entry: Entry, now: datetime) -> None:
         return
     body = json.loads(entry.body)
     people, display = _people(sql, rule, entry, body)
-    actor_id = int(entry.actor_id) if entry.actor_kind in ("user", "operator") and entry.actor_id.isdigit() else None
+    actor_id = number_of(entry.actor_id) if entry.actor_kind in ("user", "operator") else None
     indexs_own = entry.project is None and not body.get("organization")
     hearers = audience(rule, people, actor_id=actor_id, indexs_own=indexs_own)
     for hearer, name in _reachable(sql, hearers):
@@ -117,7 +118,7 @@ def _companions(sql: Connection, concerned: frozenset[int]) -> frozenset[int]:
 
 def _ids(values: Collection[Any]) -> frozenset[int]:
     """Account ids, which events write as text; what is none is left out."""
-    return frozenset(int(value) for value in values if str(value).isascii() and str(value).isdigit())
+    return frozenset(number for value in values if (number := number_of(str(value))) is not None)
 
 
 def _reachable(sql: Connection, hearers: Collection[Hearer]) -> list[tuple[Hearer, str]]:

@@ -12,6 +12,7 @@ from starlette.responses import Response, StreamingResponse
 from customhouse.app import App
 from customhouse.catalog.downloads import queries
 from customhouse.terms.errors import Rejected
+from customhouse.terms.numbers import number_of
 from customhouse.web.doors import Door, door
 from customhouse.web.permissions import Permission
 from customhouse.web.visit import Visit
@@ -88,6 +89,7 @@ def _csv(rows: Sequence[Sequence[object]]) -> str:
 
 def _since(visit: Visit) -> date:
     text = visit.query.get("days", str(DEFAULT_DAYS))
-    if not (text.isascii() and text.isdigit() and len(text) < 5 and 1 <= int(text) <= MOST_DAYS):  # noqa: PLR2004 - digits
+    days = number_of(text)
+    if days is None or not 1 <= days <= MOST_DAYS:
         raise Rejected("bad-days", "days", f"{text[:40]!r} is no number of days", f"1 to {MOST_DAYS}")
-    return queries.first_day(visit.app.clock.now(), int(text))
+    return queries.first_day(visit.app.clock.now(), days)

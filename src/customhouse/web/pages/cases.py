@@ -14,6 +14,7 @@ from customhouse.index.verdict import GiveVerdict, UndoVerdict, give_verdict, un
 from customhouse.reports import queries
 from customhouse.reports.model import CLEARING, HARMFUL
 from customhouse.terms.errors import Refused
+from customhouse.terms.numbers import number_of
 from customhouse.web.doors import Door, door
 from customhouse.web.pages.diff import diff_view, visible
 from customhouse.web.pages.reports import KIND_LABELS
@@ -100,7 +101,7 @@ def verdict(visit: Visit) -> Response:
         effect=visit.field("effect", limit=80) or "quarantine",
         versions=tuple(name.partition(":")[2] for name in visit.form if name.startswith("version:")),
         freeze=visit.field("freeze", limit=80),
-        seen_file_id=int(seen) if seen.isascii() and seen.isdigit() else None,
+        seen_file_id=number_of(seen),
     )
     done = visit.app.do(give_verdict, command)
     visit.app.renderer.render_after_commit(done.project)
@@ -120,8 +121,8 @@ def trust(visit: Visit) -> Response:
     trusted = visit.field("trusted", limit=5) == "yes"
     command = TrustReporter(visit.path["reporter"], visit.form.get("reason", ""), trusted, visit.actor)
     user = visit.app.do(trust_reporter, command)
-    number = visit.field("case", limit=15)
-    back = f"/admin/cases/{number}/" if number.isascii() and number.isdigit() else "/admin/cases/"
+    number = number_of(visit.field("case", limit=15))
+    back = f"/admin/cases/{number}/" if number is not None else "/admin/cases/"
     return visit.go(back, said=f"{user.name} is {'now' if trusted else 'no longer'} a trusted reporter.")
 
 
@@ -135,7 +136,7 @@ def _young_for(visit: Visit) -> timedelta:
 
 
 def _number(visit: Visit) -> int:
-    text = visit.path["case"]
-    if not (text.isascii() and text.isdigit() and len(text) <= 15):  # noqa: PLR2004 - more than any database counts
-        raise Refused("unknown-case", f"There is no case {text[:20]!r}.", status=404)
-    return int(text)
+    number = number_of(visit.path["case"])
+    if number is None:
+        raise Refused("unknown-case", f"There is no case {visit.path['case'][:20]!r}.", status=404)
+    return number

@@ -21,6 +21,7 @@ from customhouse.index.remove_factor import remove_factor
 from customhouse.index.slow.model import PendingChange
 from customhouse.terms.encode import base64url, from_base64url
 from customhouse.terms.errors import Broken, Refused, Rejected
+from customhouse.terms.numbers import number_of
 from customhouse.web.doors import Door, door
 from customhouse.web.permissions import Permission
 from customhouse.web.proofs import (
@@ -175,10 +176,7 @@ def _mine(visit: Visit) -> str | None:
 
 
 def _factor_id(visit: Visit) -> int:
-    text = visit.path["factor"]
-    if not (text.isascii() and text.isdigit() and len(text) < 16):  # noqa: PLR2004 - more digits than ids will have
-        raise factors.no_such_factor()
-    return int(text)
+    return number_of(visit.path["factor"]) or 0
 
 
 def _sealed(visit: Visit, seed: bytes) -> str:

@@ -21,6 +21,7 @@ from customhouse.index.giveaway.queries import (
     unknown_campaign,
 )
 from customhouse.terms.errors import Rejected
+from customhouse.terms.numbers import number_of
 from customhouse.web.doors import Door, door
 from customhouse.web.permissions import Permission
 from customhouse.web.visit import Visit
@@ -142,6 +143,7 @@ def accounting_csv(visit: Visit) -> Response:
 
 
 def _number(text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
+    number = number_of(text)
+    if number is None:
         raise Rejected("bad-keys", "keys", f"{text!r} is no number", "1 to 10")
-    return int(text)
+    return number

@@ -15,6 +15,7 @@ from customhouse.ledger.chain import Entry
 from customhouse.ledger.export import to_line
 from customhouse.ledger.public import EVERYBODY, OPERATOR, Reader, Sealed, sentence, who
 from customhouse.terms.errors import Rejected
+from customhouse.terms.numbers import number_of
 from customhouse.web.doors import Door, door
 from customhouse.web.permissions import Permission
 from customhouse.web.visit import Visit
@@ -169,9 +170,10 @@ def _serial(visit: Visit, name: str, default: int) -> int:
     text = visit.query.get(name)
     if text is None:
         return default
-    if not (text.isascii() and text.isdecimal() and len(text) <= 18):  # noqa: PLR2004 - what 64 bits hold in any case
+    number = number_of(text)
+    if number is None:
         raise Rejected("bad-number", name, f"{text[:40]!r} is no number", "a whole number that is not negative")
-    return int(text)
+    return number
 
 
 def _lines(entries: Iterable[Entry | Sealed], cache: str) -> Response:

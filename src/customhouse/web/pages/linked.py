@@ -18,6 +18,7 @@ from customhouse.infra.settings import OidcLogin
 from customhouse.ledger.tx import Tx
 from customhouse.terms.errors import CustomhouseError, Refused, TooMany, Unavailable
 from customhouse.terms.identity import ANONYMOUS
+from customhouse.terms.numbers import number_of
 from customhouse.web.address import safe_next
 from customhouse.web.doors import Door, door, want_proof
 from customhouse.web.pages.recovery import come_to_case
@@ -50,8 +51,7 @@ def linked_page(visit: Visit) -> Response:
 
 def unlink(visit: Visit) -> Response:
     """Let an identity stand for my account no longer."""
-    chosen = visit.path["linked"]
-    visit.app.do(linked.unlink, Unlink(visit.me, int(chosen) if chosen.isascii() and chosen.isdigit() else 0))
+    visit.app.do(linked.unlink, Unlink(visit.me, number_of(visit.path["linked"]) or 0))
     return visit.go(LINKED, said="The identity is unlinked: it lets nobody in here any more.")
 
 

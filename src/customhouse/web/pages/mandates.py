@@ -27,6 +27,7 @@ from customhouse.index.mandates.requirements import Requirement, State, by_state
 from customhouse.index.mandates.tell import people_under
 from customhouse.index.mandates.text import requirements_text
 from customhouse.terms.errors import Rejected
+from customhouse.terms.numbers import number_of
 from customhouse.web.doors import Door, door
 from customhouse.web.permissions import Permission
 from customhouse.web.visit import Visit
@@ -279,7 +280,7 @@ def _of_project(visit: Visit) -> str:
 
 
 def _number(visit: Visit, name: str) -> int:
-    text = visit.path[name]
-    if not (text.isascii() and text.isdigit() and len(text) < 10):  # noqa: PLR2004 - digits of an id
-        raise queries.unknown_mandate(text)
-    return int(text)
+    number = number_of(visit.path[name])
+    if number is None:
+        raise queries.unknown_mandate(visit.path[name])
+    return number

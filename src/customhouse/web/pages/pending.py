@@ -25,12 +25,11 @@ from customhouse.index.slow.veto import Veto, veto
 from customhouse.index.slow.withdraw import WithdrawChange, withdraw_change
 from customhouse.index.waited.decide import DecideChange, decide_change
 from customhouse.terms.errors import Refused
+from customhouse.terms.numbers import number_of
 from customhouse.web.doors import Door, door
 from customhouse.web.pages.pending_chart import pending_chart
 from customhouse.web.permissions import Permission
 from customhouse.web.visit import Visit
-
-_DIGITS = 15
 
 
 def pending_doors() -> list[Door]:
@@ -238,10 +237,7 @@ def _names(sql: Connection, changes: Sequence[PendingChange]) -> dict[int, str]:
 
 
 def _number(visit: Visit) -> int:
-    text = visit.path["change"]
-    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS):
-        raise Refused("unknown-change", "There is no such change.", status=404)
-    return int(text)
+    return number_of(visit.path["change"]) or 0
 
 
 def _back(visit: Visit, change: PendingChange) -> str:

@@ -28,6 +28,7 @@ from customhouse.index.recovery.queries import case_by_public_id
 from customhouse.index.recovery.show import KIND_WORDS, MISSING_WORDS, OUTCOME_WORDS, STATE_WORDS, case_view
 from customhouse.ledger.tx import Tx
 from customhouse.terms.errors import Refused, TooMany, Unavailable
+from customhouse.terms.numbers import number_of
 from customhouse.web.doors import Door, door
 from customhouse.web.pages.recovery_timeline import case_line
 from customhouse.web.permissions import Permission
@@ -208,7 +209,7 @@ def concerns(visit: Visit) -> Response:
 
 def object_to_it(visit: Visit) -> Response:
     """One click against it."""
-    command = Contest(_number(visit), visit.field("reason"), visit.me, delays_of(visit.app.settings))
+    command = Contest(_case_number(visit), visit.field("reason"), visit.me, delays_of(visit.app.settings))
     done = visit.app.do(contest, command)
     ended = "The case is ended. Nothing has changed for your account."
     waits = "Your objection is noted. The case waits for an operator of this index."
@@ -282,14 +283,13 @@ def _may(visit: Visit, counted: Counted) -> bool:
     return False
 
 
-def _number(visit: Visit) -> int:
-    text = visit.path["case"]
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 15 else 0  # noqa: PLR2004 - as in cases
+def _case_number(visit: Visit) -> int:
+    return number_of(visit.path["case"]) or 0
 
 
 def _concern(visit: Visit) -> Concern:
     with visit.app.database.read() as sql:
-        found = concern_of(sql, visit.me.id, _number(visit))
+        found = concern_of(sql, visit.me.id, _case_number(visit))
     if found is None or found.own:
-        raise unknown_case(_number(visit))
+        raise unknown_case(_case_number(visit))
     return found

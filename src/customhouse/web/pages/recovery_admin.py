@@ -14,6 +14,7 @@ from customhouse.index.recovery.people import co_owners, voice_of
 from customhouse.index.recovery.queries import closed_cases, find_case, finished_times, name_of, open_cases
 from customhouse.index.recovery.show import KIND_WORDS, MISSING_WORDS, OUTCOME_WORDS, STATE_WORDS, case_view
 from customhouse.terms.errors import Refused
+from customhouse.terms.numbers import number_of
 from customhouse.web.doors import Door, door
 from customhouse.web.pages.recovery_timeline import case_line
 from customhouse.web.permissions import Permission
@@ -98,5 +99,4 @@ def _back(visit: Visit, said: str) -> Response:
 
 
 def _number(visit: Visit) -> int:
-    text = visit.path["case"]
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 15 else 0  # noqa: PLR2004 - as in cases
+    return number_of(visit.path["case"]) or 0

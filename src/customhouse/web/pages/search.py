@@ -7,6 +7,7 @@ from starlette.responses import Response
 from customhouse.catalog.search.find import MAX_PAGE, RANKED, Found, find
 from customhouse.formats.simple import timestamp
 from customhouse.terms.errors import Rejected
+from customhouse.terms.numbers import number_of
 from customhouse.web.doors import Door, door
 from customhouse.web.permissions import Permission
 from customhouse.web.visit import Visit
@@ -45,7 +46,8 @@ def search_json(visit: Visit) -> Response:
 
 def _find(visit: Visit) -> Found:
     text, page = visit.query.get("q", "").strip(), visit.query.get("page", "1")
-    if not (page.isascii() and page.isdecimal() and len(page) <= len(str(MAX_PAGE))):
+    number = number_of(page)
+    if number is None or len(page) > len(str(MAX_PAGE)):
         raise Rejected("bad-page", "page", f"{page[:40]!r} is no page", f"1 to {MAX_PAGE}")
     with visit.app.database.read() as sql:
-        return find(sql, text, page=int(page))
+        return find(sql, text, page=number)

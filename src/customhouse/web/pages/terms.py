@@ -9,6 +9,7 @@ from starlette.responses import Response
 from customhouse.accounts import terms
 from customhouse.accounts.terms import AcceptTerms, PublishTerms
 from customhouse.terms.errors import Rejected
+from customhouse.terms.numbers import number_of
 from customhouse.web.address import safe_next
 from customhouse.web.doors import Door, door
 from customhouse.web.permissions import Permission
@@ -44,10 +45,10 @@ def terms_page(visit: Visit) -> Response:
 
 def agree(visit: Visit) -> Response:
     """Agree to the wording that the page has shown."""
-    number = visit.field("revision", limit=20, required=True)
-    if visit.form.get("agree") != "yes" or not (number.isascii() and number.isdigit()):
+    number = number_of(visit.field("revision", limit=20, required=True))
+    if visit.form.get("agree") != "yes" or number is None:
         raise Rejected("not-agreed", "agree", "the box is not ticked", "a tick, if you agree")
-    visit.app.do(terms.accept_terms, AcceptTerms(visit.me, int(number)))
+    visit.app.do(terms.accept_terms, AcceptTerms(visit.me, number))
     return visit.go(safe_next(visit.form.get("next")), said="Your agreement to the terms of use is recorded.")
 
 

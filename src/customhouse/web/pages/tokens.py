@@ -13,6 +13,7 @@ from customhouse.accounts.tables import api_token
 from customhouse.accounts.tokens import CreateToken, RevokeToken, revoke_token, tokens_of
 from customhouse.catalog import rights
 from customhouse.terms.errors import Rejected
+from customhouse.terms.numbers import number_of
 from customhouse.terms.scope import ACTIONS, Scope, scope_for
 from customhouse.web.doors import Door, door
 from customhouse.web.permissions import Permission
@@ -96,9 +97,10 @@ def _days(visit: Visit, name: str) -> int | None:
     text = visit.field(name, limit=10)
     if not text:
         return None
-    if not (text.isascii() and text.isdecimal()) or int(text) > MOST_DAYS:
+    days = number_of(text)
+    if days is None or days > MOST_DAYS:
         raise Rejected("bad-days", name, f"{text!r} is no number of days", f"0 to {MOST_DAYS}, or nothing")
-    return int(text)
+    return days
 
 
 def _tokens(visit: Visit, *, text: str) -> Response:

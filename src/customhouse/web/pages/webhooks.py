@@ -18,6 +18,7 @@ from customhouse.index.webhooks.holder import Holder, say_of
 from customhouse.index.webhooks.probe import ProbeWebhook, SendAgain, probe_webhook, send_again
 from customhouse.infra.targets import Target
 from customhouse.terms.errors import Rejected
+from customhouse.terms.numbers import number_of
 from customhouse.web.doors import Door, door
 from customhouse.web.permissions import Permission
 from customhouse.web.visit import Visit
@@ -170,6 +171,7 @@ def _patterns(visit: Visit) -> Patterns:
 
 
 def _number(text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or len(text) > len("9223372036854775"):
+    number = number_of(text)
+    if number is None:
         raise Rejected("bad-number", "serial", f"{text[:20]!r} is no number", "the number of an event")
-    return int(text)
+    return number
