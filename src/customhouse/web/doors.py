@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, quote, urlsplit
 
 import anyio.to_thread
 from sqlalchemy.engine import Connection
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -27,6 +27,7 @@ from customhouse.catalog import organizations, queries, rights
 from customhouse.index.mandates.staff import refuse_unless_staff_ready
 from customhouse.terms.errors import Refused, Rejected
 from customhouse.terms.names import normalize
+from customhouse.web.body import read_body
 from customhouse.web.credentials import client_of, token_of
 from customhouse.web.facts import unknown_project
 from customhouse.web.permissions import TOKEN_ACTIONS, Need, Permission
@@ -62,7 +63,7 @@ def door(verb: str, path: str, handler: Handler, permission: Permission) -> Door
     """A door whose handler takes a `Visit` that has passed every check."""
 
     async def endpoint(request: Request) -> Response:
-        body = b"" if request.method in READS else await _body(request)
+        body = b"" if request.method in READS else await read_body(request, BODY_BYTES)
         return await anyio.to_thread.run_sync(_answer, request, body, handler, permission)
 
     return Door(verb, path, endpoint, permission)
@@ -122,18 +123,6 @@ def _may_always(request: Request) -> bool:
     """Signing in and out go on while the index is read-only."""
     ways = ("/account/sign-", "/account/again/", "/account/second/", "/account/passkey/", "/account/browser/")
     return request.url.path.startswith(ways)
-
-
-async def _body(request: Request) -> bytes:
-    body = bytearray()
-    try:
-        async for piece in request.stream():
-            body += piece
-            if len(body) > BODY_BYTES:
-                raise Refused("too-large", f"More than {BODY_BYTES} bytes.", "Send less.", status=413)
-    except ClientDisconnect as error:
-        raise Rejected("client-gone", "body", "the client went away", "a whole body") from error
-    return bytes(body)
 
 
 def _fields(request: Request, body: bytes) -> Mapping[str, str]:

@@ -11,14 +11,15 @@ import logging
 
 import anyio
 import anyio.to_thread
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from customhouse.accounts import index_flags
 from customhouse.accounts.leaked_tokens import LeakReporters, take_report
 from customhouse.app import App
 from customhouse.formats.leak_report import BODY_BYTES, KEY_HEADER, SIGNATURE_HEADER, read_report
-from customhouse.terms.errors import Refused, Rejected
+from customhouse.terms.errors import Refused
+from customhouse.web.body import read_body
 from customhouse.web.credentials import client_of
 
 BODY_SECONDS = 10.0
@@ -44,7 +45,7 @@ class LeakedTokens:
         async with self._bodies:
             try:
                 async with asyncio.timeout(BODY_SECONDS):
-                    body = await _body(request)
+                    body = await read_body(request, BODY_BYTES, too_large="Send fewer at once.")
             except TimeoutError as error:
                 raise Refused("too-slow", "The body did not come in time.", "Send it again.", status=408) from error
             return await anyio.to_thread.run_sync(self._take, body, key_id, signature, address, limiter=self._threads)
@@ -57,15 +58,3 @@ class LeakedTokens:
         ours = sum(one["label"] == "true_positive" for one in answer)
         log.warning("%s reported %d texts as leaked tokens; %d are ours", reporter, len(answer), ours)
         return JSONResponse(answer, headers={"cache-control": "no-store"})
-
-
-async def _body(request: Request) -> bytes:
-    body = bytearray()
-    try:
-        async for piece in request.stream():
-            body += piece
-            if len(body) > BODY_BYTES:
-                raise Refused("too-large", f"More than {BODY_BYTES} bytes.", "Send fewer at once.", status=413)
-    except ClientDisconnect as error:
-        raise Rejected("client-gone", "body", "the client went away", "a whole body") from error
-    return bytes(body)

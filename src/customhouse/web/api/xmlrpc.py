@@ -10,14 +10,15 @@ from collections.abc import Callable, Mapping
 from itertools import chain
 
 import anyio.to_thread
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from customhouse.app import App
 from customhouse.catalog import changelog
 from customhouse.formats import xmlrpc
 from customhouse.formats.xmlrpc import Call, Misunderstood
-from customhouse.terms.errors import Rejected
+from customhouse.terms.errors import Refused
+from customhouse.web.body import read_body
 from customhouse.web.doors import Door, own_door
 from customhouse.web.permissions import Permission
 
@@ -36,18 +37,14 @@ def xmlrpc_doors() -> list[Door]:
 
 async def answer_call(request: Request) -> Response:
     """Answer one call."""
-    body = bytearray()
     try:
-        async for piece in request.stream():
-            body += piece
-            if len(body) > xmlrpc.MAX_BYTES:
-                why = f"A call has at most {xmlrpc.MAX_BYTES} bytes."
-                return _response(xmlrpc.write_fault(xmlrpc.INVALID_CALL, why), 413)
-    except ClientDisconnect as error:
-        raise Rejected("client-gone", "body", "the client went away", "a whole body") from error
+        body = await read_body(request, xmlrpc.MAX_BYTES)
+    except Refused:
+        why = f"A call has at most {xmlrpc.MAX_BYTES} bytes."
+        return _response(xmlrpc.write_fault(xmlrpc.INVALID_CALL, why), 413)
     app: App = request.app.state.customhouse
     try:
-        call = xmlrpc.read_call(bytes(body))
+        call = xmlrpc.read_call(body)
     except Misunderstood as error:
         return _response(xmlrpc.write_fault(error.fault, str(error)), 400)
     return await anyio.to_thread.run_sync(_answer, app, call)
