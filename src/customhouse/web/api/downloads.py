@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import date, timedelta
 
 from starlette.responses import Response, StreamingResponse
@@ -13,6 +11,7 @@ from customhouse.app import App
 from customhouse.catalog.downloads import queries
 from customhouse.terms.errors import Rejected
 from customhouse.terms.numbers import number_of
+from customhouse.web.csv_table import csv_headers, csv_lines
 from customhouse.web.doors import Door, door
 from customhouse.web.permissions import Permission
 from customhouse.web.visit import Visit
@@ -58,33 +57,20 @@ def downloads_json(visit: Visit) -> Response:
 def downloads_csv(visit: Visit) -> Response:
     """One line per day and listed file, oldest day first."""
     project, since, until = visit.this_project, _since(visit), visit.app.clock.now().date()
-    strangers_too = project.public and visit.user is None
     return StreamingResponse(
         _csv_lines(visit.app, project.id, since, until),
-        headers={
-            "content-type": "text/csv; charset=utf-8; header=present",
-            "content-disposition": f'attachment; filename="{project.normalized}-downloads.csv"',
-            "cache-control": "no-cache" if strangers_too else "private, no-store",
-            "x-content-type-options": "nosniff",
-        },
+        headers=csv_headers(visit, f"{project.normalized}-downloads", public=project.public),
     )
 
 
 def _csv_lines(app: App, project_id: int, since: date, until: date) -> Iterator[str]:
     """A day at a time, each with a short look at the database: a slow client holds no transaction open."""
-    yield _csv([_COLUMNS])
+    yield csv_lines([_COLUMNS])
     for day in (since + timedelta(days=number) for number in range((until - since).days + 1)):
         with app.database.read() as sql:
             rows = queries.files_of_day(sql, project_id, day)
         if rows:
-            yield _csv([(day, row.version, row.filename, row.raw, row.counted) for row in rows])
-
-
-def _csv(rows: Sequence[Sequence[object]]) -> str:
-    """Lines as RFC 4180 has them. Versions and file names begin with a letter or digit, so no cell is a formula."""
-    written = io.StringIO()
-    csv.writer(written).writerows(rows)
-    return written.getvalue()
+            yield csv_lines([(day, row.version, row.filename, row.raw, row.counted) for row in rows])
 
 
 def _since(visit: Visit) -> date:

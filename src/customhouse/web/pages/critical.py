@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from markupsafe import Markup
 from starlette.responses import Response
@@ -12,6 +10,7 @@ from starlette.responses import Response
 from customhouse.catalog import critical_counts
 from customhouse.catalog.critical import WINDOW_DAYS, Count, Mark
 from customhouse.index.mark_critical import all_marks, reviews
+from customhouse.web.csv_table import csv_answer
 from customhouse.web.doors import Door, door
 from customhouse.web.pages.curve_chart import Point, curve_chart
 from customhouse.web.permissions import Permission
@@ -62,20 +61,20 @@ def data_json(visit: Visit) -> Response:
 
 
 def projects_csv(visit: Visit) -> Response:
-    """One line for each mark. Names begin with a letter or digit, so no cell is a formula. Reasons: JSON."""
+    """One line for each mark. Reasons stand in the JSON."""
     marks, _ = _look(visit)
     rows = (
         (one.rank, one.normalized, one.downloads, one.source, one.marked_at.isoformat(timespec="seconds"))
         for one in marks
     )
-    return _csv(visit, "critical-projects", ("rank", "project", "downloads", "source", "marked_at"), rows)
+    return csv_answer(visit, "critical-projects", ("rank", "project", "downloads", "source", "marked_at"), rows)
 
 
 def curve_csv(visit: Visit) -> Response:
     """One line for each point of the curve."""
     _, count = _look(visit)
     rows = [(one.projects, one.downloads, f"{one.share:.6f}") for one in (count.curve if count is not None else ())]
-    return _csv(visit, "critical-curve", ("projects", "downloads", "share"), rows)
+    return csv_answer(visit, "critical-curve", ("projects", "downloads", "share"), rows)
 
 
 def desk(visit: Visit) -> Response:
@@ -121,19 +120,3 @@ def _count(count: Count) -> dict[str, object]:
             {"projects": one.projects, "downloads": one.downloads, "share": round(one.share, 6)} for one in count.curve
         ],
     }  # fmt: skip
-
-
-def _csv(visit: Visit, name: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Response:
-    written = io.StringIO()
-    lines = csv.writer(written)
-    lines.writerow(columns)
-    lines.writerows(rows)
-    return Response(
-        written.getvalue(),
-        headers={
-            "content-type": "text/csv; charset=utf-8; header=present",
-            "content-disposition": f'attachment; filename="{name}.csv"',
-            "cache-control": "no-cache" if visit.user is None else "private, no-store",
-            "x-content-type-options": "nosniff",
-        },
-    )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from functools import partial
 
 from starlette.responses import Response
@@ -22,6 +20,7 @@ from customhouse.index.giveaway.queries import (
 )
 from customhouse.terms.errors import Rejected
 from customhouse.terms.numbers import number_of
+from customhouse.web.csv_table import csv_answer
 from customhouse.web.doors import Door, door
 from customhouse.web.permissions import Permission
 from customhouse.web.visit import Visit
@@ -119,27 +118,17 @@ def campaign_page(visit: Visit) -> Response:
 
 
 def accounting_csv(visit: Visit) -> Response:
-    """One line for each campaign. No cell holds what people typed, so none is a formula."""
+    """One line for each campaign."""
     with visit.app.database.read() as sql:
-        rows = accounting(sql, visit.app.clock.now())
-    written = io.StringIO()
-    lines = csv.writer(written)
-    lines.writerow(COLUMNS)
-    for row in rows:
-        one = row.campaign
-        lines.writerow([
-            one.name, one.begins_at.date(), one.until, one.keys_each, one.eligible_on, row.eligible, row.people,
-            row.loaded, row.claimed, row.left, row.expired,
-        ])  # fmt: skip
-    return Response(
-        written.getvalue(),
-        headers={
-            "content-type": "text/csv; charset=utf-8; header=present",
-            "content-disposition": 'attachment; filename="giveaway.csv"',
-            "cache-control": "private, no-store",
-            "x-content-type-options": "nosniff",
-        },
-    )
+        found = accounting(sql, visit.app.clock.now())
+    rows = [
+        (
+            row.campaign.name, row.campaign.begins_at.date(), row.campaign.until, row.campaign.keys_each,
+            row.campaign.eligible_on, row.eligible, row.people, row.loaded, row.claimed, row.left, row.expired,
+        )
+        for row in found
+    ]  # fmt: skip
+    return csv_answer(visit, "giveaway", COLUMNS, rows, public=False)
 
 
 def _number(text: str) -> int:

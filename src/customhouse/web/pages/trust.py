@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -14,17 +12,17 @@ from starlette.responses import Response
 
 from customhouse.index.trust.model import DEFAULT_RANGE, RANGES, STEP, Day, PeopleRow, parse_range
 from customhouse.terms.errors import Refused
+from customhouse.web.csv_table import csv_answer
 from customhouse.web.doors import Door, door
 from customhouse.web.pages.area_chart import Column, Flag, area_chart
 from customhouse.web.pages.stacked_bar import Part, rows_of_bars, whole_bar
-from customhouse.web.pages.trust_numbers import COLUMNS, Cell, TrustNumbers, rows_of, trust_numbers
+from customhouse.web.pages.trust_numbers import COLUMNS, TrustNumbers, rows_of, trust_numbers
 from customhouse.web.permissions import Permission
 from customhouse.web.visit import Visit
 
 SINGLES_SHOWN = 60
 MOST_BARS = 8
 DAYS_LISTED, WEEKS_LISTED = 45, 200
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def trust_doors() -> list[Door]:
@@ -105,26 +103,8 @@ def table_csv(visit: Visit) -> Response:
     if name not in COLUMNS:
         raise Refused("unknown-table", f"There is no table {name[:60]!r} here.", "See /trust/.", status=404)
     numbers = trust_numbers(visit.app, parse_range(visit.query.get("range", DEFAULT_RANGE)))
-    written = io.StringIO()
-    lines = csv.writer(written)
-    lines.writerow(COLUMNS[name])
-    if numbers is not None:
-        lines.writerows([[_cell(value) for value in row] for row in rows_of(numbers, name)])
-    return Response(
-        written.getvalue(),
-        headers={
-            "content-type": "text/csv; charset=utf-8; header=present",
-            "content-disposition": f'attachment; filename="trust-{name}.csv"',
-            "cache-control": "no-cache" if visit.user is None else "private, no-store",
-            "x-content-type-options": "nosniff",
-        },
-    )
-
-
-def _cell(value: Cell) -> str:
-    """Text that a spreadsheet takes for text: titles are typed by people."""
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    rows = rows_of(numbers, name) if numbers is not None else []
+    return csv_answer(visit, f"trust-{name}", COLUMNS[name], rows)
 
 
 def share(part: int | None, whole: int) -> str:
