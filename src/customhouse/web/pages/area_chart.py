@@ -8,6 +8,8 @@ from datetime import date, timedelta
 
 from markupsafe import Markup
 
+from customhouse.web.pages.svg import picture, short
+
 WIDTH, HEIGHT = 720, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 712, 34, 256
 _NAME_WIDTH, _WIDE_NAME, _LETTER, _MARGIN = 96, 120, 14.4, 25
@@ -16,10 +18,6 @@ _WEEK, _THOUSAND, _MILLION = 7, 1_000, 1_000_000
 _SHORT_RANGE_DAYS = 75
 _TOPS = (10, 12, 16, 20, 24, 30, 40, 50, 60, 80, 100)
 """Tenths at which a scale may end: each has a half that is easily read."""
-_SVG = Markup(
-    '<svg class="chart" role="img" aria-labelledby="{key}-title {key}-desc" viewBox="0 0 {width} {height}">'
-    '<title id="{key}-title">{title}</title><desc id="{key}-desc">{description}</desc>{inside}</svg>'
-)
 _RULE = Markup('<line class="rule" x1="{left}" x2="{right}" y1="{y}" y2="{y}"/>')
 _NUMBER = Markup('<text class="scale" x="{x}" y="{y}" text-anchor="end">{text}</text>')
 _TICK = Markup('<line class="rule" x1="{x}" x2="{x}" y1="{top}" y2="{bottom}"/>')
@@ -92,9 +90,7 @@ def area_chart(
     inside += [_flag(frame, flag) for flag in flags if since <= flag.day <= until]
     step = -(-len(told) // _MOST_TITLES) or 1
     inside += [_column(frame, column, step) for column in told[::-step]]
-    return _SVG.format(
-        key=key, width=WIDTH, height=HEIGHT, title=title, description=description, inside=Markup().join(inside)
-    )
+    return picture(key, (WIDTH, HEIGHT), inside, title=title, description=description)
 
 
 def runs(columns: Sequence[Column]) -> list[list[Column]]:
@@ -121,8 +117,8 @@ def _area(frame: Frame, run: Sequence[Column], kind: str, index: int) -> Markup:
         *points,
         (min(points[-1][0] + half, _RIGHT), points[-1][1]),
     ]
-    upper = [f"{_short(x)},{_short(frame.y(sum(values[: index + 1])))}" for x, values in points]
-    lower = [f"{_short(x)},{_short(frame.y(sum(values[:index])))}" for x, values in reversed(points)]
+    upper = [f"{short(x)},{short(frame.y(sum(values[: index + 1])))}" for x, values in points]
+    lower = [f"{short(x)},{short(frame.y(sum(values[:index])))}" for x, values in reversed(points)]
     return _AREA.format(kind=kind, path=f"M{' L'.join([*upper, *lower])}Z")
 
 
@@ -130,11 +126,11 @@ def _column(frame: Frame, column: Column, days: int) -> Markup:
     """What a pointer finds out about a day, on the width of the days before it that have no words of their own."""
     x = max(frame.x(column.day) - frame.step * (days - 0.5), _LEFT)
     width = min(frame.x(column.day) + frame.step / 2, _RIGHT) - x
-    return _COLUMN.format(x=_short(x), top=_TOP, width=_short(width), height=_BOTTOM - _TOP, title=column.title)
+    return _COLUMN.format(x=short(x), top=_TOP, width=short(width), height=_BOTTOM - _TOP, title=column.title)
 
 
 def _flag(frame: Frame, flag: Flag) -> Markup:
-    x = _short(frame.x(flag.day))
+    x = short(frame.x(flag.day))
     return _FLAG.format(
         title=flag.title, x=x, top=_TOP - 9, bottom=_BOTTOM, y=_TOP - 20, text_y=_TOP - 15, number=flag.number
     )
@@ -143,9 +139,9 @@ def _flag(frame: Frame, flag: Flag) -> Markup:
 def _scale(frame: Frame) -> Markup:
     drawn = []
     for value in (0, frame.top // 2, frame.top):
-        y = _short(frame.y(value))
+        y = short(frame.y(value))
         drawn += [_RULE.format(left=_LEFT, right=_RIGHT, y=y)]
-        drawn += [_NUMBER.format(x=_LEFT - 8, y=_short(frame.y(value) + 4), text=compact(value))]
+        drawn += [_NUMBER.format(x=_LEFT - 8, y=short(frame.y(value) + 4), text=compact(value))]
     return Markup().join(drawn)
 
 
@@ -155,13 +151,13 @@ def _calendar(frame: Frame) -> Markup:
     width = _WIDE_NAME if len({day.year for day in ticks}) > 1 and _is_long(frame) else _NAME_WIDTH
     every = max(1, -(-width * len(ticks) // (_RIGHT - _LEFT)))
     named = ticks[::every]
-    drawn += [_TICK.format(x=_short(frame.x(day)), top=_BOTTOM, bottom=_BOTTOM + 7) for day in ticks]
+    drawn += [_TICK.format(x=short(frame.x(day)), top=_BOTTOM, bottom=_BOTTOM + 7) for day in ticks]
     for number, day in enumerate(named):
         x, name = frame.x(day), _name(frame, named, number)
         # A name near an edge does not reach beyond it.
         half = _LETTER * len(name) / 2
         anchor = "start" if x - half < _LEFT else "end" if x + half > WIDTH + _MARGIN else "middle"
-        drawn.append(_NAME.format(x=_short(x), y=_BOTTOM + 27, anchor=anchor, text=name))
+        drawn.append(_NAME.format(x=short(x), y=_BOTTOM + 27, anchor=anchor, text=name))
     return Markup().join(drawn)
 
 
@@ -208,7 +204,3 @@ def compact(value: int) -> str:
         if value >= unit:
             return f"{value / unit:.3g}{letter}"
     return str(value)
-
-
-def _short(number: float) -> str:
-    return f"{number:.1f}"

@@ -8,13 +8,11 @@ from datetime import date
 
 from markupsafe import Markup
 
+from customhouse.web.pages.svg import picture, short
+
 WIDTH, HEIGHT = 720, 190
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 718, 14, 152
 _STEPS = (2, 4, 6, 8, 10)
-_SVG = Markup(
-    '<svg class="chart" role="img" aria-labelledby="{key}-title {key}-desc" viewBox="0 0 {width} {height}">'
-    '<title id="{key}-title">{title}</title><desc id="{key}-desc">{description}</desc>{inside}</svg>'
-)
 _LINE = Markup('<line class="rule" x1="{left}" x2="{right}" y1="{y}" y2="{y}"/>')
 _NUMBER = Markup('<text class="scale" x="{x}" y="{y}" text-anchor="end">{text}</text>')
 _MONTH = Markup('<text class="scale" x="{x}" y="{y}">{text}</text>')
@@ -39,9 +37,7 @@ def bar_chart(key: str, bars: Sequence[Bar], *, title: str, description: str) ->
     step = (_RIGHT - _LEFT) / max(len(bars), 1)
     inside = [_grid(top), *(_month(bar.day, _LEFT + step * number) for number, bar in enumerate(bars))]
     inside += [_day(bar, _LEFT + step * number, step, top) for number, bar in enumerate(bars) if bar.pale]
-    return _SVG.format(
-        key=key, width=WIDTH, height=HEIGHT, title=title, description=description, inside=Markup().join(inside)
-    )
+    return picture(key, (WIDTH, HEIGHT), inside, title=title, description=description)
 
 
 def scale_top(highest: int) -> int:
@@ -69,15 +65,15 @@ def _month(day: date, x: float) -> Markup:
     """A tick and a name where a month begins."""
     if day.day != 1:
         return Markup()
-    return _TICK.format(x=_short(x), top=_BOTTOM, bottom=_BOTTOM + 8) + _MONTH.format(
-        x=_short(x), y=_BOTTOM + 26, text=f"{day:%b %Y}" if day.month == 1 else f"{day:%b}"
+    return _TICK.format(x=short(x), top=_BOTTOM, bottom=_BOTTOM + 8) + _MONTH.format(
+        x=short(x), y=_BOTTOM + 26, text=f"{day:%b %Y}" if day.month == 1 else f"{day:%b}"
     )
 
 
 def _day(bar: Bar, x: float, step: float, top: int) -> Markup:
-    width = _short(step * 0.8)
+    width = short(step * 0.8)
     bars = [
-        _BAR.format(kind=kind, x=_short(x + step * 0.1), y=_y(value, top), width=width, height=_BOTTOM - _y(value, top))
+        _BAR.format(kind=kind, x=short(x + step * 0.1), y=_y(value, top), width=width, height=_BOTTOM - _y(value, top))
         for kind, value in (("pale", bar.pale), ("solid", bar.solid))
         if value
     ]
@@ -88,7 +84,3 @@ def _y(value: int, top: int) -> int:
     """Whole units; what is not zero is at least one high."""
     height = round((_BOTTOM - _TOP) * value / top)
     return _BOTTOM - (max(height, 1) if value else 0)
-
-
-def _short(number: float) -> str:
-    return f"{number:.1f}"

@@ -8,12 +8,10 @@ from math import ceil, log10
 
 from markupsafe import Markup
 
+from customhouse.web.pages.svg import picture
+
 WIDTH, HEIGHT = 720, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 60, 700, 20, 250
-_SVG = Markup(
-    '<svg class="chart curve" role="img" aria-labelledby="{key}-title {key}-desc" viewBox="0 0 {width} {height}">'
-    '<title id="{key}-title">{title}</title><desc id="{key}-desc">{description}</desc>{inside}</svg>'
-)
 _RULE = Markup('<line class="rule" x1="{left}" x2="{right}" y1="{top}" y2="{bottom}"/>')
 _TEXT = Markup('<text class="scale" x="{x}" y="{y}" text-anchor="{anchor}">{text}</text>')
 _AREA = Markup('<polygon class="pale" points="{points}"/><polyline class="line" points="{points_above}"/>')
@@ -47,9 +45,7 @@ def curve_chart(key: str, points: Sequence[Point], mark: Point | None, *, title:
                 x=f"{_x(mark.projects, tens):.1f}", y=f"{_y(mark.share):.1f}", bottom=_BOTTOM,
             )
         )  # fmt: skip
-    return _SVG.format(
-        key=key, width=WIDTH, height=HEIGHT, title=title, description=description, inside=Markup().join(inside)
-    )
+    return picture(key, (WIDTH, HEIGHT), inside, title=title, description=description, kind="curve")
 
 
 def _grid(tens: int) -> Markup:

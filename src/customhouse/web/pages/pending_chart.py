@@ -8,15 +8,12 @@ from datetime import datetime, timedelta
 from markupsafe import Markup
 
 from customhouse.index.slow.model import PendingChange
+from customhouse.web.pages.svg import picture
 
 WIDTH = 720
 MOST = 12
 _LEFT, _RIGHT, _TOP, _STEP, _THICK = 36, 704, 26, 26, 10
 _LETTER = 8
-_SVG = Markup(
-    '<svg class="chart" role="img" aria-labelledby="pending-title pending-desc" viewBox="0 0 {width} {height}">'
-    '<title id="pending-title">{title}</title><desc id="pending-desc">{description}</desc>{inside}</svg>'
-)
 _BAR = Markup('<rect class="{kind}" x="{x:.1f}" y="{y}" width="{width:.1f}" height="{height}" rx="2"/>')
 _LINE = Markup('<line class="rule" x1="{x:.1f}" x2="{x:.1f}" y1="{top}" y2="{bottom}"/>')
 _TEXT = Markup('<text class="scale" x="{x:.1f}" y="{y}" text-anchor="{anchor}">{text}</text>')
@@ -49,10 +46,7 @@ def pending_chart(changes: Sequence[PendingChange], now: datetime) -> Markup:
     inside.append(_TEXT.format(x=_LEFT, y=bottom + 20, anchor="start", text=_moment(begin)))
     inside.append(_TEXT.format(x=_RIGHT, y=bottom + 20, anchor="end", text=_moment(end - timedelta(hours=1))))
     words = " ".join(f"{number}: {_in_words(one)}." for number, one in enumerate(shown, start=1))
-    return _SVG.format(
-        width=WIDTH, height=height, title="How long what waits has to wait", description=words,
-        inside=Markup().join(inside),
-    )  # fmt: skip
+    return picture("pending", (WIDTH, height), inside, title="How long what waits has to wait", description=words)
 
 
 def _now(x: float) -> Markup:

@@ -8,15 +8,11 @@ from datetime import datetime
 from markupsafe import Markup
 
 from customhouse.index.recovery.model import Case, Step
+from customhouse.web.pages.svg import picture
 
 WIDTH, HEIGHT = 720, 92
 _LEFT, _RIGHT, _AXIS, _DOT = 24.0, 696.0, 44, 12
 _GAP = 30.0
-_SVG = Markup(
-    '<svg class="chart case-line" role="img" aria-labelledby="case-line-title case-line-desc"'
-    ' viewBox="0 0 {width} {height}"><title id="case-line-title">The case over time</title>'
-    '<desc id="case-line-desc">{words}</desc>{inside}</svg>'
-)
 _LINE = Markup('<line class="rule" x1="{left}" x2="{right}" y1="{y}" y2="{y}"/>')
 _BAND = Markup('<rect class="pale" x="{x:.1f}" y="{y}" width="{width:.1f}" height="{height}"/>')
 _MOMENT = Markup(
@@ -43,7 +39,9 @@ def case_line(steps: Sequence[Step], case: Case, now: datetime) -> Markup:
     inside.append(_NAME.format(x=_LEFT - 12, y=_AXIS + 36, anchor="start", text=f"{steps[0].at:%-d %b %Y}"))
     inside.append(_NAME.format(x=_RIGHT + 12, y=_AXIS + 36, anchor="end", text=f"{steps[-1].at:%-d %b %Y}"))
     words = " ".join(f"{number}. {step.words}." for number, step in enumerate(steps, 1))
-    return _SVG.format(width=WIDTH, height=HEIGHT, words=words, inside=Markup().join(inside))
+    return picture(
+        "case-line", (WIDTH, HEIGHT), inside, title="The case over time", description=words, kind="case-line"
+    )
 
 
 def _places(moments: Sequence[datetime]) -> list[float]:

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from customhouse.web.pages.svg import picture
+
 WIDTH, BAR, ROW = 720, 34, 34
-_SVG = Markup(
-    '<svg class="chart {kind}" role="img" aria-labelledby="{key}-title {key}-desc" viewBox="0 0 {width} {height}">'
-    '<title id="{key}-title">{title}</title><desc id="{key}-desc">{description}</desc>{inside}</svg>'
-)
 _PART = Markup('<rect class="{kind}" x="{x}" y="{y}" width="{width}" height="{height}"><title>{title}</title></rect>')
 _TEXT = Markup('<text class="{kind}" x="{x}" y="{y}" text-anchor="{anchor}">{text}</text>')
 _NAME_ENDS, _BAR_BEGINS, _BAR_ENDS = 118, 130, 640
@@ -40,10 +38,7 @@ def whole_bar(key: str, parts: Sequence[Part], *, title: str, description: str) 
                 )
             )  # fmt: skip
         x += width
-    return _SVG.format(
-        kind="whole", key=key, width=WIDTH, height=BAR, title=title, description=description,
-        inside=Markup().join(inside),
-    )  # fmt: skip
+    return picture(key, (WIDTH, BAR), inside, title=title, description=description, kind="whole")
 
 
 def rows_of_bars(key: str, rows: Sequence[Part], *, title: str, description: str) -> Markup:
@@ -66,7 +61,5 @@ def rows_of_bars(key: str, rows: Sequence[Part], *, title: str, description: str
                 kind="scale", x=f"{_BAR_BEGINS + width + 9:.1f}", y=y + 21, anchor="start", text=f"{row.value:,}"
             )
         )
-    return _SVG.format(
-        kind="rows", key=key, width=WIDTH, height=max(len(rows), 1) * ROW, title=title, description=description,
-        inside=Markup().join(inside),
-    )  # fmt: skip
+    height = max(len(rows), 1) * ROW
+    return picture(key, (WIDTH, height), inside, title=title, description=description, kind="rows")

@@ -9,15 +9,12 @@ from datetime import datetime
 from markupsafe import Markup
 from packaging.version import Version
 
+from customhouse.web.pages.svg import picture
+
 WIDTH, HEIGHT = 720, 96
 _LEFT, _RIGHT, _AXIS = 24, 696, 56
 _LABEL_WIDTH_PER_LETTER = 7.6
 MAX_DOTS = 400
-_SVG = Markup(
-    '<svg class="chart timeline" role="img" aria-labelledby="timeline-title timeline-desc"'
-    ' viewBox="0 0 {width} {height}">'
-    '<title id="timeline-title">{title}</title><desc id="timeline-desc">{description}</desc>{inside}</svg>'
-)
 _AXIS_LINE = Markup('<line class="rule" x1="{left}" x2="{right}" y1="{y}" y2="{y}"/>')
 _DOT = Markup('<circle class="{kind}" cx="{x:.1f}" cy="{y}" r="5"><title>{title}</title></circle>')
 _NAME = Markup('<text class="scale" x="{x:.1f}" y="{y}" text-anchor="{anchor}">{text}</text>')
@@ -57,16 +54,14 @@ def timeline_of(moments: Sequence[Moment], now: datetime) -> Timeline | None:
     dots = [
         _DOT.format(kind=_kind(one), x=x_of(one.at), y=_AXIS, title=f"{one.version}, {_day(one.at)}") for one in ordered
     ]
-    inside = Markup().join(
-        [
-            _AXIS_LINE.format(left=_LEFT, right=_RIGHT, y=_AXIS),
-            *dots,
-            *_names([(one, x_of(one.at)) for one in ordered]),
-            _NAME.format(x=_LEFT, y=_AXIS + 28, anchor="start", text=_day(first.at)),
-            _NAME.format(x=_RIGHT, y=_AXIS + 28, anchor="end", text=f"today, {_day(now)}"),
-        ]
-    )
-    svg = _SVG.format(width=WIDTH, height=HEIGHT, title="Releases over time", description=words, inside=inside)
+    inside = [
+        _AXIS_LINE.format(left=_LEFT, right=_RIGHT, y=_AXIS),
+        *dots,
+        *_names([(one, x_of(one.at)) for one in ordered]),
+        _NAME.format(x=_LEFT, y=_AXIS + 28, anchor="start", text=_day(first.at)),
+        _NAME.format(x=_RIGHT, y=_AXIS + 28, anchor="end", text=f"today, {_day(now)}"),
+    ]
+    svg = picture("timeline", (WIDTH, HEIGHT), inside, title="Releases over time", description=words, kind="timeline")
     return Timeline(svg, words)
 
 
