@@ -26,6 +26,7 @@ from customhouse.accounts.tokens import (
     note_revoked_use,
 )
 from customhouse.catalog import critical_tables as _critical_tables  # noqa: F401 - part of the schema
+from customhouse.catalog import staged_tables as _staged_tables  # noqa: F401 - part of the schema
 from customhouse.catalog.lifecycle import DeletionPolicy, Price
 from customhouse.catalog.quotas import Limits
 from customhouse.formats.examination import Examination
@@ -59,6 +60,7 @@ from customhouse.ledger.tx import Deeds, Tx
 from customhouse.reports import tables as _report_tables  # noqa: F401 - part of the schema
 from customhouse.terms.clock import Clock, SystemClock
 from customhouse.terms.errors import Unavailable
+from customhouse.trust import tables as _publisher_tables  # noqa: F401 - part of the schema
 
 C = TypeVar("C")
 R = TypeVar("R")

@@ -8,13 +8,15 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.operations import Operations
+from sqlalchemy.exc import IntegrityError
 
 import customhouse.app  # noqa: F401 - loads every room's tables
 from customhouse.infra.db import METADATA, Database, database_url
 from customhouse.infra.fair_lock import FairLock
 from customhouse.infra.migrate import known_revisions, migrate
 from customhouse.infra.settings import Settings
-from customhouse.terms.errors import Refused, Unavailable
+from customhouse.terms.errors import Broken, Refused, Unavailable
 
 READ_PATH = {"page", "gate", "changed"}
 
@@ -38,6 +40,40 @@ def test_migrating_again_changes_nothing(database_settings: Settings) -> None:
     database = Database(database_url(database_settings))
     assert migrate(database) == known_revisions()[-1]
     database.close()
+
+
+def test_rows_that_refer_to_a_table_outlive_its_making_anew(database_settings: Settings) -> None:
+    database = Database(database_url(database_settings))
+    with database.write() as sql:
+        _one_file_with_a_requirement(sql)
+    with database.rebuild() as sql:
+        operations = Operations(MigrationContext.configure(sql))
+        with operations.batch_alter_table("file", recreate="auto") as file:
+            file.alter_column("uploader_id", existing_type=sa.BigInteger(), nullable=False)
+    with database.read() as sql:
+        assert sql.execute(sa.text("SELECT name FROM requirement JOIN file ON file.id = file_id")).scalar() == "other"
+    if database.dialect == "sqlite":
+        with pytest.raises(Broken, match="'requirement'"), database.rebuild() as sql:
+            sql.execute(sa.text("DELETE FROM file"))
+        with pytest.raises(IntegrityError), database.write() as sql:
+            sql.execute(sa.text("DELETE FROM file"))
+    database.close()
+
+
+def _one_file_with_a_requirement(sql: sa.Connection) -> None:
+    for statement in (
+        "INSERT INTO account (id, name, normalized, created_at) VALUES (1, 'ann', 'ann', 0)",
+        "INSERT INTO name (normalized, ultranormalized, state, claimed_at) VALUES ('a', 'a', 'hosted', 0)",
+        "INSERT INTO project (id, normalized, display, created_at, signals) VALUES (1, 'a', 'a', 0, '{}')",
+        "INSERT INTO release (id, project_id, version, created_at) VALUES (1, 1, '1', 0)",
+        (
+            "INSERT INTO file (id, project_id, release_id, filename, kind, digest, md5, blake2b_256, size_bytes, uploaded_at,"
+            " uploader_id, metadata_digest, metadata_size_bytes, metadata_served, metadata, signals)"
+            " VALUES (1, 1, 1, 'a-1.tar.gz', 'sdist', 'd', 'm', 'b', 1, 0, 1, 'e', 1, true, '', '[]')"
+        ),
+        "INSERT INTO requirement (file_id, name) VALUES (1, 'other')",
+    ):
+        sql.execute(sa.text(statement))
 
 
 def test_a_database_of_a_later_version_is_refused(database_settings: Settings) -> None:

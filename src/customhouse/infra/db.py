@@ -22,7 +22,7 @@ from sqlalchemy.types import TypeDecorator
 
 from customhouse.infra.fair_lock import write_lock
 from customhouse.infra.settings import Settings
-from customhouse.terms.errors import Unavailable
+from customhouse.terms.errors import Broken, Unavailable
 
 METADATA = sa.MetaData()
 BigId = sa.BigInteger().with_variant(sa.Integer, "sqlite")
@@ -73,6 +73,29 @@ class Database:
         finally:
             if self._write_lock is not None:
                 self._write_lock.release()
+
+    @contextmanager
+    def rebuild(self) -> Iterator[Connection]:
+        """One transaction that may make tables anew under rows that refer to them.
+
+        SQLite changes a column by copying its table, and dropping the old one would count as deleting its rows. So
+        foreign keys are looked at once, at the end, instead of row by row; a dangling one raises `Broken`.
+        """
+        if self.dialect != "sqlite":
+            with self.write() as connection:
+                yield connection
+            return
+        with self.engine.connect() as plain:
+            plain.connection.cursor().execute("PRAGMA foreign_keys=OFF").close()
+            try:
+                connection = plain.execution_options(customhouse_write=True)
+                with self._translated(), connection.begin():
+                    yield connection
+                    dangling = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+                    if dangling:
+                        raise Broken(f"{len(dangling)} rows would refer to nothing, the first in {dangling[0][0]!r}.")
+            finally:
+                plain.connection.cursor().execute("PRAGMA foreign_keys=ON").close()
 
     @contextmanager
     def read(self, *, snapshot: bool = False) -> Iterator[Connection]:

@@ -33,7 +33,7 @@ def migrate(database: Database) -> str:
     On PostgreSQL a lock keeps a second server from migrating at the same time; SQLite has one writer anyway.
     """
     newest = known_revisions()[-1]
-    with database.write() as connection:
+    with database.rebuild() as connection:
         if database.dialect == "postgresql":
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(8417)"))
         current = current_revision(connection)
