@@ -48,6 +48,7 @@ from customhouse.infra.blobs import Blobs
 from customhouse.infra.db import Database, database_url
 from customhouse.infra.dns import Resolver
 from customhouse.infra.fetch import Outbound
+from customhouse.infra.issuer import Issuers
 from customhouse.infra.migrate import migrate
 from customhouse.infra.pages import Pages
 from customhouse.infra.pages_open import open_pages
@@ -60,6 +61,7 @@ from customhouse.ledger.tx import Deeds, Tx
 from customhouse.reports import tables as _report_tables  # noqa: F401 - part of the schema
 from customhouse.terms.clock import Clock, SystemClock
 from customhouse.terms.errors import Unavailable
+from customhouse.terms.identity import Actor
 from customhouse.trust import tables as _publisher_tables  # noqa: F401 - part of the schema
 
 C = TypeVar("C")
@@ -82,6 +84,7 @@ class App:
     reception: Reception
     comparisons: Comparisons
     outbound: Outbound
+    issuers: Issuers
     resolver: Resolver
     rdap: Rdap
     key: ServerKey
@@ -112,6 +115,10 @@ class App:
             with suppress(Unavailable), self.database.write() as sql:
                 tokens.note_use(sql, bearer.token_id, now, address)
         return bearer
+
+    def sender(self, token: str, address: str = "") -> Actor:
+        """Who sends something to be published with this token; raises `Refused` (401 or 403)."""
+        return self.authenticate(token, address).actor
 
     def remove(self, wish: Delete) -> Price | PendingChange:
         """Delete by the policy of the settings; returns what it cost, or what waits."""
@@ -175,6 +182,7 @@ def open_app(settings: Settings, *, clock: Clock | None = None, walkers: Walkers
     deeds = Deeds(database, clock, pages.forget, delay=timedelta(hours=settings.slow_motion_hours))
     key = read_key(settings)
     outbound = Outbound(Reach.parse(settings.private_networks_allowed))
+    issuers = Issuers(outbound, clock)
 
     def examine(path: Path, filename: str) -> Examination:
         return walkers.examine(path, filename)
@@ -202,12 +210,13 @@ def open_app(settings: Settings, *, clock: Clock | None = None, walkers: Walkers
             # One reader at least stays for uploads, where there are several.
             comparisons=Comparisons(blobs, walkers, open_spool(settings.data), at_once=max(1, walkers.count - 1)),
             outbound=outbound,
+            issuers=issuers,
             resolver=Resolver.of(settings.dns_servers, settings.dns_seconds),
             rdap=Rdap(outbound, bootstrap=settings.rdap_bootstrap, url=settings.rdap_url),
             key=key,
             limiter=Limiter(database, clock, key),
             breached=breached_of(settings, outbound),
-            logins=Logins(settings.oidc_logins, outbound, key, clock, settings.public_url),
+            logins=Logins(settings.oidc_logins, issuers, outbound, key, clock, settings.public_url),
         )
     finally:
         if own:

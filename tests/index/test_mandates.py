@@ -45,6 +45,7 @@ from customhouse.infra.settings import Settings
 from customhouse.infra.walkers import Walkers
 from customhouse.ledger import queries as ledger
 from customhouse.terms.errors import Refused, Rejected
+from customhouse.terms.identity import Actor
 from customhouse.web.asgi import build
 from customhouse.work import run_followers
 from mail_sink import MailSink, mail_sink, text_of
@@ -486,7 +487,8 @@ def test_the_rule_of_the_upload_asks_one_statement_or_two(world: World) -> None:
             found = find_project(sql, "demo")
             assert found is not None
             with counted_statements(world) as said:
-                assert rule.may_upload(sql, Publisher(alice, found, world.clock.now(), "")) is None
+                asking = Publisher(Actor(alice.identity, alice.id), found, world.clock.now(), "")
+                assert rule.may_upload(sql, asking) is None
         return len(said)
 
     assert ask() == 1

@@ -115,12 +115,12 @@ from packages import form_fields, wheel
 settings = Settings(data=Path(sys.argv[1]))
 with open_app(settings) as app:
     dist = wheel()
-    bearer = app.authenticate(sys.argv[3])
+    sender = app.sender(sys.argv[3])
     print("begin", flush=True)
     spooled = spool_bytes(open_spool(settings.data), dist.body, dist.filename)
     reception = Reception(app.deeds, app.blobs, examine, open_spool(settings.data),
                           open_for=timedelta(days=14), limits=limits_of(settings))
-    accepted = reception.receive(Upload(bearer, tuple(form_fields(dist, "demo", "1.0")), "", spooled))
+    accepted = reception.receive(Upload(sender, tuple(form_fields(dist, "demo", "1.0")), "", spooled))
     print("acknowledged", flush=True)
     app.renderer.render_after_commit(accepted.project)
     print("rendered", flush=True)

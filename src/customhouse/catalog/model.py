@@ -61,7 +61,9 @@ class File:
     metadata_size_bytes: int
     metadata_served: bool
     signals: list[dict[str, str]]
-    uploader_id: int = 0
+    uploader_id: int | None = None
+    """Who sent it; None if a trusted publisher did."""
+    publisher_id: int | None = None
     release_id: int = 0
     deleted_at: datetime | None = None
     delete_reason: str = ""

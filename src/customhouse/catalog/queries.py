@@ -47,6 +47,7 @@ _FILE = (
     file.c.metadata_served,
     file.c.signals,
     file.c.uploader_id,
+    file.c.publisher_id,
     file.c.release_id,
     sa.func.coalesce(file.c.deleted_at, release.c.deleted_at).label("deleted_at"),
     sa.case((file.c.deleted_at.is_not(None), file.c.delete_reason), else_=release.c.delete_reason).label(

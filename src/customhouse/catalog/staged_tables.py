@@ -59,13 +59,10 @@ upload_file = sa.Table(
     sa.Column("md5", sa.String(32)),
     sa.Column("blake2b_256", sa.String(64)),
     sa.Column("kind", sa.String(16)),
-    sa.Column("display", sa.String(100), comment="the project's name as the artifact spells it"),
-    sa.Column("requires_python", sa.Text),
     sa.Column("metadata_digest", sa.String(64), index=True),
     sa.Column("metadata_size_bytes", sa.BigInteger),
     sa.Column("metadata_served", sa.Boolean),
     sa.Column("metadata", sa.LargeBinary, comment="METADATA or PKG-INFO, zlib"),
-    sa.Column("required", sa.JSON, comment="normalised names of the projects it requires"),
     sa.Column("signals", sa.JSON),
     sa.Index(
         "upload_file_there", "session_id", "key", unique=True, sqlite_where=_THERE, postgresql_where=_THERE

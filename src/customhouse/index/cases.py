@@ -165,7 +165,7 @@ def case_file(sql: Connection, case_id: int, now: datetime, young_for: timedelta
     reporters = reporters_of(sql, found.id, (filed.account_id for filed in reports), now)
     files = catalog.files_of(sql, found.id)
     people = rights.people_of(sql, found.id)
-    names = _names(sql, {file.uploader_id for file in files} | {account_id for account_id, _role in people}, case)
+    names = _names(sql, {file.uploader_id or 0 for file in files} | {account_id for account_id, _role in people}, case)
     releases, more = _releases(files, reports, names)
     held = found.status == "quarantined" or any(file.quarantined_at for file in files)
     taken = _downloads(sql, found.id, now)
@@ -185,7 +185,7 @@ def case_file(sql: Connection, case_id: int, now: datetime, young_for: timedelta
         held_versions={release.id: release.version for release in catalog.releases_of(sql, found.id)},
         others=[other for other in queries.cases_of_project(sql, found.id) if other.id != case.id],
         people=[(names[account_id], role) for account_id, role in people],
-        uploaders=sorted({names[file.uploader_id] for file in files}),
+        uploaders=sorted({_sender(file, names) for file in files}),
         frozen=names.get(case.frozen_account_id or 0, ""),
         downloads=taken,
         critical=sql.execute(_CRITICAL, {"normalized": found.normalized}).scalar() or "",
@@ -212,6 +212,11 @@ def _names(sql: Connection, account_ids: set[int], case: Case) -> dict[int, str]
     return {row.id: row.name for row in rows}
 
 
+def _sender(file: File, names: Mapping[int, str]) -> str:
+    """Who sent a file, in words."""
+    return names[file.uploader_id] if file.uploader_id is not None else "a trusted publisher"
+
+
 def _releases(
     files: Sequence[File], reports: Sequence[Filed], names: Mapping[int, str]
 ) -> tuple[list[ReleaseRow], int]:
@@ -230,7 +235,7 @@ def _releases(
             before.get(version, ""),
             version in named,
             any(file.quarantined_at for file in by_version[version]),
-            [UploadedFile(file, names[file.uploader_id], file.filename in filenames) for file in by_version[version]],
+            [UploadedFile(file, _sender(file, names), file.filename in filenames) for file in by_version[version]],
         )
         for version in shown
     ]

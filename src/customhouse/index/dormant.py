@@ -64,7 +64,7 @@ class ConfirmRole:
 
 def must_be_awake(sql: Connection, publisher: Publisher) -> Refused | None:
     """Whoever has not used his role in a project for a year confirms it before he publishes."""
-    used_at = used(sql, publisher.project.id, publisher.user.id)
+    used_at = used(sql, publisher.project.id, publisher.account_id)
     if used_at is None or publisher.now < used_at + YEAR:
         return None
     return Refused(

@@ -19,11 +19,14 @@ from customhouse.terms.errors import Refused
 
 Rule = Callable[[Connection, Publisher], Refused | None]
 
-RULES: tuple[Rule, ...] = (hold.may_upload, address_verified, terms_agreed, must_be_awake, may_upload)
+OF_PEOPLE: tuple[Rule, ...] = (hold.may_upload, address_verified, terms_agreed, must_be_awake, may_upload)
+"""What an account owes. A trusted publisher has none: its project's owners answer for it."""
+OF_ALL: tuple[Rule, ...] = ()
+"""What is asked of everybody, whatever he came with."""
 
 
 def refuse_unless_ready(sql: Connection, publisher: Publisher) -> None:
     """Raise what the first rule says that is not kept."""
-    for rule in RULES:
+    for rule in OF_ALL if publisher.by.account_id is None else (*OF_ALL, *OF_PEOPLE):
         if (refusal := rule(sql, publisher)) is not None:
             raise refusal

@@ -12,12 +12,12 @@ from customhouse.terms.errors import Refused
 
 def address_verified(sql: Connection, publisher: Publisher) -> Refused | None:
     """Whoever has registered himself uploads when his address is verified."""
-    return emails.unverified(sql, publisher.user.id)
+    return emails.unverified(sql, publisher.account_id)
 
 
 def terms_agreed(sql: Connection, publisher: Publisher) -> Refused | None:
     """After the day that the operator has set, nobody uploads who has not agreed to the terms."""
-    return terms.agreement_overdue(sql, publisher.user.id, publisher.now)
+    return terms.agreement_overdue(sql, publisher.account_id, publisher.now)
 
 
 def refuse_unverified(sql: Connection, account_id: int | None) -> None:

@@ -6,22 +6,17 @@ everything that we keep and serve comes from the artifact.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from customhouse.accounts import tokens
-from customhouse.accounts.tokens import Bearer
-from customhouse.catalog import queries, quotas, rights
-from customhouse.catalog.agreement import check_agreement
-from customhouse.catalog.lifecycle_events import ReleaseCreated
-from customhouse.catalog.model import Project, may_add_file, may_upload
+from customhouse.catalog import queries, quotas
+from customhouse.catalog.model import Project, may_add_file
 from customhouse.catalog.quotas import Limits, may_store
-from customhouse.catalog.tables import file, file_name, release, requirement
 from customhouse.formats.api_token import redact
 from customhouse.formats.examination import Examination
 from customhouse.formats.filenames import SdistName, WheelName, parse_filename
@@ -29,74 +24,39 @@ from customhouse.formats.look_alike import look_alike, popular_names
 from customhouse.formats.prohibited_names import name_refusal
 from customhouse.formats.upload_form import UploadForm, check_form, compare_form
 from customhouse.index.may_publish import refuse_unless_ready
-from customhouse.index.names import (
-    Claim,
-    claim_project,
-    look_again,
-    name_reserved,
-    refuse_new,
-    refuse_reserved,
-    refuse_taken,
+from customhouse.index.names import Claim, claim_project, look_again, refuse_reserved, refuse_taken
+from customhouse.index.publication import (
+    Accepted,
+    StoredFile,
+    add_files,
+    check_right,
+    earlier_upload,
+    refuse_if,
 )
+from customhouse.index.publication import look_again as look_again_at_right
 from customhouse.index.publisher import Publisher
 from customhouse.infra import sweep_marks
 from customhouse.infra.blobs import Blobs
-from customhouse.infra.db import Database, insert_new
+from customhouse.infra.db import Database
 from customhouse.infra.spool import Spooled, spool_bytes
-from customhouse.ledger.events import Event, FileUploaded, UploadRefused
+from customhouse.ledger.events import Event, UploadRefused
 from customhouse.ledger.tx import Deeds, Tx
 from customhouse.terms.digest import Digest
-from customhouse.terms.errors import Broken, CustomhouseError, Refused, Rejected, Unavailable
+from customhouse.terms.errors import CustomhouseError, Refused, Rejected, Unavailable
+from customhouse.terms.identity import Actor
 from customhouse.terms.names import ProjectName, normalize
 
 PUT_ATTEMPTS = 5
-# Made once: building a statement costs more than running it. One statement for both tables, because on PostgreSQL
-# a rival may commit between two.
-_EARLIER = sa.union_all(
-    sa.select(sa.literal("name").label("table"), file_name.c.filename, file_name.c.digest).where(
-        file_name.c.key == sa.bindparam("key")
-    ),
-    sa.select(
-        sa.case(
-            (
-                sa.or_(
-                    file.c.deleted_at.is_not(None),
-                    file.c.erased_at.is_not(None),
-                    release.c.deleted_at.is_not(None),
-                    release.c.quarantined_at.is_not(None),
-                ),
-                "hidden",
-            ),
-            else_="file",
-        ),
-        file.c.filename,
-        file.c.digest,
-    )
-    .join(release, release.c.id == file.c.release_id)
-    .where(sa.or_(file.c.filename == sa.bindparam("filename"), file.c.digest == sa.bindparam("digest"))),
-)
-_INSERT_FILE = file.insert().returning(file.c.id)
-_INSERT_REQUIREMENT = requirement.insert()
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
     """What a door has received: who sent it, the form's fields in order, and the spooled file."""
 
-    bearer: Bearer
+    by: Actor
     fields: tuple[tuple[str, str], ...]
     content_type: str
     spooled: Spooled | None
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """An acknowledged upload. ``new`` is False if exactly this file was here already."""
-
-    project: str
-    filename: str
-    sha256: str
-    new: bool
 
 
 class Examine(Protocol):
@@ -111,15 +71,9 @@ class Examine(Protocol):
 class PublishFile:
     """The deed's command: a file that has been checked and whose bytes lie in the store."""
 
-    bearer: Bearer
-    name: WheelName | SdistName
-    display_name: str
+    stored: StoredFile
     resembled: str | None
     """The popular name that a new project's could be mistaken for."""
-    spooled: Spooled
-    examination: Examination
-    metadata: Spooled
-    packed_metadata: bytes
     seen_marks: sweep_marks.Seen
     open_for: timedelta
     """For how long a release takes new files."""
@@ -168,14 +122,14 @@ class Reception:
         name = parse_filename(spooled.filename, linux_tags=self._linux_tags)
         wanted = _check_names(form, name)
         _check_digests(form, spooled)
-        _refuse_if(upload.bearer.scope.refusal("upload", wanted.normalized, str(name.version)))
+        refuse_if(upload.by.scope.refusal("upload", wanted.normalized, str(name.version)))
         with self._database.read() as sql:
-            found = _check_permission(sql, wanted, upload.bearer)
-            earlier = _earlier_upload(sql, name, spooled)
+            found = _check_permission(sql, wanted, upload.by)
+            earlier = earlier_upload(sql, name, spooled.sha256)
             if earlier is not None:
                 return earlier
             if found is not None:
-                refuse_unless_ready(sql, Publisher(upload.bearer.user, found, self._deeds.clock.now(), self._site))
+                refuse_unless_ready(sql, Publisher(upload.by, found, self._deeds.clock.now(), self._site))
                 _check_open(sql, found, str(name.version), self._open_for, self._deeds.clock.now())
             _check_room(sql, found, wanted, upload, self._limits)
         examination = self._examine(spooled.path, spooled.filename)
@@ -184,45 +138,58 @@ class Reception:
             raise Rejected("empty-file", "content", "the file is empty", "a wheel or an sdist")
         metadata = spool_bytes(self._spool, examination.metadata_text.encode(), spooled.filename + ".metadata")
         try:
-            return self._store_and_publish(
-                PublishFile(
-                    bearer=upload.bearer,
-                    name=name,
-                    display_name=examination.metadata.name,
-                    resembled=look_alike(wanted.normalized, popular_names()) if found is None else None,
-                    spooled=spooled,
-                    examination=examination,
-                    metadata=metadata,
-                    packed_metadata=queries.pack_metadata(examination.metadata_text),
-                    seen_marks=sweep_marks.unmarked(()),
-                    open_for=self._open_for,
-                    limits=self._limits,
-                    site=self._site,
-                )
+            command = PublishFile(
+                stored=stored_file(name, spooled, metadata, examination, upload.by),
+                resembled=look_alike(wanted.normalized, popular_names()) if found is None else None,
+                seen_marks=sweep_marks.unmarked(()),
+                open_for=self._open_for,
+                limits=self._limits,
+                site=self._site,
             )
+            bodies = {spooled.sha256: spooled.path, metadata.sha256: metadata.path}
+            return self._store_and_publish(command, {digest: bodies[digest] for digest in command.stored.digests})
         finally:
             metadata.path.unlink(missing_ok=True)
 
-    def _store_and_publish(self, command: PublishFile) -> Accepted:
+    def _store_and_publish(self, command: PublishFile, bodies: Mapping[str, Path]) -> Accepted:
         """Object before row, acknowledgement after commit; once more if a sweep came in between."""
-        digests = [command.spooled.sha256]
-        if command.examination.metadata_served:
-            digests.append(command.metadata.sha256)
-        seen = sweep_marks.unmarked(digests)
+        seen = sweep_marks.unmarked(list(bodies))
         for _attempt in range(PUT_ATTEMPTS):
-            self._blobs.put(Digest(command.spooled.sha256), command.spooled.path)
-            if command.examination.metadata_served:
-                self._blobs.put(Digest(command.metadata.sha256), command.metadata.path)
+            for digest, path in bodies.items():
+                self._blobs.put(Digest(digest), path)
             try:
                 return self._deeds.do(publish_file, replace(command, seen_marks=seen))
             except sweep_marks.SweptMeanwhile:
                 with self._database.read() as sql:
-                    seen = sweep_marks.seen(sql, digests)
+                    seen = sweep_marks.seen(sql, list(bodies))
                 if seen.sweeping:
                     raise Unavailable(
                         "The store", "these bytes are being swept as an orphan", retry_after_seconds=5
                     ) from None
         raise Unavailable("The store", "sweeps came in between five times", retry_after_seconds=30)
+
+
+def stored_file(
+    name: WheelName | SdistName, spooled: Spooled, metadata: Spooled, examination: Examination, by: Actor
+) -> StoredFile:
+    """What the row of an examined file will say."""
+    return StoredFile(
+        name=name,
+        kind=examination.kind,
+        digest=spooled.sha256,
+        md5=spooled.md5,
+        blake2b_256=spooled.blake2b_256,
+        size_bytes=spooled.size_bytes,
+        metadata=examination.metadata,
+        packed_metadata=queries.pack_metadata(examination.metadata_text),
+        metadata_digest=metadata.sha256,
+        metadata_size_bytes=metadata.size_bytes,
+        metadata_served=examination.metadata_served,
+        signals=tuple(
+            {"code": signal.code, "where": signal.where, "detail": signal.detail} for signal in examination.signals
+        ),
+        by=by,
+    )
 
 
 def publish_file(command: PublishFile, tx: Tx) -> Accepted:
@@ -231,61 +198,31 @@ def publish_file(command: PublishFile, tx: Tx) -> Accepted:
     The first upload of a free name claims the name. A file name keeps its first digest for ever: the same bytes again
     are no fault, other bytes are refused. A release has at most one sdist.
     """
-    bearer, name, spooled = command.bearer, command.name, command.spooled
-    wanted = ProjectName.parse(command.display_name)
-    _refuse_if(bearer.scope.refusal("upload", wanted.normalized, str(name.version)))
+    stored, by = command.stored, command.stored.by
+    wanted, version = ProjectName.parse(stored.metadata.name), str(stored.name.version)
+    refuse_if(by.scope.refusal("upload", wanted.normalized, version))
     project = queries.find_project(tx.sql, wanted.normalized, lock=True)
     made = False
     if project is None:
         project, made = _claim_or_find(command, wanted, tx)
-    _check_right(tx.sql, project, wanted, bearer)
-    refuse_unless_ready(tx.sql, Publisher(bearer.user, project, tx.now(), command.site))
-    if (earlier := _earlier_upload(tx.sql, name, spooled)) is not None:
+    check_right(tx.sql, project, wanted, by)
+    refuse_unless_ready(tx.sql, Publisher(by, project, tx.now(), command.site))
+    if (earlier := earlier_upload(tx.sql, stored.name, stored.digest)) is not None:
         return earlier
-    _refuse_if(may_store(spooled.size_bytes, quotas.usage_of(tx.sql, project.id, command.limits), project.display))
-    version = str(name.version)
-    release_id, fresh = _release(tx, project.id, version, command.open_for)
-    siblings = () if fresh else queries.release_metadata(tx.sql, project.id, version)
-    if command.examination.kind == "sdist" and any(kind == "sdist" for _, kind, _ in siblings):
-        raise _exists(f"the release {version} has an sdist already, and may have only one")
-    check_agreement(name.filename, command.examination.kind, command.examination.metadata, siblings)
-    claimed = insert_new(
-        tx.sql, file_name, key=name.key, filename=name.filename, digest=spooled.sha256, claimed_at=tx.now()
-    )
-    if not claimed:
-        raise _exists("the file name has been used before, and a name is never used again")
-    file_id = tx.sql.execute(_INSERT_FILE, _file_row(command, project, release_id, tx)).scalar_one()
-    required = command.examination.metadata.required_projects
-    if required:
-        tx.sql.execute(_INSERT_REQUIREMENT, [{"file_id": file_id, "name": required_name} for required_name in required])
-    if fresh:
-        tx.record(ReleaseCreated(bearer.user.identity, project.normalized, version=version))
-    tx.record(
-        FileUploaded(
-            bearer.user.identity,
-            project.normalized,
-            version=version,
-            filename=name.filename,
-            sha256=spooled.sha256,
-            size_bytes=spooled.size_bytes,
-            token_id=bearer.token_id,
-        )
-    )
+    refuse_if(may_store(stored.size_bytes, quotas.usage_of(tx.sql, project.id, command.limits), project.display))
+    add_files(tx, project, version, (stored,), command.open_for)
     tx.serialize()
-    tokens.look_again(tx, bearer.token_id, bearer.scope)
-    if project.organization_id is not None:
-        # Who leaves an organization does not wait for its projects: whatever came first counts.
-        _check_right(tx.sql, project, wanted, bearer)
+    look_again_at_right(tx, project, wanted, by)
     if made:
-        look_again(project, bearer.actor, tx)
+        look_again(project, by, tx)
     sweep_marks.check_unchanged(tx.sql, command.seen_marks)
-    return Accepted(project.normalized, name.filename, spooled.sha256, new=True)
+    return Accepted(project.normalized, stored.name.filename, stored.digest, new=True)
 
 
 def _claim_or_find(command: PublishFile, wanted: ProjectName, tx: Tx) -> tuple[Project, bool]:
     """Claim a free name; if a rival has just claimed it, the project is his and there to be found. Whether we did."""
     try:
-        return claim_project(Claim(wanted, command.bearer.actor, command.resembled), tx), True
+        return claim_project(Claim(wanted, command.stored.by, command.resembled), tx), True
     except Refused:
         project = queries.find_project(tx.sql, wanted.normalized, lock=True)
         if project is None:
@@ -321,30 +258,21 @@ def _check_digests(form: UploadForm, spooled: Spooled) -> None:
             )  # fmt: skip
 
 
-def _check_permission(sql: Connection, wanted: ProjectName, bearer: Bearer) -> Project | None:
+def _check_permission(sql: Connection, wanted: ProjectName, by: Actor) -> Project | None:
     """A first look before the expensive checks; the deed looks again. None if there is no such project yet."""
     project = queries.find_project(sql, wanted.normalized)
     if project is None:
-        refuse_taken(sql, wanted, bearer.actor)
+        refuse_taken(sql, wanted, by)
         return None
-    _check_right(sql, project, wanted, bearer)
+    check_right(sql, project, wanted, by)
     return project
-
-
-def _check_right(sql: Connection, project: Project, wanted: ProjectName, bearer: Bearer) -> None:
-    """Whether the bearer may upload there. Strangers to a hidden project hear what they would hear of a free name."""
-    role = rights.role_of(sql, project.id, bearer.user.id)
-    if role is None and not project.public:
-        refuse_new(sql, wanted, bearer.actor)
-        raise name_reserved(wanted)
-    _refuse_if(may_upload(project, role))
 
 
 def _check_open(sql: Connection, project: Project, version: str, open_for: timedelta, now: datetime) -> None:
     """A first look whether the release still takes files; the deed looks again."""
     found = queries.find_release(sql, project.id, version)
     if found is not None:
-        _refuse_if(may_add_file(found, open_for, now))
+        refuse_if(may_add_file(found, open_for, now))
 
 
 def _check_room(sql: Connection, project: Project | None, wanted: ProjectName, upload: Upload, limits: Limits) -> None:
@@ -353,80 +281,8 @@ def _check_room(sql: Connection, project: Project | None, wanted: ProjectName, u
     if project is not None:
         usage = quotas.usage_of(sql, project.id, limits)
     else:
-        usage = quotas.usage_of_new(sql, refuse_reserved(sql, wanted, upload.bearer.actor), limits)
-    _refuse_if(may_store(size_bytes, usage, project.display if project is not None else wanted.display))
-
-
-def _earlier_upload(sql: Connection, name: WheelName | SdistName, spooled: Spooled) -> Accepted | None:
-    """The acknowledgement again if exactly this file is here; a refusal if its name or its bytes are taken."""
-    rows = sql.execute(_EARLIER, {"key": name.key, "filename": name.filename, "digest": spooled.sha256}).all()
-    present = {row.filename for row in rows if row.table == "file"}
-    hidden = {row.filename for row in rows if row.table == "hidden"}
-    bound = next((row for row in rows if row.table == "name"), None)
-    if bound is None:
-        if present or hidden:
-            raise _same_bytes(name, min(present | hidden))
-        return None
-    if bound.digest != spooled.sha256:
-        raise _exists(f"{bound.filename!r} is here with other contents; a released file never changes")
-    if name.filename in hidden:
-        raise _exists(f"{bound.filename!r} was deleted or is held back; an owner can restore what was deleted")
-    if name.filename not in present:
-        raise _exists(f"{bound.filename!r} has been used before, and a name is never used again")
-    return Accepted(normalize(name.name), name.filename, spooled.sha256, new=False)
-
-
-def _same_bytes(name: WheelName | SdistName, other: str) -> Refused:
-    """The bytes are here under another name; which one is said only within one project, because others are private."""
-    if normalize(parse_filename(other).name) == normalize(name.name):
-        return _exists(f"the same bytes are here as {other!r}")
-    return _exists("the same bytes are here under another name")
-
-
-def _release(tx: Tx, project_id: int, version: str, open_for: timedelta) -> tuple[int, bool]:
-    """The release's id, and whether this call made it; raises `Refused` if it takes no more files."""
-    made = insert_new(tx.sql, release, project_id=project_id, version=version, created_at=tx.now())
-    if made is not None:
-        return made[0], True
-    found = queries.find_release(tx.sql, project_id, version)
-    if found is None:
-        raise Broken(f"The release {version!r} of project {project_id} is neither new nor there.")
-    _refuse_if(may_add_file(found, open_for, tx.now()))
-    return found.id, False
-
-
-def _file_row(command: PublishFile, project: Project, release_id: int, tx: Tx) -> dict[str, Any]:
-    spooled, examination = command.spooled, command.examination
-    return {
-        "project_id": project.id,
-        "release_id": release_id,
-        "filename": command.name.filename,
-        "kind": examination.kind,
-        "digest": spooled.sha256,
-        "md5": spooled.md5,
-        "blake2b_256": spooled.blake2b_256,
-        "size_bytes": spooled.size_bytes,
-        "uploaded_at": tx.now(),
-        "uploader_id": command.bearer.user.id,
-        "requires_python": examination.metadata.requires_python or None,
-        "metadata_digest": command.metadata.sha256,
-        "metadata_size_bytes": command.metadata.size_bytes,
-        "metadata_served": examination.metadata_served,
-        "metadata": command.packed_metadata,
-        "signals": [
-            {"code": signal.code, "where": signal.where, "detail": signal.detail} for signal in examination.signals
-        ],
-    }
-
-
-def _refuse_if(refusal: Refused | None) -> None:
-    if refusal is not None:
-        raise refusal
-
-
-def _exists(why: str) -> Refused:
-    # twine --skip-existing and others recognise this beginning of a 400.
-    return Refused("file-exists", f"File already exists: {why}.", "Release a new version instead.", status=400)
+        usage = quotas.usage_of_new(sql, refuse_reserved(sql, wanted, upload.by), limits)
+    refuse_if(may_store(size_bytes, usage, project.display if project is not None else wanted.display))
 
 
 def _with_trace(error: CustomhouseError, upload: Upload) -> Refused:
@@ -437,11 +293,11 @@ def _with_trace(error: CustomhouseError, upload: Upload) -> Refused:
     except Rejected:
         project = None
     event: Event = UploadRefused(
-        upload.bearer.user.identity,
+        upload.by.identity,
         project,
         filename=redact(upload.spooled.filename if upload.spooled else "")[:500],
         code=error.code,
         sentence=redact(str(error))[:1000],
-        token_id=upload.bearer.token_id,
+        token_id=upload.by.token_id,
     )
     return Refused(error.code, str(error), records=(event,))

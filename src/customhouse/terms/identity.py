@@ -14,7 +14,7 @@ SiteRole = Literal["", "support", "operator"]
 class Identity:
     """Somebody as the ledger names him: a kind, an id that never changes and the name he had at the time."""
 
-    kind: Literal["user", "operator", "system", "anonymous"]
+    kind: Literal["user", "operator", "system", "anonymous", "publisher"]
     id: str
     name: str
 
@@ -39,6 +39,8 @@ class Actor:
     """What of his rights he may use: all, unless he came with an API token that is limited."""
     token_id: str = ""
     """The API token that he came with, if any."""
+    publisher_id: int | None = None
+    """The trusted publisher that it is: a machine that proved who it is and has no account."""
 
     @property
     def as_operator(self) -> Identity:

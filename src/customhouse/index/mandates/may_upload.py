@@ -65,7 +65,7 @@ def reminders(sql: Connection, publisher: Publisher) -> list[str]:
 
 def _missing(sql: Connection, publisher: Publisher) -> list[Any]:
     """The mandates that hold here, or soon will, and that the account does not meet."""
-    account_id, project = publisher.user.id, publisher.project
+    account_id, project = publisher.account_id, publisher.project
     holding = sql.execute(
         _HOLDING,
         {
@@ -82,5 +82,5 @@ def _missing(sql: Connection, publisher: Publisher) -> list[Any]:
 
 
 def _requirement(sql: Connection, publisher: Publisher, mandate_id: int) -> Requirement | None:
-    found = requirements_of(sql, publisher.user.id, publisher.now)
+    found = requirements_of(sql, publisher.account_id, publisher.now)
     return next((one for one in found if one.because is not None and one.because.mandate.id == mandate_id), None)

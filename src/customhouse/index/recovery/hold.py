@@ -11,7 +11,7 @@ from customhouse.terms.errors import Refused
 
 def may_upload(sql: Connection, publisher: Publisher) -> Refused | None:
     """Refuse the uploads of an account that a recovery holds; one statement where none does, which is nearly always."""
-    cases = holding_cases(sql, publisher.user.id, publisher.now)
+    cases = holding_cases(sql, publisher.account_id, publisher.now)
     dates = [date for date in (case.held_until(publisher.now) for case in cases) if date is not None]
     if not dates:
         return None

@@ -16,15 +16,15 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 
 from customhouse.accounts import index_flags
-from customhouse.accounts.tokens import Bearer
 from customhouse.app import App
 from customhouse.catalog.queries import find_project
 from customhouse.index.mandates.may_upload import reminders
+from customhouse.index.publication import Accepted
 from customhouse.index.publisher import Publisher
-from customhouse.index.upload import Accepted, Upload
+from customhouse.index.upload import Upload
 from customhouse.infra.spool import SpoolWriter, open_spool
 from customhouse.terms.errors import Refused, Rejected
-from customhouse.terms.identity import NOBODY
+from customhouse.terms.identity import NOBODY, Actor
 from customhouse.web.api.multipart import FormReader, boundary_of, too_large
 from customhouse.web.credentials import client_of, token_of
 
@@ -46,17 +46,17 @@ class LegacyUpload:
         boundary = self._check_headers(request)
         token = token_of(request.headers.get("authorization"))
         address = client_of(self._app.settings, request)
-        bearer = await anyio.to_thread.run_sync(self._authenticate, token, address, limiter=self._disk)
+        sender = await anyio.to_thread.run_sync(self._authenticate, token, address, limiter=self._disk)
         async with self._bodies:
-            receipt = await self._take_in(request, bearer, boundary)
+            receipt = await self._take_in(request, sender, boundary)
         return PlainTextResponse(receipt)
 
-    def _authenticate(self, token: str, address: str) -> Bearer:
+    def _authenticate(self, token: str, address: str) -> Actor:
         """Who sends it; a banned network and a switched-off index take nothing, whatever the token."""
         with self._app.database.read() as sql:
             index_flags.refuse_banned(sql, address)
             index_flags.refuse_if_flagged(sql, "no-uploads", actor=NOBODY)
-        return self._app.authenticate(token, address)
+        return self._app.sender(token, address)
 
     def _check_headers(self, request: Request) -> bytes:
         """Refuse what the headers alone give away, before a byte of the body is stored."""
@@ -70,7 +70,7 @@ class LegacyUpload:
             raise too_large(settings.upload_limit_bytes)
         return boundary_of(request.headers.get("content-type", ""))
 
-    async def _take_in(self, request: Request, bearer: Bearer, boundary: bytes) -> str:
+    async def _take_in(self, request: Request, sender: Actor, boundary: bytes) -> str:
         settings = self._app.settings
         form = FormReader(
             boundary, form_limit_bytes=settings.form_limit_bytes, file_limit_bytes=settings.upload_limit_bytes
@@ -86,28 +86,30 @@ class LegacyUpload:
                 raise Rejected("bad-form", "body", "the form ends before its last boundary", "a whole body")
             writer = writer or SpoolWriter(self._spool)
             # A thread is not stopped half-way: a client that leaves now has a deed that is done or not.
-            return await anyio.to_thread.run_sync(self._receive, bearer, form, writer, limiter=self._disk)
+            return await anyio.to_thread.run_sync(self._receive, sender, form, writer, limiter=self._disk)
         finally:
             if writer is not None:
                 writer.discard()
 
-    def _receive(self, bearer: Bearer, form: FormReader, writer: SpoolWriter) -> str:
+    def _receive(self, sender: Actor, form: FormReader, writer: SpoolWriter) -> str:
         """The rest, in a thread: the last batch, the checks, the deed, and the page that shows it."""
         writer.write(form.take())
         spooled = writer.finish(form.filename) if form.filename is not None else None
-        accepted = self._app.reception.receive(Upload(bearer, tuple(form.fields), form.content_type, spooled))
+        accepted = self._app.reception.receive(Upload(sender, tuple(form.fields), form.content_type, spooled))
         if accepted.new:
             self._app.renderer.render_after_commit(accepted.project)
-        return _receipt(accepted) + "".join(f"\n{one}\n" for one in self._reminders(bearer, accepted))
+        return _receipt(accepted) + "".join(f"\n{one}\n" for one in self._reminders(sender, accepted))
 
-    def _reminders(self, bearer: Bearer, accepted: Accepted) -> list[str]:
+    def _reminders(self, sender: Actor, accepted: Accepted) -> list[str]:
         """What a mandate will ask of the sender before long."""
+        if sender.account_id is None:
+            return []
         with self._app.database.read() as sql:
             project = find_project(sql, accepted.project)
             if project is None:
                 return []
             site = self._app.settings.public_url
-            return reminders(sql, Publisher(bearer.user, project, self._app.clock.now(), site))
+            return reminders(sql, Publisher(sender, project, self._app.clock.now(), site))
 
 
 async def _pieces(request: Request) -> AsyncIterator[bytes]:

@@ -99,15 +99,10 @@ def _files() -> None:
         sa.Column("md5", sa.String(length=32), nullable=True),
         sa.Column("blake2b_256", sa.String(length=64), nullable=True),
         sa.Column("kind", sa.String(length=16), nullable=True),
-        sa.Column(
-            "display", sa.String(length=100), nullable=True, comment="the project's name as the artifact spells it"
-        ),
-        sa.Column("requires_python", sa.Text(), nullable=True),
         sa.Column("metadata_digest", sa.String(length=64), nullable=True),
         sa.Column("metadata_size_bytes", sa.BigInteger(), nullable=True),
         sa.Column("metadata_served", sa.Boolean(), nullable=True),
         sa.Column("metadata", sa.LargeBinary(), nullable=True, comment="METADATA or PKG-INFO, zlib"),
-        sa.Column("required", sa.JSON(), nullable=True, comment="normalised names of the projects it requires"),
         sa.Column("signals", sa.JSON(), nullable=True),
         sa.ForeignKeyConstraint(["account_id"], ["account.id"]),
         sa.ForeignKeyConstraint(["publisher_id"], ["trusted_publisher.id"]),
