@@ -1,0 +1,141 @@
+"""Releases that wait for people, as every room reads them: upload sessions (PEP 694) and their files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from customhouse.catalog.staged_tables import upload_file, upload_session
+from customhouse.formats.manifest import manifest_digest
+
+SessionState = Literal["open", "processing", "error", "published", "canceled"]
+FileState = Literal["pending", "processing", "completed", "error", "canceled"]
+ONGOING = ("open", "processing", "error")
+"""The states in which a session holds its (name, version)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """An upload session: one release that is being made."""
+
+    id: str
+    stage: str
+    """The secret part of its stage's address."""
+    normalized: str
+    display: str
+    version: str
+    project_id: int | None
+    """None: its publication makes the project."""
+    organization_id: int | None
+    account_id: int | None
+    publisher_id: int | None
+    protocol: Literal["2.0", "legacy"]
+    state: SessionState
+    reasons: list[dict[str, str]]
+    """Why it waits for people: code and sentence each, as they were found when its files came in."""
+    notices: list[str]
+    created_at: datetime
+    changed_at: datetime
+    expires_at: datetime
+    ended_at: datetime | None
+
+    @property
+    def ongoing(self) -> bool:
+        """Whether it can still be published."""
+        return self.state in ONGOING
+
+
+@dataclass(frozen=True, slots=True)
+class StagedFile:
+    """A file of a session, without its metadata text. What the artifact says is None until it has been examined."""
+
+    id: str
+    session_id: str
+    key: str
+    filename: str
+    size_bytes: int
+    hashes: dict[str, str]
+    mechanism: str
+    state: FileState
+    notices: list[str]
+    account_id: int | None
+    publisher_id: int | None
+    token_id: str
+    created_at: datetime
+    expires_at: datetime
+    attestations: str | None
+    attested: Any | None
+    received_at: datetime | None
+    digest: str | None
+    md5: str | None
+    blake2b_256: str | None
+    kind: Literal["bdist_wheel", "sdist"] | None
+    metadata_digest: str | None
+    metadata_size_bytes: int | None
+    metadata_served: bool | None
+    signals: list[dict[str, str]] | None
+
+
+_SESSION = [upload_session.c[name] for name in Session.__slots__]
+_FILE = [upload_file.c[name] for name in StagedFile.__slots__]
+# Made once: building a statement costs more than running it.
+_BY_ID = sa.select(*_SESSION).where(upload_session.c.id == sa.bindparam("id"))
+_BY_ID_LOCKED = _BY_ID.with_for_update()
+_BY_STAGE = sa.select(*_SESSION).where(upload_session.c.stage == sa.bindparam("stage"))
+_ONGOING = sa.select(*_SESSION).where(
+    upload_session.c.normalized == sa.bindparam("normalized"),
+    upload_session.c.version == sa.bindparam("version"),
+    upload_session.c.state.in_(ONGOING),
+)
+_OF_PROJECT = (
+    sa.select(*_SESSION)
+    .where(upload_session.c.normalized == sa.bindparam("normalized"), upload_session.c.state.in_(ONGOING))
+    .order_by(upload_session.c.created_at, upload_session.c.id)
+)
+_FILES = (
+    sa.select(*_FILE)
+    .where(upload_file.c.session_id == sa.bindparam("session"), upload_file.c.state != "canceled")
+    .order_by(upload_file.c.filename)
+)
+
+
+def find_session(sql: Connection, session_id: str, *, lock: bool = False) -> Session | None:
+    """The session of that id; ``lock`` keeps rival writers of the same session waiting until commit."""
+    row = sql.execute(_BY_ID_LOCKED if lock else _BY_ID, {"id": session_id}).one_or_none()
+    return Session(*row) if row is not None else None
+
+
+def session_of_stage(sql: Connection, stage: str) -> Session | None:
+    """The session whose stage has that secret address."""
+    row = sql.execute(_BY_STAGE, {"stage": stage}).one_or_none()
+    return Session(*row) if row is not None else None
+
+
+def ongoing_session(sql: Connection, normalized: str, version: str) -> Session | None:
+    """The session that holds this name and canonical version."""
+    row = sql.execute(_ONGOING, {"normalized": normalized, "version": version}).one_or_none()
+    return Session(*row) if row is not None else None
+
+
+def ongoing_sessions(sql: Connection, normalized: str) -> list[Session]:
+    """The sessions of a project that can still be published, oldest first."""
+    return [Session(*row) for row in sql.execute(_OF_PROJECT, {"normalized": normalized})]
+
+
+def files_of_session(sql: Connection, session_id: str) -> list[StagedFile]:
+    """The files of a session that are not canceled, by name."""
+    return [StagedFile(*row) for row in sql.execute(_FILES, {"session": session_id})]
+
+
+def staged_metadata(sql: Connection, file_id: str) -> bytes:
+    """The packed METADATA or PKG-INFO of a file that has been examined."""
+    return sql.execute(sa.select(upload_file.c.metadata).where(upload_file.c.id == file_id)).scalar_one()  # type: ignore[no-any-return]
+
+
+def manifest_digest_of(files: list[StagedFile]) -> str:
+    """The digest that people approve, of the files that are complete."""
+    return manifest_digest((one.filename, one.digest or "") for one in files if one.state == "completed")
