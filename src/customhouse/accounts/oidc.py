@@ -12,10 +12,8 @@ import hashlib
 import hmac
 import json
 import secrets
-import threading
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 from urllib.parse import quote, urlencode
@@ -27,6 +25,7 @@ from joserfc.jwk import KeySet
 from customhouse.accounts.linked import Claimed
 from customhouse.accounts.server_key import ServerKey
 from customhouse.infra.fetch import Answer, Order, Outbound
+from customhouse.infra.issuer import LIMIT_BYTES, SECONDS, Issuers, Source
 from customhouse.infra.settings import OidcLogin
 from customhouse.infra.targets import Target
 from customhouse.terms.clock import Clock
@@ -41,10 +40,6 @@ STATE_LIFE = timedelta(minutes=10)
 ID_TOKEN_LIFE = timedelta(minutes=10)
 SKEW = timedelta(seconds=30)
 """How far the issuer's clock may be ahead of ours."""
-KEPT_SECONDS = 3600.0
-ASKED_AGAIN_SECONDS = 30.0
-SECONDS = 8.0
-LIMIT_BYTES = 2**18
 LONGEST_NAME, LONGEST_SUBJECT, LONGEST_CODE = 120, 255, 1000
 SCOPE = "openid profile email"
 
@@ -69,30 +64,16 @@ class Endpoints:
     """Whether it takes the secret only in the form, not in a header."""
 
 
-@dataclass
-class _Known:
-    """What this process has learned of one issuer, and when, by the monotonic clock."""
-
-    endpoints: Endpoints | None = None
-    keys: KeySet | None = None
-    endpoints_at: float = 0.0
-    keys_at: float = 0.0
-    failed_at: float = 0.0
-    failed: Unavailable | None = None
-    """Why it could not be asked for its endpoints, until it is asked again."""
-
-
 @dataclass(frozen=True)
 class Logins:
     """The other logins of this index."""
 
     all: Sequence[OidcLogin]
+    issuers: Issuers
     outbound: Outbound
     key: ServerKey
     clock: Clock
     site: str
-    _known: dict[str, _Known] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def named(self, name: str) -> OidcLogin:
         """The login of that name; raises `Refused` (404)."""
@@ -206,58 +187,33 @@ class Logins:
         return claims
 
     def _signed_claims(self, login: OidcLogin, token: str) -> Mapping[str, Any]:
-        """The claims under a signature by one of the issuer's keys; keys that are new are asked for once."""
-        for newest in (False, True):
-            try:
-                signed = jws.deserialize_compact(token, self._keys(login, newest=newest), algorithms=list(ALGORITHMS))
-            except (JoseError, ValueError, KeyError, TypeError):
-                if newest:
-                    raise _bad_return("its token is not signed by the issuer") from None
-                continue
-            return _object(signed.payload)
-        raise _bad_return("its token is not signed by the issuer")
+        """The claims under a signature by one of the issuer's keys; keys that are new are asked for now and then."""
+        try:
+            keys = self.issuers.keys(_source(login), lacking=_key_id(token))
+            usable = KeySet.import_key_set({"keys": [dict(one) for one in keys]})
+            signed = jws.deserialize_compact(token, usable, algorithms=list(ALGORITHMS))
+        except (JoseError, ValueError, KeyError, TypeError):
+            raise _bad_return("its token is not signed by the issuer") from None
+        return _object(signed.payload)
 
     def _endpoints(self, login: OidcLogin) -> Endpoints:
-        known = self._of(login)
-        if known.endpoints is None or time.monotonic() - known.endpoints_at > KEPT_SECONDS:
-            if known.failed is not None and time.monotonic() - known.failed_at <= ASKED_AGAIN_SECONDS:
-                raise known.failed
-            try:
-                known.endpoints = self._discovered(login)
-            except Unavailable as error:
-                known.failed, known.failed_at = error, time.monotonic()
-                raise
-            known.endpoints_at, known.failed = time.monotonic(), None
-        return known.endpoints
-
-    def _discovered(self, login: OidcLogin) -> Endpoints:
-        read = self._get(f"{login.issuer.rstrip('/')}/.well-known/openid-configuration")
-        if read.get("issuer") != login.issuer:
-            raise Unavailable(login.title, "it calls itself by another name than the settings do")
-        return _endpoints_of(login, read)
-
-    def _keys(self, login: OidcLogin, *, newest: bool) -> KeySet:
-        known = self._of(login)
-        age = time.monotonic() - known.keys_at
-        if known.keys is None or age > (ASKED_AGAIN_SECONDS if newest else KEPT_SECONDS):
-            read = self._get(self._endpoints(login).keys)
-            usable = [one for one in read.get("keys", []) if _may_sign(one)]
-            known.keys = KeySet.import_key_set({"keys": usable})
-            known.keys_at = time.monotonic()
-        return known.keys
-
-    def _of(self, login: OidcLogin) -> _Known:
-        with self._lock:
-            return self._known.setdefault(login.issuer, _Known())
-
-    def _get(self, address: str) -> Mapping[str, Any]:
-        answer = self._fetch(Order(Target.parse(address), headers={"Accept": "application/json"}))
-        if not answer.fine:
-            raise Unavailable(Target.parse(address).origin, f"it answers {answer.status}")
-        return _object(answer.body)
+        return _endpoints_of(login, self.issuers.document(_source(login)))
 
     def _fetch(self, order: Order) -> Answer:
         return self.outbound.fetch(order, seconds=SECONDS, limit_bytes=LIMIT_BYTES)
+
+
+def _source(login: OidcLogin) -> Source:
+    return Source(login.issuer, login.title)
+
+
+def _key_id(token: str) -> str | None:
+    """Which key a token says it is signed with; None if it does not say."""
+    try:
+        named = _object(from_base64url(token.partition(".")[0])).get("kid")
+    except ValueError:
+        return None
+    return named if isinstance(named, str) else None
 
 
 def _context(login: OidcLogin, browser: str) -> str:
@@ -282,13 +238,6 @@ def _endpoints_of(login: OidcLogin, read: Mapping[str, Any]) -> Endpoints:
         found["authorization_endpoint"], found["token_endpoint"], found["jwks_uri"],
         posts_secret="client_secret_basic" not in methods,
     )  # fmt: skip
-
-
-def _may_sign(key: object) -> bool:
-    """Only public keys of the two kinds that we take, and none that is for encryption."""
-    if not isinstance(key, dict) or key.get("use", "sig") != "sig" or "d" in key:
-        return False
-    return key.get("kty") == "RSA" or (key.get("kty") == "EC" and key.get("crv") == "P-256")
 
 
 def _object(body: bytes) -> Mapping[str, Any]:
