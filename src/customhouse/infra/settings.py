@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -34,11 +34,73 @@ class OidcLogin(BaseModel):
     @field_validator("issuer")
     @classmethod
     def _issuer_is_secure(cls, text: str) -> str:
-        """Only https, but for loopback: whoever changes what an issuer says on the way can be anybody."""
-        parts = urlsplit(text)
-        if parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
-            raise ValueError("the issuer's address begins with https://")
-        return text
+        return _secure_issuer(text)
+
+
+class OidcIssuer(BaseModel):
+    """An issuer whose machines may publish here without a stored secret, besides those that every index knows.
+
+    ``gitlab`` is a GitLab of your own. ``custom`` is anything that issues ID tokens to builds: Gitea, Forgejo, Jenkins,
+    Keycloak, Buildkite, CircleCI; then the claims are named here that a publisher must be told by.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$")
+    """How commands and addresses spell it."""
+    title: str = Field(min_length=1, max_length=60)
+    issuer: str = Field(max_length=300)
+    """Exactly as its tokens spell it in ``iss``: a slash at the end makes it another one."""
+    kind: Literal["gitlab", "custom"] = "custom"
+    claims: tuple[str, ...] = ()
+    """Of ``custom``: the claims that every publisher must name, each with one value. The first says where the build
+    comes from: a repository, a pipeline, a job."""
+    optional_claims: tuple[str, ...] = ()
+    """Claims that a publisher may name besides, such as a branch or an environment."""
+    ids: tuple[str, ...] = ()
+    """Claims that never change for one place, such as the id of a repository: learned at the first use, compared from
+    then on, so that somebody who takes a name over is not taken for the one before."""
+    refused: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Values with which a token is refused, by claim: ``{"event_name": ["pull_request_target"]}``."""
+    kept: tuple[str, ...] = ()
+    """Claims that are kept beside what was published: the commit, the number of the build."""
+    jti: bool = False
+    """Whether it promises a ``jti`` in every token. Without one each token still works once."""
+    longest_age_seconds: int = Field(default=600, ge=60, le=3600)
+    """How old a token may be, whatever it says itself. Some issue it when the job begins, not when it publishes."""
+    key_hosts: tuple[str, ...] = ()
+    """Hosts that its keys may come from besides its own."""
+
+    @field_validator("issuer")
+    @classmethod
+    def _issuer_is_secure(cls, text: str) -> str:
+        return _secure_issuer(text)
+
+    @model_validator(mode="after")
+    def _names_claims(self) -> OidcIssuer:
+        if (self.kind == "custom") != bool(self.claims):
+            raise ValueError("a custom issuer, and no other, says in claims what tells its publishers apart")
+        return self
+
+
+def _secure_issuer(text: str) -> str:
+    """Only https, but for loopback: whoever changes what an issuer says on the way can be anybody."""
+    parts = urlsplit(text)
+    if parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
+        raise ValueError("the issuer's address begins with https://")
+    return text
+
+
+class TrustRoot(BaseModel):
+    """A Sigstore of one's own, whose certificates and logs attestations may rest on (PEP 740)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$")
+    path: Path
+    """Its ``trusted_root.json``. It is read when the server starts."""
+    issuers: tuple[str, ...] = ()
+    """The issuers of identities (OpenID Connect) that its certificates are believed about; empty means all."""
 
 
 class Settings(BaseSettings):
@@ -107,6 +169,14 @@ class Settings(BaseSettings):
     (``https://api.pwnedpasswords.com/range``), which learns five digits of the hash. Empty: with nothing."""
     oidc_logins: tuple[OidcLogin, ...] = ()
     """Other logins that people may link to their accounts."""
+    publisher_issuers: tuple[Literal["github", "gitlab", "google", "activestate"], ...] = (
+        "github", "gitlab", "google", "activestate",
+    )  # fmt: skip
+    """Whose machines may be trusted publishers here, of those that every index knows; empty: of none of them."""
+    oidc_issuers: tuple[OidcIssuer, ...] = ()
+    """Further issuers of ID tokens to builds."""
+    oidc_audience: str = Field(default="", max_length=300)
+    """For whom ID tokens must be made; empty means the host of ``url``."""
     resets_blocked_days: int = Field(default=7, ge=0)
     """For so long after an owner of a critical project has changed his address no link to a new password goes there."""
     invitation_seconds: int = Field(default=7 * DAY, ge=HOUR)
@@ -166,6 +236,11 @@ class Settings(BaseSettings):
     """So many addresses a day are given up without a human; beyond that, domains wait for an operator."""
     domain_alarm_days: int = Field(default=3, ge=1)
     """Operators are told when for so long nobody has answered what we ask about most domains."""
+    public_good_root: bool = True
+    """Whether attestations may rest on Sigstore's public certificates and logs. Nothing is fetched: the root comes with
+    the program."""
+    trust_roots: tuple[TrustRoot, ...] = ()
+    """Other Sigstores that attestations may rest on."""
     leak_reporters: dict[str, str] = Field(default_factory=dict)
     """Who may report leaked API tokens to /-/leaked-tokens/: the address of his public keys by his name. GitHub's is
     ``https://api.github.com/meta/public_keys/secret_scanning``."""
@@ -175,10 +250,24 @@ class Settings(BaseSettings):
     """Whether a CDN stands in front, so that most downloads are only in its logs."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
+    @field_validator("trust_roots")
+    @classmethod
+    def _trust_roots_have_names(cls, roots: tuple[TrustRoot, ...]) -> tuple[TrustRoot, ...]:
+        """Each its own: it is told of every attestation which root it rests on."""
+        names = [one.name for one in roots]
+        if len(set(names)) != len(names) or "sigstore" in names:
+            raise ValueError("each trust root has a name of its own, and 'sigstore' is the public one's")
+        return roots
+
     @property
     def public_url(self) -> str:
         """The address that pages and clients are told, without a slash at the end."""
         return (self.url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    @property
+    def audience(self) -> str:
+        """For whom ID tokens must be made that are exchanged here."""
+        return self.oidc_audience or urlsplit(self.public_url).netloc
 
     @classmethod
     def settings_customise_sources(

@@ -33,20 +33,28 @@ def _publishers() -> None:
             comment="how that is spelt",
         ),
         sa.Column("pending_normalized", sa.String(length=100), server_default="", nullable=False),
+        sa.Column("pending_ultranormalized", sa.String(length=100), server_default="", nullable=False),
         sa.Column("pending_by", BIG_ID, nullable=True, comment="who will own that project"),
         sa.Column("organization_id", BIG_ID, nullable=True, comment="or which organization"),
         sa.Column(
             "kind", sa.String(length=16), nullable=False, comment="github | gitlab | google | activestate | custom"
         ),
         sa.Column("issuer", sa.String(length=300), nullable=False),
+        sa.Column(
+            "place",
+            sa.String(length=400),
+            nullable=False,
+            comment="where its builds come from, as its kind compares it",
+        ),
         sa.Column("settings", sa.JSON(), nullable=False, comment="what the claims must say, by the names of the kind"),
         sa.Column("rules", sa.JSON(), nullable=False, comment="what the claims must say besides"),
         sa.Column("learned", sa.JSON(), nullable=False, comment="ids that were seen at its first use and never change"),
+        sa.Column("title", sa.String(length=300), nullable=False, comment="what people call it"),
         sa.Column(
             "key",
-            sa.String(length=1000),
+            sa.String(length=300),
             nullable=False,
-            comment="for whom, kind, issuer and settings: one open row each",
+            comment="for whom, and a hash of what it is: one open row each",
         ),
         sa.Column("stages_only", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
@@ -54,6 +62,18 @@ def _publishers() -> None:
         sa.Column("used_at", sa.BigInteger(), nullable=True),
         sa.Column("expires_at", sa.BigInteger(), nullable=True, comment="of a pending one that nobody uses"),
         sa.Column("removed_at", sa.BigInteger(), nullable=True),
+        sa.Column(
+            "alarm",
+            sa.JSON(),
+            nullable=True,
+            comment="the last token that its owners had to hear of: when, why, its ids",
+        ),
+        sa.Column(
+            "warned_at",
+            sa.BigInteger(),
+            nullable=True,
+            comment="when they were told last that an old token is used beside it",
+        ),
         sa.ForeignKeyConstraint(["created_by"], ["account.id"]),
         sa.ForeignKeyConstraint(["organization_id"], ["organization.id"]),
         sa.ForeignKeyConstraint(["pending_by"], ["account.id"]),
@@ -61,8 +81,9 @@ def _publishers() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("ix_trusted_publisher_pending_by", "trusted_publisher", ["pending_by"])
-    op.create_index("ix_trusted_publisher_pending_normalized", "trusted_publisher", ["pending_normalized"])
+    op.create_index("ix_trusted_publisher_pending_ultranormalized", "trusted_publisher", ["pending_ultranormalized"])
     op.create_index("ix_trusted_publisher_project_id", "trusted_publisher", ["project_id"])
+    op.create_index("trusted_publisher_place", "trusted_publisher", ["issuer", "place"])
     op.create_index(
         "trusted_publisher_once",
         "trusted_publisher",
