@@ -1,0 +1,88 @@
+"""What is attested of a project's files: which have provenance, and whether a release is like the one before it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+from urllib.parse import quote, urlsplit
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from customhouse.catalog import queries
+from customhouse.catalog.model import File, Project, offered
+from customhouse.catalog.tables import file
+from customhouse.trust.attestations import Attested
+from customhouse.trust.continuity import Continuity, ReleaseProvenance, continuity, version_before
+from customhouse.trust.tables import attestation
+
+LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+_ATTESTED = (
+    sa.select(attestation.c.file_id)
+    .join(file, file.c.id == attestation.c.file_id)
+    .where(file.c.project_id == sa.bindparam("project"))
+    .distinct()
+)
+_WHAT = (
+    sa.select(
+        attestation.c.file_id, attestation.c.publisher, attestation.c.predicate_type, attestation.c.summary,
+        attestation.c.trust_root,
+    )
+    .join(file, file.c.id == attestation.c.file_id)
+    .where(file.c.project_id == sa.bindparam("project"))
+    .order_by(attestation.c.id)
+)  # fmt: skip
+
+
+def attested_files(sql: Connection, project_id: int) -> frozenset[int]:
+    """The ids of a project's files that have an attestation."""
+    return frozenset(sql.execute(_ATTESTED, {"project": project_id}).scalars())
+
+
+def attestations_of(sql: Connection, project_id: int) -> dict[int, list[Attested]]:
+    """What is attested, by the ids of files; files of which nothing is attested are missing."""
+    found: dict[int, list[Attested]] = {}
+    for row in sql.execute(_WHAT, {"project": project_id}):
+        found.setdefault(row.file_id, []).append(
+            Attested(row.publisher, row.predicate_type, row.summary, row.trust_root)
+        )  # fmt: skip
+    return found
+
+
+def continuity_of(
+    sql: Connection, project: Project | None, version: str, waiting: Mapping[str, Sequence[Attested]] | None = None
+) -> Continuity:
+    """The state of a version's provenance, compared with the version before it.
+
+    ``waiting`` are files of that version that are to be published, by their names; they count with those that are
+    there. A project that does not exist yet is None.
+    """
+    files = offered(project, queries.files_of(sql, project.id)) if project else []
+    known = attestations_of(sql, project.id) if project else {}
+    now = of_version(version, files, known)
+    whole = ReleaseProvenance(version, {**now.files, **(waiting or {})})
+    return continuity(whole, before(version, files, known))
+
+
+def of_version(version: str, files: Sequence[File], known: Mapping[int, Sequence[Attested]]) -> ReleaseProvenance:
+    """What is attested of the files of one version."""
+    return ReleaseProvenance(version, {row.filename: known.get(row.id, ()) for row in files if row.version == version})
+
+
+def before(version: str, files: Sequence[File], known: Mapping[int, Sequence[Attested]]) -> ReleaseProvenance | None:
+    """The same of the version before. Those that are not offered, or yanked whole, are nothing to measure by."""
+    published: dict[str, datetime] = {}
+    for row in files:
+        if row.yanked_at is None:
+            published[row.version] = min(row.uploaded_at, published.get(row.version, row.uploaded_at))
+    found = version_before(version, published)
+    return of_version(found, files, known) if found is not None else None
+
+
+def provenance_address(site: str, project: str, version: str, filename: str) -> str:
+    """Where a file's provenance is; empty if this index cannot say so: it must be https or loopback (PEP 740)."""
+    parts = urlsplit(site)
+    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
+        return ""
+    return f"{site}/integrity/{quote(project)}/{quote(version)}/{quote(filename)}/provenance"

@@ -1,0 +1,171 @@
+"""Whether a release comes from where the one before it came from. Pure; the sentences are for people.
+
+Provenance proves the builder and not the intent: a stolen identity attests what it likes. What it seldom can is to do
+so in the way that a project always has; so every difference is told, before a publication and on the page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from packaging.version import Version
+
+from customhouse.trust.attestations import Attested
+
+State = Literal["none", "full", "partial", "inconsistent"]
+_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseProvenance:
+    """What is attested of the files of one version, by their names."""
+
+    version: str
+    files: Mapping[str, Sequence[Attested]]
+
+    @property
+    def attested(self) -> list[str]:
+        """The names of the files that have an attestation."""
+        return [name for name, found in self.files.items() if found]
+
+    @property
+    def state(self) -> State:
+        """Files of different identities or commits are inconsistent, however many are attested."""
+        if not self.attested:
+            return "none"
+        if any(len(self.values(aspect)) > 1 for aspect in _ONE_FOR_ALL):
+            return "inconsistent"
+        return "full" if len(self.attested) == len(self.files) else "partial"
+
+    def values(self, aspect: Aspect) -> frozenset[str]:
+        """What the attestations say of one aspect; what they do not say is left out."""
+        return frozenset(filter(None, (aspect.read(one) for found in self.files.values() for one in found)))
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """Something to look at before it is believed."""
+
+    code: Literal["lost", "changed", "inconsistent"]
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Continuity:
+    """The state of a release, and in what it is unlike the one before."""
+
+    state: State
+    alarms: tuple[Alarm, ...]
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether there is less provenance than before."""
+        return any(alarm.code == "lost" for alarm in self.alarms)
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether it is somebody else's."""
+        return any(alarm.code == "changed" for alarm in self.alarms)
+
+
+def continuity(now: ReleaseProvenance, before: ReleaseProvenance | None) -> Continuity:
+    """Compare a release with the one before it.
+
+    Lost: no file is attested, or not every file, where all were; or no builder speaks, where one did. Changed: it was
+    attested by another identity, from another repository, by another workflow, environment, trigger, kind of ref,
+    runner or builder than any file before. New provenance is no alarm.
+    """
+    alarms = [Alarm("inconsistent", _differ(aspect, now)) for aspect in _ONE_FOR_ALL if len(now.values(aspect)) > 1]
+    if before is not None and before.attested:
+        alarms += _lost(now, before)
+        alarms += [_changed(aspect, now, before) for aspect in _ASPECTS if _is_new(aspect, now, before)]
+    return Continuity(now.state, tuple(alarms))
+
+
+def version_before(version: str, published: Mapping[str, datetime]) -> str | None:
+    """The version to compare with: the highest one below, else the newest of all others. None for a first release."""
+    others = [one for one in published if one != version]
+    below = [one for one in others if Version(one) < Version(version)]
+    if below:
+        return max(below, key=Version)
+    return max(others, key=lambda one: published[one], default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Aspect:
+    """One thing that an attestation says."""
+
+    title: str
+    read: Callable[[Attested], str]
+
+
+def _claim(name: str) -> Callable[[Attested], str]:
+    return lambda one: str((one.publisher.get("claims") or {}).get(name, ""))
+
+
+def _own(*names: str) -> Callable[[Attested], str]:
+    return lambda one: " ".join(str(one.publisher[name]) for name in names if one.publisher.get(name))
+
+
+def _ref(one: Attested) -> str:
+    """Each release has a tag of its own, so only that it was a tag; a branch by its name."""
+    ref = _claim("ref")(one)
+    return "a tag" if ref.startswith("refs/tags/") else ref.removeprefix("refs/heads/")
+
+
+def _builder(one: Attested) -> str:
+    """Without the version of the builder that GitHub puts behind an @."""
+    return one.summary.get("builder", "").partition("@")[0]
+
+
+_PUBLISHER = Aspect("publisher", _own("kind", "issuer", "email", "subject"))
+_REPOSITORY = Aspect("repository", lambda one: _claim("repository_uri")(one).casefold())
+_REPOSITORY_ID = Aspect("repository's number", _claim("repository_id"))
+_WORKFLOW = Aspect("workflow", _own("workflow", "workflow_filepath"))
+_BUILDER = Aspect("builder", _builder)
+_ASPECTS = (
+    _PUBLISHER, _REPOSITORY, _REPOSITORY_ID, _WORKFLOW, Aspect("environment", _own("environment")),
+    Aspect("trigger", _claim("trigger")), Aspect("ref", _ref), Aspect("kind of runner", _claim("runner_environment")),
+    _BUILDER,
+)  # fmt: skip
+_ONE_FOR_ALL = (_PUBLISHER, _REPOSITORY, _WORKFLOW, Aspect("commit", _claim("commit")))
+
+
+def _lost(now: ReleaseProvenance, before: ReleaseProvenance) -> list[Alarm]:
+    if not now.attested:
+        said = "had provenance" if len(before.attested) == len(before.files) else "had provenance for some files"
+        return [Alarm("lost", f"{now.version} has no provenance; {before.version}, before it, {said}.")]
+    alarms = []
+    missing = sorted(set(now.files) - set(now.attested))
+    if missing and len(before.attested) == len(before.files):
+        names = ", ".join(missing[:_SHOWN]) + (f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else "")
+        alarms.append(
+            Alarm("lost", f"There is no provenance for {names}; every file of {before.version} had it.")
+        )  # fmt: skip
+    if before.values(_BUILDER) and not now.values(_BUILDER):
+        alarms.append(Alarm("lost", f"No builder says how {now.version} was built; one did for {before.version}."))
+    return alarms
+
+
+def _is_new(aspect: Aspect, now: ReleaseProvenance, before: ReleaseProvenance) -> bool:
+    """Something is said now that nothing said before. An environment is new, too, where there was none."""
+    known, said = before.values(aspect), now.values(aspect)
+    if aspect is _BUILDER or aspect is _REPOSITORY_ID:
+        return bool(known) and not said <= known
+    return bool(now.attested) and (not said <= known or (not said and bool(known)))
+
+
+def _changed(aspect: Aspect, now: ReleaseProvenance, before: ReleaseProvenance) -> Alarm:
+    was, is_ = _list(before.values(aspect)), _list(now.values(aspect))
+    return Alarm("changed", f"The {aspect.title} is {is_}; for {before.version} it was {was}.")
+
+
+def _differ(aspect: Aspect, now: ReleaseProvenance) -> str:
+    return f"The files of {now.version} differ in their {aspect.title}: {_list(now.values(aspect))}."
+
+
+def _list(values: frozenset[str]) -> str:
+    return ", ".join(sorted(values)[:_SHOWN]) or "none"
