@@ -24,6 +24,7 @@ from customhouse.accounts.links import (
     make_password_link,
     read_link,
 )
+from customhouse.accounts.lock_out import end_sessions
 from customhouse.accounts.lost_address import find_lost, may_verify
 from customhouse.accounts.mail_address import MailAddress, holder_of
 from customhouse.accounts.registration_events import (
@@ -34,7 +35,7 @@ from customhouse.accounts.registration_events import (
     AddressVerified,
 )
 from customhouse.accounts.server_key import ServerKey
-from customhouse.accounts.tables import account, account_link, session
+from customhouse.accounts.tables import account, account_link
 from customhouse.accounts.users import User, find_user_by_id
 from customhouse.ledger.tx import Tx
 from customhouse.terms.errors import Refused, Rejected
@@ -212,7 +213,7 @@ def undo_change(key: ServerKey, text: str, life: timedelta, tx: Tx) -> User:
             password_changed_at=tx.now(),
         )
     )
-    tx.sql.execute(session.delete().where(session.c.account_id == user.id))
+    end_sessions(tx, user.id)
     end_links(tx, user.id, "password", "handed", "verify", "change", "undo")
     forget_places(tx, user.id)
     changed = tx.sql.execute(sa.select(account_link.c.created_at).where(account_link.c.id == link.id)).scalar_one()

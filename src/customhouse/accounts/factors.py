@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from customhouse.accounts.factor_events import FactorRemoved, FactorRenamed, SecondStepUnlocked
-from customhouse.accounts.sessions import ProvedBy, end_other_sessions
+from customhouse.accounts.lock_out import end_sessions
+from customhouse.accounts.sessions import ProvedBy
 from customhouse.accounts.tables import account, second_factor
 from customhouse.accounts.users import User, find_user, refuse_unless_operator
 from customhouse.ledger.tx import Tx
@@ -123,7 +124,7 @@ def remove_factor(command: RemoveFactor, tx: Tx) -> Factor:
     if command.must_keep and len(all_of_them) == 1:
         raise Refused("last-factor", command.must_keep, "Add another factor first, then remove this one.", status=409)
     tx.sql.execute(second_factor.delete().where(second_factor.c.id == gone.id))
-    end_other_sessions(tx, command.account_id, command.keep_session)
+    end_sessions(tx, command.account_id, keep=command.keep_session)
     tx.record(
         FactorRemoved(
             command.by, None, user_id=str(command.account_id), factor_id=str(gone.id), method=gone.method,

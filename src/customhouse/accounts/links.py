@@ -16,10 +16,11 @@ from sqlalchemy.engine import Connection
 from customhouse.accounts.breached import PasswordUnchecked
 from customhouse.accounts.devices import forget_places
 from customhouse.accounts.events import PasswordLinkMade, PasswordSet
+from customhouse.accounts.lock_out import end_sessions
 from customhouse.accounts.lost_address import hold_back, may_verify
 from customhouse.accounts.mail_address import holder_of
 from customhouse.accounts.server_key import ServerKey
-from customhouse.accounts.tables import account, account_link, session
+from customhouse.accounts.tables import account, account_link
 from customhouse.accounts.users import User, find_user_by_id
 from customhouse.ledger.tx import Tx
 from customhouse.terms.encode import new_id
@@ -191,10 +192,7 @@ def set_password(key: ServerKey, command: SetPassword, tx: Tx) -> User:
     else:
         raise dead_link()
     tx.sql.execute(account.update().where(account.c.id == user.id).values(**values))
-    gone = session.delete().where(session.c.account_id == user.id)
-    if command.keep_session is not None:
-        gone = gone.where(session.c.id_hash != command.keep_session)
-    tx.sql.execute(gone)
+    end_sessions(tx, user.id, keep=command.keep_session)
     if command.link is not None:
         forget_places(tx, user.id)
     tx.record(PasswordSet(user.identity, None, user_id=str(user.id), by_link=command.link is not None))

@@ -15,8 +15,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from customhouse.accounts.factor_events import RecoveryCodesMade, RecoveryCodeUsed
+from customhouse.accounts.lock_out import end_sessions
 from customhouse.accounts.server_key import ServerKey
-from customhouse.accounts.sessions import end_other_sessions
 from customhouse.accounts.tables import account, recovery_code
 from customhouse.accounts.users import User
 from customhouse.ledger.tx import Tx
@@ -70,7 +70,7 @@ def make_codes(key: ServerKey, command: MakeCodes, tx: Tx) -> list[str]:
         for code in codes
     ]
     tx.sql.execute(recovery_code.insert(), rows)
-    end_other_sessions(tx, command.user.id, command.keep_session)
+    end_sessions(tx, command.user.id, keep=command.keep_session)
     tx.record(RecoveryCodesMade(command.user.identity, None, user_id=str(command.user.id), codes=COUNT))
     return codes
 

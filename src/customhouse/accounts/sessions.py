@@ -207,12 +207,6 @@ def find_unfinished(sql: Connection, cookie: str, now: datetime) -> Unfinished |
     return Unfinished(row.id_hash, user, row.state, row.proved_at, _PROOFS[row.proved_by])
 
 
-def end_other_sessions(tx: Tx, account_id: int, keep: str | None) -> None:
-    """End every session of an account but the one that is kept, the unfinished ones too."""
-    gone = session.delete().where(session.c.account_id == account_id)
-    tx.sql.execute(gone if keep is None else gone.where(session.c.id_hash != keep))
-
-
 def touch(sql: Connection, found: Session, now: datetime) -> None:
     """Note that the session is in use."""
     sql.execute(session.update().where(session.c.id_hash == found.id_hash).values(seen_at=now))

@@ -19,10 +19,10 @@ from sqlalchemy.engine import Connection
 
 from customhouse.accounts.factor_events import FactorAdded
 from customhouse.accounts.factors import lock_account, parse_label, refuse_too_many
+from customhouse.accounts.lock_out import end_sessions
 from customhouse.accounts.recovery_codes import refuse_without_codes
 from customhouse.accounts.seal import seal, unseal
 from customhouse.accounts.server_key import ServerKey
-from customhouse.accounts.sessions import end_other_sessions
 from customhouse.accounts.tables import second_factor
 from customhouse.accounts.users import User
 from customhouse.ledger.tx import Tx
@@ -119,7 +119,7 @@ def enrol(key: ServerKey, command: EnrolTotp, tx: Tx) -> int:
             last_step=step,
         )
     ).inserted_primary_key[0]  # type: ignore[index] # one row was inserted
-    end_other_sessions(tx, command.user.id, command.keep_session)
+    end_sessions(tx, command.user.id, keep=command.keep_session)
     tx.record(
         FactorAdded(
             command.user.identity, None, user_id=str(command.user.id), factor_id=str(factor_id), method="totp",

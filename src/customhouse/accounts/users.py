@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from customhouse.accounts.events import AccountFrozen, AccountThawed, SiteRoleSet
-from customhouse.accounts.tables import account, session
+from customhouse.accounts.lock_out import end_sessions
+from customhouse.accounts.tables import account
 from customhouse.infra.db import insert_new
 from customhouse.ledger.events import UserAdded
 from customhouse.ledger.tx import Tx
@@ -117,7 +118,7 @@ def set_site_role(command: SetSiteRole, tx: Tx) -> User:
     refuse_unless_operator(command.by)
     user = find_user(tx.sql, command.user)
     tx.sql.execute(account.update().where(account.c.id == user.id).values(site_role=command.role))
-    tx.sql.execute(session.delete().where(session.c.account_id == user.id))
+    end_sessions(tx, user.id)
     tx.record(
         SiteRoleSet(
             command.by.as_operator, None, user_id=str(user.id), name=user.name, role=command.role, before=user.site_role
@@ -144,7 +145,7 @@ def freeze(command: Freeze, tx: Tx) -> User:
         raise Refused("closed", f"The account {user.name!r} was closed by its owner, for ever.", status=409)
     frozen_at = None if command.thaw else tx.now()
     tx.sql.execute(account.update().where(account.c.id == user.id).values(frozen_at=frozen_at))
-    tx.sql.execute(session.delete().where(session.c.account_id == user.id))
+    end_sessions(tx, user.id)
     event = AccountThawed if command.thaw else AccountFrozen
     tx.record(event(command.by.as_operator, None, user_id=str(user.id), name=user.name, reason=command.reason))
     return user

@@ -11,9 +11,9 @@ from sqlalchemy.engine import Connection
 
 from customhouse.accounts.factor_events import FactorAdded, KeyCounterWentBack
 from customhouse.accounts.factors import lock_account, parse_label, refuse_too_many
+from customhouse.accounts.lock_out import end_sessions
 from customhouse.accounts.recovery_codes import refuse_without_codes
 from customhouse.accounts.server_key import ServerKey
-from customhouse.accounts.sessions import end_other_sessions
 from customhouse.accounts.tables import account, second_factor
 from customhouse.accounts.users import User
 from customhouse.accounts.webauthn_ceremony import (
@@ -64,7 +64,7 @@ def add_key(command: AddKey, tx: Tx) -> int:
     )  # fmt: skip
     if row is None:
         raise not_right("it is registered here already")
-    end_other_sessions(tx, command.user.id, command.keep_session)
+    end_sessions(tx, command.user.id, keep=command.keep_session)
     tx.record(
         FactorAdded(
             command.user.identity, None, user_id=str(command.user.id), factor_id=str(row.id), method="webauthn",

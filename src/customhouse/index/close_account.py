@@ -13,16 +13,8 @@ from datetime import timedelta
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from customhouse.accounts.tables import (
-    account,
-    api_token,
-    device_question,
-    known_device,
-    linked_identity,
-    recovery_code,
-    second_factor,
-    session,
-)
+from customhouse.accounts.lock_out import lock_out
+from customhouse.accounts.tables import account
 from customhouse.accounts.users import User, find_user_by_id
 from customhouse.catalog import invitations, queries
 from customhouse.catalog.people_events import RoleRemoved
@@ -163,13 +155,7 @@ def _lock_out(tx: Tx, user: User) -> None:
 
     The address stays as long as letters may be on their way there: whoever was robbed must hear of it.
     """
-    for table in (session, second_factor, recovery_code, known_device, device_question, linked_identity):
-        tx.sql.execute(table.delete().where(table.c.account_id == user.id))
-    tx.sql.execute(
-        api_token.update()
-        .where(api_token.c.account_id == user.id, api_token.c.revoked_at.is_(None))
-        .values(revoked_at=tx.now())
-    )
+    lock_out(tx, user.id)
     tx.sql.execute(
         account.update()
         .where(account.c.id == user.id)

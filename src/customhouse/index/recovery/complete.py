@@ -9,17 +9,9 @@ import sqlalchemy as sa
 
 from customhouse.accounts.factors import lock_account
 from customhouse.accounts.links import MakePasswordLink, end_links, make_password_link
+from customhouse.accounts.lock_out import Taken, lock_out
 from customhouse.accounts.mail_address import holder_of
-from customhouse.accounts.tables import (
-    account,
-    api_token,
-    device_question,
-    known_device,
-    linked_identity,
-    recovery_code,
-    second_factor,
-    session,
-)
+from customhouse.accounts.tables import account
 from customhouse.accounts.users import find_user_by_id
 from customhouse.index.recovery.events import RecoveryCompleted, RecoveryContested
 from customhouse.index.recovery.model import NEEDED_OPERATORS, Case, Delays, address_to_write_to, missing_of
@@ -78,7 +70,7 @@ def complete(command: Complete, tx: Tx) -> bool:
     if not tx.sql.execute(closed.values(**ended)).rowcount:
         return False
     before = row.email
-    factors, tokens, sessions = _empty(account_id, tx)
+    taken = _empty(account_id, tx)
     # The ledger's head is ours from here on, and nobody verifies the same address meanwhile. Not sooner: whoever
     # holds a row that goes here waits for the head. Refused, the job tries again, and an operator gets the case.
     tx.serialize()
@@ -99,8 +91,8 @@ def complete(command: Complete, tx: Tx) -> bool:
     make_password_link(MakePasswordLink(find_user_by_id(tx.sql, account_id), command.link_life, SYSTEM), tx)
     tx.record(
         RecoveryCompleted(
-            SYSTEM, None, *facts, co_owners=told(tx.sql, case), factors=factors, tokens=tokens, sessions=sessions,
-            new_address=email != before, opens_at=opens_at.isoformat(),
+            SYSTEM, None, *facts, co_owners=told(tx.sql, case), factors=taken.factors, tokens=taken.tokens,
+            sessions=taken.sessions, new_address=email != before, opens_at=opens_at.isoformat(),
         )
     )  # fmt: skip
     if before and before != email:
@@ -125,17 +117,9 @@ def _is_due(case: Case, tx: Tx) -> bool:
     return case.open and case.contested_at is None and case.due_at is not None and case.due_at <= tx.now()
 
 
-def _empty(account_id: int, tx: Tx) -> tuple[int, int, int]:
-    """Take away what opens the account; how many factors, tokens and sessions those were."""
-    factors = tx.sql.execute(second_factor.delete().where(second_factor.c.account_id == account_id)).rowcount
-    sessions = tx.sql.execute(session.delete().where(session.c.account_id == account_id)).rowcount
-    tokens = tx.sql.execute(
-        api_token.update()
-        .where(api_token.c.account_id == account_id, api_token.c.revoked_at.is_(None))
-        .values(revoked_at=tx.now())
-    ).rowcount
-    for table in (recovery_code, known_device, device_question, linked_identity):
-        tx.sql.execute(table.delete().where(table.c.account_id == account_id))
+def _empty(account_id: int, tx: Tx) -> Taken:
+    """Take away what opens the account."""
+    taken = lock_out(tx, account_id)
     end_links(tx, account_id, "password", "handed", "verify", "change", "undo")
     lapse_wishes(tx, account_id)
-    return factors, tokens, sessions
+    return taken
