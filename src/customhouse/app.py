@@ -37,6 +37,7 @@ from customhouse.index.domains import tables as _domain_tables  # noqa: F401 - p
 from customhouse.index.domains.rounds import Watch
 from customhouse.index.giveaway import tables as _giveaway_tables  # noqa: F401 - part of the schema
 from customhouse.index.mandates import tables as _mandate_tables  # noqa: F401 - part of the schema
+from customhouse.index.provenance import forget_pages_with_addresses
 from customhouse.index.recovery import tables as _recovery_tables  # noqa: F401 - part of the schema
 from customhouse.index.render import Renderer
 from customhouse.index.slow.model import PendingChange
@@ -63,6 +64,7 @@ from customhouse.terms.clock import Clock, SystemClock
 from customhouse.terms.errors import Unavailable
 from customhouse.terms.identity import Actor
 from customhouse.trust import tables as _publisher_tables  # noqa: F401 - part of the schema
+from customhouse.trust.roots import Root, roots_of
 
 C = TypeVar("C")
 R = TypeVar("R")
@@ -91,6 +93,8 @@ class App:
     limiter: Limiter
     breached: Breached
     logins: Logins
+    roots: tuple[Root, ...]
+    """Of trust: whose certificates attestations may rest on."""
 
     def do(self, deed: Callable[[C, Tx], R], command: C) -> R:
         """Do one deed in one transaction; a refusal's records are written in a second one."""
@@ -137,6 +141,7 @@ class App:
                 self.clock.now(),
                 self._sweep_grace() * 2,
                 deleted_files_answer=timedelta(days=self.settings.deleted_files_days),
+                site=self.settings.public_url,
                 sample=sample,
             )
         )
@@ -196,7 +201,13 @@ def open_app(settings: Settings, *, clock: Clock | None = None, walkers: Walkers
             pages=pages,
             deeds=deeds,
             walkers=walkers,
-            renderer=Renderer(database, pages, clock, deleted_files_answer=timedelta(days=settings.deleted_files_days)),
+            renderer=Renderer(
+                database,
+                pages,
+                clock,
+                deleted_files_answer=timedelta(days=settings.deleted_files_days),
+                site=settings.public_url,
+            ),
             reception=Reception(
                 deeds,
                 blobs,
@@ -217,6 +228,7 @@ def open_app(settings: Settings, *, clock: Clock | None = None, walkers: Walkers
             limiter=Limiter(database, clock, key),
             breached=breached_of(settings, outbound),
             logins=Logins(settings.oidc_logins, issuers, outbound, key, clock, settings.public_url),
+            roots=roots_of(settings),
         )
     finally:
         if own:
@@ -233,6 +245,16 @@ def prepare(settings: Settings) -> None:
     database = Database(database_url(settings))
     try:
         migrate(database)
+    finally:
+        database.close()
+
+
+def forget_addresses(settings: Settings) -> None:
+    """Drop the ready pages that say in full where something is: the settings may say now that we are elsewhere."""
+    database = Database(database_url(settings))
+    try:
+        with database.write() as sql:
+            forget_pages_with_addresses(sql)
     finally:
         database.close()
 

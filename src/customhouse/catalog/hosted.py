@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -17,14 +17,18 @@ _SERIAL = sa.select(changed.c.serial).where(changed.c.name == sa.bindparam("name
 
 
 def hosted_page(
-    found: Project, files: Sequence[File], versions: Sequence[str], serial: int, covering: Sequence[Grant]
-) -> SimplePage:
-    """One project's page. A quarantined project keeps its versions and offers no file (PEP 792)."""
+    found: Project, files: Sequence[File], versions: Sequence[str], serial: int, covering: Sequence[Grant],
+    provenance: Mapping[int, str],
+) -> SimplePage:  # fmt: skip
+    """One project's page. A quarantined project keeps its versions and offers no file (PEP 792).
+
+    ``provenance`` has the addresses of provenance objects, by the ids of the files that have one.
+    """
     return SimplePage(
         name=found.normalized,
         serial=serial,
         versions=tuple(versions),
-        files=tuple(_simple_file(found.normalized, row) for row in offered(found, files)),
+        files=tuple(_simple_file(found.normalized, row, provenance.get(row.id)) for row in offered(found, files)),
         status=found.status,
         status_reason=found.status_reason,
         signals={**found.signals, **({"successor": found.successor} if found.successor else {})},
@@ -43,7 +47,7 @@ def changed_serial(sql: Connection, name: str) -> int:
     return sql.execute(_SERIAL, {"name": name}).scalar() or 0
 
 
-def _simple_file(project: str, row: File) -> SimpleFile:
+def _simple_file(project: str, row: File, provenance: str | None) -> SimpleFile:
     return SimpleFile(
         filename=row.filename,
         # Relative to the page, so that it stays right behind any prefix, proxy or view.
@@ -56,5 +60,6 @@ def _simple_file(project: str, row: File) -> SimpleFile:
         yanked=row.yanked_at is not None,
         yanked_reason=row.yanked_reason,
         core_metadata_sha256=row.metadata_digest if row.metadata_served else None,
+        provenance=provenance,
         signals={"signals": row.signals} if row.signals else {},
     )

@@ -75,9 +75,10 @@ def web(*, data: Path | None = None, supervised_by: Supervised = 0) -> None:
     from granian.http import HTTP1Settings  # noqa: PLC0415 - as above
     from granian.log import LogLevels  # noqa: PLC0415 - as above
 
-    from customhouse.app import prepare  # noqa: PLC0415 - loads the database, which `serve` leaves to its children
+    from customhouse.app import forget_addresses, prepare  # noqa: PLC0415 - loads the database, as above
 
     prepare(settings)
+    forget_addresses(settings)
     Granian(
         "customhouse.web.asgi:create",
         address=settings.host,

@@ -24,6 +24,7 @@ from customhouse.catalog.namespaces import grants_covering
 from customhouse.catalog.tables import file, file_name, project, release
 from customhouse.formats import simple
 from customhouse.index.giveaway.queries import codes_held
+from customhouse.index.provenance import provenance_addresses
 from customhouse.index.render import PRIVATE, PUBLIC, gates_of
 from customhouse.infra import sweep_marks
 from customhouse.infra.blobs import Blobs
@@ -59,6 +60,7 @@ class Subjects:
     now: datetime
     grace: timedelta
     deleted_files_answer: timedelta
+    site: str
     sample: int | None = None
 
 
@@ -121,7 +123,8 @@ def _pages_are_true(subjects: Subjects, sql: Connection) -> tuple[int, list[str]
 def _page_fault(subjects: Subjects, sql: Connection, found: Project, files: list[File]) -> Iterator[str]:
     serial, pages = changed_serial(sql, found.normalized), subjects.pages
     covering = grants_covering(sql, found.normalized)
-    expected = hosted_page(found, files, queries.versions_of(sql, found.id), serial, covering)
+    provenance = provenance_addresses(sql, found, files, subjects.site)
+    expected = hosted_page(found, files, queries.versions_of(sql, found.id), serial, covering, provenance)
     for format_, body in (("json", simple.to_json(expected)), ("html", simple.to_html(expected))):
         ready = pages.page(PUBLIC, found.normalized, "json" if format_ == "json" else "html")
         # A page of another serial was rendered after our look began: the next check compares it.

@@ -12,7 +12,8 @@ from sqlalchemy.engine import Connection
 
 from customhouse.catalog import queries
 from customhouse.catalog.model import File, Project, offered
-from customhouse.catalog.tables import file
+from customhouse.catalog.tables import file, project
+from customhouse.infra.tables import page
 from customhouse.trust.attestations import Attested
 from customhouse.trust.continuity import Continuity, ReleaseProvenance, continuity, version_before
 from customhouse.trust.tables import attestation
@@ -35,9 +36,31 @@ _WHAT = (
 )  # fmt: skip
 
 
-def attested_files(sql: Connection, project_id: int) -> frozenset[int]:
-    """The ids of a project's files that have an attestation."""
-    return frozenset(sql.execute(_ATTESTED, {"project": project_id}).scalars())
+def provenance_addresses(sql: Connection, found: Project, files: Sequence[File], site: str) -> dict[int, str]:
+    """Where the provenance of a project's files is, by their ids; files of which nothing is attested are missing.
+
+    ``site`` is this index's own address. It must be https or loopback to be told to anybody (PEP 740).
+    """
+    parts = urlsplit(site)
+    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
+        return {}
+    attested = frozenset(sql.execute(_ATTESTED, {"project": found.id}).scalars())
+    return {row.id: f"{site}{provenance_path(found.normalized, row)}" for row in files if row.id in attested}
+
+
+def provenance_path(project: str, row: File) -> str:
+    """The same below the address of this index, as PyPI has it."""
+    return f"/integrity/{project}/{quote(row.version)}/{quote(row.filename)}/provenance"
+
+
+def forget_pages_with_addresses(sql: Connection) -> None:
+    """Drop the ready pages that name such an address in full, because it may have changed since."""
+    attested = (
+        sa.select(project.c.normalized)
+        .join(file, file.c.project_id == project.c.id)
+        .join(attestation, attestation.c.file_id == file.c.id)
+    )
+    sql.execute(page.delete().where(page.c.name.in_(attested)))
 
 
 def attestations_of(sql: Connection, project_id: int) -> dict[int, list[Attested]]:
@@ -51,15 +74,15 @@ def attestations_of(sql: Connection, project_id: int) -> dict[int, list[Attested
 
 
 def continuity_of(
-    sql: Connection, project: Project | None, version: str, waiting: Mapping[str, Sequence[Attested]] | None = None
+    sql: Connection, found: Project | None, version: str, waiting: Mapping[str, Sequence[Attested]] | None = None
 ) -> Continuity:
     """The state of a version's provenance, compared with the version before it.
 
     ``waiting`` are files of that version that are to be published, by their names; they count with those that are
     there. A project that does not exist yet is None.
     """
-    files = offered(project, queries.files_of(sql, project.id)) if project else []
-    known = attestations_of(sql, project.id) if project else {}
+    files = offered(found, queries.files_of(sql, found.id)) if found else []
+    known = attestations_of(sql, found.id) if found else {}
     now = of_version(version, files, known)
     whole = ReleaseProvenance(version, {**now.files, **(waiting or {})})
     return continuity(whole, before(version, files, known))
@@ -76,13 +99,5 @@ def before(version: str, files: Sequence[File], known: Mapping[int, Sequence[Att
     for row in files:
         if row.yanked_at is None:
             published[row.version] = min(row.uploaded_at, published.get(row.version, row.uploaded_at))
-    found = version_before(version, published)
-    return of_version(found, files, known) if found is not None else None
-
-
-def provenance_address(site: str, project: str, version: str, filename: str) -> str:
-    """Where a file's provenance is; empty if this index cannot say so: it must be https or loopback (PEP 740)."""
-    parts = urlsplit(site)
-    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
-        return ""
-    return f"{site}/integrity/{quote(project)}/{quote(version)}/{quote(filename)}/provenance"
+    earlier = version_before(version, published)
+    return of_version(earlier, files, known) if earlier is not None else None

@@ -19,6 +19,7 @@ from customhouse.catalog.hosted import changed_serial, hosted_list, hosted_page
 from customhouse.catalog.model import File, Project
 from customhouse.catalog.namespaces import grants_covering
 from customhouse.formats import simple
+from customhouse.index.provenance import provenance_addresses
 from customhouse.infra.db import Database
 from customhouse.infra.pages import Format, Gate, Page, Pages
 from customhouse.terms.clock import Clock
@@ -74,11 +75,14 @@ class Flights:
 class Renderer:
     """Renders hosted projects: the public ones for the default view, the private ones for a view of their own."""
 
-    def __init__(self, database: Database, pages: Pages, clock: Clock, *, deleted_files_answer: timedelta) -> None:
+    def __init__(
+        self, database: Database, pages: Pages, clock: Clock, *, deleted_files_answer: timedelta, site: str
+    ) -> None:
         self._database = database
         self._pages = pages
         self._clock = clock
         self._deleted_files_answer = deleted_files_answer
+        self._site = site
         self._flights = Flights()
 
     def render(self, normalized: str) -> Rendered | None:
@@ -114,12 +118,13 @@ class Renderer:
             files = queries.files_of(sql, found.id)
             versions = queries.versions_of(sql, found.id)
             covering = grants_covering(sql, normalized)
+            provenance = provenance_addresses(sql, found, files, self._site)
         gates = tuple(gates_of(found, files, self._clock.now(), self._deleted_files_answer, view))
         if found.deleted_at is not None:
             rendered = Rendered(None, None, gates)
             self._pages.put(normalized, serial, (), gates)
             return rendered
-        page = hosted_page(found, files, versions, serial, covering)
+        page = hosted_page(found, files, versions, serial, covering, provenance)
         json = _page(normalized, "json", page.serial, simple.to_json(page), view)
         html = _page(normalized, "html", page.serial, simple.to_html(page), view)
         self._pages.put(normalized, serial, (json, html), gates)
