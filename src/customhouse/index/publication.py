@@ -15,10 +15,10 @@ from sqlalchemy.engine import Connection
 
 from customhouse.accounts import tokens
 from customhouse.catalog import queries, rights
-from customhouse.catalog.agreement import check_agreement
 from customhouse.catalog.lifecycle_events import ReleaseCreated
 from customhouse.catalog.model import Project, Role, may_add_file, may_upload
 from customhouse.catalog.tables import file, file_name, release, requirement
+from customhouse.formats.agreement import check_agreement
 from customhouse.formats.filenames import SdistName, WheelName, parse_filename
 from customhouse.formats.metadata import CoreMetadata
 from customhouse.index import names

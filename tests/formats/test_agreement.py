@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from customhouse.catalog.agreement import check_agreement
+from customhouse.formats.agreement import check_agreement
 from customhouse.formats.metadata import parse_stored_metadata
 from customhouse.terms.errors import Rejected
 
