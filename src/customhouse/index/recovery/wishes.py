@@ -5,11 +5,9 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from customhouse.index.slow import queries
-from customhouse.index.slow.events import ChangeLapsed
+from customhouse.index.slow.lapse import let_lapse
 from customhouse.index.slow.tables import pending_change
-from customhouse.index.slow.tell import facts_of, project_of
 from customhouse.ledger.tx import Tx
-from customhouse.terms.identity import SYSTEM
 
 WHY = "The account that asked for it was recovered in the meantime."
 
@@ -25,11 +23,4 @@ def lapse_wishes(tx: Tx, account_id: int, kind: str | None = None, *, why: str =
     if kind is not None:
         waiting = waiting.where(pending_change.c.kind == kind)
     for change_id in tx.sql.execute(waiting.order_by(pending_change.c.id)).scalars().all():
-        change = queries.find_change(tx.sql, change_id, lock=True)
-        lapsed = tx.sql.execute(
-            pending_change.update()
-            .where(pending_change.c.id == change.id, pending_change.c.ended_at.is_(None))
-            .values(state="lapsed", ended_at=tx.now(), ended_why=why)
-        ).rowcount
-        if lapsed:
-            tx.record(ChangeLapsed(SYSTEM, project_of(tx.sql, change), **facts_of(tx.sql, change), why=why))
+        let_lapse(tx, queries.find_change(tx.sql, change_id, lock=True), why)

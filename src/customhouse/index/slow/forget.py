@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from customhouse.index.slow import queries
-from customhouse.index.slow.events import ChangeLapsed
-from customhouse.index.slow.tables import pending_change
-from customhouse.index.slow.tell import facts_of, project_of
+from customhouse.index.slow.lapse import let_lapse
 from customhouse.ledger.tx import Tx
-from customhouse.terms.identity import SYSTEM
 
 GIFTS = ("owner-added", "transfer")
 WHY = "He was removed from the project in the meantime."
@@ -21,10 +18,4 @@ def forget_gifts(tx: Tx, project_id: int, account_id: int) -> None:
     for change in queries.open_changes_of_project(tx.sql, project_id):
         if change.about != account_id or change.kind not in GIFTS:
             continue
-        lapsed = tx.sql.execute(
-            pending_change.update()
-            .where(pending_change.c.id == change.id, pending_change.c.ended_at.is_(None))
-            .values(state="lapsed", ended_at=tx.now(), ended_why=WHY)
-        ).rowcount
-        if lapsed:
-            tx.record(ChangeLapsed(SYSTEM, project_of(tx.sql, change), **facts_of(tx.sql, change), why=WHY))
+        let_lapse(tx, change, WHY)

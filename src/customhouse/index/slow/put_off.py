@@ -15,12 +15,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy.engine import Connection
-
-from customhouse.catalog import protection
 from customhouse.catalog.model import Project
 from customhouse.catalog.organizations import Organization
-from customhouse.catalog.protection import Protected
 from customhouse.index.slow import queries
 from customhouse.index.slow.events import ChangeMadeAtOnce, ChangePutOff
 from customhouse.index.slow.model import KINDS, OF_THE_INDEX, PendingChange, contradict
@@ -59,13 +55,15 @@ def put_off(
         raise Broken(f"{kind!r} is no change that can wait.")
     if tx.waited or not tx.delay:
         return None
-    touched = _touched(tx.sql, project, organization, about)
+    project_id = project.id if project is not None else None
+    organization_id = organization.id if organization is not None else None
+    touched = queries.protected_by(tx.sql, project_id, organization_id, about)
     if not touched and kind not in OF_THE_INDEX:
         return None
     now = tx.now()
     change = PendingChange(
-        id=0, kind=kind, project_id=project.id if project is not None else None,
-        organization_id=organization.id if organization is not None else None, about=about, requested_by=by.account_id,
+        id=0, kind=kind, project_id=project_id,
+        organization_id=organization_id, about=about, requested_by=by.account_id,
         requested_at=now, effective_at=now + tx.delay, arguments=dict(arguments),
         sentence=sentence or KINDS[kind], state="waiting",
     )  # fmt: skip
@@ -120,14 +118,3 @@ def _contest_contradictions(tx: Tx, change: PendingChange) -> PendingChange:
         for one in (change, other):
             contest(tx, one, by=None, why="contradiction")
     return queries.find_change(tx.sql, change.id)
-
-
-def _touched(
-    sql: Connection, project: Project | None, organization: Organization | None, about: int | None
-) -> list[Protected]:
-    if project is not None:
-        one = protection.protection_of(sql, project.id)
-        return [one] if one is not None else []
-    if organization is not None:
-        return protection.protected_projects_held_by(sql, organization.id)
-    return protection.protected_projects_of(sql, about) if about is not None else []

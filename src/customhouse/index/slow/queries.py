@@ -91,12 +91,19 @@ def open_changes_for(sql: Connection, account_id: int) -> list[PendingChange]:
 
 def touched_projects(sql: Connection, change: PendingChange) -> list[Protected]:
     """The protected projects that a change touches, as things are now."""
-    if change.project_id is not None:
-        one = protection.protection_of(sql, change.project_id)
+    return protected_by(sql, change.project_id, change.organization_id, change.about)
+
+
+def protected_by(
+    sql: Connection, project_id: int | None, organization_id: int | None, about: int | None
+) -> list[Protected]:
+    """The protected projects behind a project, an organization or an account, whichever is given first."""
+    if project_id is not None:
+        one = protection.protection_of(sql, project_id)
         return [one] if one is not None else []
-    if change.organization_id is not None:
-        return protection.protected_projects_held_by(sql, change.organization_id)
-    return protection.protected_projects_of(sql, change.about) if change.about is not None else []
+    if organization_id is not None:
+        return protection.protected_projects_held_by(sql, organization_id)
+    return protection.protected_projects_of(sql, about) if about is not None else []
 
 
 def name_of(sql: Connection, project_id: int) -> str:

@@ -27,7 +27,8 @@ from customhouse.index.mark_critical import UNMARKED, MarkCritical, mark_critica
 from customhouse.index.organizations import ChangeMember, RemoveMember, change_member, remove_member
 from customhouse.index.remove_factor import remove_factor
 from customhouse.index.slow import queries
-from customhouse.index.slow.events import ChangeApplied, ChangeLapsed
+from customhouse.index.slow.events import ChangeApplied
+from customhouse.index.slow.lapse import let_lapse
 from customhouse.index.slow.model import PendingChange
 from customhouse.index.slow.protect import Protect, protect
 from customhouse.index.slow.tables import pending_change
@@ -162,14 +163,7 @@ def do_now(tx: Tx, change: PendingChange) -> bool:
 
 def lapse(command: Lapse, tx: Tx) -> None:
     """Note that a change could not be made. One that was ended meanwhile stays as it is."""
-    change = queries.find_change(tx.sql, command.change_id)
-    claimed = tx.sql.execute(
-        pending_change.update()
-        .where(pending_change.c.id == change.id, pending_change.c.state == "waiting")
-        .values(state="lapsed", ended_at=tx.now(), ended_why=command.why)
-    ).rowcount
-    if claimed:
-        tx.record(ChangeLapsed(SYSTEM, project_of(tx.sql, change), **facts_of(tx.sql, change), why=command.why))
+    let_lapse(tx, queries.find_change(tx.sql, command.change_id), command.why, contested_too=False)
 
 
 def _actor(tx: Tx, change: PendingChange) -> Actor:
