@@ -94,6 +94,15 @@ _LISTED = (
     file.c.deleted_at.is_(None), file.c.erased_at.is_(None), release.c.deleted_at.is_(None),
     release.c.quarantined_at.is_(None), project.c.status != "quarantined",
 )  # fmt: skip
+_LISTED_FILE = (
+    sa.select(file.c.id, release.c.version)
+    .join(release, release.c.id == file.c.release_id)
+    .join(project, project.c.id == file.c.project_id)
+    .where(
+        file.c.project_id == sa.bindparam("project"), file.c.filename == sa.bindparam("filename"),
+        project.c.deleted_at.is_(None), *_LISTED,
+    )
+)  # fmt: skip
 _PUBLIC = sa.and_(project.c.visibility == "public", project.c.deleted_at.is_(None))
 _SIBLINGS = (
     sa.select(file.c.filename, file.c.kind, file.c.metadata)
@@ -229,6 +238,12 @@ def project_of_file(sql: Connection, filename: str) -> str | None:
     return sql.execute(
         sa.select(project.c.normalized).join(file, file.c.project_id == project.c.id).where(file.c.filename == filename)
     ).scalar_one_or_none()
+
+
+def listed_file(sql: Connection, project_id: int, filename: str) -> tuple[int, str] | None:
+    """The id and the version of a project's file that stands in listings; None if there is none of that name."""
+    row = sql.execute(_LISTED_FILE, {"project": project_id, "filename": filename}).one_or_none()
+    return (row.id, row.version) if row else None
 
 
 def known_digests(sql: Connection, digests: list[str]) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 Format = Literal["json", "html"]
@@ -53,6 +54,13 @@ def choose(accept: str | None, query_format: str | None = None) -> Choice | None
         if weight > 0 and (best is None or weight > best[0]):
             best = (weight, Choice((format_, content_type)))
     return best[1] if best else None
+
+
+def choose_among(accept: str | None, offers: Sequence[str]) -> str | None:
+    """The media type that a client likes best of those on offer, the first among equals; None if it takes none."""
+    weights = _weights(accept or "*/*")
+    best = max(offers, key=lambda offer: _weight_of(offer, weights))
+    return best if _weight_of(best, weights) > 0 else None
 
 
 def wants_json(accept: str | None) -> bool:

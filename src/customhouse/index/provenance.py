@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
 import sqlalchemy as sa
@@ -14,7 +14,7 @@ from customhouse.catalog import queries
 from customhouse.catalog.model import File, Project, offered
 from customhouse.catalog.tables import file, project
 from customhouse.infra.tables import page
-from customhouse.trust.attestations import Attested
+from customhouse.trust.attestations import Attested, provenance_of_file
 from customhouse.trust.continuity import Continuity, ReleaseProvenance, continuity, version_before
 from customhouse.trust.tables import attestation
 
@@ -61,6 +61,14 @@ def forget_pages_with_addresses(sql: Connection) -> None:
         .join(attestation, attestation.c.file_id == file.c.id)
     )
     sql.execute(page.delete().where(page.c.name.in_(attested)))
+
+
+def served_provenance(sql: Connection, found: Project, version: str, filename: str) -> dict[str, Any] | None:
+    """The provenance object of a file that stands in listings (PEP 740); None if there is nothing to serve."""
+    listed = queries.listed_file(sql, found.id, filename)
+    if listed is None or listed[1] != version:
+        return None
+    return provenance_of_file(sql, listed[0])
 
 
 def attestations_of(sql: Connection, project_id: int) -> dict[int, list[Attested]]:

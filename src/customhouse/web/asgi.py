@@ -28,6 +28,7 @@ from customhouse.terms.errors import CustomhouseError
 from customhouse.web.address import names_of
 from customhouse.web.api.downloads import download_doors
 from customhouse.web.api.feeds import feed_doors
+from customhouse.web.api.integrity import PROVENANCE, Integrity
 from customhouse.web.api.leaked_tokens import LeakedTokens
 from customhouse.web.api.legacy import LegacyUpload
 from customhouse.web.api.namespaces import namespace_doors
@@ -143,6 +144,7 @@ def _routes(app: App, serve: Serve) -> list[Door]:
         door("GET", "/pypi/{name}/json/", project_document, Permission.PROJECT_READ),
         door("GET", "/pypi/{name}/{version}/json", project_document, Permission.PROJECT_READ),
         door("GET", "/pypi/{name}/{version}/json/", project_document, Permission.PROJECT_READ),
+        own_door("GET", PROVENANCE, Integrity(app).__call__, Permission.PROJECT_READ),
         own_door("POST", "/-/leaked-tokens/", LeakedTokens(app).__call__, Permission.LEAK_REPORT),
         door("GET", "/-/health", _healthy, read),
         door("GET", "/-/ready", _ready, read),

@@ -71,26 +71,27 @@ class Missing:
         rendered = self.app.renderer.render(name)
         if rendered is not None:
             return rendered, False
-        actor = self._actor(request)
+        actor = reader_of(self.app, request)
         with self.app.database.read() as sql:
             found = queries.find_project(sql, name)
             may = found is not None and rights.standing(sql, found, actor, "read", version).reads
         return (self.app.renderer.render_private(name) if may else None), True
 
-    def _actor(self, request: Request) -> Actor:
-        """Who asks: by an API token, as installers can, or by the session of a browser.
 
-        Credentials that are wrong are refused for every name alike, so that nobody learns which names exist.
-        """
-        authorization = request.headers.get("authorization")
-        address = client_of(self.app.settings, request)
-        with self.app.database.read() as sql:
-            index_flags.refuse_banned(sql, address)
-            if authorization is None:
-                cookie = request.cookies.get(SESSION_COOKIE)
-                session = cookie and sessions.find_session(sql, cookie, self.app.clock.now(), self.app.lifetimes)
-                return session.user.actor if session else NOBODY
-        return self.app.authenticate(token_of(authorization), address).actor
+def reader_of(app: App, request: Request) -> Actor:
+    """Who asks: by an API token, as installers can, or by the session of a browser.
+
+    Credentials that are wrong are refused for every name alike, so that nobody learns which names exist.
+    """
+    authorization = request.headers.get("authorization")
+    address = client_of(app.settings, request)
+    with app.database.read() as sql:
+        index_flags.refuse_banned(sql, address)
+        if authorization is None:
+            cookie = request.cookies.get(SESSION_COOKIE)
+            session = cookie and sessions.find_session(sql, cookie, app.clock.now(), app.lifetimes)
+            return session.user.actor if session else NOBODY
+    return app.authenticate(token_of(authorization), address).actor
 
 
 def _version_of(filename: str) -> str | None:
