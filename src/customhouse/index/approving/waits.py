@@ -1,4 +1,4 @@
-"""Why a release must wait for people instead of being published at once."""
+"""Whether a release that comes in waits for people, and why."""
 
 from __future__ import annotations
 
@@ -8,13 +8,52 @@ from datetime import datetime
 from sqlalchemy.engine import Connection
 
 from customhouse.catalog.model import Project
-from customhouse.index.approving.model import Reason
+from customhouse.index.approving.facts import Asked, Sender, asked_of, facts_of, startup_files_of
+from customhouse.index.approving.holds import holds
+from customhouse.index.approving.model import RECOVERY, RULE, STAGES_ONLY, Reason
 from customhouse.index.publication import StoredFile
+from customhouse.index.recovery.hold import held_until
 from customhouse.terms.identity import Actor
 
 
 def reasons_to_wait(
-    _sql: Connection, _by: Actor, _project: Project | None, _version: str, _files: Sequence[StoredFile], _now: datetime
+    sql: Connection, by: Actor, project: Project | None, version: str, files: Sequence[StoredFile], now: datetime
 ) -> tuple[Reason, ...]:
-    """Every reason; none if it may be published at once."""
-    return ()
+    """Why a release with these files waits, sent by him; nothing if it may appear at once.
+
+    ``project`` is None for the first release of a new one; ``version`` is canonical. Costs one statement where the
+    project is not critical, and one more for an account, which may be in recovery.
+    """
+    sender = Sender(by.account_id, by.publisher_id)
+    asked = asked_of(sql, project.id if project is not None else None, sender)
+    reasons = [*_stages_only(by, asked), *_rule(asked), *_recovery(sql, by, now)]
+    if project is not None and asked.is_critical:
+        startup = frozenset(name for one in files for name in startup_files_of(one.signals, version))
+        reasons += holds(facts_of(sql, project.id, project.normalized, sender, tuple(sorted(startup)), now))
+    return tuple(reasons)
+
+
+def _stages_only(by: Actor, asked: Asked) -> list[Reason]:
+    """A token or publisher that cannot publish, however it is stolen."""
+    if asked.stages_only:
+        return [Reason(STAGES_ONLY, "This publisher may only stage releases: people publish them.")]
+    if by.scope.allows("stage") and not by.scope.allows("upload"):
+        return [Reason(STAGES_ONLY, "This token may only stage releases: people publish them.")]
+    return []
+
+
+def _rule(asked: Asked) -> list[Reason]:
+    found = []
+    if asked.approvals:
+        people = "one person" if asked.approvals == 1 else f"{asked.approvals} people"
+        found.append(Reason(RULE, f"The project asks {people} to approve each release."))
+    elif asked.minimum_age:
+        found.append(Reason(RULE, "The project lets each release wait for a while."))
+    return found
+
+
+def _recovery(sql: Connection, by: Actor, now: datetime) -> list[Reason]:
+    until = held_until(sql, by.account_id, now) if by.account_id is not None else None
+    if until is None:
+        return []
+    return [Reason(RECOVERY, f"The account {by.identity.name} is being recovered, until {until:%Y-%m-%d %H:%M} UTC.")]

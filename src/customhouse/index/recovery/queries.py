@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -28,13 +28,12 @@ _BY_PUBLIC_ID = sa.select(*_CASE).where(_C.public_id == sa.bindparam("public_id"
 _OPEN_OF_ACCOUNT = (
     sa.select(*_CASE).where(_C.account_id == sa.bindparam("account"), _C.closed_at.is_(None)).order_by(_C.id)
 )
-_HOLDING = sa.select(*_CASE).where(
-    _C.account_id == sa.bindparam("account"),
-    sa.or_(
-        sa.and_(_C.closed_at.is_(None), _C.held_at.is_not(None)),
-        sa.and_(_C.outcome == "completed", _C.reopens_at > sa.bindparam("now", type_=_C.reopens_at.type)),
-    ),
+_HOLDS = sa.or_(
+    sa.and_(_C.closed_at.is_(None), _C.held_at.is_not(None)),
+    sa.and_(_C.outcome == "completed", _C.reopens_at > sa.bindparam("now", type_=_C.reopens_at.type)),
 )
+_HOLDING = sa.select(*_CASE).where(_C.account_id == sa.bindparam("account"), _HOLDS)
+_HOLDING_AMONG = sa.select(*_CASE).where(_C.account_id.in_(sa.bindparam("accounts", expanding=True)), _HOLDS)
 _PROOFS = sa.select(*_PROOF).where(_P.case_id == sa.bindparam("case")).order_by(_P.id)
 
 
@@ -116,6 +115,11 @@ def open_cases_of(sql: Connection, account_id: int) -> list[Case]:
 def holding_cases(sql: Connection, account_id: int, now: datetime) -> list[Case]:
     """Cases because of which the account publishes nothing now."""
     return [_case(row) for row in sql.execute(_HOLDING, {"account": account_id, "now": now})]
+
+
+def holding_cases_among(sql: Connection, account_ids: Collection[int], now: datetime) -> list[Case]:
+    """The same for several accounts."""
+    return [_case(row) for row in sql.execute(_HOLDING_AMONG, {"accounts": sorted(account_ids), "now": now})]
 
 
 def evidence_of(sql: Connection, case_id: int) -> list[Evidence]:
