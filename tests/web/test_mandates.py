@@ -22,6 +22,7 @@ from customhouse.index.mark_critical import MarkCritical, count_now, mark_critic
 from customhouse.index.recovery.tables import recovery_case
 from packages import wheel
 from person import Person
+from slowly import pass_time
 from world import World
 
 pytestmark = pytest.mark.slow
@@ -243,6 +244,10 @@ def test_operators_see_what_was_taken_away_and_what_the_rule_asks(town: World) -
     count_now(town.app.deeds, "1", ())
     assert operator.post("/admin/project/demo/critical/", reason="").status_code == 400
     operator.post("/admin/project/demo/critical/", reason="A robot takes it.")
+    count_now(town.app.deeds, "1", ())
+    assert "A robot takes it." not in operator.get("/admin/critical/").text, "it waits, and the mark stands"
+    pass_time(town)
+    operator.sign_in("olga")
     count_now(town.app.deeds, "1", ())
     page = operator.get("/admin/critical/")
     assert "A robot takes it." in page.text
