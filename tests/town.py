@@ -22,6 +22,7 @@ import sqlalchemy as sa
 from starlette.routing import BaseRoute
 from starlette.testclient import TestClient
 
+from attesting import House, attest
 from clock import TurnableClock
 from customhouse.accounts import sessions
 from customhouse.accounts.devices import Admit, Browser, admit
@@ -401,6 +402,7 @@ def _trade(town: Town) -> None:
         for name, role in (("mona", "maintainer"), ("paul", "maintainer"), ("petra", "owner")):
             account_id = find_user(sql, name).id
             sql.execute(project_role.insert().values(project_id=ids["demo"], account_id=account_id, role=role))
+    attest(app, town.files["demo 1.0"], House(app.clock).verified(town.files["demo 1.0"]))
     app.do(change_visibility, ChangeVisibility("hidden", "private", "hidden", by=alice))
     hook = _hook(town, Holder("project", "demo"))
     app.do(yank, Yank("demo", "2.0", reason="Broken on the newest Python.", by=alice))

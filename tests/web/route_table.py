@@ -113,6 +113,7 @@ ROWS = [
     reads("/simple/{name}", "project:read", EVERYBODY),
     reads("/files/{project}/{filename}", "project:read", EVERYBODY),
     reads("/packages/{project}/{filename}", "project:read", EVERYBODY),
+    reads("/integrity/{name}/{version}/{filename}/provenance", "project:read", EVERYBODY),
     reads("/pypi/{name}/json", "project:read", EVERYBODY),
     reads("/pypi/{name}/json/", "project:read", EVERYBODY),
     reads("/pypi/{name}/{version}/json", "project:read", EVERYBODY),
