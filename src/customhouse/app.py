@@ -38,9 +38,13 @@ from customhouse.index.domains.rounds import Watch
 from customhouse.index.giveaway import tables as _giveaway_tables  # noqa: F401 - part of the schema
 from customhouse.index.mandates import tables as _mandate_tables  # noqa: F401 - part of the schema
 from customhouse.index.provenance import forget_pages_with_addresses
+from customhouse.index.publishing.mint import Minting
+from customhouse.index.publishing.sender import publisher_behind
 from customhouse.index.recovery import tables as _recovery_tables  # noqa: F401 - part of the schema
 from customhouse.index.render import Renderer
 from customhouse.index.slow.model import PendingChange
+from customhouse.index.staging.desk import Desk
+from customhouse.index.staging.policy import Policy
 from customhouse.index.sweep import sweep
 from customhouse.index.trust import tables as _trust_tables  # noqa: F401 - part of the schema
 from customhouse.index.upload import Reception
@@ -64,6 +68,7 @@ from customhouse.terms.clock import Clock, SystemClock
 from customhouse.terms.errors import Unavailable
 from customhouse.terms.identity import Actor
 from customhouse.trust import tables as _publisher_tables  # noqa: F401 - part of the schema
+from customhouse.trust.issuers import issuers_of
 from customhouse.trust.roots import Root, roots_of
 
 C = TypeVar("C")
@@ -84,6 +89,7 @@ class App:
     walkers: Walkers
     renderer: Renderer
     reception: Reception
+    staging: Desk
     comparisons: Comparisons
     outbound: Outbound
     issuers: Issuers
@@ -122,7 +128,15 @@ class App:
 
     def sender(self, token: str, address: str = "") -> Actor:
         """Who sends something to be published with this token; raises `Refused` (401 or 403)."""
-        return self.authenticate(token, address).actor
+        with self.database.read() as sql:
+            publisher = publisher_behind(self.key, sql, token, self.clock.now(), address)
+        return publisher or self.authenticate(token, address).actor
+
+    @property
+    def minting(self) -> Minting:
+        """Who exchanges ID tokens of trusted publishers."""
+        known = issuers_of(self.settings)
+        return Minting(self.deeds, self.key, self.issuers, known, self.settings.audience)
 
     def remove(self, wish: Delete) -> Price | PendingChange:
         """Delete by the policy of the settings; returns what it cost, or what waits."""
@@ -213,11 +227,9 @@ def open_app(settings: Settings, *, clock: Clock | None = None, walkers: Walkers
                 blobs,
                 examine,
                 open_spool(settings.data),
-                limits=limits_of(settings),
-                open_for=timedelta(days=settings.release_open_days),
-                linux_tags=settings.linux_tags,
-                site=settings.public_url,
+                policy_of(settings),
             ),
+            staging=Desk(deeds, blobs, examine, open_spool(settings.data), policy_of(settings)),
             # One reader at least stays for uploads, where there are several.
             comparisons=Comparisons(blobs, walkers, open_spool(settings.data), at_once=max(1, walkers.count - 1)),
             outbound=outbound,
@@ -262,6 +274,18 @@ def forget_addresses(settings: Settings) -> None:
 def limits_of(settings: Settings) -> Limits:
     """How large files and projects may be that were granted nothing more."""
     return Limits(settings.file_quota_bytes, settings.project_quota_bytes)
+
+
+def policy_of(settings: Settings) -> Policy:
+    """What is allowed of releases that come in."""
+    return Policy(
+        life=timedelta(days=settings.stage_days),
+        open_for=timedelta(days=settings.release_open_days),
+        limits=limits_of(settings),
+        linux_tags=settings.linux_tags,
+        deferred_bytes=settings.deferred_check_bytes,
+        site=settings.public_url,
+    )
 
 
 def key_path(settings: Settings) -> Path:

@@ -29,6 +29,8 @@ from customhouse.index.mandates.announce import LETTERS_JOB
 from customhouse.index.mandates.tell import write_letters
 from customhouse.index.mark_critical import count_now, counted_today
 from customhouse.index.post import PostOffice
+from customhouse.index.publishing.tidy import JOB as PUBLISHING_JOB
+from customhouse.index.publishing.tidy import tidy_publishing
 from customhouse.index.recovery.close import end_old_cases
 from customhouse.index.recovery.complete import Complete, complete
 from customhouse.index.recovery.decide import COMPLETE_JOB
@@ -40,6 +42,8 @@ from customhouse.index.reset_password import JOB as RESET_JOB
 from customhouse.index.reset_password import AskReset, ask_reset
 from customhouse.index.slow.links import veto_text
 from customhouse.index.slow.put_off import JOB as PENDING_JOB
+from customhouse.index.staging.complete import EXAMINE_JOB
+from customhouse.index.staging.expire import EXPIRE_JOB, expire_sessions
 from customhouse.index.sweep import sweep_digests
 from customhouse.index.tell import tell_people
 from customhouse.index.trust.snapshot import take_snapshot
@@ -262,6 +266,21 @@ def _keep_roles_job(app: App, _arguments: Mapping[str, Any]) -> None:
     app.do(dormant.keep_roles, None)
 
 
+def _tidy_publishing_job(app: App, _arguments: Mapping[str, Any]) -> None:
+    """End pending publishers whose time is over. Running it again finds none."""
+    app.do(tidy_publishing, None)
+
+
+def _examine_staged_job(app: App, arguments: Mapping[str, Any]) -> None:
+    """Examine a large file of a release that is being made. Running it again finds it examined."""
+    app.staging.examine_later(arguments["file"])
+
+
+def _expire_sessions_job(app: App, _arguments: Mapping[str, Any]) -> None:
+    """End releases that nobody has published in time. Running it again finds none."""
+    expire_sessions(app.deeds)
+
+
 def _note_use(_app: App, sql: Connection, entry: Entry) -> None:
     """Note that somebody has used his role in a project."""
     dormant.note_use(sql, entry)
@@ -300,6 +319,9 @@ JOBS: Mapping[str, JobRun] = {
     "old-recoveries": _old_recoveries_job,
     END_JOB: _end_deleted_files_job,
     ERASE_JOB: _erase_objects_job,
+    EXAMINE_JOB: _examine_staged_job,
+    EXPIRE_JOB: _expire_sessions_job,
+    PUBLISHING_JOB: _tidy_publishing_job,
 }
 PERIODIC: Mapping[str, timedelta] = {
     "keep-roles": timedelta(days=1),
@@ -314,6 +336,8 @@ PERIODIC: Mapping[str, timedelta] = {
     "look-at-mail-domains": LOOK_EVERY,
     "draw-giveaways": COUNT_EVERY,
     "trust-snapshot": COUNT_EVERY,
+    EXPIRE_JOB: COUNT_EVERY,
+    PUBLISHING_JOB: SWEEP_EVERY,
 }
 
 

@@ -135,6 +135,14 @@ RULES: Mapping[str, Rule] = {
     "recovery-closed": _CO_OWNERS,
     "recovery-completed": _CO_OWNERS,
     "giveaway-claimed": _SELF,
+    # Who adds a publisher need not steal a token afterwards.
+    "publisher-added": _ALWAYS,
+    "publisher-removed": _ROLES,
+    "publishers-only-switched": _ALWAYS,
+    "publisher-alarm": _ALWAYS,
+    "pending-publisher-added": _ALWAYS,
+    "pending-publisher-ended": _SELF,
+    "token-beside-publisher": Rule("roles"),
 }
 
 

@@ -40,8 +40,9 @@ class OidcLogin(BaseModel):
 class OidcIssuer(BaseModel):
     """An issuer whose machines may publish here without a stored secret, besides those that every index knows.
 
-    ``gitlab`` is a GitLab of your own. ``custom`` is anything that issues ID tokens to builds: Gitea, Forgejo, Jenkins,
-    Keycloak, Buildkite, CircleCI; then the claims are named here that a publisher must be told by.
+    ``gitlab`` is a GitLab of your own, ``github`` a GitHub Enterprise Server (``https://HOST/_services/token``).
+    ``custom`` is anything else that issues ID tokens to builds: Gitea, Forgejo, Jenkins, Keycloak, Buildkite, CircleCI;
+    then the claims are named here that a publisher must be told by.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -51,7 +52,7 @@ class OidcIssuer(BaseModel):
     title: str = Field(min_length=1, max_length=60)
     issuer: str = Field(max_length=300)
     """Exactly as its tokens spell it in ``iss``: a slash at the end makes it another one."""
-    kind: Literal["gitlab", "custom"] = "custom"
+    kind: Literal["github", "gitlab", "custom"] = "custom"
     claims: tuple[str, ...] = ()
     """Of ``custom``: the claims that every publisher must name, each with one value. The first says where the build
     comes from: a repository, a pipeline, a job."""
@@ -194,6 +195,10 @@ class Settings(BaseSettings):
     """An address counts as a project's own in a recovery if a release so much older than the case has named it."""
     release_open_days: int = Field(default=14, ge=0)
     """A release takes new files for so long after its first one, or after an owner has reopened it."""
+    stage_days: int = Field(default=14, ge=1, le=365)
+    """A release that is being made waits so long to be published, and as long again whenever somebody extends it."""
+    deferred_check_bytes: int = Field(default=32 * MIB, ge=0)
+    """Larger files of such a release are examined by the worker, not while the client waits."""
     free_deletion_hours: int = Field(default=72, ge=0)
     """For so long after it appeared a file, release or project may be deleted freely."""
     deletion_downloads: int = Field(default=100, ge=0)

@@ -41,6 +41,9 @@ PUBLIC: Mapping[str, str] = {
     "namespace-revoked": "took the namespace {prefix} from {organization}",
     "project-namespace-changed": "changed the namespace {prefix}, which covers the project",
     "slow-motion-switched": "changed whether dangerous changes of the project wait",
+    "publisher-added": "let {title} publish into the project",
+    "publisher-removed": "no longer let {title} publish into the project",
+    "publishers-only-switched": "changed whether trusted publishers alone publish into the project",
     "flag-set": "turned a switch of the index: {flag}",
 }
 """For everybody, unless the project is private. Their bodies name no network, no token's secret and no reporter."""
@@ -75,6 +78,11 @@ OF_PROJECT: Mapping[str, str] = {
     "webhook-probed": "tried a webhook",
     "webhook-sent-again": "had event {serial} sent to a webhook again",
     "webhook-switched-off": "switched a webhook off",
+    "publisher-learned": "was used for the first time, from {ids}",
+    "publisher-token-minted": "got a token as a trusted publisher, for {ref} at {sha}",
+    "publisher-token-refused": "came from where {title} builds and was refused",
+    "publisher-alarm": "came in the name of {title} and was refused: {code}",
+    "token-beside-publisher": "published with an API token beside the trusted publisher {title}",
 }
 """For the owners of the project."""
 
@@ -170,6 +178,8 @@ OPERATORS: Mapping[str, str] = {
     "recovery-resumed": "let the contested recovery case {case_id} of {name} go on",
     "recovery-closed": "ended recovery case {case_id} of {name}: {outcome}",
     "recovery-completed": "gave the account {name} back in recovery case {case_id}",
+    "pending-publisher-added": "let {title} make the project {name}",
+    "pending-publisher-ended": "ended what {title} was waiting for, the project {name}: {why}",
     "recovery-refusal": "tried what was not allowed in recovery case {case_id}",
 }
 """For operators. The matters of accounts and of organizations, and whatever could tell who has reported whom."""

@@ -33,6 +33,7 @@ from customhouse.web.api.leaked_tokens import LeakedTokens
 from customhouse.web.api.legacy import LegacyUpload
 from customhouse.web.api.namespaces import namespace_doors
 from customhouse.web.api.project_json import project_document
+from customhouse.web.api.publishing import Publishing
 from customhouse.web.api.reports import report_api_doors
 from customhouse.web.api.simple import Missing
 from customhouse.web.api.xmlrpc import xmlrpc_doors
@@ -146,6 +147,7 @@ def _routes(app: App, serve: Serve) -> list[Door]:
         door("GET", "/pypi/{name}/{version}/json/", project_document, Permission.PROJECT_READ),
         own_door("GET", PROVENANCE, Integrity(app).__call__, Permission.PROJECT_READ),
         own_door("POST", "/-/leaked-tokens/", LeakedTokens(app).__call__, Permission.LEAK_REPORT),
+        *Publishing(app).doors(),
         door("GET", "/-/health", _healthy, read),
         door("GET", "/-/ready", _ready, read),
         *sign_in_doors(),

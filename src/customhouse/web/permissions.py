@@ -39,6 +39,7 @@ class Permission(Enum):
     XMLRPC_READ = ("xmlrpc:read", Need.ANYBODY, False, False)
 
     LEAK_REPORT = ("token:leak-report", Need.OWN_CHECK, True, False)
+    PUBLISHER_MINT = ("publisher:mint", Need.OWN_CHECK, True, False)
 
     SIGN_IN_FORM = ("sign-in:form", Need.ANYBODY, False, False)
     SIGN_IN = ("sign-in", Need.ANYBODY, True, False)

@@ -26,6 +26,8 @@ KINDS: Mapping[str, str] = {
     "account-closed": "an account is closed",
     "mandate-lowered": "less is asked of those who publish",
     "critical-unmarked": "the project counts as critical no longer",
+    "publisher-added": "a trusted publisher is added",
+    "tokens-allowed": "API tokens may publish again",
 }
 """What can wait, in words."""
 OF_THE_INDEX = frozenset({"mandate-lowered", "critical-unmarked"})

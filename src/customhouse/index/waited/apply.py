@@ -25,6 +25,8 @@ from customhouse.index.delete import Delete, delete
 from customhouse.index.mandates.change import lower
 from customhouse.index.mark_critical import UNMARKED, MarkCritical, mark_critical
 from customhouse.index.organizations import ChangeMember, RemoveMember, change_member, remove_member
+from customhouse.index.publishing.add import AddPublisher, add_publisher
+from customhouse.index.publishing.only import SetPublishersOnly, set_publishers_only
 from customhouse.index.remove_factor import remove_factor
 from customhouse.index.slow import queries
 from customhouse.index.slow.events import ChangeApplied
@@ -47,6 +49,7 @@ from customhouse.index.visibility import ChangeVisibility, change_visibility
 from customhouse.ledger.tx import Deeds, Tx
 from customhouse.terms.errors import CustomhouseError, Refused, Rejected
 from customhouse.terms.identity import COMMAND_LINE, SYSTEM, Actor
+from customhouse.trust.described import Described
 
 Do = Callable[[Tx, Mapping[str, Any], Actor], object]
 """Does a change by its arguments, in whose name; raises `Refused` or `Rejected` if that is not possible any more."""
@@ -114,6 +117,10 @@ APPLY: Mapping[str, Do] = {
     "address-changed": lambda tx, a, by: change_address(ChangeAddress(by.account_id or 0, a["email"], by.identity), tx),
     "account-closed": lambda tx, _a, by: close_account(CloseAccount(by.identity.name, by), tx),
     "protection-lowered": lambda tx, a, by: protect(Protect(a["project"], on=False, by=by), tx),
+    "publisher-added": lambda tx, a, by: add_publisher(
+        AddPublisher(a["project"], Described.of(a["described"]), a["stages_only"], by), tx
+    ),
+    "tokens-allowed": lambda tx, a, by: set_publishers_only(SetPublishersOnly(a["project"], on=False, by=by), tx),
 }
 """By the kind of the change."""
 
