@@ -2,6 +2,9 @@
 
 A challenge carries its own time and a signature of ours, so giving one out writes nothing; whoever asks for many fills
 no table. Its row is written when it is used, and only one can write it.
+
+A challenge for a **statement** holds the statement's SHA-256 besides, behind its time and nonce. The key signs that
+with it: whoever has the key's answer and the statement can prove to anybody that this key has signed just that.
 """
 
 from __future__ import annotations
@@ -22,9 +25,10 @@ from customhouse.ledger.tx import Tx
 from customhouse.terms.errors import Refused
 
 LIFE = timedelta(minutes=5)
-Purpose = Literal["add-key", "add-passkey", "second", "passkey", "again"]
-PURPOSES: tuple[Purpose, ...] = ("add-key", "add-passkey", "second", "passkey", "again")
+Purpose = Literal["add-key", "add-passkey", "second", "passkey", "again", "approve"]
+PURPOSES: tuple[Purpose, ...] = ("add-key", "add-passkey", "second", "passkey", "again", "approve")
 _TIME_BYTES, _NONCE_BYTES, _MAC_BYTES = 8, 16, 32
+_STATED_BYTES = 32
 _BYTES = _TIME_BYTES + _NONCE_BYTES + _MAC_BYTES
 
 
@@ -34,13 +38,21 @@ class Holder:
 
     purpose: Purpose
     cookie_hash: str
+    statement: str = ""
+    """What is signed with it, if anything."""
 
 
 def new_challenge(key: ServerKey, holder: Holder, now: datetime) -> bytes:
     """A challenge for this holder."""
     moment = int(now.timestamp() * 1000).to_bytes(_TIME_BYTES, "big")
-    head = moment + secrets.token_bytes(_NONCE_BYTES)
+    head = moment + secrets.token_bytes(_NONCE_BYTES) + _stated(holder.statement)
     return head + _mac(key, holder, head)
+
+
+def states(challenge: bytes, statement: str) -> bool:
+    """Whether a challenge was for just this statement, as anybody can see who knows neither of our secrets."""
+    at = _TIME_BYTES + _NONCE_BYTES
+    return len(challenge) == _BYTES + _STATED_BYTES and challenge[at : at + _STATED_BYTES] == _stated(statement)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +66,10 @@ class ClaimChallenge:
 def claim_challenge(key: ServerKey, command: ClaimChallenge, tx: Tx) -> None:
     """Use the challenge up. Raises the same `Refused` for one that is not ours, another's, too old, or used (A13)."""
     head, mac = command.challenge[:-_MAC_BYTES], command.challenge[-_MAC_BYTES:]
-    if len(command.challenge) != _BYTES or not hmac.compare_digest(_mac(key, command.holder, head), mac):
+    stated = _stated(command.holder.statement)
+    if len(command.challenge) != _BYTES + len(stated) or not head.endswith(stated):
+        raise _stale()
+    if not hmac.compare_digest(_mac(key, command.holder, head), mac):
         raise _stale()
     age = tx.now().timestamp() * 1000 - int.from_bytes(head[:_TIME_BYTES], "big")
     if age > LIFE.total_seconds() * 1000:
@@ -67,6 +82,10 @@ def claim_challenge(key: ServerKey, command: ClaimChallenge, tx: Tx) -> None:
 def forget_old_challenges(sql: Connection, now: datetime) -> int:
     """Remove the rows of challenges that are too old anyway; running it again removes nothing."""
     return sql.execute(used_challenge.delete().where(used_challenge.c.used_at < now - 2 * LIFE)).rowcount
+
+
+def _stated(statement: str) -> bytes:
+    return hashlib.sha256(statement.encode()).digest() if statement else b""
 
 
 def _mac(key: ServerKey, holder: Holder, head: bytes) -> bytes:

@@ -92,6 +92,12 @@ def projects_held(sql: Connection, organization_id: int) -> list[tuple[str, str,
     return [(row.normalized, row.display, row.visibility) for row in rows]
 
 
+def name_of_team(sql: Connection, team_id: int) -> str:
+    """The name of a team."""
+    name: str = sql.execute(sa.select(team.c.name).where(team.c.id == team_id)).scalar_one()
+    return name
+
+
 def unknown_team(name: str) -> Refused:
     """There is no such team in that organization."""
     return Refused("unknown-team", f"This organization has no team named {name[:50]!r}.", status=404)

@@ -44,6 +44,12 @@ RULES: Mapping[str, Rule] = {
     "yanked": _RELEASES,
     "unyanked": _RELEASES,
     "status-changed": _RELEASES,
+    "release-waits": Rule("releases", maintainers=True),
+    "release-approved": _RELEASES,
+    "approval-withdrawn": _RELEASES,
+    # What a stolen token does is told to those who can stop it, whatever they have switched off.
+    "release-held": _ALWAYS,
+    "release-rule-changed": _ALWAYS,
     # Rare, and what a thief would do: whoever owns the project always hears of it.
     "deleted": _ALWAYS,
     "restored": _ALWAYS,

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import sqlalchemy as sa
+
 from customhouse.catalog import queries, teams
 from customhouse.catalog.membership import check_name, may_manage
 from customhouse.catalog.model import Project
@@ -21,7 +23,8 @@ from customhouse.catalog.people_events import (
 )
 from customhouse.catalog.protection import protected_projects_held_by
 from customhouse.catalog.roles import ROLES
-from customhouse.catalog.tables import team, team_member, team_role
+from customhouse.catalog.staged_tables import release_rule
+from customhouse.catalog.tables import project, team, team_member, team_role
 from customhouse.catalog.teams import Team
 from customhouse.index import people
 from customhouse.index.organization_subject import lock_organization
@@ -85,6 +88,7 @@ def remove_team(command: AboutTeam, tx: Tx) -> PendingChange | None:
     """Remove a team, and the roles that it gave; if it owns protected projects, after the delay."""
     found, by = _managed(tx, command.organization, command.by)
     gone = _team(tx, found, command.team)
+    _refuse_if_it_approves(tx, gone)
     if teams.members_of(tx.sql, gone.id):
         sentence = f"the team {gone.name} of {found.name} is removed"
         if waits := _wait(tx, found, gone, None, command.by, {"deed": "remove-team"}, sentence):
@@ -216,6 +220,22 @@ def _managed(tx: Tx, name: str, by: Actor) -> tuple[Organization, Identity]:
     found, role = lock_organization(tx, name, by)
     refuse_if(may_manage(found, role, operator=by.operator))
     return found, people.acting(by, by_right=role in ("owner", "manager"))
+
+
+def _refuse_if_it_approves(tx: Tx, gone: Team) -> None:
+    """A team whose members approve releases is named by a rule, which must name another first."""
+    ruled = (
+        sa.select(project.c.display)
+        .join(release_rule, release_rule.c.project_id == project.c.id)
+        .where(release_rule.c.team_id == gone.id)
+        .order_by(project.c.normalized)
+    )
+    display = tx.sql.execute(ruled).scalars().first()
+    if display is not None:
+        raise Refused(
+            "team-approves", f"The members of {gone.name!r} approve the releases of {display!r}.",
+            "Change its rule first.", status=409,
+        )  # fmt: skip
 
 
 def _team(tx: Tx, found: Organization, name: str) -> Team:

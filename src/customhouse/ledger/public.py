@@ -15,6 +15,7 @@ from customhouse.ledger.chain import Entry
 PUBLIC: Mapping[str, str] = {
     "project-created": "claimed the name {display_name} with its first upload",
     "release-created": "began version {version}",
+    "release-published": "published version {version} as a whole, {files} files",
     "release-reopened": "reopened version {version} for new files",
     "file-uploaded": "uploaded {filename}",
     "yanked": "yanked {what}",
@@ -49,6 +50,10 @@ PUBLIC: Mapping[str, str] = {
 """For everybody, unless the project is private. Their bodies name no network, no token's secret and no reporter."""
 
 OF_PROJECT: Mapping[str, str] = {
+    "session-opened": "began to make version {version} ready",
+    "session-canceled": "gave up the release {version} that was being made ({why})",
+    "file-staged": "put {filename} into the release {version} that is being made",
+    "staged-file-removed": "took {filename} out of the release {version} that is being made",
     "upload-refused": "sent {filename}, which was not accepted",
     "deletion-refused": "wanted to delete {what}, which the policy keeps",
     "token-created": "made an API token for the project",
@@ -71,6 +76,11 @@ OF_PROJECT: Mapping[str, str] = {
     "mandate-exemption-ended": "ended the exemption of {name} from the mandate “{title}”",
     "role-falls-asleep": "reminded {name} of a role that nobody has used for long",
     "role-confirmed": "confirmed the role after a long time",
+    "release-waits": "sent version {version}, which waits for people: {why}",
+    "release-held": "sent version {version}, which the index holds back: {why}",
+    "release-approved": "approved the files of version {version}",
+    "approval-withdrawn": "took the approval of version {version} back",
+    "release-rule-changed": "changed what the project asks of its releases: {rule}",
     "webhook-added": "added a webhook",
     "webhook-changed": "changed a webhook",
     "webhook-key-rotated": "gave a webhook a new key",

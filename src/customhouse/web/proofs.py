@@ -63,9 +63,9 @@ def our_party(visit: Visit) -> RelyingParty:
     return party
 
 
-def holder_of(visit: Visit, purpose: Purpose, session_hash: str | None = None) -> Holder:
-    """Whom a challenge is for: this browser, or the session that the hash is of."""
-    return Holder(purpose, session_hash or hash_of(visit.own_cookie))
+def holder_of(visit: Visit, purpose: Purpose, session_hash: str | None = None, statement: str = "") -> Holder:
+    """Whom a challenge is for: this browser, or the session that the hash is of; and what is signed, if anything."""
+    return Holder(purpose, session_hash or hash_of(visit.own_cookie), statement)
 
 
 def claimed_answer(visit: Visit, holder: Holder) -> Answer:

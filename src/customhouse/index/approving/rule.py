@@ -20,7 +20,6 @@ _OF = sa.select(
     release_rule.c.not_uploader,
     release_rule.c.minimum_age_seconds,
     release_rule.c.team_id,
-    release_rule.c.publishers_only,
 ).where(release_rule.c.project_id == sa.bindparam("project"))
 
 
@@ -37,8 +36,6 @@ class ReleaseRule:
     """Since the last change of its files."""
     team_id: int | None = None
     """The team whose members alone approve; None: owners and maintainers."""
-    publishers_only: bool = False
-    """No API token publishes or stages here: only trusted publishers do, and people in a browser."""
 
     @property
     def makes_wait(self) -> bool:
@@ -54,10 +51,8 @@ def rule_of(sql: Connection, project_id: int | None) -> ReleaseRule:
     row = sql.execute(_OF, {"project": project_id}).one_or_none() if project_id is not None else None
     if row is None:
         return NO_RULE
-    return ReleaseRule(
-        row.approvals, row.method, row.not_uploader, timedelta(seconds=row.minimum_age_seconds), row.team_id,
-        row.publishers_only,
-    )  # fmt: skip
+    age = timedelta(seconds=row.minimum_age_seconds)
+    return ReleaseRule(row.approvals, row.method, row.not_uploader, age, row.team_id)
 
 
 def check_rule(rule: ReleaseRule) -> ReleaseRule:
@@ -77,5 +72,4 @@ def is_lowered(before: ReleaseRule, after: ReleaseRule) -> bool:
         or (before.not_uploader and not after.not_uploader and before.approvals > 0)
         or after.minimum_age < before.minimum_age
         or (before.approvals > 0 and after.team_id != before.team_id)
-        or (before.publishers_only and not after.publishers_only)
     )

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from customhouse.index.letters import (
     account,
     addresses,
+    approving,
     domains,
     factors,
     giveaway,
@@ -26,6 +27,7 @@ LETTERS: Mapping[str, Write] = {
     **account.LETTERS,
     **domains.LETTERS,
     **addresses.LETTERS,
+    **approving.LETTERS,
     **factors.LETTERS,
     **giveaway.LETTERS,
     **linked.LETTERS,

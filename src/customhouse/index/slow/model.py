@@ -28,6 +28,7 @@ KINDS: Mapping[str, str] = {
     "critical-unmarked": "the project counts as critical no longer",
     "publisher-added": "a trusted publisher is added",
     "tokens-allowed": "API tokens may publish again",
+    "rule-lowered": "less is asked before a release appears",
 }
 """What can wait, in words."""
 OF_THE_INDEX = frozenset({"mandate-lowered", "critical-unmarked"})

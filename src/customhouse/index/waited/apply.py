@@ -12,6 +12,7 @@ from customhouse.accounts.factors import RemoveFactor
 from customhouse.accounts.users import find_user_by_id
 from customhouse.catalog.lifecycle import DeletionPolicy
 from customhouse.index.answer_invitation import take_what_was_accepted
+from customhouse.index.approving import set_rule
 from customhouse.index.change_role import (
     ChangeRole,
     LeaveProject,
@@ -116,6 +117,7 @@ APPLY: Mapping[str, Do] = {
     ),
     "address-changed": lambda tx, a, by: change_address(ChangeAddress(by.account_id or 0, a["email"], by.identity), tx),
     "account-closed": lambda tx, _a, by: close_account(CloseAccount(by.identity.name, by), tx),
+    set_rule.KIND: set_rule.lower,
     "protection-lowered": lambda tx, a, by: protect(Protect(a["project"], on=False, by=by), tx),
     "publisher-added": lambda tx, a, by: add_publisher(
         AddPublisher(a["project"], Described.of(a["described"]), a["stages_only"], by), tx

@@ -25,6 +25,7 @@ from customhouse.ledger.tx import Tx
 from customhouse.terms.errors import Refused
 from customhouse.terms.identity import ANONYMOUS
 from customhouse.web.address import safe_next
+from customhouse.web.approvals import asked_statement
 from customhouse.web.doors import Door, door
 from customhouse.web.new_password import turn_away_breached
 from customhouse.web.permissions import Permission
@@ -125,7 +126,8 @@ def key_options(visit: Visit) -> Response:
         raise Refused("unknown-purpose", "Keys are not used for that here.", " | ".join(PURPOSES), status=404)
     party, key, now = our_party(visit), visit.app.key, visit.app.clock.now()
     user, session_hash = _whose(visit, purpose)
-    challenge = new_challenge(key, holder_of(visit, purpose, session_hash), now)
+    statement = asked_statement(visit).text if purpose == "approve" else ""
+    challenge = new_challenge(key, holder_of(visit, purpose, session_hash, statement), now)
     with visit.app.database.read() as sql:
         known = webauthn_keys.known_keys(sql, user.id) if user is not None else []
     if user is not None and purpose in ("add-key", "add-passkey"):

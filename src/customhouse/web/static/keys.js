@@ -1,6 +1,6 @@
 // Speaks to security keys and passkeys, because browsers let nothing but a script do that (WebAuthn).
 // A form with data-key="PURPOSE" is shown once this runs. Sending it asks the index for options, the key for an answer,
-// and sends the answer in the form's field of that name. Nothing else on any page of the index runs a script.
+// and sends the answer in the form's field of that name. data-about names what the key is to sign, if anything. Nothing else on any page of the index runs a script.
 "use strict";
 
 const bytesOf = text => Uint8Array.from(
@@ -12,8 +12,9 @@ const textOf = buffer => btoa(String.fromCharCode(...new Uint8Array(buffer)))
 
 const withBytes = list => (list || []).map(one => ({ ...one, id: bytesOf(one.id) }));
 
-async function ask(purpose) {
-  const sent = await fetch(`/account/keys/options/?purpose=${purpose}`, { headers: { accept: "application/json" } });
+async function ask(purpose, about) {
+  const query = new URLSearchParams(about ? { purpose, about } : { purpose });
+  const sent = await fetch(`/account/keys/options/?${query}`, { headers: { accept: "application/json" } });
   if (!sent.ok) throw new Error("The index gives out no challenge now. Load the page again.");
   const options = await sent.json();
   options.challenge = bytesOf(options.challenge);
@@ -49,7 +50,7 @@ async function send(form, event) {
   button.disabled = true;
   say(form, "");
   try {
-    form.elements.answer.value = written(await ask(form.dataset.key));
+    form.elements.answer.value = written(await ask(form.dataset.key, form.dataset.about));
     form.submit();
   } catch (error) {
     const refused = error instanceof DOMException;
