@@ -42,12 +42,12 @@ class Integrity:
 
     async def __call__(self, request: Request) -> Response:
         """Answer: the object, 304, 404 or 406."""
-        offer = choose_among(request.headers.get("accept"), OFFERS)
-        if offer is None:
-            return _message(HTTPStatus.NOT_ACCEPTABLE, f"This address speaks {' and '.join(OFFERS)}.")
         found = await anyio.to_thread.run_sync(self._look_up, request)
         if found is None:
             return _message(HTTPStatus.NOT_FOUND, "There is no provenance here of such a file.")
+        offer = choose_among(request.headers.get("accept"), OFFERS)
+        if offer is None:
+            return _message(HTTPStatus.NOT_ACCEPTABLE, f"This address speaks {' and '.join(OFFERS)}.")
         project, provenance = found
         body = json.dumps(provenance, separators=(",", ":")).encode()
         etag = f'"{Digest.of(body).hex[:32]}"'
