@@ -17,8 +17,8 @@ from customhouse.index.approving.approvers import (
     electorate,
     uploaders_of,
 )
-from customhouse.index.approving.facts import Sender, asked_of, facts_of, startup_files_of
-from customhouse.index.approving.holds import holds
+from customhouse.index.approving.facts import Sender, asked_of
+from customhouse.index.approving.holds_now import holds_now
 from customhouse.index.approving.model import Missing, Reason
 from customhouse.index.approving.rule import NO_RULE, ReleaseRule, rule_of
 from customhouse.index.recovery.hold import held_among
@@ -90,7 +90,7 @@ def clearance_of(sql: Connection, session: Session, now: datetime, files: list[S
     owners = {one.account_id for one in people.by_hold}
     return Clearance(
         rule=rule,
-        reasons=_with_news(recorded, _holds_now(sql, session, files, now)),
+        reasons=_with_news(recorded, holds_now(sql, session, files, now)),
         electorate=people,
         approvals=tuple(given),
         by_rule=tuple(one for one in given if one.account_id in ids and rule.method in ("any", one.method)),
@@ -145,23 +145,6 @@ def _with_news(recorded: tuple[Reason, ...], now: tuple[Reason, ...]) -> tuple[R
     """What was recorded stays; what has become true since is added once."""
     codes = {one.code for one in recorded}
     return recorded + tuple(one for one in now if one.code not in codes)
-
-
-def _holds_now(sql: Connection, session: Session, files: Sequence[StagedFile], now: datetime) -> tuple[Reason, ...]:
-    """The holds as they would be found now: the project may have become critical since, or the sender's burst begun."""
-    if session.project_id is None:
-        return ()
-    senders = sorted({(one.account_id or 0, one.publisher_id or 0) for one in files})
-    found: dict[str, Reason] = {}
-    for account_id, publisher_id in senders:
-        sender = Sender(account_id or None, publisher_id or None)
-        if not asked_of(sql, session.project_id, sender).is_critical:
-            return ()
-        signals = [signal for one in files for signal in one.signals or ()]
-        startup = tuple(sorted(startup_files_of(signals, session.version)))
-        for reason in holds(facts_of(sql, session.project_id, session.normalized, sender, startup, now)):
-            found.setdefault(reason.code, reason)
-    return tuple(found.values())
 
 
 def _only_stages(sql: Connection, session: Session, by: Actor) -> bool:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from customhouse.catalog.staged import Session
+from customhouse.catalog.staged import Session, files_of_session
 from customhouse.catalog.staged_tables import upload_session
 from customhouse.index.approving.events import ReleaseHeld, ReleaseWaits
+from customhouse.index.approving.holds_now import holds_now
 from customhouse.index.approving.model import Reason
 from customhouse.ledger.tx import Tx
 from customhouse.terms.identity import Identity
@@ -15,11 +16,15 @@ from customhouse.terms.identity import Identity
 def note_waiting(tx: Tx, session: Session, reasons: Sequence[Reason], by: Identity) -> tuple[Reason, ...]:
     """Add reasons to a session that is locked; those with a new code are told. Returns all of them.
 
-    Called with what `reasons_to_wait` has found, whenever a file comes in. Saying the same again changes nothing.
+    Called with what `reasons_to_wait` has found, whenever a file comes in. What the rows of all files show besides is
+    added. Saying the same again changes nothing.
     """
     known = tuple(Reason.of(row) for row in session.reasons)
     codes = {one.code for one in known}
-    new = tuple(one for one in reasons if one.code not in codes)
+    found = {
+        one.code: one for one in (*holds_now(tx.sql, session, files_of_session(tx.sql, session.id), tx.now()), *reasons)
+    }
+    new = tuple(one for one in found.values() if one.code not in codes)
     if not new:
         return known
     everything = known + new

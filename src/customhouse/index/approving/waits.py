@@ -11,9 +11,11 @@ from customhouse.catalog.model import Project
 from customhouse.index.approving.facts import Asked, Sender, asked_of, facts_of, startup_files_of
 from customhouse.index.approving.holds import holds
 from customhouse.index.approving.model import RECOVERY, RULE, STAGES_ONLY, Reason
+from customhouse.index.provenance import continuity_of
 from customhouse.index.publication import StoredFile
 from customhouse.index.recovery.hold import held_until
 from customhouse.terms.identity import Actor
+from customhouse.trust.continuity import Continuity
 
 
 def reasons_to_wait(
@@ -29,8 +31,24 @@ def reasons_to_wait(
     reasons = [*_stages_only(by, asked), *_rule(asked), *_recovery(sql, by, now)]
     if project is not None and asked.is_critical:
         startup = frozenset(name for one in files for name in startup_files_of(one.signals, version))
-        reasons += holds(facts_of(sql, project.id, project.normalized, sender, tuple(sorted(startup)), now))
+        facts = facts_of(
+            sql, project.id, project.normalized, sender, tuple(sorted(startup)), now,
+            _compared(sql, by, project, version, files),
+        )  # fmt: skip
+        reasons += holds(facts)
     return tuple(reasons)
+
+
+def _compared(
+    sql: Connection, by: Actor, project: Project, version: str, files: Sequence[StoredFile]
+) -> Continuity | None:
+    """The provenance that is lost with files of an account, which can attest none.
+
+    What publishers attest is compared when their file is staged (`holds_now`).
+    """
+    if by.account_id is None or not files:
+        return None
+    return continuity_of(sql, project, version, {one.name.filename: () for one in files})
 
 
 def _stages_only(by: Actor, asked: Asked) -> list[Reason]:
