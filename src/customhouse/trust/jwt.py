@@ -87,7 +87,7 @@ def take_apart(text: str) -> Unverified:
     match = _COMPACT.fullmatch(text)
     if match is None:
         raise bad_token("it is not three parts of base64url with dots between them")
-    header, claims = _object(match[1], "header"), _object(match[2], "payload")
+    header = _object(match[1], "header")
     if forbidden := sorted(_FORBIDDEN & header.keys()):
         raise bad_token(f"its header has {forbidden[0]!r}, which is never followed")
     algorithm, key_id, kind = header.get("alg"), header.get("kid"), header.get("typ", "JWT")
@@ -97,6 +97,7 @@ def take_apart(text: str) -> Unverified:
         raise bad_token("it says of itself that it is no JWT")
     if not isinstance(key_id, str) or not key_id:
         raise bad_token("it does not say which key it is signed with")
+    claims = _object(match[2], "payload")
     issuer = claims.get("iss")
     if not isinstance(issuer, str):
         raise bad_token("it does not say who has issued it")
