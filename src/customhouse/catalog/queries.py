@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from customhouse.catalog.model import File, Project, Release
+from customhouse.catalog.staged_tables import upload_file, upload_part, upload_session
 from customhouse.catalog.tables import file, name, project, release
 
 _PROJECT = (
@@ -114,6 +115,13 @@ _SIBLINGS = (
         file.c.erased_at.is_(None),
     )
     .order_by(file.c.id)
+)
+# A session that has ended needs nothing of the store any more: what it published has rows of its own.
+_BEING_MADE = (
+    upload_file.c.state != "canceled",
+    upload_file.c.session_id.in_(
+        sa.select(upload_session.c.id).where(upload_session.c.state.in_(("open", "processing", "error")))
+    ),
 )
 
 
@@ -247,7 +255,10 @@ def listed_file(sql: Connection, project_id: int, filename: str) -> tuple[int, s
 
 
 def known_digests(sql: Connection, digests: list[str]) -> set[str]:
-    """Which of these digests a row needs, as a file or as its metadata. An erased file needs neither."""
+    """Which of these digests a row needs: a file, its metadata, or a release that is being made.
+
+    An erased file needs neither, nor does a session that is over.
+    """
     here = file.c.erased_at.is_(None)
     found = set(sql.execute(sa.select(file.c.digest).where(file.c.digest.in_(digests), here)).scalars())
     found |= set(
@@ -255,6 +266,16 @@ def known_digests(sql: Connection, digests: list[str]) -> set[str]:
             sa.select(file.c.metadata_digest).where(file.c.metadata_digest.in_(digests), file.c.metadata_served, here)
         ).scalars()
     )
+    return found | digests_of_sessions(sql, digests)
+
+
+def digests_of_sessions(sql: Connection, digests: list[str]) -> set[str]:
+    """Which of these digests a release needs that is being made: its files, their metadata and their parts."""
+    found: set[str] = set()
+    for column in (upload_file.c.digest, upload_file.c.metadata_digest):
+        found |= set(sql.execute(sa.select(column).where(column.in_(digests)).where(*_BEING_MADE)).scalars())
+    query = sa.select(upload_part.c.digest).join(upload_file, upload_file.c.id == upload_part.c.file_id)
+    found |= set(sql.execute(query.where(upload_part.c.digest.in_(digests), *_BEING_MADE)).scalars())
     return found
 
 

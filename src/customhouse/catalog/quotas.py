@@ -1,6 +1,7 @@
 """How large files and projects may be: the most generous of the index's, the organization's and the project's limits.
 
-Files that were erased count no more; files that were deleted do, because they can be restored.
+Files that were erased count no more; files that were deleted do, because they can be restored; so do those of releases
+that are being made, as they were announced.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from customhouse.catalog.staged_tables import upload_file, upload_session
 from customhouse.catalog.tables import file, organization, project
 from customhouse.terms.errors import Refused
 
@@ -58,10 +60,18 @@ _FILES = (
     .correlate(project)
     .scalar_subquery()
 )
+_STAGED = (
+    sa.select(sa.func.coalesce(sa.func.sum(upload_file.c.size_bytes), 0))
+    .join(upload_session, upload_session.c.id == upload_file.c.session_id)
+    .where(upload_session.c.state.in_(("open", "processing", "error")), upload_file.c.state != "canceled")
+)
+_STAGED_HERE = _STAGED.where(upload_session.c.normalized == project.c.normalized).correlate(project).scalar_subquery()
+_STAGED_OF = _STAGED.where(upload_session.c.normalized == sa.bindparam("normalized"))
 # Made once: every upload asks twice.
 _USAGE = (
     sa.select(
-        _FILES.label("used"), project.c.file_quota_bytes.label("file"), project.c.project_quota_bytes.label("whole"),
+        (_FILES + _STAGED_HERE).label("used"),
+        project.c.file_quota_bytes.label("file"), project.c.project_quota_bytes.label("whole"),
         organization.c.file_quota_bytes.label("their_file"), organization.c.project_quota_bytes.label("their_whole"),
     )
     .select_from(project)
@@ -115,6 +125,11 @@ def usage_of_new(sql: Connection, organization_id: int | None, defaults: Limits)
     """The same for a project that does not exist yet, in an organization or in none."""
     row = sql.execute(_ORGANIZATION, {"organization": organization_id}).one_or_none()
     return Usage(0, most_generous(defaults, Grant(*row)) if row else defaults)
+
+
+def staged_bytes(sql: Connection, normalized: str) -> int:
+    """How many bytes are announced of the releases of a name that are being made."""
+    return int(sql.execute(_STAGED_OF, {"normalized": normalized}).scalar_one())
 
 
 def granted(sql: Connection) -> list[GrantRow]:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from customhouse.catalog.staged_tables import upload_file, upload_session
+from customhouse.catalog.staged_tables import upload_file, upload_part, upload_session
 from customhouse.formats.manifest import manifest_digest
 
 SessionState = Literal["open", "processing", "error", "published", "canceled"]
@@ -80,6 +80,15 @@ class StagedFile:
     signals: list[dict[str, str]] | None
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a file that is in the store. Sizes in bytes, the digest SHA-256 in hexadecimal."""
+
+    offset: int
+    size_bytes: int
+    digest: str
+
+
 _SESSION = [upload_session.c[name] for name in Session.__slots__]
 _FILE = [upload_file.c[name] for name in StagedFile.__slots__]
 # Made once: building a statement costs more than running it.
@@ -100,6 +109,15 @@ _FILES = (
     sa.select(*_FILE)
     .where(upload_file.c.session_id == sa.bindparam("session"), upload_file.c.state != "canceled")
     .order_by(upload_file.c.filename)
+)
+
+_ONE_FILE = sa.select(*_FILE).where(
+    upload_file.c.session_id == sa.bindparam("session"), upload_file.c.id == sa.bindparam("id")
+)
+_PARTS = (
+    sa.select(upload_part.c.offset, upload_part.c.size_bytes, upload_part.c.digest)
+    .where(upload_part.c.file_id == sa.bindparam("file"))
+    .order_by(upload_part.c.offset)
 )
 
 
@@ -129,6 +147,32 @@ def ongoing_sessions(sql: Connection, normalized: str) -> list[Session]:
 def files_of_session(sql: Connection, session_id: str) -> list[StagedFile]:
     """The files of a session that are not canceled, by name."""
     return [StagedFile(*row) for row in sql.execute(_FILES, {"session": session_id})]
+
+
+def session_of_file(sql: Connection, file_id: str) -> str | None:
+    """The id of the session that a file belongs to, whatever became of either."""
+    return sql.execute(sa.select(upload_file.c.session_id).where(upload_file.c.id == file_id)).scalar_one_or_none()
+
+
+def find_staged_file(sql: Connection, session_id: str, file_id: str) -> StagedFile | None:
+    """That file of the session, a canceled one too."""
+    row = sql.execute(_ONE_FILE, {"session": session_id, "id": file_id}).one_or_none()
+    return StagedFile(*row) if row is not None else None
+
+
+def parts_of(sql: Connection, file_id: str) -> list[Part]:
+    """The parts of a file that are in the store, by offset."""
+    return [Part(*row) for row in sql.execute(_PARTS, {"file": file_id})]
+
+
+def attach_sessions(sql: Connection, normalized: str, project_id: int) -> None:
+    """Say in every session of a name that its project exists from now on."""
+    sql.execute(
+        upload_session.update()
+        .where(upload_session.c.normalized == normalized, upload_session.c.project_id.is_(None))
+        .where(upload_session.c.state.in_(ONGOING))
+        .values(project_id=project_id)
+    )
 
 
 def staged_metadata(sql: Connection, file_id: str) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy.engine import Connection
 
@@ -12,9 +13,11 @@ from customhouse.catalog.model import Project, Visibility
 from customhouse.catalog.namespaces import may_claim
 from customhouse.catalog.people_events import PrivateProjectCreated
 from customhouse.catalog.rights import MANAGING
+from customhouse.catalog.staged import attach_sessions
 from customhouse.catalog.tables import name, project, project_role
 from customhouse.formats.prohibited_names import name_refusal
 from customhouse.index import people
+from customhouse.index.founders import kept_for
 from customhouse.index.owes import refuse_unverified
 from customhouse.infra.db import insert_new
 from customhouse.ledger.events import ProjectCreated
@@ -51,7 +54,7 @@ def claim_project(command: Claim, tx: Tx) -> Project:
     refuse_new(tx.sql, wanted, by)
     if (rejection := name_refusal(wanted)) is not None:
         raise rejection
-    _take_name(wanted, tx)
+    kept = _take_name(wanted, by, tx)
     organization_id = _holder(command, tx)
     made = queries.insert_project(
         tx.sql,
@@ -60,6 +63,8 @@ def claim_project(command: Claim, tx: Tx) -> Project:
         created_at=tx.now(),
         signals={"look-alike": command.resembled} if command.resembled else {},
     )
+    if kept:
+        attach_sessions(tx.sql, wanted.normalized, made.id)
     if organization_id is not None or command.visibility != "public":
         tx.sql.execute(
             project.update()
@@ -74,11 +79,33 @@ def claim_project(command: Claim, tx: Tx) -> Project:
     return made
 
 
-def refuse_taken(sql: Connection, wanted: ProjectName, by: Actor) -> None:
+def keep_name(command: Claim, tx: Tx) -> int | None:
+    """Keep a free name for a first release that is being staged; returns the organization that is to hold the project.
+
+    Nobody sees the name, and nobody but who founds the project gets it (PEP 694). Refuses whatever `claim_project`
+    would refuse.
+    """
+    wanted, by = command.name, command.by
+    refuse_unverified(tx.sql, by.account_id)
+    refuse_new(tx.sql, wanted, by)
+    if (rejection := name_refusal(wanted)) is not None:
+        raise rejection
+    claim = _insert_name(wanted, "staged", tx)
+    if claim is not None and not _is_kept_for(tx.sql, wanted, claim, by, tx.now()):
+        raise _taken(tx.sql, wanted, claim)
+    return _holder(command, tx)
+
+
+def free_name(sql: Connection, normalized: str) -> None:
+    """Let a name go that was kept for a release which does not appear."""
+    sql.execute(name.delete().where(name.c.normalized == normalized, name.c.state == "staged"))
+
+
+def refuse_taken(sql: Connection, wanted: ProjectName, by: Actor, now: datetime) -> None:
     """Refuse a name that nobody could claim, before anything dear is done. The deed looks again."""
     refuse_new(sql, wanted, by)
     claim = queries.find_claim(sql, wanted.normalized, wanted.ultranormalized)
-    if claim is not None:
+    if claim is not None and not _is_kept_for(sql, wanted, claim, by, now):
         raise _taken(sql, wanted, claim)
 
 
@@ -129,20 +156,37 @@ def _holder(command: Claim, tx: Tx) -> int | None:
     return reserved_for if reserved_for is not None else command.organization_id
 
 
-def _take_name(wanted: ProjectName, tx: Tx) -> None:
+def _take_name(wanted: ProjectName, by: Actor, tx: Tx) -> bool:
+    """Take the name; returns whether it was kept for a first release of his."""
+    claim = _insert_name(wanted, "hosted", tx)
+    if claim is None:
+        return False
+    if not _is_kept_for(tx.sql, wanted, claim, by, tx.now()):
+        raise _taken(tx.sql, wanted, claim)
+    tx.sql.execute(name.update().where(name.c.normalized == wanted.normalized).values(state="hosted"))
+    return True
+
+
+def _insert_name(wanted: ProjectName, state: str, tx: Tx) -> queries.NameClaim | None:
+    """Write the name in this state; returns who has it if it is not free."""
     free = insert_new(
         tx.sql,
         name,
         normalized=wanted.normalized,
         ultranormalized=wanted.ultranormalized,
-        state="hosted",
+        state=state,
         claimed_at=tx.now(),
     )
-    if not free:
-        claim = queries.find_claim(tx.sql, wanted.normalized, wanted.ultranormalized)
-        if claim is None:
-            raise Broken(f"The name {wanted.normalized!r} is neither free nor claimed.")
-        raise _taken(tx.sql, wanted, claim)
+    if free:
+        return None
+    claim = queries.find_claim(tx.sql, wanted.normalized, wanted.ultranormalized)
+    if claim is None:
+        raise Broken(f"The name {wanted.normalized!r} is neither free nor claimed.")
+    return claim
+
+
+def _is_kept_for(sql: Connection, wanted: ProjectName, claim: queries.NameClaim, by: Actor, now: datetime) -> bool:
+    return claim == (wanted.normalized, "staged") and kept_for(sql, wanted.normalized, by, now)
 
 
 def _taken(sql: Connection, wanted: ProjectName, claim: queries.NameClaim) -> Refused:

@@ -19,15 +19,18 @@ from customhouse.catalog.lifecycle_events import ReleaseCreated
 from customhouse.catalog.model import Project, Role, may_add_file, may_upload
 from customhouse.catalog.tables import file, file_name, release, requirement
 from customhouse.formats.agreement import check_agreement
+from customhouse.formats.examination import Examination
 from customhouse.formats.filenames import SdistName, WheelName, parse_filename
 from customhouse.formats.metadata import CoreMetadata
 from customhouse.index import names
 from customhouse.infra.db import insert_new
+from customhouse.infra.spool import Spooled
 from customhouse.ledger.events import FileUploaded
 from customhouse.ledger.tx import Tx
 from customhouse.terms.errors import Broken, Refused
 from customhouse.terms.identity import Actor
 from customhouse.terms.names import ProjectName, normalize
+from customhouse.trust import minted
 from customhouse.trust.queries import publishes_into
 
 # Made once: building a statement costs more than running it. One statement for both tables, because on PostgreSQL
@@ -95,6 +98,29 @@ class Accepted:
     filename: str
     sha256: str
     new: bool
+
+
+def stored_file(
+    name: WheelName | SdistName, spooled: Spooled, metadata: Spooled, examination: Examination, by: Actor
+) -> StoredFile:
+    """What the row of an examined file will say."""
+    return StoredFile(
+        name=name,
+        kind=examination.kind,
+        digest=spooled.sha256,
+        md5=spooled.md5,
+        blake2b_256=spooled.blake2b_256,
+        size_bytes=spooled.size_bytes,
+        metadata=examination.metadata,
+        packed_metadata=queries.pack_metadata(examination.metadata_text),
+        metadata_digest=metadata.sha256,
+        metadata_size_bytes=metadata.size_bytes,
+        metadata_served=examination.metadata_served,
+        signals=tuple(
+            {"code": signal.code, "where": signal.where, "detail": signal.detail} for signal in examination.signals
+        ),
+        by=by,
+    )
 
 
 def role_here(sql: Connection, project: Project, by: Actor) -> Role | None:
@@ -166,7 +192,10 @@ def add_files(tx: Tx, project: Project, version: str, files: tuple[StoredFile, .
 
 def look_again(tx: Tx, project: Project, wanted: ProjectName, by: Actor) -> None:
     """Once our turn among all writers has come (``tx.serialize()``): may he still? Whatever came first counts."""
-    if by.token_id:
+    if by.publisher_id is not None:
+        minted.look_again(tx, by.token_id, by.scope)
+        minted.use(tx, by.token_id)
+    elif by.token_id:
         tokens.look_again(tx, by.token_id, by.scope)
     if project.organization_id is not None or by.publisher_id is not None:
         # Neither who leaves an organization nor who removes a publisher waits for its projects.

@@ -6,7 +6,6 @@ everything that we keep and serve comes from the artifact.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -23,7 +22,8 @@ from customhouse.formats.filenames import SdistName, WheelName, parse_filename
 from customhouse.formats.look_alike import look_alike, popular_names
 from customhouse.formats.prohibited_names import name_refusal
 from customhouse.formats.upload_form import UploadForm, check_form, compare_form
-from customhouse.index.may_publish import refuse_unless_ready
+from customhouse.index.approving.waits import reasons_to_wait
+from customhouse.index.may_publish import refuse_unless_ready, refuse_unless_ready_to_stage
 from customhouse.index.names import Claim, claim_project, look_again, refuse_reserved, refuse_taken
 from customhouse.index.publication import (
     Accepted,
@@ -32,21 +32,24 @@ from customhouse.index.publication import (
     check_right,
     earlier_upload,
     refuse_if,
+    stored_file,
 )
 from customhouse.index.publication import look_again as look_again_at_right
 from customhouse.index.publisher import Publisher
+from customhouse.index.publishing.first_use import claim_for_publisher
+from customhouse.index.staging.policy import Policy
+from customhouse.index.staging.rights import as_stager, may_stage
+from customhouse.index.staging.stage_upload import StageUpload, Waiting, stage_upload
+from customhouse.index.storing import put_and_do
 from customhouse.infra import sweep_marks
 from customhouse.infra.blobs import Blobs
 from customhouse.infra.db import Database
 from customhouse.infra.spool import Spooled, spool_bytes
 from customhouse.ledger.events import Event, UploadRefused
 from customhouse.ledger.tx import Deeds, Tx
-from customhouse.terms.digest import Digest
-from customhouse.terms.errors import CustomhouseError, Refused, Rejected, Unavailable
+from customhouse.terms.errors import CustomhouseError, Refused, Rejected
 from customhouse.terms.identity import Actor
 from customhouse.terms.names import ProjectName, normalize
-
-PUT_ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,33 +78,22 @@ class PublishFile:
     resembled: str | None
     """The popular name that a new project's could be mistaken for."""
     seen_marks: sweep_marks.Seen
-    open_for: timedelta
-    """For how long a release takes new files."""
-    limits: Limits
-    """How large files and projects may be that were granted nothing more."""
-    site: str = ""
-    """The address of this index, for refusals that point to a page."""
+    policy: Policy
 
 
 class Reception:
     """The way of a file from the door to its row."""
 
-    def __init__(
-        self, deeds: Deeds, blobs: Blobs, examine: Examine, spool: Path, *, open_for: timedelta, limits: Limits,
-        linux_tags: bool = True, site: str = "",
-    ) -> None:  # fmt: skip
+    def __init__(self, deeds: Deeds, blobs: Blobs, examine: Examine, spool: Path, policy: Policy) -> None:
         self._deeds = deeds
         self._database: Database = deeds.database
         self._blobs = blobs
         self._examine = examine
         self._spool = spool
-        self._open_for = open_for
-        self._limits = limits
-        self._linux_tags = linux_tags
-        self._site = site
+        self._policy = policy
 
-    def receive(self, upload: Upload) -> Accepted:
-        """Check, store and publish one file; durable and listed when it returns.
+    def receive(self, upload: Upload) -> Accepted | Waiting:
+        """Check, store and publish one file; durable and listed when it returns, or waiting with its release.
 
         A fault of the sender leaves an event behind; nothing else.
         """
@@ -112,26 +104,27 @@ class Reception:
                 self._deeds.keep_records(_with_trace(error, upload))
             raise
 
-    def _receive(self, upload: Upload) -> Accepted:
+    def _receive(self, upload: Upload) -> Accepted | Waiting:
         form = check_form(upload.fields)
         spooled = upload.spooled
         if spooled is None or not spooled.filename:
             raise Rejected("no-content", "content", "the form has no file", "one file in the field 'content'")
         if upload.content_type.lower().startswith("image/"):
             raise Rejected("bad-content-type", "content", f"{upload.content_type} is an image", "a wheel or an sdist")
-        name = parse_filename(spooled.filename, linux_tags=self._linux_tags)
+        name = parse_filename(spooled.filename, linux_tags=self._policy.linux_tags)
         wanted = _check_names(form, name)
         _check_digests(form, spooled)
-        refuse_if(upload.by.scope.refusal("upload", wanted.normalized, str(name.version)))
+        version, now = str(name.version), self._deeds.clock.now()
+        refuse_if(may_stage(upload.by, wanted.normalized, version))
         with self._database.read() as sql:
-            found = _check_permission(sql, wanted, upload.by)
+            found = _check_permission(sql, wanted, as_stager(upload.by), now)
             earlier = earlier_upload(sql, name, spooled.sha256)
             if earlier is not None:
                 return earlier
             if found is not None:
-                refuse_unless_ready(sql, Publisher(upload.by, found, self._deeds.clock.now(), self._site))
-                _check_open(sql, found, str(name.version), self._open_for, self._deeds.clock.now())
-            _check_room(sql, found, wanted, upload, self._limits)
+                _check_ready(sql, Publisher(upload.by, found, now, self._policy.site), version)
+                _check_open(sql, found, version, self._policy.open_for, now)
+            _check_room(sql, found, wanted, upload, self._policy.limits)
         examination = self._examine(spooled.path, spooled.filename)
         compare_form(form, examination.metadata)
         if not spooled.size_bytes:
@@ -142,54 +135,25 @@ class Reception:
                 stored=stored_file(name, spooled, metadata, examination, upload.by),
                 resembled=look_alike(wanted.normalized, popular_names()) if found is None else None,
                 seen_marks=sweep_marks.unmarked(()),
-                open_for=self._open_for,
-                limits=self._limits,
-                site=self._site,
+                policy=self._policy,
             )
             bodies = {spooled.sha256: spooled.path, metadata.sha256: metadata.path}
-            return self._store_and_publish(command, {digest: bodies[digest] for digest in command.stored.digests})
+            needed = {digest: bodies[digest] for digest in command.stored.digests}
+            return put_and_do(
+                self._deeds, self._blobs, needed, lambda seen, tx: take_in(replace(command, seen_marks=seen), tx)
+            )
         finally:
             metadata.path.unlink(missing_ok=True)
 
-    def _store_and_publish(self, command: PublishFile, bodies: Mapping[str, Path]) -> Accepted:
-        """Object before row, acknowledgement after commit; once more if a sweep came in between."""
-        seen = sweep_marks.unmarked(list(bodies))
-        for _attempt in range(PUT_ATTEMPTS):
-            for digest, path in bodies.items():
-                self._blobs.put(Digest(digest), path)
-            try:
-                return self._deeds.do(publish_file, replace(command, seen_marks=seen))
-            except sweep_marks.SweptMeanwhile:
-                with self._database.read() as sql:
-                    seen = sweep_marks.seen(sql, list(bodies))
-                if seen.sweeping:
-                    raise Unavailable(
-                        "The store", "these bytes are being swept as an orphan", retry_after_seconds=5
-                    ) from None
-        raise Unavailable("The store", "sweeps came in between five times", retry_after_seconds=30)
 
-
-def stored_file(
-    name: WheelName | SdistName, spooled: Spooled, metadata: Spooled, examination: Examination, by: Actor
-) -> StoredFile:
-    """What the row of an examined file will say."""
-    return StoredFile(
-        name=name,
-        kind=examination.kind,
-        digest=spooled.sha256,
-        md5=spooled.md5,
-        blake2b_256=spooled.blake2b_256,
-        size_bytes=spooled.size_bytes,
-        metadata=examination.metadata,
-        packed_metadata=queries.pack_metadata(examination.metadata_text),
-        metadata_digest=metadata.sha256,
-        metadata_size_bytes=metadata.size_bytes,
-        metadata_served=examination.metadata_served,
-        signals=tuple(
-            {"code": signal.code, "where": signal.where, "detail": signal.detail} for signal in examination.signals
-        ),
-        by=by,
-    )
+def take_in(command: PublishFile, tx: Tx) -> Accepted | Waiting:
+    """Publish a stored file, or let it wait with its release where people are to decide first."""
+    stored = command.stored
+    normalized, version = normalize(stored.metadata.name), str(stored.name.version)
+    project = queries.find_project(tx.sql, normalized, lock=True)
+    if reasons_to_wait(tx.sql, stored.by, project, version, (stored,), tx.now()):
+        return stage_upload(StageUpload(stored, command.policy, command.seen_marks), tx)
+    return publish_file(command, tx)
 
 
 def publish_file(command: PublishFile, tx: Tx) -> Accepted:
@@ -206,11 +170,11 @@ def publish_file(command: PublishFile, tx: Tx) -> Accepted:
     if project is None:
         project, made = _claim_or_find(command, wanted, tx)
     check_right(tx.sql, project, wanted, by)
-    refuse_unless_ready(tx.sql, Publisher(by, project, tx.now(), command.site))
+    refuse_unless_ready(tx.sql, Publisher(by, project, tx.now(), command.policy.site))
     if (earlier := earlier_upload(tx.sql, stored.name, stored.digest)) is not None:
         return earlier
-    refuse_if(may_store(stored.size_bytes, quotas.usage_of(tx.sql, project.id, command.limits), project.display))
-    add_files(tx, project, version, (stored,), command.open_for)
+    refuse_if(may_store(stored.size_bytes, quotas.usage_of(tx.sql, project.id, command.policy.limits), project.display))
+    add_files(tx, project, version, (stored,), command.policy.open_for)
     tx.serialize()
     look_again_at_right(tx, project, wanted, by)
     if made:
@@ -222,6 +186,9 @@ def publish_file(command: PublishFile, tx: Tx) -> Accepted:
 def _claim_or_find(command: PublishFile, wanted: ProjectName, tx: Tx) -> tuple[Project, bool]:
     """Claim a free name; if a rival has just claimed it, the project is his and there to be found. Whether we did."""
     try:
+        if command.stored.by.publisher_id is not None:
+            publisher_id = command.stored.by.publisher_id
+            return claim_for_publisher(tx, wanted, publisher_id, resembled=command.resembled), True
         return claim_project(Claim(wanted, command.stored.by, command.resembled), tx), True
     except Refused:
         project = queries.find_project(tx.sql, wanted.normalized, lock=True)
@@ -258,14 +225,22 @@ def _check_digests(form: UploadForm, spooled: Spooled) -> None:
             )  # fmt: skip
 
 
-def _check_permission(sql: Connection, wanted: ProjectName, by: Actor) -> Project | None:
+def _check_permission(sql: Connection, wanted: ProjectName, by: Actor, now: datetime) -> Project | None:
     """A first look before the expensive checks; the deed looks again. None if there is no such project yet."""
     project = queries.find_project(sql, wanted.normalized)
     if project is None:
-        refuse_taken(sql, wanted, by)
+        refuse_taken(sql, wanted, by, now)
         return None
     check_right(sql, project, wanted, by)
     return project
+
+
+def _check_ready(sql: Connection, publisher: Publisher, version: str) -> None:
+    """A first look whether he owes anything; what only waits is asked for less."""
+    if reasons_to_wait(sql, publisher.by, publisher.project, version, (), publisher.now):
+        refuse_unless_ready_to_stage(sql, publisher)
+    else:
+        refuse_unless_ready(sql, publisher)
 
 
 def _check_open(sql: Connection, project: Project, version: str, open_for: timedelta, now: datetime) -> None:

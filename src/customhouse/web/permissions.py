@@ -35,6 +35,10 @@ class Permission(Enum):
     PUBLIC_READ = ("public:read", Need.ANYBODY, False, False)
     PROJECT_READ = ("project:read", Need.READER, False, False)
     UPLOAD = ("project:upload", Need.OWN_CHECK, True, False)
+    RELEASE_STAGE = ("release:stage", Need.OWN_CHECK, True, False)
+    RELEASE_STAGE_READ = ("release:stage-read", Need.OWN_CHECK, False, False)
+    # The address itself is what opens it.
+    STAGE_READ = ("stage:read", Need.ANYBODY, False, False)
     # XML-RPC posts its questions; its handler has no way to change anything.
     XMLRPC_READ = ("xmlrpc:read", Need.ANYBODY, False, False)
 
@@ -72,6 +76,11 @@ class Permission(Enum):
     PROJECT_DANGER = ("project:danger", Need.OWNER, True, True)
     PROJECT_CONFIRM_FORM = ("project:confirm-form", Need.MAINTAINER, False, True)
     PROJECT_CONFIRM = ("project:confirm", Need.MAINTAINER, True, True)
+    # The handlers look whether one may act for the release: it may be the first of a project that is not there yet.
+    STAGED_READ = ("staged:read", Need.SIGNED_IN, False, False)
+    STAGED_WRITE = ("staged:write", Need.SIGNED_IN, True, False)
+    STAGED_PUBLISH = ("staged:publish", Need.SIGNED_IN, True, True)
+    STAGED_STATE = ("staged:state", Need.OWN_CHECK, False, False)
     # A link from a letter opens one veto, and says whose.
     VETO_FORM = ("veto:form", Need.ANYBODY, False, False)
     VETO_BY_LINK = ("veto:by-link", Need.ANYBODY, True, False)

@@ -57,7 +57,8 @@ async def on_unexpected(request: Request, error: Exception) -> Response:
 
 
 def _answer(request: Request, status: int, code: str, sentence: str) -> Response:
-    accept = request.headers.get("accept")
+    # PEP 694: every error below its root is a problem document.
+    accept = "application/problem+json" if request.url.path.startswith("/upload") else request.headers.get("accept")
     if wants_html(accept) and not wants_json(accept):
         view = ErrorView(status, HTTPStatus(status).phrase, sentence, code)
         return Response(error_page(view), status, headers={**page_headers(), "cache-control": "no-store"})

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from http import HTTPStatus
 from pathlib import Path
 
 import anyio
@@ -21,6 +22,7 @@ from customhouse.catalog.queries import find_project
 from customhouse.index.mandates.may_upload import reminders
 from customhouse.index.publication import Accepted
 from customhouse.index.publisher import Publisher
+from customhouse.index.staging.stage_upload import Waiting
 from customhouse.index.upload import Upload
 from customhouse.infra.spool import SpoolWriter, open_spool
 from customhouse.terms.errors import Refused, Rejected
@@ -48,8 +50,7 @@ class LegacyUpload:
         address = client_of(self._app.settings, request)
         sender = await anyio.to_thread.run_sync(self._authenticate, token, address, limiter=self._disk)
         async with self._bodies:
-            receipt = await self._take_in(request, sender, boundary)
-        return PlainTextResponse(receipt)
+            return await self._take_in(request, sender, boundary)
 
     def _authenticate(self, token: str, address: str) -> Actor:
         """Who sends it; a banned network and a switched-off index take nothing, whatever the token."""
@@ -70,14 +71,14 @@ class LegacyUpload:
             raise too_large(settings.upload_limit_bytes)
         return boundary_of(request.headers.get("content-type", ""))
 
-    async def _take_in(self, request: Request, sender: Actor, boundary: bytes) -> str:
+    async def _take_in(self, request: Request, sender: Actor, boundary: bytes) -> Response:
         settings = self._app.settings
         form = FormReader(
             boundary, form_limit_bytes=settings.form_limit_bytes, file_limit_bytes=settings.upload_limit_bytes
         )
         writer: SpoolWriter | None = None
         try:
-            async for piece in _pieces(request):
+            async for piece in pieces_of(request):
                 form.feed(piece)
                 if form.waiting_bytes >= BATCH_BYTES:
                     writer = writer or SpoolWriter(self._spool)
@@ -91,14 +92,26 @@ class LegacyUpload:
             if writer is not None:
                 writer.discard()
 
-    def _receive(self, sender: Actor, form: FormReader, writer: SpoolWriter) -> str:
+    def _receive(self, sender: Actor, form: FormReader, writer: SpoolWriter) -> Response:
         """The rest, in a thread: the last batch, the checks, the deed, and the page that shows it."""
         writer.write(form.take())
         spooled = writer.finish(form.filename) if form.filename is not None else None
         accepted = self._app.reception.receive(Upload(sender, tuple(form.fields), form.content_type, spooled))
+        if isinstance(accepted, Waiting):
+            return PlainTextResponse(self._waits(accepted), HTTPStatus.ACCEPTED)
         if accepted.new:
             self._app.renderer.render_after_commit(accepted.project)
-        return _receipt(accepted) + "".join(f"\n{one}\n" for one in self._reminders(sender, accepted))
+        reminders = "".join(f"\n{one}\n" for one in self._reminders(sender, accepted))
+        return PlainTextResponse(_receipt(accepted) + reminders)
+
+    def _waits(self, waiting: Waiting) -> str:
+        """What the sender of a file is told whose release waits for people."""
+        page = f"{self._app.settings.public_url}/manage/project/{waiting.project}/staged/{waiting.session_id}/"
+        why = "".join(f"  {reason.sentence}\n" for reason in waiting.reasons)
+        return (
+            f"Staged {waiting.filename}, sha256 {waiting.sha256}.\n"
+            f"It is not published yet: {waiting.project} {waiting.version} waits for people.\n{why}{page}\n"
+        )
 
     def _reminders(self, sender: Actor, accepted: Accepted) -> list[str]:
         """What a mandate will ask of the sender before long."""
@@ -112,7 +125,7 @@ class LegacyUpload:
             return reminders(sql, Publisher(sender, project, self._app.clock.now(), site))
 
 
-async def _pieces(request: Request) -> AsyncIterator[bytes]:
+async def pieces_of(request: Request) -> AsyncIterator[bytes]:
     """The body as it comes. A sender who is silent for too long is sent away."""
     stream = request.stream()
     while True:

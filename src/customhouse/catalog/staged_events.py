@@ -1,0 +1,64 @@
+"""What happens to releases before they appear. It is for the owners of the project, until the release is published."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from customhouse.ledger.events import Event
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOpened(Event):
+    """Somebody has begun a release that is to appear as a whole."""
+
+    kind: ClassVar[str] = "session-opened"
+    version: str
+    session: str
+    protocol: str
+    token_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionCanceled(Event):
+    """A release that was being made is not going to appear: somebody canceled it, or its time was over."""
+
+    kind: ClassVar[str] = "session-canceled"
+    version: str
+    session: str
+    why: str
+    """canceled | expired"""
+
+
+@dataclass(frozen=True, slots=True)
+class FileStaged(Event):
+    """A file was examined and is part of a release that is being made. Nobody but its makers sees it yet."""
+
+    kind: ClassVar[str] = "file-staged"
+    version: str
+    session: str
+    filename: str
+    sha256: str
+    size_bytes: int
+    token_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class StagedFileRemoved(Event):
+    """A file was taken out of a release that is being made."""
+
+    kind: ClassVar[str] = "staged-file-removed"
+    version: str
+    session: str
+    filename: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasePublished(Event):
+    """A release that was staged appeared as a whole."""
+
+    kind: ClassVar[str] = "release-published"
+    changes_pages: ClassVar[bool] = True
+    version: str
+    session: str
+    files: int
