@@ -36,6 +36,8 @@ from customhouse.web.api.project_json import project_document
 from customhouse.web.api.publishing import Publishing
 from customhouse.web.api.reports import report_api_doors
 from customhouse.web.api.simple import Missing
+from customhouse.web.api.stage import Stage
+from customhouse.web.api.upload2 import Upload2
 from customhouse.web.api.xmlrpc import xmlrpc_doors
 from customhouse.web.api.yank import yank_api_doors
 from customhouse.web.doors import Door, door, own_door, raw_door
@@ -135,6 +137,8 @@ def _routes(app: App, serve: Serve) -> list[Door]:
     return [
         own_door("POST", "/legacy/", legacy, upload),
         own_door("POST", "/legacy", legacy, upload),
+        *Upload2(app).doors(),
+        *Stage(app).doors(),
         raw_door("GET", "/simple/", missing.listing, read),
         door("GET", "/simple", _simple_with_slash, read),
         raw_door("GET", "/simple/{name}/", missing.page, Permission.PROJECT_READ),
