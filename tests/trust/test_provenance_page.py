@@ -64,6 +64,7 @@ def test_lost_provenance_is_an_alarm_on_the_page(small_world: World, house: Hous
     publish(small_world, house, wheel(version="1.1"), "1.1", None)
     text = page(small_world)
     assert "1.1 has no provenance; 1.0, before it, had provenance." in text
+    assert "This release says less about where it comes from than the one before it." in text
     assert 'role="note"' in text
     assert 'role="note"' not in page(small_world, "1.0")
 

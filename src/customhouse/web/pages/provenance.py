@@ -20,6 +20,14 @@ STATES: Mapping[State, str] = {
 }
 
 
+HEADLINES: Mapping[str, str] = {
+    "changed": "This release does not come from where the one before it came from.",
+    "lost": "This release says less about where it comes from than the one before it.",
+    "inconsistent": "The files of this release do not come from one place.",
+}
+"""Of what is alarming, the worst first."""
+
+
 @dataclass(frozen=True, slots=True)
 class AttestedFile:
     """One file, and where its provenance object is."""
@@ -58,6 +66,12 @@ class ProvenanceView:
     origins: Sequence[Origin]
     bare: Sequence[str]
     """The names of the files of which nothing is attested."""
+
+    @property
+    def headline(self) -> str:
+        """The worst of what is alarming, in a sentence; empty if nothing is."""
+        codes = {alarm.code for alarm in self.alarms}
+        return next((text for code, text in HEADLINES.items() if code in codes), "")
 
 
 def provenance_view(
