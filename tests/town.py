@@ -41,7 +41,7 @@ from customhouse.accounts.recovery_codes import MakeCodes, make_codes
 from customhouse.accounts.sessions import SignIn, form_token
 from customhouse.accounts.tables import account, device_question, linked_identity
 from customhouse.accounts.tokens import CreateToken
-from customhouse.accounts.users import AddUser, SetSiteRole, add_user, find_user, set_site_role
+from customhouse.accounts.users import AddUser, SetSiteRole, add_user, find_user, find_user_by_id, set_site_role
 from customhouse.app import App, open_app
 from customhouse.catalog.tables import invitation, organization, organization_member, project, project_role
 from customhouse.hooks.model import Patterns
@@ -62,6 +62,8 @@ from customhouse.index.namespaces import GrantNamespace, grant_namespace
 from customhouse.index.new_project import CreateProject, new_project
 from customhouse.index.organizations import CreateOrganization, create_organization
 from customhouse.index.prohibited import Prohibit, prohibit
+from customhouse.index.publishing.add import AddPublisher, add_publisher
+from customhouse.index.publishing.pending import AddPending, add_pending
 from customhouse.index.recovery.accept import Given, accept
 from customhouse.index.recovery.contest import Contest, contest
 from customhouse.index.recovery.delays import delays_of
@@ -96,6 +98,8 @@ from customhouse.ledger.tx import Tx
 from customhouse.reports.claim import parse_claim
 from customhouse.terms.clock import Clock
 from customhouse.terms.identity import COMMAND_LINE, Actor
+from customhouse.trust.described import describe
+from customhouse.trust.issuers import BUILT_IN
 from customhouse.web.asgi import build
 from customhouse.web.doors import Door
 from customhouse.web.render import static_address
@@ -283,6 +287,7 @@ def open_town(settings: Settings, clock: Clock, walkers: Walkers | None = None) 
         _judge(town)
         _lose(town)
         _lapse(town)
+        _trust_builds(town)
         for person in town.people.values():
             if person.token:
                 app.authenticate(person.token)  # the last use is noted now and not at the first knock
@@ -368,6 +373,21 @@ def _settle(town: Town) -> None:
     town.facts |= {"login": "guild", "linked:anonymous": "0"}
     link_id = app.do(make_password_link, MakePasswordLink(newcomer, app.lifetimes.life, mail=False))
     town.facts |= {"link": link_text(app.key, link_id), "token:anonymous": "none", "me:anonymous": "alice"}
+
+
+def _trust_builds(town: Town) -> None:
+    """A trusted publisher of demo, and for everybody one that waits for its project."""
+    typed = {"owner": "acme", "repository": "demo", "workflow": "release.yml"}
+    one = describe(BUILT_IN["github"], typed, {"hosted_runner": "true"})
+    made = town.app.do(add_publisher, AddPublisher("demo", one, by=COMMAND_LINE))
+    assert not isinstance(made, PendingChange)
+    town.facts |= {"publisher": str(made.id), "pending_publisher:anonymous": "0"}
+    for kind, who in town.people.items():
+        if who.account_id:
+            with town.app.database.read() as sql:
+                actor = find_user_by_id(sql, who.account_id).actor
+            wish = AddPending(f"to-come-{kind}", one, actor)
+            town.facts[f"pending_publisher:{kind}"] = str(town.app.do(add_pending, wish).id)
 
 
 def _ask_about_a_browser(town: Town) -> None:

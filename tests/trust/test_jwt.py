@@ -178,7 +178,7 @@ def test_a_key_is_found_among_others_of_the_same_name(clock: TurnableClock) -> N
     assert taken(clock, build(clock), public(other), public(ec_key())).identifier
 
 
-CLAIMS: dict[str, tuple[dict[str, object], str]] = {
+CLAIMS: dict[str, tuple[dict[str, Any], str]] = {
     "another audience": ({"aud": "pypi"}, "not for 'index.test' alone"),
     "no audience": ({"aud": None}, "not for"),
     "ours among others": ({"aud": [AUDIENCE, "pypi"]}, "not for"),
@@ -230,7 +230,8 @@ SECONDS: dict[str, tuple[dict[str, int], bool]] = {
 def test_a22_time_is_judged_to_half_a_minute_and_age_to_ten(clock: TurnableClock, case: str) -> None:
     shifts, good = SECONDS[case]
     now = int(clock.now().timestamp())
-    text = build(clock, **{name: now + shift for name, shift in shifts.items()})
+    moved: dict[str, Any] = {name: now + shift for name, shift in shifts.items()}
+    text = build(clock, **moved)
     if good:
         assert taken(clock, text).identifier
         return

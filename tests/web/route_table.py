@@ -194,6 +194,18 @@ ROWS = [
     reads("/account/linked/{login}/", "sign-in:form", EVERYBODY),
     reads("/account/linked/{login}/back/", "sign-in:form", EVERYBODY, query="code=c&state=s"),
     writes("/account/linked/{login}/back/", "identity:return", EVERYBODY, code="c", state="s"),
+    reads("/account/publishing/", "account:read", SIGNED_IN),
+    writes(
+        "/account/publishing/",
+        "account:danger",
+        SIGNED_IN,
+        issuer="github",
+        project="yet-to-come",
+        **{"field-owner": "acme", "field-repository": "come", "field-workflow": "release.yml"},
+    ),
+    writes(
+        "/account/publishing/{publisher}/withdraw/", "account:write", SIGNED_IN, {"publisher": "{pending_publisher}"}
+    ),
     reads("/account/security/", "account:read", SIGNED_IN),
     reads("/terms/", "public:read", EVERYBODY),
     reads("/account/terms/", "account:read", SIGNED_IN),
@@ -388,6 +400,16 @@ ROWS = [
     reads("/admin/giveaway.csv", "admin:read", OPERATORS),
     reads("/admin/giveaway/{campaign}/", "admin:read", OPERATORS),
     reads("/account/required/", "account:read", SIGNED_IN),
+    reads(f"{MANAGE}/publishing/", "project:settings-read", OWNERS),
+    writes(
+        f"{MANAGE}/publishing/",
+        "project:danger",
+        OWNERS,
+        issuer="github",
+        stages_only="yes",
+        **{"field-owner": "acme", "field-repository": "other", "field-workflow": "release.yml"},
+    ),
+    writes(f"{MANAGE}/publishing/{{publisher}}/remove/", "project:settings", OWNERS),
     reads(f"{MANAGE}/mandate/", "project:settings-read", OWNERS),
     replace(
         writes(f"{MANAGE}/mandate/", "project:danger", OWNERS, methods="any", enforced="2027-01-01"),

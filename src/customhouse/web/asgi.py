@@ -61,6 +61,7 @@ from customhouse.web.pages.organizations import organization_doors
 from customhouse.web.pages.password import password_doors
 from customhouse.web.pages.pending import pending_doors
 from customhouse.web.pages.people import people_doors
+from customhouse.web.pages.publishers import publisher_doors
 from customhouse.web.pages.recovery import recovery_doors
 from customhouse.web.pages.recovery_admin import recovery_admin_doors
 from customhouse.web.pages.register import register_doors
@@ -163,6 +164,7 @@ def _routes(app: App, serve: Serve) -> list[Door]:
         *security_doors(),
         *account_doors(),
         *token_doors(),
+        *publisher_doors(),
         *mail_doors(),
         *people_doors(),
         *holding_doors(),
