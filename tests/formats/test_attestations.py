@@ -34,7 +34,7 @@ JSON = st.recursive(
 
 @pytest.mark.parametrize("kind", [PUBLISH, SLSA])
 def test_a_statement_is_read_as_it_was_written(kind: str) -> None:
-    predicate = {"buildDefinition": {}} if kind == SLSA else None
+    predicate: dict[str, Any] | None = {"buildDefinition": {}} if kind == SLSA else None
     written = statement_bytes("demo-1.0.tar.gz", DIGEST, kind, predicate)
     assert parse_statement(written, "here") == Statement("demo-1.0.tar.gz", DIGEST, kind, predicate or {})
 

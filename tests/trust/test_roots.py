@@ -55,11 +55,21 @@ def test_each_root_has_a_name_of_its_own(names: tuple[str, ...], tmp_path: Path,
         ("[]", "is no application/vnd.dev.sigstore.trustedroot"),
         ('{"mediaType": "application/vnd.dev.sigstore.clienttrustconfig.v0.1+json"}', "is no application"),
         ('{"mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1"}', "has no certificateAuthorities"),
+        ("odd log", "is odd at tlogs.0"),
+        ("odd certificate", "holds a certificate that is none"),
     ],
-    ids=["missing", "empty", "list", "another thing", "nothing in it"],
+    ids=["missing", "empty", "list", "another thing", "nothing in it", "an odd log", "an odd certificate"],
 )
-def test_a_root_that_cannot_be_used_is_told_at_the_start(text: str | None, why: str, tmp_path: Path) -> None:
+def test_a_root_that_cannot_be_used_is_told_at_the_start(
+    text: str | None, why: str, tmp_path: Path, clock: TurnableClock
+) -> None:
     path = tmp_path / "root.json"
+    whole = json.loads(House(clock).trusted_root)
+    if text == "odd log":
+        text = json.dumps({**whole, "tlogs": [{"baseUrl": 1}]})
+    if text == "odd certificate":
+        whole["certificateAuthorities"][0]["certChain"]["certificates"][0]["rawBytes"] = "AAAA"
+        text = json.dumps(whole)
     if text is not None:
         path.write_text(text)
     with pytest.raises(Unavailable, match=why):

@@ -17,11 +17,12 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from attesting import COMMIT, RELEASE, House, Workflow, changed
 from clock import TurnableClock
 from customhouse.formats.attestations import PUBLISH, SLSA, parse_attestations, signed_bytes, statement_bytes
-from customhouse.terms.errors import Rejected
+from customhouse.terms.errors import Rejected, Unavailable
 from customhouse.trust import signer_identity as identities
 from customhouse.trust.private_sigstore.ca import OidcIdentity
 from customhouse.trust.private_sigstore.ct import TimestampLog
 from customhouse.trust.private_sigstore.keys import SigningKey
+from customhouse.trust.private_sigstore.sign import PrivateSigstore
 from customhouse.trust.roots import PUBLIC_GOOD, Root, public_good_root
 from customhouse.trust.signer_identity import SignerIdentity
 from customhouse.trust.verify import Verified, verify_attestations
@@ -361,7 +362,7 @@ def test_a_certificate_of_another_authority_is_refused(clock: TurnableClock, hou
     with pytest.raises(Rejected, match="no trust root of this index knows"):
         verify(house, stranger.attestation(*FILE))
     assert verify(house, namesake.attestation(*FILE)), "the same seed gives the same keys"
-    namesake.sigstore = type(namesake.sigstore).open(clock, b"another seed", "house")
+    namesake.sigstore = PrivateSigstore.open(clock, b"another seed", "house")
     with pytest.raises(Rejected, match="does not verify"):
         verify(house, namesake.attestation(*FILE))
 
@@ -379,6 +380,20 @@ def test_each_root_is_tried_and_the_right_one_named(clock: TurnableClock, house:
     assert verify(house, house.attestation(*FILE), roots=roots)[0].trust_root == "house"
     with pytest.raises(Rejected, match="no trust root"):
         verify(house, house.attestation(*FILE), roots=[])
+
+
+def test_roots_of_the_same_name_are_told_apart_by_their_keys(clock: TurnableClock, house: House) -> None:
+    namesake = House(clock, "namesake")
+    namesake.sigstore = PrivateSigstore.open(clock, b"other keys", "house")
+    assert namesake.sigstore.authority.certificate.subject == house.sigstore.authority.certificate.subject
+    for roots in ([house.root, namesake.root], [namesake.root, house.root]):
+        assert verify(house, house.attestation(*FILE), roots=roots)[0].trust_root == "house"
+        assert verify(house, namesake.attestation(*FILE), roots=roots)[0].trust_root == "namesake"
+
+
+def test_a_root_that_breaks_later_is_the_operators_fault_and_no_crash(house: House) -> None:
+    with pytest.raises(Unavailable, match="The trust root broken is not available"):
+        verify(house, house.attestation(*FILE), roots=[Root("broken", b"{}"), house.root])
 
 
 def test_a_root_for_one_issuer_is_believed_about_no_other(house: House) -> None:

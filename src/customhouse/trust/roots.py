@@ -57,6 +57,11 @@ def private_root(said: TrustRoot) -> Root:
 
 def _wrong_with(text: bytes) -> str:
     """A root that lacks a part would turn every upload away; better to say so when the server starts."""
+    # Only who has a root of his own pays for reading it twice.
+    from cryptography.x509 import load_der_x509_certificate  # noqa: PLC0415 - see above
+    from pydantic import ValidationError  # noqa: PLC0415 - see above
+    from sigstore_models.trustroot.v1 import TrustedRoot as Message  # noqa: PLC0415 - see above
+
     try:
         value = json.loads(text)
     except ValueError:
@@ -64,7 +69,18 @@ def _wrong_with(text: bytes) -> str:
     if not isinstance(value, dict) or not str(value.get("mediaType", "")).startswith(MEDIA_TYPE):
         return f"is no {MEDIA_TYPE}"
     missing = [part for part in _PARTS if not isinstance(value.get(part), Sequence) or not value[part]]
-    return f"has no {missing[0]}" if missing else ""
+    if missing:
+        return f"has no {missing[0]}"
+    try:
+        for authority in Message.from_json(text).certificate_authorities:
+            for certificate in authority.cert_chain.certificates:
+                load_der_x509_certificate(certificate.raw_bytes)
+    except ValidationError as error:
+        first = error.errors()[0]
+        return f"is odd at {'.'.join(str(step) for step in first['loc'])}: {first['msg']}"
+    except ValueError:
+        return "holds a certificate that is none"
+    return ""
 
 
 def _unavailable(said: TrustRoot, why: str) -> Unavailable:

@@ -16,7 +16,7 @@ from sigstore.verify import Verifier
 from sigstore_models.trustroot.v1 import TrustedRoot as TrustedRootMessage
 
 from customhouse.formats.attestations import Attestation
-from customhouse.terms.errors import Rejected
+from customhouse.terms.errors import Rejected, Unavailable
 from customhouse.trust.certificate import Signer, signer_of
 from customhouse.trust.roots import Root
 from customhouse.trust.signer_identity import SignerIdentity, mismatch
@@ -63,16 +63,23 @@ def verify_signature(attestation: Attestation, identity: SignerIdentity, roots: 
         signer, issuer = signer_of(certificate), certificate.issuer
     except Exception as error:  # hostile bytes may fail anywhere in a parser of certificates
         raise _unverified(f"{where}.verification_material.certificate", "cannot be read", error) from error
-    root = next((one for one in roots if issuer in _ready(one).authorities), None)
-    if root is None:
+    # Names are not unique: two private roots may have been given the same.
+    candidates = [one for one in roots if issuer in _ready(one).authorities]
+    if not candidates:
         known = ", ".join(one.name for one in roots) or "none"
         raise Rejected(
             "attestation-unverified", f"{where}.verification_material.certificate",
             f"was issued by {issuer.rfc4514_string()[:MAX_REASON]!r}, which no trust root of this index knows",
             f"a certificate of one of these roots: {known}",
         )  # fmt: skip
-    moments = [_verify_entry(attestation, entry, identity, root) for entry in attestation.entries]
-    return Proved(signer, root.name, max(moments))
+    refusals = []
+    for root in candidates:
+        try:
+            moments = [_verify_entry(attestation, entry, identity, root) for entry in attestation.entries]
+            return Proved(signer, root.name, max(moments))
+        except Rejected as refusal:
+            refusals.append(refusal)
+    raise refusals[-1]
 
 
 def _verify_entry(attestation: Attestation, entry: Mapping[str, Any], identity: SignerIdentity, root: Root) -> datetime:
@@ -100,9 +107,12 @@ class _Ready:
 
 @lru_cache(maxsize=MAX_ROOTS_READY)
 def _ready(root: Root) -> _Ready:
-    trusted = TrustedRoot(TrustedRootMessage.from_json(root.text))
-    authorities = frozenset(certificate.subject for certificate in trusted.get_fulcio_certs())
-    return _Ready(Verifier(trusted_root=trusted), authorities)
+    try:
+        trusted = TrustedRoot(TrustedRootMessage.from_json(root.text))
+        authorities = frozenset(certificate.subject for certificate in trusted.get_fulcio_certs())
+        return _Ready(Verifier(trusted_root=trusted), authorities)
+    except Exception as error:  # the operator's fault and not the sender's, whatever the library makes of it
+        raise Unavailable(f"The trust root {root.name}", f"it cannot be used: {str(error)[:MAX_REASON]}") from error
 
 
 def _unverified(where: str, what: str, error: Exception) -> Rejected:
