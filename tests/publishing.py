@@ -8,22 +8,26 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx2 as httpx
+import sqlalchemy as sa
 
 from build_service import BuildService, build_service
 from clock import TurnableClock
-from customhouse.accounts.users import User, find_user
+from customhouse.accounts.tokens import CreateToken
+from customhouse.accounts.users import AddUser, User, add_user, find_user
 from customhouse.app import App
 from customhouse.catalog.model import Project
-from customhouse.catalog.queries import find_project
+from customhouse.index.new_project import CreateProject, new_project
 from customhouse.index.publishing.add import AddPublisher, add_publisher
 from customhouse.index.publishing.pending import AddPending, add_pending
 from customhouse.index.slow.model import PendingChange
 from customhouse.infra.settings import Settings
+from customhouse.infra.tables import job
 from customhouse.ledger import queries as ledger
 from customhouse.ledger.chain import Entry
 from customhouse.trust.described import Described, describe
 from customhouse.trust.issuers import issuer_named
 from customhouse.trust.publishers import TrustedPublisher, find_publisher
+from customhouse.work import run_followers
 from packages import wheel
 from telling import telling_world
 from trust.claims import GITHUB
@@ -48,19 +52,16 @@ class PublishingWorld:
         return self.world.clock
 
     def person(self, name: str = "alice") -> User:
-        """An account of that name."""
-        self.world.user(name)
+        """An account of that name, which can be written to."""
+        if name not in self.world.tokens:
+            self.app.do(add_user, AddUser(name, f"{name}@people.example"))
+            self.world.tokens[name] = self.app.create_token(CreateToken(name)).text
         with self.app.database.read() as sql:
             return find_user(sql, name)
 
     def project(self, name: str = "demo", *, owner: str = "alice") -> Project:
-        """A project with one release, by an API token."""
-        answer = self.world.upload(wheel(name, "0.1"), user=owner, name=name, version="0.1")
-        assert answer.status == httpx.codes.OK, answer.text
-        with self.app.database.read() as sql:
-            found = find_project(sql, name)
-        assert found is not None
-        return found
+        """A project without files."""
+        return new_project(self.app.deeds, CreateProject(name, self.person(owner).actor))
 
     def described(
         self, settings: Mapping[str, str] = WORKFLOW, rules: Mapping[str, str] | None = None, issuer: str = "forge"
@@ -84,7 +85,7 @@ class PublishingWorld:
         wish = AddPending(name, self.described(settings), self.person(user).actor, organization)
         return self.app.do(add_pending, wish)
 
-    def token(self, **changes: object) -> str:
+    def token(self, **changes: Any) -> str:
         """What the service says of a build of acme/demo."""
         return self.service.token(GITHUB, **changes)
 
@@ -92,7 +93,7 @@ class PublishingWorld:
         """Over HTTP, as twine does."""
         return self.world.client.post("/_/oidc/mint-token", json={"token": token, **more})
 
-    def minted(self, **changes: object) -> str:
+    def minted(self, **changes: Any) -> str:
         """A token for a build, exchanged."""
         answer = self.exchange(self.token(**changes))
         assert answer.status_code == httpx.codes.OK, answer.text
@@ -105,6 +106,14 @@ class PublishingWorld:
     def publisher(self, publisher_id: int) -> TrustedPublisher:
         with self.app.database.read() as sql:
             return find_publisher(sql, publisher_id)
+
+    def letters(self) -> list[tuple[str, str]]:
+        """Which letters wait to be sent, and to whom."""
+        while run_followers(self.app):
+            pass
+        with self.app.database.read() as sql:
+            rows = sql.execute(sa.select(job.c.arguments).where(job.c.name == "mail").order_by(job.c.id)).scalars()
+            return [(read["template"], read["values"]["reader"]) for read in rows]
 
     def events(self, kind: str) -> list[Entry]:
         with self.app.database.read() as sql:
