@@ -91,6 +91,20 @@ def test_a_builder_that_says_nothing_printable_says_nothing() -> None:
     assert build_summary(Statement("x", DIGEST, SLSA, long)).builder == "x" * 300
 
 
+@pytest.mark.parametrize(
+    ("parameters", "repository"),
+    [
+        ({"workflow": {"repository": "https://github.com/octo/demo"}}, "https://github.com/octo/demo"),
+        ({"source": {"uri": "git+https://github.com/octo/demo@refs/tags/v1"}}, "https://github.com/octo/demo"),
+        ({"source": {"uri": "git+https://git.example.org/octo/demo.git"}}, "https://git.example.org/octo/demo"),
+        ({"source": "x"}, ""),
+    ],
+)
+def test_the_repository_is_found_where_builders_put_it(parameters: dict[str, Any], repository: str) -> None:
+    predicate = {"buildDefinition": {"externalParameters": parameters}}
+    assert build_summary(Statement("x", DIGEST, SLSA, predicate)).repository == repository
+
+
 def test_a_publish_attestation_says_nothing_of_a_build() -> None:
     assert build_summary(Statement("x", DIGEST, PUBLISH, {})) == BuildSummary()
 

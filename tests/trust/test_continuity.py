@@ -139,6 +139,22 @@ def test_files_that_do_not_agree_are_an_alarm_without_any_release_before() -> No
     assert alarm.sentence.startswith("The files of 1.1 differ in their commit: ")
 
 
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({"repository": "https://github.com/evil/demo"}, "names the repository https://github.com/evil/demo; its certificate is"),
+        ({"commit": "f" * 40}, f"names the commit {'f' * 40}; its certificate is for {RELEASE.commit}."),
+        ({"repository": "https://github.com/Octo/Demo"}, ""),
+        ({"repository": "", "commit": ""}, ""),
+    ],
+    ids=["another repository", "another commit", "spelt otherwise", "nothing"],
+)  # fmt: skip
+def test_a_builder_that_names_other_sources_than_its_certificate_is_told(said: dict[str, str], told: str) -> None:
+    lying = tuple(replace(one, summary={**one.summary, **said}) for one in GOOD)
+    sentences = [alarm.sentence for alarm in continuity(release({WHEEL: lying, SDIST: lying}), None).alarms]
+    assert [told in sentence for sentence in sentences] == [True] * bool(told)
+
+
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
 
 

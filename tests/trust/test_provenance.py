@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from pypi_attestations import Attestation, Distribution, Provenance, Verificatio
 
 from attesting import RELEASE, House, Workflow, attest
 from clock import TurnableClock
+from customhouse.app import forget_addresses, open_app
 from customhouse.catalog import queries
 from customhouse.catalog.lifecycle import DeletionPolicy
 from customhouse.formats.provenance import INTEGRITY
@@ -23,6 +26,7 @@ from customhouse.index.quarantine_by_hand import (
     order_release_quarantine,
 )
 from customhouse.index.visibility import ChangeVisibility, change_visibility
+from customhouse.infra.settings import Settings
 from customhouse.trust.attestations import from_json, to_json
 from customhouse.trust.private_sigstore.ca import OidcIdentity
 from customhouse.trust.signer_identity import GITHUB_ISSUER, custom
@@ -79,6 +83,42 @@ def test_the_simple_api_names_the_provenance_of_attested_files_alone(town: World
     assert "provenance" not in by_name[SDIST.filename]
     html = town.client.get("/simple/demo/", headers={"accept": "text/html"}).text
     assert re.findall(r'data-provenance="([^"]+)"', html) == [f"{site}{PROVENANCE}"]
+
+
+PLACES = [
+    ("https://index.example.org", "https://index.example.org"),
+    ("https://example.org/index/", "https://example.org/index"),
+    ("http://localhost:8417", "http://localhost:8417"),
+    ("http://[::1]:8417", "http://[::1]:8417"),
+    ("http://index.example.org", None),
+    ("http://localhost.example.org", None),
+]
+
+
+def test_the_address_is_that_of_the_settings_and_secure_or_not_told(town: World) -> None:
+    """An index that has moved says so from its next start on."""
+    town.client.get("/simple/demo/")
+    for url, told in PLACES:
+        moved = Settings.model_validate({**town.app.settings.model_dump(), "url": url})
+        forget_addresses(moved)
+        with open_app(moved, clock=town.clock, walkers=town.app.walkers) as app:
+            rendered = app.renderer.render("demo")
+            assert rendered is not None
+            assert rendered.json is not None
+            files = {one["filename"]: one for one in json.loads(rendered.json.body)["files"]}
+            assert files[WHEEL.filename].get("provenance") == (f"{told}{PROVENANCE}" if told else None), url
+            assert not [finding for checked in app.check() for finding in checked.findings]
+    forget_addresses(town.app.settings)
+
+
+@pytest.mark.slow
+def test_the_index_starts_without_the_libraries_that_verify() -> None:
+    """They take half a second and 45 MB, and most uploads have no attestation."""
+    said = subprocess.run(
+        [sys.executable, "-c", "import sys, customhouse.web.asgi, customhouse.work; print(*sorted(sys.modules))"],
+        check=True, capture_output=True, text=True, timeout=60,
+    ).stdout.split()  # fmt: skip
+    assert not {"sigstore.verify", "sigstore.models", "pypi_attestations", "tuf", "requests"} & set(said)
 
 
 def test_the_provenance_of_a_file_is_served_to_who_accepts_it(town: World) -> None:

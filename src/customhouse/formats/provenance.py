@@ -49,7 +49,7 @@ def build_summary(statement: Statement) -> BuildSummary:
     return BuildSummary(
         builder=_text(predicate, "runDetails", "builder", "id"),
         build_type=_text(predicate, "buildDefinition", "buildType"),
-        repository=_text(workflow, "repository") or _text(parameters, "source"),
+        repository=_plain(_text(workflow, "repository") or _text(parameters, "source", "uri")),
         commit=_commit(_at(predicate, "buildDefinition", "resolvedDependencies")),
         workflow=_text(workflow, "path"),
         run=_text(predicate, "runDetails", "metadata", "invocationId"),
@@ -63,6 +63,11 @@ def _commit(dependencies: object) -> str:
         if commit:
             return commit
     return ""
+
+
+def _plain(repository: str) -> str:
+    """The address of a repository, without what says that it is one, and at which ref (SPDX download locations)."""
+    return repository.removeprefix("git+").partition("@")[0].removesuffix(".git")
 
 
 def _text(value: object, *keys: str) -> str:

@@ -76,9 +76,11 @@ def continuity(now: ReleaseProvenance, before: ReleaseProvenance | None) -> Cont
 
     Lost: no file is attested, or not every file, where all were; or no builder speaks, where one did. Changed: it was
     attested by another identity, from another repository, by another workflow, environment, trigger, kind of ref,
-    runner or builder than any file before. New provenance is no alarm.
+    runner or builder than any file before. New provenance is no alarm. Inconsistent: files of one release differ, or a
+    builder names other sources than the certificate that it has signed with.
     """
     alarms = [Alarm("inconsistent", _differ(aspect, now)) for aspect in _ONE_FOR_ALL if len(now.values(aspect)) > 1]
+    alarms += _contradictions(now)
     if before is not None and before.attested:
         alarms += _lost(now, before)
         alarms += [_changed(aspect, now, before) for aspect in _ASPECTS if _is_new(aspect, now, before)]
@@ -148,6 +150,19 @@ def _lost(now: ReleaseProvenance, before: ReleaseProvenance) -> list[Alarm]:
     if before.values(_BUILDER) and not now.values(_BUILDER):
         alarms.append(Alarm("lost", f"No builder says how {now.version} was built; one did for {before.version}."))
     return alarms
+
+
+def _contradictions(now: ReleaseProvenance) -> list[Alarm]:
+    """A builder writes what it likes; what its certificate says was proved."""
+    told = []
+    for one in (one for found in now.files.values() for one in found):
+        for title, said, proved in (
+            ("repository", one.summary.get("repository", "").casefold(), _REPOSITORY.read(one)),
+            ("commit", one.summary.get("commit", ""), _claim("commit")(one)),
+        ):
+            if said and proved and said != proved:
+                told.append(f"The builder of {now.version} names the {title} {said}; its certificate is for {proved}.")
+    return [Alarm("inconsistent", sentence) for sentence in dict.fromkeys(told)]
 
 
 def _is_new(aspect: Aspect, now: ReleaseProvenance, before: ReleaseProvenance) -> bool:
