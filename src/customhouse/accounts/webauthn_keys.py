@@ -80,6 +80,13 @@ def known_keys(sql: Connection, account_id: int) -> list[bytes]:
     return list(sql.execute(sa.select(second_factor.c.credential_id).where(*mine)).scalars())
 
 
+def public_key_of(sql: Connection, credential_id: bytes) -> bytes:
+    """The public half of a key that is registered here, as COSE writes it."""
+    wanted = second_factor.c.credential_id == credential_id
+    found: bytes = sql.execute(sa.select(second_factor.c.public_key).where(wanted)).scalar_one()
+    return found
+
+
 def use_key(key: ServerKey, command: UseKey, tx: Tx) -> User:
     """Whose the key is that has signed; raises `Refused`, the same for every reason but a counter that went back.
 

@@ -14,6 +14,7 @@ from rich.table import Table
 from customhouse.app import App as Parts
 from customhouse.app import open_app, prepare
 from customhouse.catalog.lifecycle import Price
+from customhouse.cli.approving import rule, staged
 from customhouse.cli.options import read_settings
 from customhouse.cli.quarantine import lift, quarantine
 from customhouse.cli.slow import guard, pending
@@ -38,6 +39,8 @@ app.command(quarantine, name="quarantine")
 app.command(lift, name="lift")
 app.command(pending, name="pending")
 app.command(guard, name="protect")
+app.command(rule, name="rule")
+app.command(staged, name="staged")
 
 
 @app.command(name="yank")

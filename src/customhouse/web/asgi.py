@@ -37,6 +37,7 @@ from customhouse.web.api.publishing import Publishing
 from customhouse.web.api.reports import report_api_doors
 from customhouse.web.api.simple import Missing
 from customhouse.web.api.stage import Stage
+from customhouse.web.api.staged import StagedState
 from customhouse.web.api.upload2 import Upload2
 from customhouse.web.api.xmlrpc import xmlrpc_doors
 from customhouse.web.api.yank import yank_api_doors
@@ -44,6 +45,7 @@ from customhouse.web.doors import Door, door, own_door, raw_door
 from customhouse.web.dress import Dressed
 from customhouse.web.pages.account import account_doors
 from customhouse.web.pages.admin import admin_doors
+from customhouse.web.pages.approving import approving_doors
 from customhouse.web.pages.cases import case_doors
 from customhouse.web.pages.critical import critical_doors
 from customhouse.web.pages.diff import diff_doors
@@ -173,6 +175,7 @@ def _routes(app: App, serve: Serve) -> list[Door]:
         *namespace_doors(),
         *manage_doors(),
         *pending_doors(),
+        *approving_doors(),
         *webhook_doors(),
         *admin_doors(),
         *domain_doors(),
@@ -184,6 +187,7 @@ def _routes(app: App, serve: Serve) -> list[Door]:
         *report_doors(),
         *report_api_doors(),
         *yank_api_doors(),
+        *StagedState(app).doors(),
         *case_doors(),
         *recovery_doors(),
         *recovery_admin_doors(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -88,6 +89,15 @@ def user_of_key(visit: Visit, holder: Holder, user: User | None = None) -> User:
             raise
         outcome.right = True
     return found
+
+
+def key_of_answer(visit: Visit) -> tuple[dict[str, object], bytes]:
+    """The answer that the form has brought, read, and the public half of the key that gave it; after `user_of_key`."""
+    text = visit.form.get("answer", "")
+    with visit.app.database.read() as sql:
+        public_key = webauthn_keys.public_key_of(sql, read_answer(text).credential_id)
+    answer: dict[str, object] = json.loads(text)
+    return answer, public_key
 
 
 def proof_by_code(visit: Visit, user: User, text: str, purpose: str, *, only_recovery: bool = False) -> ProvedBy | None:

@@ -8,6 +8,7 @@ from customhouse.accounts import emails, sessions
 from customhouse.accounts.lost_address import find_lost
 from customhouse.accounts.sessions import SignOut
 from customhouse.catalog import organizations, rights
+from customhouse.index.approving.waiting_releases import waiting_releases
 from customhouse.index.recovery.concern import concerns_of
 from customhouse.web.doors import Door, door
 from customhouse.web.pages.pending import waiting_for
@@ -33,9 +34,11 @@ def overview(visit: Visit) -> Response:
         cases = [one for one in concerns_of(sql, visit.me.id) if not one.own]
         owes = emails.address_of(sql, visit.me.id).owes
         lost = find_lost(sql, visit.me.id)
+        staged = waiting_releases(sql, visit.me.id, visit.app.clock.now())
     return visit.page(
-        "account.html", projects=projects, organizations=mine, waiting=waiting, owes=owes, cases=cases, lost=lost
-    )
+        "account.html", projects=projects, organizations=mine, waiting=waiting, owes=owes, cases=cases, lost=lost,
+        staged=staged,
+    )  # fmt: skip
 
 
 def sessions_page(visit: Visit) -> Response:

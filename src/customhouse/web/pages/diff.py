@@ -83,6 +83,22 @@ def diff_view(
     address = address or _address(project, old, new)
     with app.database.read() as sql:
         found = comparable(sql, project, old, new, allow_hidden=allow_hidden)
+    return view_of(app, project, found, old, new, address=address, chooser=chooser, filename=filename, member=member)
+
+
+def view_of(
+    app: App,
+    project: Project,
+    found: Comparable,
+    old: str,
+    new: str,
+    *,
+    address: str,
+    chooser: str = "",
+    filename: str = "",
+    member: str = "",
+) -> DiffView:
+    """The same of files that have been found, wherever they lie."""
     pair = found.pair_of(filename)
     diff, same_bytes = _EMPTY, False
     if pair is not None:

@@ -14,6 +14,7 @@ from customhouse.app import limits_of
 from customhouse.catalog import queries, quotas
 from customhouse.catalog.lifecycle import OWNER_STATUSES, DeletionPolicy, may_delete
 from customhouse.catalog.model import File, Release
+from customhouse.catalog.staged import ongoing_sessions
 from customhouse.catalog.tables import critical_mark
 from customhouse.index.delete import Delete, price_of
 from customhouse.index.mark_critical import MarkCritical, mark_critical
@@ -79,6 +80,7 @@ def overview(visit: Visit) -> Response:
         releases = queries.releases_of(sql, found.id)
         waiting = len(slow.open_changes_of_project(sql, found.id))
         usage = quotas.usage_of(sql, found.id, limits_of(visit.app.settings))
+        staged = len(ongoing_sessions(sql, found.normalized))
     lines = [_line(visit, one, files) for one in sorted(releases, key=lambda one: Version(one.version), reverse=True)]
     return visit.page(
         "manage.html",
@@ -86,6 +88,7 @@ def overview(visit: Visit) -> Response:
         timeline=_timeline(releases, visit.app.clock.now()),
         usage=usage,
         waiting=waiting,
+        staged=staged,
     )
 
 
