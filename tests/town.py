@@ -75,6 +75,8 @@ from customhouse.index.slow.links import veto_text
 from customhouse.index.slow.model import PendingChange
 from customhouse.index.slow.protect import Protect, protect
 from customhouse.index.slow.veto import Veto, veto
+from customhouse.index.staging.add_file import AddFile, add_file
+from customhouse.index.staging.policy import BYTES, PARTS
 from customhouse.index.teams import (
     AboutTeam,
     AboutTeamMember,
@@ -92,12 +94,13 @@ from customhouse.index.yank import Yank, yank
 from customhouse.infra.db import insert_new
 from customhouse.infra.rdap import Registration
 from customhouse.infra.settings import Settings
+from customhouse.infra.spool import spool_bytes
 from customhouse.infra.targets import Target
 from customhouse.infra.walkers import Walkers
 from customhouse.ledger.tx import Tx
 from customhouse.reports.claim import parse_claim
 from customhouse.terms.clock import Clock
-from customhouse.terms.identity import COMMAND_LINE, Actor
+from customhouse.terms.identity import COMMAND_LINE, Actor, Identity
 from customhouse.trust.described import describe
 from customhouse.trust.issuers import BUILT_IN
 from customhouse.web.asgi import build
@@ -137,6 +140,8 @@ FORM_COOKIE_VALUE = "a-stranger-in-a-browser-of-his-own-0000000000"
 # Pages and gates are made from the other rows, at the first read at the latest. The words of search have tables that
 # SQLite keeps for itself. Whoever reads a file is counted, by and by.
 DERIVED = re.compile(r"page|gate|download(_.*)?|sqlite_.*|.*_(config|content|data|docsize|idx)")
+STAGED_WHEEL = wheel("demo", "4.0")
+"""Of a release that is being made: all its bytes are there, and it is not complete."""
 NOTED = {"ledger_event", "ledger_head"}
 """What a refusal may add to."""
 
@@ -288,6 +293,7 @@ def open_town(settings: Settings, clock: Clock, walkers: Walkers | None = None) 
         _lose(town)
         _lapse(town)
         _trust_builds(town)
+        _stage(town)
         for person in town.people.values():
             if person.token:
                 app.authenticate(person.token)  # the last use is noted now and not at the first knock
@@ -388,6 +394,40 @@ def _trust_builds(town: Town) -> None:
                 actor = find_user_by_id(sql, who.account_id).actor
             wish = AddPending(f"to-come-{kind}", one, actor)
             town.facts[f"pending_publisher:{kind}"] = str(town.app.do(add_pending, wish).id)
+
+
+def _stage(town: Town) -> None:
+    """Two releases of demo that are being made: one with files in every state, one that is ready."""
+    desk, spool = town.app.staging, town.app.settings.data / "spool"
+    owner = Actor(find_identity(town, "owner"), town.people["owner"].account_id)
+    session, ready = desk.open("demo", "4.0", owner), desk.open("demo", "4.1", owner)
+    town.facts |= {"session": session.id, "stage": session.stage, "session_ready": ready.id}
+    files = {
+        "staged_file": (session, STAGED_WHEEL, BYTES),
+        "staged_parts": (session, wheel("demo", "4.0", tag="py39-none-any", files={"demo/p.py": b"p"}), PARTS),
+        "staged_done": (session, wheel("demo", "4.0", tag="py38-none-any", files={"demo/d.py": b"d"}), BYTES),
+        "staged_ready": (ready, wheel("demo", "4.1"), BYTES),
+    }
+    for what, (whose, dist, mechanism) in files.items():
+        wish = AddFile(
+            whose.id, dist.filename, len(dist.body) if mechanism == BYTES else 5000, {"sha256": dist.sha256}, mechanism,
+            owner, desk.policy,
+        )  # fmt: skip
+        file = town.app.do(add_file, wish)
+        town.facts[what] = file.id
+        if mechanism == BYTES:
+            spooled = spool_bytes(spool, dist.body, "")
+            desk.take(file, spooled, owner)
+            spooled.path.unlink()
+        if what in ("staged_done", "staged_ready"):
+            desk.complete(whose.stage, file.id, owner)
+    town.facts["staged_filename"] = files["staged_done"][1].filename
+
+
+def find_identity(town: Town, kind: Kind) -> Identity:
+    """How the ledger names somebody of the town."""
+    with town.app.database.read() as sql:
+        return find_user(sql, town.people[kind].name).identity
 
 
 def _ask_about_a_browser(town: Town) -> None:

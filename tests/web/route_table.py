@@ -7,9 +7,11 @@ GET; every other verb is answered 405 or 404.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Literal
 
 from town import NAMES, Kind, Town
@@ -24,6 +26,15 @@ CHAIRS: frozenset[Kind] = frozenset({"chair", "operator"})
 SUPPORT: frozenset[Kind] = frozenset({"support", "operator"})
 OPERATORS: frozenset[Kind] = frozenset({"operator"})
 UPLOADERS: frozenset[Kind] = frozenset({"maintainer", "owner"})
+SESSION, STAGED = "/upload/sessions/{session}/", "/upload/files/{stage}/{staged_file}/"
+ATTESTATION = Path(__file__).parents[1] / "data/attestations/pypi_attestations-0.0.19.publish.json"
+ATTESTED = f"[{ATTESTATION.read_text()}]"
+ANNOUNCED = json.dumps(
+    {
+        "filename": "demo-4.0-py2-none-any.whl", "size": 9, "hashes": {"sha256": "0" * 64},
+        "mechanism": "http-post-bytes",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -36,7 +47,10 @@ class Row:
     who: frozenset[Kind]
     form: Mapping[str, str] = field(default_factory=dict)
     at: Mapping[str, str] = field(default_factory=dict)
-    sends: Literal["form", "file", "call"] = "form"
+    sends: Literal["form", "file", "call", "document", "bytes"] = "form"
+    """``document`` and ``bytes`` go with an API token: the JSON of Upload 2.0 in ``form["json"]``, or a file's bytes."""
+    quiet: bool = False
+    """Whether it is a step that leaves no event of its own: the one that ends it does."""
     query: str = ""
     """What a reading door needs behind the question mark to show anything."""
     idle: frozenset[Kind] = frozenset()
@@ -84,6 +98,7 @@ NEW_PASSWORD = {"password": "a new and long password", "again": "a new and long 
 PROJECT, MANAGE, ADMIN, API = "/project/{name}", "/manage/project/{name}", "/admin", "/api/projects/{name}"
 CASE = "/admin/cases/{case}"
 GUILD = "/manage/organization/{organization}"
+WAITS, READY = MANAGE + "/staged/{session}/", {"session": "{session_ready}"}
 TEAM = GUILD + "/teams/{team}"
 HOOK = {"url": "https://hooks.invalid/other", "events": "*"}
 
@@ -107,6 +122,52 @@ ROWS = [
     # Installers and publishers.
     Row("POST", "/legacy/", "project:upload", UPLOADERS, sends="file"),
     Row("POST", "/legacy", "project:upload", UPLOADERS, sends="file"),
+    *[
+        Row("POST", path, "release:stage", UPLOADERS, {"json": '{"name": "demo", "version": "7.0"}'}, sends="document")
+        for path in ("/upload/", "/upload")
+    ],
+    Row("GET", SESSION, "release:stage-read", UPLOADERS, sends="document"),
+    Row("DELETE", SESSION, "release:stage", UPLOADERS, sends="document"),
+    Row("POST", f"{SESSION}publish/", "release:stage", UPLOADERS, at={"session": "{session_ready}"}, sends="document"),
+    Row(
+        "POST",
+        f"{SESSION}extend/",
+        "release:stage",
+        UPLOADERS,
+        {"json": '{"extend-for": 60}'},
+        sends="document",
+        quiet=True,
+    ),
+    Row("POST", f"{SESSION}files/", "release:stage", UPLOADERS, {"json": ANNOUNCED}, sends="document", quiet=True),
+    Row("GET", STAGED, "release:stage-read", UPLOADERS, sends="document"),
+    Row("DELETE", STAGED, "release:stage", UPLOADERS, at={"staged_file": "{staged_done}"}, sends="document"),
+    Row("POST", f"{STAGED}complete/", "release:stage", UPLOADERS, sends="document"),
+    Row(
+        "POST",
+        f"{STAGED}extend/",
+        "release:stage",
+        UPLOADERS,
+        {"json": '{"extend-for": 60}'},
+        sends="document",
+        quiet=True,
+    ),
+    Row("POST", f"{STAGED}attestations/", "release:stage", UPLOADERS, {"json": ATTESTED}, sends="document", quiet=True),
+    Row("POST", f"{STAGED}bytes/", "release:stage", UPLOADERS, sends="bytes", quiet=True),
+    Row("GET", f"{STAGED}parts/", "release:stage-read", UPLOADERS, sends="document"),
+    Row(
+        "PUT",
+        f"{STAGED}parts/",
+        "release:stage",
+        UPLOADERS,
+        at={"staged_file": "{staged_parts}"},
+        sends="bytes",
+        query="offset=0",
+        quiet=True,
+    ),
+    reads("/stage/{stage}/simple/", "stage:read", EVERYBODY),
+    reads("/stage/{stage}/simple/{name}/", "stage:read", EVERYBODY),
+    reads("/stage/{stage}/simple/{name}", "stage:read", EVERYBODY),
+    reads("/stage/{stage}/files/{filename}", "stage:read", EVERYBODY, at={"filename": "{staged_filename}"}),
     reads("/simple/", "public:read", EVERYBODY),
     reads("/simple", "public:read", EVERYBODY),
     reads("/simple/{name}/", "project:read", EVERYBODY),
@@ -160,6 +221,17 @@ ROWS = [
     writes("/veto/{link}/", "veto:by-link", EVERYBODY, {"link": "{veto_link}"}),
     reads(MANAGE + "/pending/", "project:manage-read", MAINTAINERS),
     writes(MANAGE + "/protect/", "project:danger", OWNERS, on="yes"),
+    # Releases that wait.
+    reads(MANAGE + "/staged/", "project:manage-read", MAINTAINERS),
+    reads(WAITS, "staged:read", MAINTAINERS, at=READY),
+    reads(WAITS + "diff/", "staged:read", MAINTAINERS, at=READY),
+    idle(WAITS + "approve/", "staged:write", MAINTAINERS, READY, manifest="0" * 64, code="123456"),
+    idle(WAITS + "withdraw/", "staged:write", MAINTAINERS, READY),
+    writes(WAITS + "publish/", "staged:publish", UPLOADERS, READY),
+    writes(WAITS + "cancel/", "staged:write", MAINTAINERS, READY),
+    reads(API + "/staged/{session}", "staged:state", UPLOADERS, at=READY),
+    reads(MANAGE + "/rule/", "project:danger-form", OWNERS),
+    writes(MANAGE + "/rule/", "project:danger", OWNERS, approvals="1"),
     reads(MANAGE + "/confirm/", "project:confirm-form", MAINTAINERS),
     writes(MANAGE + "/confirm/", "project:confirm", UPLOADERS),
     reads("/admin/pending/", "admin:read", OPERATORS),

@@ -5,6 +5,9 @@ What is expected stands in `route_table`; the doors come from the router. Each k
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
 import re
 from collections.abc import Iterator
 
@@ -17,7 +20,8 @@ from customhouse.web.doors import Door
 from customhouse.web.permissions import Permission
 from packages import form_fields, wheel
 from person import PASSWORD
-from town import NAMES, NOTED, Kind, Town, small_town
+from staging import MEDIA_TYPE, META
+from town import NAMES, NOTED, STAGED_WHEEL, Kind, Town, small_town
 
 pytestmark = pytest.mark.slow
 
@@ -51,6 +55,8 @@ def town(founded: Town) -> Iterator[Town]:
 def knock(town: Town, row: Row, kind: Kind, verb: str = "", *, empty: bool = False) -> httpx.Response:
     """One knock at a door, with its form unless that is left out."""
     address, verb = row.page(town, kind), verb or row.verb
+    if row.sends in ("document", "bytes"):
+        return _send_staged(town, row, kind, verb, empty=empty)
     if verb in READS:
         return town.knock(kind, verb, address)
     if row.sends == "call":
@@ -68,6 +74,25 @@ def _send_file(town: Town, kind: Kind, verb: str, address: str, *, empty: bool) 
     token = town.people[kind].token
     headers = {"authorization": f"Bearer {token}"} if token else {}
     return town.client.request(verb, address, data=fields, files=files or {"x": b""}, headers=headers)
+
+
+def _send_staged(town: Town, row: Row, kind: Kind, verb: str, *, empty: bool) -> httpx.Response:
+    """A request of Upload 2.0: it comes with an API token and never with a cookie."""
+    token, address = town.people[kind].token, row.page(town, kind)
+    headers = {"authorization": f"Bearer {token}"} if token else {}
+    body, said = b"", STAGED_WHEEL.body
+    if row.sends == "bytes":
+        digest = base64.b64encode(hashlib.sha256(said).digest()).decode()
+        headers |= {"content-type": "application/octet-stream", "content-digest": f"sha-256=:{digest}:"}
+        body = b"" if empty else said
+    elif verb not in READS:
+        attests = address.endswith("/attestations/")
+        headers["content-type"] = "application/json" if attests else MEDIA_TYPE
+        members = json.loads(row.form.get("json", "{}"))
+        body = b"" if empty else json.dumps(members if attests else {"meta": META, **members}).encode()
+    answer = town.client.request(verb, address, headers=headers, content=body or None, follow_redirects=False)
+    town.client.cookies.clear()
+    return answer
 
 
 def let_in(answer: httpx.Response) -> bool:
@@ -127,7 +152,7 @@ def test_a_writing_door_lets_in_whom_the_table_names_and_nobody_else_changes_any
         elif kind in row.who:
             assert answer.status_code < 400, f"{kind}: {answer.status_code} {answer.text[:300]}"
             assert let_in(answer), f"{kind}: {answer.headers['location']}"
-            assert town.events(), f"{kind} has left no event (TOB-PYPI26-4, -14)"
+            assert row.quiet or town.events(), f"{kind} has left no event (TOB-PYPI26-4, -14)"
         else:
             assert not let_in(answer), f"{kind}: {answer.status_code} {answer.text[:300]}"
             assert set(town.changed()) <= NOTED, f"{kind} was refused, and yet {town.changed()}"
@@ -141,7 +166,9 @@ def test_an_empty_form_is_answered_and_never_a_fault_of_ours(town: Town, row: Ro
         assert answer.status_code < 500, f"{kind}: {answer.text[:300]}"
         if kind not in row.who:
             # An upload says only in its form which project it is for.
-            assert row.sends == "file" or not let_in(answer), f"{kind}: {answer.status_code}"
+            assert row.sends == "file" or row.path in ("/upload/", "/upload") or not let_in(answer), (
+                f"{kind}: {answer.status_code}"
+            )
             assert set(town.changed()) <= NOTED, f"{kind}: {town.changed()}"
 
 
