@@ -15,12 +15,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 from starlette.testclient import TestClient
 
 from clock import TurnableClock
-from customhouse.app import open_app, prepare
+from customhouse.app import open_app
 from customhouse.infra.settings import Settings
 from customhouse.infra.walkers import Walkers
 from customhouse.web.asgi import build
 from servers import ObjectStore, Postgres, running_object_store, running_postgres
-from world import Server, World, running
+from world import Server, World, blank_folder, running
 
 LONG = (
     "test_durability.py", "test_private_projects.py", "test_face.py", "test_letters.py", "test_markup.py", "test_caches.py",
@@ -72,19 +72,9 @@ class Where:
 
 
 @pytest.fixture(scope="session")
-def blank(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A prepared data folder with an empty SQLite database, to be copied: migrating takes longer than most tests."""
-    settings = Settings.model_validate({"data": tmp_path_factory.mktemp("blank") / "data"})
-    prepare(settings)
-    return settings.data
-
-
-@pytest.fixture(scope="session")
-def blank_postgres(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The name of a migrated, empty database, to be copied likewise."""
-    url = postgres.new_database()
-    prepare(Settings.model_validate({"data": tmp_path_factory.mktemp("blankpg") / "data", "database": url}))
-    return url.rpartition("/")[2]
+def blank() -> Path:
+    """A prepared data folder with an empty SQLite database, to be copied."""
+    return blank_folder()
 
 
 @pytest.fixture(scope="session")
@@ -106,8 +96,7 @@ def settings_for(where: Where, data: Path, request: pytest.FixtureRequest) -> Se
     """Settings on the named database and store, made for one test."""
     values: dict[str, object] = {"data": data}
     if where.database == "postgresql":
-        template = request.getfixturevalue("blank_postgres")
-        values["database"] = request.getfixturevalue("postgres").new_database(template)
+        values["database"] = request.getfixturevalue("postgres").new_database()
     if where.blobs == "s3":
         store: ObjectStore = request.getfixturevalue("object_store")
         values |= {
@@ -175,7 +164,7 @@ def _world(
 @pytest.fixture(scope="session")
 def running_index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One real server for all tests that only need one to talk to; checked at the end."""
-    with running(tmp_path_factory.mktemp("index") / "data") as server:
+    with running(tmp_path_factory.mktemp("index") / "data", prepared=False) as server:
         yield server
         server.command("check")
 
@@ -183,7 +172,7 @@ def running_index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def postgres_index(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The same on PostgreSQL."""
-    environment = {"CUSTOMHOUSE_DATABASE": postgres.new_database()}
-    with running(tmp_path_factory.mktemp("pgindex") / "data", environment=environment) as server:
+    environment = {"CUSTOMHOUSE_DATABASE": postgres.empty_database()}
+    with running(tmp_path_factory.mktemp("pgindex") / "data", environment=environment, prepared=False) as server:
         yield server
         server.command("check")

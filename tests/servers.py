@@ -25,6 +25,9 @@ import obstore
 import psycopg
 from obstore.store import S3Store
 
+from customhouse.app import prepare
+from customhouse.infra.settings import Settings
+
 READY_SECONDS = 60.0
 WEED_ATTEMPTS, WEED_GRPC_OFFSET, HIGHEST_PORT = 3, 10_000, 65_535
 MORTAL = ("setpriv", "--pdeathsig", "KILL")
@@ -43,12 +46,22 @@ class Postgres:
     def __init__(self, port: int) -> None:
         self.port = port
         self._numbers = count(1)
+        self._blank = ""
 
     def url(self, database: str) -> str:
         return f"postgresql://customhouse@127.0.0.1:{self.port}/{database}"
 
-    def new_database(self, template: str = "template1") -> str:
-        """An empty database, or a copy of another one that nobody is connected to; returns its URL."""
+    def new_database(self) -> str:
+        """A database in which everything is made that `prepare` would make; returns its URL."""
+        if not self._blank:
+            url = self.empty_database()
+            with tempfile.TemporaryDirectory() as folder:
+                prepare(Settings.model_validate({"data": Path(folder) / "data", "database": url}))
+            self._blank = url.rpartition("/")[2]
+        return self.empty_database(self._blank)
+
+    def empty_database(self, template: str = "template1") -> str:
+        """A database with nothing in it, or a copy of another one that nobody is connected to; returns its URL."""
         name = f"test{os.getpid()}_{next(self._numbers)}"
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())

@@ -5,31 +5,51 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import httpx2 as httpx
+import sqlalchemy as sa
 from starlette.testclient import TestClient
 
 from clock import TurnableClock
 from customhouse.accounts.links import SetPassword, set_password
+from customhouse.accounts.tables import account
 from customhouse.accounts.tokens import CreateToken
 from customhouse.accounts.users import AddUser, SetSiteRole, add_user, find_user, set_site_role
-from customhouse.app import App
+from customhouse.app import App, open_app, prepare
+from customhouse.infra.settings import Settings
+from customhouse.infra.walkers import Walkers
+from customhouse.terms.scope import scope_for
 from packages import Dist, form_fields
 from person import Person, hashed_password
 from servers import free_port
 
 START_SECONDS = 90.0
 POLL_SECONDS = 0.01
+IDLE = Walkers(count=1, seconds=120, memory_bytes=2**30)
+"""Readers of archives for whoever reads none; they are never started."""
+
+
+@cache
+def blank_folder() -> Path:
+    """A prepared data folder with an empty SQLite database, to be copied: migrating takes longer than most tests."""
+    folder = Path(tempfile.mkdtemp(prefix="customhouse-blank-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    settings = Settings.model_validate({"data": folder / "data"})
+    prepare(settings)
+    return settings.data
 
 
 @dataclass
@@ -99,8 +119,12 @@ class World:
 class Server:
     """A real server process tree on a loopback port."""
 
-    def __init__(self, data: Path, *, environment: Mapping[str, str] | None = None, wrap: Sequence[str] = ()) -> None:
+    def __init__(
+        self, data: Path, *, environment: Mapping[str, str] | None = None, wrap: Sequence[str] = (),
+        prepared: bool = True,
+    ) -> None:  # fmt: skip
         self.data = data
+        self._prepared = prepared
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._environment = dict(environment or {})
@@ -122,16 +146,44 @@ class Server:
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
+    @property
+    def settings(self) -> Settings:
+        """What it runs with, as far as that is plain text."""
+        named = {key.removeprefix("CUSTOMHOUSE_").lower(): text for key, text in self._environment.items()}
+        plain = {key: text for key, text in named.items() if text and not text.startswith(("[", "{"))}
+        return Settings.model_validate({**plain, "data": self.data, "port": self.port})
+
+    @contextmanager
+    def opened(self) -> Iterator[App]:
+        """The same data in this process, beside the server: a command would need seconds to start."""
+        self.lay_out()
+        with open_app(self.settings, walkers=IDLE) as app:
+            yield app
+
     def new_token(self, user: str = "alice", project: str | None = None) -> str:
         """A token of that user, who is made if need be."""
-        subprocess.run(
-            [sys.executable, "-m", "customhouse", "user", "add", user],
-            env=self.environment, check=False, capture_output=True, timeout=60,
-        )  # fmt: skip
-        return self.command("token", "create", user, *(["--project", project] if project else []))
+        with self.opened() as app:
+            with app.database.read() as sql:
+                known = sql.execute(sa.select(account.c.id).where(account.c.name == user)).first() is not None
+            if not known:
+                app.do(add_user, AddUser(user))
+            scope = scope_for(projects=[project] if project else [])
+            return app.create_token(CreateToken(user, scope=scope)).text
+
+    def check(self) -> None:
+        """Every invariant holds."""
+        with self.opened() as app:
+            findings = [finding for checked in app.check() for finding in checked.findings]
+        assert not findings, findings
+
+    def lay_out(self) -> None:
+        """Lay an empty installation into the folder, unless there is one, or it shall be made by what runs there."""
+        if self._prepared and not self.data.exists():
+            shutil.copytree(blank_folder(), self.data)
 
     def start(self) -> None:
         """Start it and wait until it answers."""
+        self.lay_out()
         log = (self.data.parent / f"{self.data.name}.log").open("ab")
         with log:
             self.process = subprocess.Popen(
@@ -168,9 +220,9 @@ class Server:
 
 
 @contextmanager
-def running(data: Path, *, environment: Mapping[str, str] | None = None) -> Iterator[Server]:
-    """A started server that is stopped at the end."""
-    server = Server(data, environment=environment)
+def running(data: Path, *, environment: Mapping[str, str] | None = None, prepared: bool = True) -> Iterator[Server]:
+    """A started server that is stopped at the end. On a folder that is not ``prepared`` it makes everything itself."""
+    server = Server(data, environment=environment, prepared=prepared)
     server.start()
     try:
         yield server

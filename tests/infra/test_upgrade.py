@@ -87,7 +87,7 @@ def test_an_installation_of_the_first_version_loses_nothing(
     dist = wheel("Demo", headers={"Requires-Dist": "needle>=1; python_version > '3'"})
     settings = settings_for(Where(), tmp_path / "data", request)
     if database == "postgresql":
-        settings = settings.model_copy(update={"database": request.getfixturevalue("postgres").new_database()})
+        settings = settings.model_copy(update={"database": request.getfixturevalue("postgres").empty_database()})
     settings.data.mkdir()
     first_version(settings, dist)
     prepare(settings)

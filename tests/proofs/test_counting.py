@@ -31,7 +31,7 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
         with httpx.Client(base_url=started.url) as client:
             assert upload(client, started.new_token(), DIST, name="demo", version="1.0").status == httpx.codes.OK
         yield started
-        started.command("check")
+        started.check()
 
 
 def download(server: Server, times: int) -> None:

@@ -100,7 +100,7 @@ def index(
                 answer = upload(client, token, dist, name=name, version=version, fields=_fields(dist, name, version))
                 assert answer.status == 200, answer.text
         yield Index(server, town)
-        server.command("check")
+        server.check()
 
 
 def real_project(name: str) -> Dist:

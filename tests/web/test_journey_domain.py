@@ -89,7 +89,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
         try:
             index.start()
             yield Place(index, sink, names, registry, database)
-            index.command("check")
+            index.check()
         finally:
             index.stop()
 

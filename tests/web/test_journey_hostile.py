@@ -46,7 +46,7 @@ def index(request: pytest.FixtureRequest, sink: MailSink, tmp_path_factory: pyte
     sink.clear()
     try:
         yield server
-        server.command("check")
+        server.check()
     finally:
         server.stop()
 

@@ -58,7 +58,7 @@ def index(request: pytest.FixtureRequest, sink: MailSink, tmp_path: Path) -> Ite
     server.url = name
     try:
         yield server
-        server.command("check")
+        server.check()
     finally:
         server.stop()
 

@@ -59,7 +59,7 @@ def index(request: pytest.FixtureRequest, sink: MailSink, tmp_path: Path) -> Ite
     server.start()
     try:
         yield server
-        server.command("check")
+        server.check()
     finally:
         server.stop()
 

@@ -69,7 +69,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
             index.start()
             index.command("terms", "publish", str(text))
             yield Place(index, sink)
-            index.command("check")
+            index.check()
         finally:
             index.stop()
 

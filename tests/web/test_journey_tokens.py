@@ -63,7 +63,7 @@ def index(
     try:
         server.start()
         yield server
-        server.command("check")
+        server.check()
     finally:
         server.stop()
 

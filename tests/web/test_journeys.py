@@ -57,7 +57,7 @@ def index(sink: MailSink, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     server.start()
     try:
         yield server
-        server.command("check")
+        server.check()
     finally:
         server.stop()
 

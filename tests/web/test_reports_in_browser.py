@@ -57,7 +57,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
                 answer = upload(client, token, dist, name="sea-serpent", version=version)
                 assert answer.status == 200, answer.text
         yield server
-        server.command("check")
+        server.check()
 
 
 def sign_in(index: Server, page: Page, name: str) -> Page:
