@@ -34,6 +34,8 @@ from customhouse.trust.tables import minted_token, used_jti
 from publishing import WORKFLOW, PublishingWorld, publishing_world, reasons
 from world import World
 
+pytestmark = pytest.mark.slow
+
 OTHER_WORKFLOW = {**WORKFLOW, "workflow": "other.yml"}
 IN_ENVIRONMENT = {**WORKFLOW, "environment": "pypi"}
 

@@ -184,6 +184,9 @@ ROWS = [
     Row("POST", "/pypi/", "xmlrpc:read", EVERYBODY, sends="call"),
     # Only what a reporter has signed is taken: tests/web/test_leaked_tokens.py.
     writes("/-/leaked-tokens/", "token:leak-report", frozenset()),
+    reads("/.well-known/pytp", "public:read", EVERYBODY, query="discover=/legacy/"),
+    reads("/_/oidc/audience", "public:read", EVERYBODY),
+    writes("/_/oidc/mint-token", "publisher:mint", frozenset()),
     reads("/-/health", "public:read", EVERYBODY),
     reads("/-/ready", "public:read", EVERYBODY),
     # One's own account.

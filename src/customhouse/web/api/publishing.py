@@ -113,10 +113,11 @@ class Publishing:
             index_flags.refuse_if_flagged(sql, "no-uploads", actor=NOBODY)
         if not app.minting.known:
             raise Refused("not-enabled", "Trusted publishing is switched off here.", status=403)
+        wish = read_wish(body)
         counted = Counted(FAILURES, network_of(address))
         attempt = app.limiter.take(counted, sentence="Too many exchanges from your network have failed.")
         try:
-            minted = app.minting.exchange(read_wish(body))
+            minted = app.minting.exchange(wish)
         except Unavailable:
             app.limiter.give_back(attempt, counted)
             raise
