@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from pypi_attestations import Attestation, Distribution, Provenance, VerificationError
+from sigstore.verify import policy
 
 from attesting import RELEASE, House, Workflow, attest
 from clock import TurnableClock
@@ -63,7 +64,7 @@ def test_attestations_are_kept_and_read_on_every_database(world: World, house: H
     with world.app.database.read() as sql:
         found = queries.find_project(sql, "demo")
         assert found is not None
-        (rows,) = attestations_of(sql, found.id).values()
+        (rows,) = attestations_of(sql, queries.files_of(sql, found.id)).values()
     assert [row.predicate_type for row in rows] == [one.predicate_type for one in verified]
     assert rows[1].summary["builder"] == RELEASE.uri
     assert rows[0].trust_root == "house"
@@ -229,6 +230,10 @@ def test_the_unmodified_library_verifies_what_we_serve(
         bundle.attestations[0].verify(
             bundle.publisher, Distribution(name=WHEEL.filename, digest=SDIST.sha256), offline=True
         )
+    by_policy = policy.AllOf(
+        [policy.OIDCIssuerV2(GITHUB_ISSUER), policy.OIDCSourceRepositoryURI("https://github.com/octo/demo")]
+    )
+    assert bundle.attestations[0].verify(by_policy, dist, offline=True)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "the public root"))
     with pytest.raises(VerificationError):
         bundle.attestations[0].verify(bundle.publisher, dist, offline=True)

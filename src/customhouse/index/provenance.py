@@ -30,8 +30,7 @@ _WHAT = (
         attestation.c.file_id, attestation.c.publisher, attestation.c.predicate_type, attestation.c.summary,
         attestation.c.trust_root,
     )
-    .join(file, file.c.id == attestation.c.file_id)
-    .where(file.c.project_id == sa.bindparam("project"))
+    .where(attestation.c.file_id.in_(sa.bindparam("files", expanding=True)))
     .order_by(attestation.c.id)
 )  # fmt: skip
 
@@ -71,14 +70,19 @@ def served_provenance(sql: Connection, found: Project, version: str, filename: s
     return provenance_of_file(sql, listed[0])
 
 
-def attestations_of(sql: Connection, project_id: int) -> dict[int, list[Attested]]:
-    """What is attested, by the ids of files; files of which nothing is attested are missing."""
+def attestations_of(sql: Connection, files: Sequence[File]) -> dict[int, list[Attested]]:
+    """What is attested of these files, by their ids; those of which nothing is attested are missing."""
     found: dict[int, list[Attested]] = {}
-    for row in sql.execute(_WHAT, {"project": project_id}):
-        found.setdefault(row.file_id, []).append(
-            Attested(row.publisher, row.predicate_type, row.summary, row.trust_root)
-        )  # fmt: skip
+    for row in sql.execute(_WHAT, {"files": [row.id for row in files]}):
+        one = Attested(row.publisher, row.predicate_type, row.summary, row.trust_root)
+        found.setdefault(row.file_id, []).append(one)
     return found
+
+
+def compared(sql: Connection, files: Sequence[File], version: str) -> tuple[ReleaseProvenance, Continuity]:
+    """What is attested of a version, of all files that a project offers, and in what it is unlike the one before."""
+    now, earlier = _with_the_one_before(sql, files, version)
+    return now, continuity(now, earlier)
 
 
 def continuity_of(
@@ -90,22 +94,23 @@ def continuity_of(
     there. A project that does not exist yet is None.
     """
     files = offered(found, queries.files_of(sql, found.id)) if found else []
-    known = attestations_of(sql, found.id) if found else {}
-    now = of_version(version, files, known)
-    whole = ReleaseProvenance(version, {**now.files, **(waiting or {})})
-    return continuity(whole, before(version, files, known))
+    now, earlier = _with_the_one_before(sql, files, version)
+    return continuity(ReleaseProvenance(version, {**now.files, **(waiting or {})}), earlier)
 
 
-def of_version(version: str, files: Sequence[File], known: Mapping[int, Sequence[Attested]]) -> ReleaseProvenance:
-    """What is attested of the files of one version."""
-    return ReleaseProvenance(version, {row.filename: known.get(row.id, ()) for row in files if row.version == version})
-
-
-def before(version: str, files: Sequence[File], known: Mapping[int, Sequence[Attested]]) -> ReleaseProvenance | None:
-    """The same of the version before. Those that are not offered, or yanked whole, are nothing to measure by."""
+def _with_the_one_before(
+    sql: Connection, files: Sequence[File], version: str
+) -> tuple[ReleaseProvenance, ReleaseProvenance | None]:
+    """Versions that are not offered, or yanked whole, are nothing to measure by."""
     published: dict[str, datetime] = {}
     for row in files:
         if row.yanked_at is None:
             published[row.version] = min(row.uploaded_at, published.get(row.version, row.uploaded_at))
     earlier = version_before(version, published)
-    return of_version(earlier, files, known) if earlier is not None else None
+    # Only of these two: a project may have thousands of files.
+    known = attestations_of(sql, [row for row in files if row.version in (version, earlier)])
+
+    def of(one: str) -> ReleaseProvenance:
+        return ReleaseProvenance(one, {row.filename: known.get(row.id, ()) for row in files if row.version == one})
+
+    return of(version), of(earlier) if earlier is not None else None

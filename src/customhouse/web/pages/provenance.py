@@ -8,9 +8,9 @@ from typing import Any
 
 from customhouse.catalog.model import File
 from customhouse.formats.attestations import SLSA
-from customhouse.index.provenance import before, of_version, provenance_path
+from customhouse.index.provenance import provenance_path
 from customhouse.trust.attestations import Attested
-from customhouse.trust.continuity import Alarm, State, continuity
+from customhouse.trust.continuity import Alarm, Continuity, ReleaseProvenance, State
 
 STATES: Mapping[State, str] = {
     "none": "No file of this release says where it comes from.",
@@ -75,23 +75,22 @@ class ProvenanceView:
 
 
 def provenance_view(
-    project: str, version: str, files: Sequence[File], known: Mapping[int, Sequence[Attested]]
+    project: str, files: Sequence[File], now: ReleaseProvenance, compared: Continuity
 ) -> ProvenanceView | None:
     """What to show of a version, of all offered files; None if there is nothing, and was nothing before."""
-    found = continuity(of_version(version, files, known), before(version, files, known))
-    mine = [row for row in files if row.version == version]
-    if found.state == "none" and not found.alarms:
+    if compared.state == "none" and not compared.alarms:
         return None
     groups: dict[Origin, list[AttestedFile]] = {}
-    for row in mine:
-        for origin in dict.fromkeys(_origin(one, known[row.id]) for one in known.get(row.id, ())):
+    for row in files:
+        found = now.files.get(row.filename, ())
+        for origin in dict.fromkeys(_origin(one, found) for one in found):
             groups.setdefault(origin, []).append(AttestedFile(row.filename, provenance_path(project, row)))
     return ProvenanceView(
-        state=found.state,
-        words=STATES[found.state],
-        alarms=found.alarms,
+        state=compared.state,
+        words=STATES[compared.state],
+        alarms=compared.alarms,
         origins=[_with_files(origin, attested) for origin, attested in groups.items()],
-        bare=[row.filename for row in mine if not known.get(row.id)],
+        bare=[name for name, found in now.files.items() if not found],
     )
 
 

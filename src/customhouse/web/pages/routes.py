@@ -18,7 +18,7 @@ from customhouse.formats.metadata import CoreMetadata, parse_stored_metadata
 from customhouse.formats.project_json import choose_version
 from customhouse.formats.project_urls import labelled_urls
 from customhouse.formats.verified_urls import verified, verified_address
-from customhouse.index.provenance import attestations_of
+from customhouse.index.provenance import compared
 from customhouse.index.vouch import owners_addresses, vouched_prefixes
 from customhouse.terms.errors import Refused
 from customhouse.web import render
@@ -77,7 +77,7 @@ def project(visit: Visit) -> Response:
     downloads = downloads_view(visit.app, visit.this_project)
     with visit.app.database.read() as sql:
         critical = mark_of(sql, name)
-        attested = attestations_of(sql, visit.this_project.id)
+        attested, unlike = compared(sql, facts.files, view.version)
     moments = [Moment(row.version, row.released_at, row.yanked) for row in view.versions]
     return visit.page(
         "project.html",
@@ -86,7 +86,7 @@ def project(visit: Visit) -> Response:
         manages=manages,
         critical=critical,
         downloads=downloads,
-        provenance=provenance_view(name, view.version, facts.files, attested),
+        provenance=provenance_view(name, facts.files, attested, unlike),
         timeline=timeline_of(moments, visit.app.clock.now()),
     )
 
