@@ -26,6 +26,7 @@ app.command("customhouse.cli.organization:app", name="organization", help="Group
 app.command("customhouse.cli.name:app", name="name", help="Prohibited names, and namespaces of organizations.")
 app.command("customhouse.cli.quota:app", name="quota", help="How large files and projects may be.")
 app.command("customhouse.cli.token:app", name="token", help="API tokens.")
+app.command("customhouse.cli.publisher:app", name="publisher", help="Builds that publish without a stored secret.")
 app.command("customhouse.cli.downloads:app", name="downloads", help="Download counts: import a CDN's logs.")
 app.command("customhouse.cli.case:app", name="case", help="Cases: what people have reported, and the verdicts.")
 app.command("customhouse.cli.mandate:app", name="mandate", help="Who must have a second factor, from when on.")

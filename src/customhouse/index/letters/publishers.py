@@ -39,11 +39,12 @@ def alarm(values: Mapping[str, Any], site: Site) -> Draft:
     if fact.text("code") == "other-ids":
         means = (
             "The name of the place is the same, but its ids are not: it was deleted and made again, or somebody else"
-            f" has taken its name over.\nKnown: {fact.text('known')}\nShown: {fact.text('shown')}"
+            f" has taken its name over. The ids that were learned at the first use:\n{fact.words('known')}\n"
+            f"Those of the token:\n{fact.words('shown')}"
         )
         advice = "If the new one is yours, remove the publisher and add it again. If not, tell your users."
     else:
-        means = f"The token {fact.text('why')}."
+        means = f"What was wrong with the token:\n{fact.words('why')}"
         advice = (
             "Events like this one have let strangers publish other people's projects. See who can make your workflow"
             " run before you allow it."
@@ -79,7 +80,7 @@ def pending_ended(values: Mapping[str, Any], site: Site) -> Draft:
         "taken": "somebody has made a project with this name, or with one that could be confused with it",
         "expired": "nobody has used it for 30 days",
         "withdrawn": "it was withdrawn",
-    }.get(fact.text("why"), fact.text("why"))
+    }.get(fact.text("why"), "it is over")
     return draft(
         site, fact, f"{fact.text('title')} can no longer make the project {fact.text('name')}",
         f"The pending publisher {fact.text('title')} for the project {fact.text('name')} ended {fact.when}: {why}.",
