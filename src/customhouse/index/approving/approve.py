@@ -90,13 +90,13 @@ def may_approve(found: Clearance, session: Session, files: list[StagedFile], acc
         return Refused("not-wanted", "Nothing asks for an approval of this release.", "Publish it.", status=409)
     if not files or any(one.state != "completed" for one in files):
         return Refused("not-complete", "Its files are not all here yet.", "Approve it when they are.", status=409)
-    if any(one.account_id == account_id for one in found.approvals):
-        return Refused("approved-already", "You have approved these files already.", "Somebody else must.", status=409)
     counted = (found.electorate.by_rule if found.rule.approvals else ()) + (
         found.electorate.by_hold if found.holds else ()
     )
     if all(one.account_id != account_id for one in counted):
         return _not_counted(found, files, account_id)
+    if any(one.account_id == account_id for one in found.approvals):
+        return Refused("approved-already", "You have approved these files already.", "Somebody else must.", status=409)
     return None
 
 
