@@ -21,14 +21,14 @@ from customhouse.index.new_project import CreateProject, new_project
 from customhouse.index.organizations import CreateOrganization, create_organization
 from customhouse.index.publishing.add import AddPublisher, RemovePublisher, add_publisher, remove_publisher
 from customhouse.index.publishing.mint import Exchange
-from customhouse.index.publishing.only import SetPublishersOnly, set_publishers_only, word_about_token
+from customhouse.index.publishing.only import SetPublishersOnly, set_publishers_only
 from customhouse.index.publishing.pending import WithdrawPending, withdraw_pending
 from customhouse.index.publishing.tidy import tidy_publishing
 from customhouse.index.slow.model import PendingChange
 from customhouse.index.waited.apply import apply_due
 from customhouse.infra.settings import Settings
 from customhouse.terms.errors import Refused
-from customhouse.terms.identity import COMMAND_LINE, Actor
+from customhouse.terms.identity import COMMAND_LINE
 from customhouse.trust.publishers import pending_of, publishers_of
 from customhouse.trust.tables import minted_token, used_jti
 from publishing import WORKFLOW, PublishingWorld, publishing_world, reasons
@@ -326,22 +326,17 @@ def test_publishers_only_refuses_tokens_and_tokens_come_back_slowly_where_it_mat
 def test_whoever_uses_an_old_token_beside_a_publisher_is_told_and_the_owners_once_a_week(
     forge: PublishingWorld,
 ) -> None:
-    found = forge.project()
+    forge.project()
     forge.trust()
-    by = Actor(forge.person().identity, forge.person().id, token_id="a-token")
-
-    def say(actor: Actor) -> str:
-        return forge.app.do(lambda who, tx: word_about_token(tx, found, who), actor)
-
-    assert say(by) == ""
-    forge.minted()
-    assert say(forge.person().actor) == ""
-    assert "Forge acme/demo release.yml" in say(by)
+    old = forge.world.tokens["alice"]
+    assert "trusted publisher" not in forge.publish(old, version="0.1").text
+    assert "trusted publisher" not in forge.publish(forge.minted(), version="0.2").text
+    assert "Forge acme/demo release.yml" in forge.publish(old, version="0.3").text
     forge.clock.turn(timedelta(days=6))
-    assert say(by)
+    assert "Forge acme/demo release.yml" in forge.publish(old, version="0.4").text
     assert len(forge.events("token-beside-publisher")) == 1
     forge.clock.turn(timedelta(days=1, minutes=1))
-    assert say(by)
+    forge.publish(old, version="0.5")
     assert len(forge.events("token-beside-publisher")) == 2
     assert forge.letters().count(("token-beside-publisher", "alice")) == 2
 

@@ -37,6 +37,7 @@ from customhouse.index.publication import (
 from customhouse.index.publication import look_again as look_again_at_right
 from customhouse.index.publisher import Publisher
 from customhouse.index.publishing.first_use import claim_for_publisher
+from customhouse.index.publishing.only import note_token_beside
 from customhouse.index.staging.policy import Policy
 from customhouse.index.staging.rights import as_stager, may_stage
 from customhouse.index.staging.stage_upload import StageUpload, Waiting, stage_upload
@@ -179,6 +180,7 @@ def publish_file(command: PublishFile, tx: Tx) -> Accepted:
     look_again_at_right(tx, project, wanted, by)
     if made:
         look_again(project, by, tx)
+    note_token_beside(tx, project, by)
     sweep_marks.check_unchanged(tx.sql, command.seen_marks)
     return Accepted(project.normalized, stored.name.filename, stored.digest, new=True)
 

@@ -20,7 +20,7 @@ from customhouse.ledger.tx import Tx
 from customhouse.terms.errors import Refused
 from customhouse.terms.identity import COMMAND_LINE, Actor
 from customhouse.trust.events import PublishersOnlySwitched, TokenBesidePublisher
-from customhouse.trust.publishers import publishers_of
+from customhouse.trust.publishers import TrustedPublisher, publishers_of
 from customhouse.trust.tables import trusted_publisher
 
 WARNED_EVERY = timedelta(days=7)
@@ -83,24 +83,35 @@ def no_token_beside(sql: Connection, publisher: Publisher) -> Refused | None:
     )
 
 
-def word_about_token(tx: Tx, found: Project, by: Actor) -> str:
-    """What whoever publishes by an API token beside a publisher is told; its owners hear of it once a week."""
-    if not by.token_id or by.publisher_id is not None:
+def note_token_beside(tx: Tx, found: Project, by: Actor) -> None:
+    """An API token has published beside a publisher that is in use: the owners hear of it once a week at most."""
+    used, now = _used_beside(tx.sql, found, by), tx.now()
+    if used is None or (used.warned_at is not None and now - used.warned_at < WARNED_EVERY):
+        return
+    tx.sql.execute(trusted_publisher.update().where(trusted_publisher.c.id == used.id).values(warned_at=now))
+    tx.record(
+        TokenBesidePublisher(
+            by.identity, found.normalized, token_id=by.token_id, user_id=str(by.account_id), name=by.identity.name,
+            title=used.title,
+        )
+    )  # fmt: skip
+
+
+def word_about_token(sql: Connection, found: Project, by: Actor) -> str:
+    """What whoever has published by an API token beside a publisher is told; empty for everybody else."""
+    used = _used_beside(sql, found, by)
+    if used is None:
         return ""
-    used = [one for one in publishers_of(tx.sql, found.id) if one.used_at is not None]
-    if not used:
-        return ""
-    now = tx.now()
-    warned = max((one.warned_at for one in used if one.warned_at is not None), default=None)
-    if warned is None or now - warned >= WARNED_EVERY:
-        tx.sql.execute(trusted_publisher.update().where(trusted_publisher.c.id == used[0].id).values(warned_at=now))
-        tx.record(
-            TokenBesidePublisher(
-                by.identity, found.normalized, token_id=by.token_id, user_id=str(by.account_id), name=by.identity.name,
-                title=used[0].title,
-            )
-        )  # fmt: skip
     return (
-        f"{found.display} has the trusted publisher {used[0].title}, and this file came with an API token. If it is no"
+        f"{found.display} has the trusted publisher {used.title}, and this came with an API token. If the token is no"
         " longer needed, revoke it, or let the project take trusted publishers only."
     )
+
+
+def _used_beside(sql: Connection, found: Project, by: Actor) -> TrustedPublisher | None:
+    """The publisher beside which a token was used, the one that was warned of last; None if there is none in use."""
+    if not by.token_id or by.publisher_id is not None:
+        return None
+    used = [one for one in publishers_of(sql, found.id) if one.used_at is not None]
+    warned = [one for one in used if one.warned_at is not None]
+    return max(warned, key=lambda one: one.warned_at or one.created_at) if warned else used[0] if used else None

@@ -22,6 +22,7 @@ from customhouse.catalog.queries import find_project
 from customhouse.index.mandates.may_upload import reminders
 from customhouse.index.publication import Accepted
 from customhouse.index.publisher import Publisher
+from customhouse.index.publishing.only import word_about_token
 from customhouse.index.staging.stage_upload import Waiting
 from customhouse.index.upload import Upload
 from customhouse.infra.spool import SpoolWriter, open_spool
@@ -114,7 +115,7 @@ class LegacyUpload:
         )
 
     def _reminders(self, sender: Actor, accepted: Accepted) -> list[str]:
-        """What a mandate will ask of the sender before long."""
+        """What a mandate will ask of the sender before long, and whether a trusted publisher could have sent it."""
         if sender.account_id is None:
             return []
         with self._app.database.read() as sql:
@@ -122,7 +123,8 @@ class LegacyUpload:
             if project is None:
                 return []
             site = self._app.settings.public_url
-            return reminders(sql, Publisher(sender, project, self._app.clock.now(), site))
+            word = word_about_token(sql, project, sender)
+            return [*reminders(sql, Publisher(sender, project, self._app.clock.now(), site)), *([word] if word else [])]
 
 
 async def pieces_of(request: Request) -> AsyncIterator[bytes]:
