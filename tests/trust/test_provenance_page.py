@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from attesting import COMMIT, RELEASE, House, Workflow, attest
@@ -9,8 +11,13 @@ from clock import TurnableClock
 from customhouse.catalog import queries
 from customhouse.index.provenance import continuity_of
 from customhouse.trust.attestations import attested
+from customhouse.trust.private_sigstore.ca import OidcIdentity
+from customhouse.trust.signer_identity import custom
+from customhouse.trust.verify import verify_attestations
 from packages import Dist, sdist, wheel
 from world import World
+
+FILE = (wheel().filename, wheel().sha256)
 
 
 @pytest.fixture
@@ -75,6 +82,17 @@ def test_provenance_from_elsewhere_is_an_alarm_on_the_page(small_world: World, h
     text = page(small_world)
     assert "The repository is https://github.com/evil/demo; for 1.0 it was https://github.com/octo/demo." in text
     assert 'role="note"' in text
+
+
+def test_a_publisher_without_a_repository_is_named_as_its_issuer_does(small_world: World, house: House) -> None:
+    assert small_world.upload(wheel()).status == 200
+    issuer = "https://ci.example.org"
+    text = json.dumps([house.attestation(*FILE, identity=OidcIdentity(issuer, "build of <demo>"))])
+    found = verify_attestations(text, *FILE, custom(issuer, "build of <demo>"), [house.root], house.clock.now())
+    attest(small_world.app, wheel(), found)
+    shown = page(small_world)
+    assert "OIDC, https://ci.example.org#build%20of%20%3Cdemo%3E <small>(https://ci.example.org)</small>" in shown
+    assert "Commit" not in shown
 
 
 def test_nothing_of_a_certificate_is_more_than_text(small_world: World, house: House) -> None:

@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from attesting import COMMIT, RELEASE, House, Workflow, changed
@@ -19,6 +22,7 @@ from clock import TurnableClock
 from customhouse.formats.attestations import PUBLISH, SLSA, parse_attestations, signed_bytes, statement_bytes
 from customhouse.terms.errors import Rejected, Unavailable
 from customhouse.trust import signer_identity as identities
+from customhouse.trust.certificate import signer_of
 from customhouse.trust.private_sigstore.ca import OidcIdentity
 from customhouse.trust.private_sigstore.ct import TimestampLog
 from customhouse.trust.private_sigstore.keys import SigningKey
@@ -94,6 +98,11 @@ TAMPERED: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "a signature with a bit turned": (_with_flipped("envelope", "signature"), "attestation-unverified"),
     "a certificate with a bit turned": (_with_flipped("verification_material", "certificate"), "attestation-unverified"),
     "no entry of a log": (lambda one: changed(one, *ENTRY[:2], to=[]), "bad-attestation"),
+    "an entry that is none": (lambda one: changed(one, *ENTRY, to=7), "bad-attestation"),
+    "five entries": (
+        lambda one: changed(one, *ENTRY[:2], to=[one["verification_material"]["transparency_entries"][0]] * 5),
+        "bad-attestation",
+    ),
     "no inclusion proof": (_entry("inclusionProof", to=None), "bad-attestation"),
     "no checkpoint": (_entry("inclusionProof", "checkpoint", to=None), "attestation-unverified"),
     "a proof of other hashes": (_entry("inclusionProof", "hashes", to=["AAAA"]), "attestation-unverified"),
@@ -157,6 +166,11 @@ STATEMENTS: dict[str, tuple[bytes, str]] = {
         "bad-attestation",
     ),
     "a key twice": (statement_bytes(*FILE).replace(b'{"_type"', b'{"predicate":{},"_type"'), "bad-attestation"),
+    "a file without a name": (statement_bytes("", DIST.sha256), "bad-attestation"),
+    "a predicate that is a list": (
+        statement_bytes(*FILE, SLSA).replace(b'"predicate":null', b'"predicate":[1]'),
+        "bad-attestation",
+    ),
     "another statement": (statement_bytes(*FILE).replace(b"Statement/v1", b"Statement/v0.1"), "bad-attestation"),
     "no JSON": (b"demo", "bad-attestation"),
     "no UTF-8": (b"\xff", "bad-attestation"),
@@ -371,6 +385,30 @@ def test_a_certificate_without_a_signed_timestamp_of_ours_is_refused(house: Hous
     house.sigstore.authority._timestamps = TimestampLog(SigningKey.new())
     with pytest.raises(Rejected, match="SCT"):
         verify(house, house.attestation(*FILE))
+
+
+def test_a_certificate_for_another_kind_of_key_is_refused(house: House) -> None:
+    """PEP 740 ties version 1 to ECDSA over P-256; a verifier that casts would fall over an RSA key."""
+    for key in (ec.generate_private_key(ec.SECP384R1()), rsa.generate_private_key(65537, 2048)):
+        made = house.sigstore.authority.issue(RELEASE.identity, key.public_key())  # type: ignore[arg-type] # on purpose
+        raw = base64.b64encode(made.public_bytes(Encoding.DER)).decode()
+        with pytest.raises(Rejected, match="its key is not one of ECDSA over P-256"):
+            verify(house, changed(house.attestation(*FILE), "verification_material", "certificate", to=raw))
+
+
+def test_a_certificate_that_names_nobody_is_nobodys(clock: TurnableClock) -> None:
+    key, now = SigningKey.new(), clock.now()
+    made = (
+        x509.CertificateBuilder().subject_name(x509.Name([])).issuer_name(x509.Name([])).serial_number(1)
+        .public_key(key.private.public_key()).not_valid_before(now).not_valid_after(now + timedelta(minutes=1))
+        .sign(key.private, hashes.SHA256())
+    )  # fmt: skip
+    signer = signer_of(made)
+    assert (signer.names, signer.issuer) == (frozenset(), "")
+    for expected, _, _ in OTHERS.values():
+        assert identities.mismatch(expected, signer) == f"was vouched for by nobody and not by {expected.issuer}"
+    anonymous = replace(signer, claims={"issuer": identities.GOOGLE_ISSUER})
+    assert "is for nobody" in identities.mismatch(OTHERS["Google"][0], anonymous)
 
 
 def test_each_root_is_tried_and_the_right_one_named(clock: TurnableClock, house: House) -> None:
