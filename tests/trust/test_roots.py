@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -45,6 +48,20 @@ def test_an_operator_adds_his_own_or_trusts_nobody_else(tmp_path: Path, house_ro
 def test_each_root_has_a_name_of_its_own(names: tuple[str, ...], tmp_path: Path, house_root: Path) -> None:
     with pytest.raises(ValidationError):
         settings(tmp_path, *({"name": name, "path": house_root} for name in names))
+
+
+@pytest.mark.slow
+def test_the_server_does_not_start_without_a_root_that_it_was_told_of(tmp_path: Path) -> None:
+    roots = json.dumps([{"name": "house", "path": str(tmp_path / "gone.json")}])
+    environment = {**os.environ, "CUSTOMHOUSE_DATA": str(tmp_path / "data"), "CUSTOMHOUSE_TRUST_ROOTS": roots}
+    for command in ("serve", "web"):
+        done = subprocess.run(
+            [sys.executable, "-m", "customhouse", command],
+            env=environment, check=False, capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+        assert done.returncode == 4
+        assert "The trust root house is not available" in done.stderr
+        assert "gone.json cannot be read" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from customhouse.infra.logs import configure_logs
 from customhouse.infra.settings import Settings
 from customhouse.infra.spool import empty_spool
 from customhouse.terms.errors import Unavailable
+from customhouse.trust.roots import roots_of
 
 log = logging.getLogger("customhouse.serve")
 
@@ -47,6 +48,8 @@ def serve(
     """
     settings = read_settings(host=host, port=port, data=data, web_workers=workers)
     configure_logs(settings.log_level)
+    # Said here and once: the workers would be started again and again.
+    roots_of(settings)
     with _lock(settings):
         left = empty_spool(settings.data)
         if left:
@@ -67,6 +70,7 @@ def web(*, data: Path | None = None, supervised_by: Supervised = 0) -> None:
         die_with_parent(supervised_by)
     settings = read_settings(data=data)
     configure_logs(settings.log_level)
+    roots_of(settings)
     # Every silent client costs a descriptor; most systems allow 1,024 at first and far more on demand.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
