@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from html import unescape
 from pathlib import Path
+from typing import Any
 from urllib.parse import urljoin
 
 import httpx2 as httpx
@@ -37,6 +38,12 @@ class Issuer:
         known = {"name": "harbour", "title": "Harbour login", "issuer": self.url, "client_id": "customhouse"}
         return known | {"client_secret": SECRET} | more
 
+    def build_token(self, claims: Mapping[str, Any], audience: str = "index.test") -> str:
+        """The ID token of a build with these claims."""
+        answer = httpx.post(f"{self.url}/build/token", params={"audience": audience}, json=dict(claims))
+        assert answer.status_code == httpx.codes.OK, answer.text
+        return str(answer.json()["value"])
+
     @staticmethod
     def sign_in(address: str, name: str, *, back: str) -> str:
         """Go where our index sends somebody, sign in as ``name``; returns the address that leads back."""
@@ -58,14 +65,17 @@ class Issuer:
 
 
 @contextmanager
-def running_issuer(back: str) -> Iterator[Issuer]:
-    """The issuer; ``back`` is the one address to which it sends people back."""
+def running_issuer(back: str, *, port: int = 0, generation: str = "") -> Iterator[Issuer]:
+    """The issuer; ``back`` is the one address to which it sends people back.
+
+    Its keys are new at each start, and their names end in ``generation``.
+    """
     node = shutil.which("node")
     assert node, "node is not installed; scripts/bootstrap test installs it"
     assert (FOLDER / "node_modules").is_dir(), "run scripts/bootstrap test"
-    port = free_port()
+    port = port or free_port()
     process = subprocess.Popen(
-        [*MORTAL, node, str(FOLDER / "server.mjs"), str(port), back],
+        [*MORTAL, node, str(FOLDER / "server.mjs"), str(port), back, generation],
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
     )  # fmt: skip
     try:

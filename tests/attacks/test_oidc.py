@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import httpx2 as httpx
 import pytest
@@ -17,8 +17,10 @@ from customhouse.app import open_app
 from customhouse.index.publishing.add import AddPublisher, add_publisher
 from customhouse.trust.tables import minted_token, used_jti
 from customhouse.web.asgi import build
+from issuer import running_issuer
 from publishing import PublishingWorld, publishing_world, reasons
 from receiver import HANG_UP, redirect
+from servers import free_port
 from trust.claims import GITHUB, GITLAB
 from world import World
 
@@ -161,3 +163,29 @@ def test_a27_two_gitlabs_with_the_same_path_have_nothing_to_do_with_each_other(
             # The other one cannot sign in our name either: its keys are not those of ours.
             refused(forge, theirs.token(right, ec_key("theirs"), iss=ours.url))
             assert forge.exchange(ours.token(right)).status_code == httpx.codes.OK
+
+
+def test_a_real_issuer_is_believed_through_a_change_of_its_keys(small_world: World) -> None:
+    """The whole exchange with oidc-provider from npm: published, keys changed, published again, old keys gone."""
+    clock, port = TurnableClock(datetime.now(UTC)), free_port()
+    entry = {"name": "forge", "title": "Forge", "issuer": f"http://127.0.0.1:{port}", "kind": "github"}
+    with publishing_world(small_world.app.settings, clock, oidc_issuers=[entry]) as forge:
+        forge.project()
+        forge.trust()
+        with running_issuer("https://index.test/back/", port=port, generation="-1") as issuer:
+            token = issuer.build_token(GITHUB)
+            clock.turn(datetime.now(UTC) - clock.now())
+            answer = forge.exchange(token)
+            assert answer.status_code == httpx.codes.OK, answer.text
+            assert forge.publish(answer.json()["token"]).status == httpx.codes.OK
+            assert reasons(forge.exchange(token)) == ["invalid-reuse-token"]
+            unused = issuer.build_token(GITHUB)
+            assert reasons(forge.exchange(issuer.build_token({**GITHUB, "event_name": "workflow_run"}))) == [
+                "invalid-publisher"
+            ]
+        clock.turn(timedelta(minutes=2))
+        with running_issuer("https://index.test/back/", port=port, generation="-2") as issuer:
+            answer = forge.exchange(issuer.build_token(GITHUB))
+            assert answer.status_code == httpx.codes.OK, answer.text
+            assert forge.publish(answer.json()["token"], version="2.0").status == httpx.codes.OK
+            assert reasons(forge.exchange(unused)) == ["invalid-token"]

@@ -1,14 +1,16 @@
-// A real issuer on loopback with made-up users: node server.mjs PORT REDIRECT_URI
-// Whoever types a name at its login is that person; the password is not looked at. Prints "ready" when it answers.
-import { generateKeyPairSync } from "node:crypto";
+// A real issuer on loopback with made-up users: node server.mjs PORT REDIRECT_URI [GENERATION]
+// Whoever types a name at its login is that person; the password is not looked at. It is a build service, too: what is
+// posted as JSON to /build/token?audience=index.test becomes the claims of an ID token, as GitHub makes one for a job.
+// Each start makes new keys; GENERATION is part of their names. Prints "ready" when it answers.
+import { generateKeyPairSync, randomUUID } from "node:crypto";
 import { Provider } from "oidc-provider";
 
-const [port, redirectUri] = process.argv.slice(2);
+const [port, redirectUri, generation = ""] = process.argv.slice(2);
 const issuer = `http://127.0.0.1:${port}`;
 
 function key(alg, type, options) {
   const { privateKey } = generateKeyPairSync(type, options);
-  return { ...privateKey.export({ format: "jwk" }), alg, use: "sig", kid: alg };
+  return { ...privateKey.export({ format: "jwk" }), alg, use: "sig", kid: `${alg}${generation}` };
 }
 
 const provider = new Provider(issuer, {
@@ -19,6 +21,13 @@ const provider = new Provider(issuer, {
       redirect_uris: [redirectUri],
       response_types: ["code"],
       grant_types: ["authorization_code"],
+    },
+    // An ID token is for its client: the index that the build asks a token for.
+    {
+      client_id: "index.test",
+      client_secret: "never used",
+      redirect_uris: [redirectUri],
+      id_token_signed_response_alg: "ES256",
     },
   ],
   claims: { openid: ["sub"], profile: ["preferred_username"], email: ["email"] },
@@ -31,6 +40,18 @@ const provider = new Provider(issuer, {
   }),
   jwks: { keys: [key("RS256", "rsa", { modulusLength: 2048 }), key("ES256", "ec", { namedCurve: "P-256" })] },
   pkce: { required: () => true, methods: ["S256"] },
+});
+
+provider.use(async (context, next) => {
+  if (context.path !== "/build/token") return next();
+  const pieces = [];
+  for await (const piece of context.req) pieces.push(piece);
+  const { sub, ...claims } = JSON.parse(Buffer.concat(pieces).toString());
+  const client = await provider.Client.find(context.query.audience);
+  const token = new provider.IdToken({ sub }, { client });
+  token.scope = "openid";
+  for (const [name, value] of Object.entries({ jti: randomUUID(), ...claims })) token.set(name, value);
+  context.body = { value: await token.issue({ use: "idtoken" }) };
 });
 
 provider.listen(Number(port), "127.0.0.1", () => console.log("ready"));
