@@ -36,9 +36,7 @@ class Stager:
         body = json.dumps({"meta": META, **members}).encode() if verb == "POST" else None
         return self.send(verb, address, body, MEDIA_TYPE)
 
-    def send(
-        self, verb: str, address: str, body: bytes | None, content_type: str, **headers: str
-    ) -> httpx.Response:
+    def send(self, verb: str, address: str, body: bytes | None, content_type: str, **headers: str) -> httpx.Response:
         """One request with any body."""
         said = {"content-type": content_type} | {name.replace("_", "-"): value for name, value in headers.items()}
         return self.client.request(
@@ -54,9 +52,12 @@ class Stager:
         """The body of a new session."""
         answer = self.open(name, version)
         assert answer.status_code == 201, answer.text
-        return answer.json()
+        body: Body = answer.json()
+        return body
 
-    def announce(self, session: Body, dist: Dist, *, mechanism: str = "http-post-bytes", **other: object) -> Any:
+    def announce(
+        self, session: Body, dist: Dist, *, mechanism: object = "http-post-bytes", **other: object
+    ) -> httpx.Response:
         """Create a file upload session."""
         members = {
             "filename": dist.filename, "size": len(dist.body), "hashes": {"sha256": dist.sha256},

@@ -49,12 +49,12 @@ class Row:
     at: Mapping[str, str] = field(default_factory=dict)
     sends: Literal["form", "file", "call", "document", "bytes"] = "form"
     """``document`` and ``bytes`` go with an API token: the JSON of Upload 2.0 in ``form["json"]``, or a file's bytes."""
-    quiet: bool = False
-    """Whether it is a step that leaves no event of its own: the one that ends it does."""
     query: str = ""
     """What a reading door needs behind the question mark to show anything."""
     idle: frozenset[Kind] = frozenset()
     """Who is let in and finds nothing to do: an operator has no role that he could give up."""
+    quiet: bool = False
+    """Whether it is a step that leaves no event of its own: the one that ends it does."""
 
     @property
     def door(self) -> str:

@@ -26,6 +26,7 @@ from customhouse.formats import simple
 from customhouse.index.giveaway.queries import codes_held
 from customhouse.index.provenance import provenance_addresses
 from customhouse.index.render import PRIVATE, PUBLIC, gates_of
+from customhouse.index.staging import invariants
 from customhouse.infra import sweep_marks
 from customhouse.infra.blobs import Blobs
 from customhouse.infra.db import Database
@@ -249,12 +250,27 @@ def _keys_are_whole(_subjects: Subjects, sql: Connection) -> tuple[int, list[str
     return len(held), findings[:FINDINGS_SHOWN]
 
 
+def _staged_is_stored(subjects: Subjects, sql: Connection) -> tuple[int, list[str]]:
+    return invariants.missing_objects(sql, subjects.blobs, subjects.sample)
+
+
+def _published_is_whole(_subjects: Subjects, sql: Connection) -> tuple[int, list[str]]:
+    return invariants.partly_published(sql)
+
+
+def _kept_names_are_made(_subjects: Subjects, sql: Connection) -> tuple[int, list[str]]:
+    return invariants.names_kept_for_nobody(sql)
+
+
 CHECKS: tuple[tuple[str, Check], ...] = (
     ("every acknowledged file is listed, and nothing else is", _acknowledged_is_listed),
     ("every listed file and its metadata are stored whole", _files_are_whole),
     ("what was erased is gone", _erased_is_gone),
     ("ready pages and gates say what the rows say", _pages_are_true),
     ("no release is partly visible", _releases_are_whole),
+    ("every file of a release that was published as a whole is there", _published_is_whole),
+    ("every file and part that is being staged is stored", _staged_is_stored),
+    ("no name is kept for a release that nobody makes", _kept_names_are_made),
     ("no file name has ever had two digests", _names_have_one_digest),
     ("the chain of the ledger is whole", _chain_is_whole),
     ("no object without a row is older than the grace time", _no_old_orphans),
