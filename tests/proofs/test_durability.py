@@ -27,6 +27,7 @@ from customhouse.infra.spool import empty_spool
 from customhouse.infra.walkers import Walkers
 from customhouse.web.asgi import build
 from packages import Dist, wheel
+from servers import Postgres
 from world import Server, World, running, upload
 
 JSON = {"accept": "application/vnd.pypi.simple.v1+json"}
@@ -99,14 +100,15 @@ def _kill_under_load(server: Server, rounds: int, seed: int) -> None:
 
 
 def test_p1_kill_at_random_moments_loses_nothing_acknowledged_on_sqlite(tmp_path: Path) -> None:
-    kill_under_load(Server(tmp_path / "data"), rounds=6, seed=1)
+    kill_under_load(Server(tmp_path / "data"), rounds=2, seed=1)
 
 
+@pytest.mark.parametrize("rounds", [2, pytest.param(30, marks=pytest.mark.prove)])
 def test_p1_kill_at_random_moments_loses_nothing_acknowledged_on_postgresql(
-    tmp_path: Path, request: pytest.FixtureRequest
+    tmp_path: Path, postgres: Postgres, rounds: int
 ) -> None:
-    database = request.getfixturevalue("postgres").new_database()
-    kill_under_load(Server(tmp_path / "data", environment={"CUSTOMHOUSE_DATABASE": database}), rounds=4, seed=2)
+    environment = {"CUSTOMHOUSE_DATABASE": postgres.new_database()}
+    kill_under_load(Server(tmp_path / "data", environment=environment), rounds=rounds, seed=2)
 
 
 @pytest.mark.prove
@@ -251,7 +253,7 @@ class Sync(NamedTuple):
 
     name: str
     call: str
-    count: int
+    which: int
 
 
 def syncs(trace: Path, data: Path) -> list[Sync]:
@@ -282,7 +284,7 @@ def test_p4_an_upload_syncs_bytes_names_folders_and_commit_and_fails_with_each_o
     for number, sync in enumerate(found):
         data = tmp_path / f"failing-{number}"
         shutil.copytree(unused, data)
-        failing = f"inject={sync.call}:error=EIO:when={sync.count}"
+        failing = f"inject={sync.call}:error=EIO:when={sync.which}"
         done = one_upload(data, token, "-e", "trace=fsync,fdatasync,write", "-e", failing, trace=trace)
         assert [call for call in calls(trace) if "(INJECTED)" in call], sync
         assert "begin" in done.stdout, sync

@@ -44,13 +44,14 @@ def race(server: Server, token: str, dists: list[Dist], version: str) -> list[An
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("rounds", [2, pytest.param(20, marks=pytest.mark.prove)])
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 def test_p7_of_sixteen_uploads_of_one_name_one_wins(
-    request: pytest.FixtureRequest, tmp_path: Path, database: str
+    request: pytest.FixtureRequest, tmp_path: Path, database: str, rounds: int
 ) -> None:
     server = started(request, tmp_path, database, CUSTOMHOUSE_WEB_WORKERS="2")
     token = server.new_token()
-    for number in range(6):
+    for number in range(rounds):
         version = f"{number}.0"
         others = [wheel(version=version, files={"demo/__init__.py": f"n = {n}\n".encode()}) for n in range(RACERS)]
         answers = race(server, token, others, version)

@@ -324,7 +324,7 @@ def _run(
 @pytest.mark.slow
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 def test_the_index_does_what_the_model_does(request: pytest.FixtureRequest, tmp_path: Path, database: str) -> None:
-    _run(request, tmp_path, database, examples=12, steps=30)
+    _run(request, tmp_path, database, examples=6, steps=30)
 
 
 @pytest.mark.prove
