@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -19,8 +20,12 @@ from customhouse.app import open_app
 from customhouse.infra.settings import Settings
 from customhouse.infra.walkers import Walkers
 from customhouse.web.asgi import build
+from mail_sink import MailSink, mail_sink
 from servers import ObjectStore, Postgres, running_object_store, running_postgres
 from world import Server, World, blank_folder, running
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 LONG = (
     "test_durability.py", "test_private_projects.py", "test_face.py", "test_letters.py", "test_markup.py", "test_caches.py",
@@ -47,6 +52,22 @@ def postgres() -> Iterator[Postgres]:
 def object_store() -> Iterator[ObjectStore]:
     with running_object_store() as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One Chromium for a file. Not for a whole run: its loop would stand in the way of tests that have their own."""
+    from browser import chromium  # noqa: PLC0415 - most tests do without
+
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def sink() -> Iterator[MailSink]:
+    """A mail server that keeps what it is sent."""
+    with mail_sink() as started:
+        yield started
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from functools import cache, partial
 from pathlib import Path
 
 import httpx2 as httpx
+import pytest
 import sqlalchemy as sa
 from starlette.testclient import TestClient
 
@@ -38,6 +39,9 @@ from servers import free_port
 
 START_SECONDS = 90.0
 POLL_SECONDS = 0.01
+ON_BOTH = ["sqlite", pytest.param("postgresql", marks=pytest.mark.prove)]
+"""What whole journeys stand on: each of their deeds is tested on both databases elsewhere, so that CI takes the
+shorter way, and `make prove` both."""
 IDLE = Walkers(count=1, seconds=120, memory_bytes=2**30)
 """Readers of archives for whoever reads none; they are never started."""
 
@@ -102,6 +106,20 @@ class World:
         findings = [finding for checked in self.app.check() for finding in checked.findings]
         assert not findings, findings
         assert not list((self.app.settings.data / "spool").iterdir()), "the spool is not empty"
+
+    @contextmanager
+    def statements(self) -> Iterator[list[str]]:
+        """The SQL that is executed meanwhile: what somebody has to wait for, on whatever machine."""
+        heard: list[str] = []
+
+        def hear(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
+            heard.append(statement)
+
+        sa.event.listen(self.app.database.engine, "before_cursor_execute", hear)
+        try:
+            yield heard
+        finally:
+            sa.event.remove(self.app.database.engine, "before_cursor_execute", hear)
 
     def download(self, address: str) -> httpx.Response:
         """Get a file as a client does, following the link to an object store."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Literal
 
-from playwright.sync_api import Browser, sync_playwright
+from axe_playwright_python.base import AXE_SCRIPT  # type: ignore[import-untyped]
+from playwright.sync_api import Browser, Page, sync_playwright
 
 FLAGS = (
     "--disable-background-networking", "--disable-component-update", "--disable-default-apps", "--disable-sync",
@@ -25,3 +27,43 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=program, args=[*FLAGS, *sandbox])
         yield browser
         browser.close()
+
+
+SIGHTS: Mapping[str, tuple[int, int, Literal["light", "dark"]]] = {
+    "light": (1200, 900, "light"), "dark on a phone": (360, 740, "dark"),
+}  # fmt: skip
+DESK, PHONE = {"width": 1100, "height": 800}, {"width": 360, "height": 740}
+COLOURS, SCROLLS = ("color-contrast", "link-in-text-block"), ("scrollable-region-focusable",)
+_WIDE = "document.documentElement.scrollWidth > window.innerWidth"
+
+
+def faults(page: Page) -> list[str]:
+    """What is wrong with the open page, for people and programs that read it; leaves it in the light on a desk.
+
+    Axe looks at all of it once, in the light on a desk. The dark changes only colours, and a phone only what is too
+    wide and what scrolls; more is not looked at again, because each look takes a second.
+    """
+    page.emulate_media(color_scheme="light")
+    page.set_viewport_size(DESK)  # type: ignore[arg-type] # two numbers
+    page.evaluate(AXE_SCRIPT)
+    found = [f"on a desk it {fault}" for fault in _axe(page)]
+    page.emulate_media(color_scheme="dark")
+    found += [f"in the dark it {fault}" for fault in _axe(page, COLOURS)]
+    page.emulate_media(color_scheme="light")
+    if page.evaluate(_WIDE):
+        found.append("on a desk it is too wide")
+    page.set_viewport_size(PHONE)  # type: ignore[arg-type] # two numbers
+    if page.evaluate(_WIDE):
+        found.append("on a phone it is too wide")
+    found += [f"on a phone it {fault}" for fault in _axe(page, SCROLLS)]
+    page.set_viewport_size(DESK)  # type: ignore[arg-type] # two numbers
+    return found
+
+
+def _axe(page: Page, rules: Sequence[str] = ()) -> list[str]:
+    """What axe says is violated: of these rules, or of all."""
+    options = {"resultTypes": ["violations"]} | ({"runOnly": list(rules)} if rules else {})
+    violations = page.evaluate("options => axe.run(options).then(results => results.violations)", options)
+    return [
+        f"violates {one['id']}: {one['help']}: {[node['html'][:200] for node in one['nodes']]}" for one in violations
+    ]

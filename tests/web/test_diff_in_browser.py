@@ -10,9 +10,9 @@ from collections.abc import Iterator
 import httpx2 as httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from browser import chromium
+from browser import SIGHTS, chromium
 from playwright.sync_api import Browser
-from test_face import SIGHTS, WATCH
+from test_face import WATCH
 
 from customhouse.formats.verified_urls import verified
 from formats.test_verified_urls import PREFIX, TRICKS

@@ -9,9 +9,9 @@ from pathlib import Path
 import httpx2 as httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from browser import chromium
+from browser import SIGHTS, chromium
 from playwright.sync_api import Browser
-from test_face import SIGHTS, WATCH
+from test_face import WATCH
 
 from packages import wheel
 from world import Server, upload

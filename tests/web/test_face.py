@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
-from typing import Literal
 
 import httpx2 as httpx
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from browser import chromium
+from browser import faults
 from playwright.sync_api import Browser, Page
 from route_table import ROWS
 
@@ -23,9 +22,6 @@ from town import NAMES, Kind, Town, open_town, prepared_copy
 from world import Server, running, upload
 
 pytestmark = pytest.mark.slow
-SIGHTS: Mapping[str, tuple[int, int, Literal["light", "dark"]]] = {
-    "light": (1200, 900, "light"), "dark on a phone": (360, 740, "dark"),
-}  # fmt: skip
 WATCH = """
 window.violations = [];
 document.addEventListener('securitypolicyviolation', event => violations.push(event.violatedDirective + ' ' + event.blockedURI));
@@ -47,31 +43,39 @@ SEND = """
 """
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
-
-
 @dataclass(frozen=True)
 class Index:
     """A running index with one of everything, and with projects that have a face of their own."""
 
     server: Server
     town: Town
+    seen: set[str] = field(default_factory=set)
+    """What somebody has looked at already, without what is his own."""
 
     @property
     def url(self) -> str:
         return self.server.url
 
     def pages(self, kind: Kind) -> list[str]:
-        """The addresses that show somebody a page, from the table of all doors."""
+        """The addresses that show somebody a page, from the table of all doors, but none that others have seen alike."""
         wanted = [row.page(self.town, kind) for row in ROWS if row.verb == "GET" and kind in row.who]
-        wanted += MORE.get(kind, [])
+        found = []
         with httpx.Client(
             base_url=self.url, headers={"cookie": self.town.people[kind].cookie, "accept": "text/html"}
         ) as client:
-            return [address for address in wanted if _is_page(client.get(address))]
+            for address in dict.fromkeys([*wanted, *MORE.get(kind, [])]):
+                answer = client.get(address)
+                if _is_page(answer) and (alike := _alike(answer.text, NAMES[kind])) not in self.seen:
+                    self.seen.add(alike)
+                    found.append(address)
+        return found
+
+
+def _alike(page: str, name: str) -> str:
+    """The contents of a page without what differs from one reader to the next: form tokens, numbers, the own name."""
+    page = page.partition("<main")[2].partition("</main>")[0]
+    page = re.sub(r'name="csrf" value="[^"]*"', "", page)
+    return re.sub(r"\d+", "0", page.replace(name, "") if name else page)
 
 
 def _is_page(answer: httpx.Response) -> bool:
@@ -183,14 +187,7 @@ class Looker:
             self._note(where, "has no h1, or has scripts")
         for details in page.locator("details").all()[:5]:
             details.evaluate("node => { node.open = true }")
-        for sight, (width, height, scheme) in SIGHTS.items():
-            page.set_viewport_size({"width": width, "height": height})
-            page.emulate_media(color_scheme=scheme)
-            if page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
-                self._note(where, f"is too wide in {sight}")
-            for violation in Axe().run(page).response["violations"]:
-                places = [node["html"][:200] for node in violation["nodes"]]
-                self._note(where, f"in {sight}, {violation['id']}: {violation['help']}: {places}")
+        self._note(where, *faults(page))
         self.said.clear()
 
     def _note(self, where: str, *faults: str) -> None:
@@ -206,8 +203,8 @@ def test_every_page_is_quiet_fits_and_axe_finds_nothing_light_dark_and_on_a_phon
     if kind != "anonymous":
         sign_in(index, looker.page, NAMES[kind])
     pages = index.pages(kind)
-    assert len(pages) > 10
-    for address in dict.fromkeys(pages):
+    assert len(pages) > 5
+    for address in pages:
         looker.page.goto(index.url + address)
         looker.look(address)
     for page, address, fields in ANSWERS.get(kind, []):

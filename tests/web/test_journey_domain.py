@@ -19,8 +19,7 @@ from pathlib import Path
 import httpx2 as httpx
 import pytest
 import sqlalchemy as sa
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from browser import chromium
+from browser import faults
 from playwright.sync_api import Browser, Page
 
 from customhouse.accounts.users import SetSiteRole, find_user, set_site_role
@@ -32,13 +31,12 @@ from mail_sink import MailSink, mail_sink, text_of
 from packages import wheel
 from rdap_simulator import RdapSimulator, rdap_simulator
 from servers import Postgres
-from world import Server, upload
+from world import ON_BOTH, Server, upload
 
 pytestmark = pytest.mark.slow
 PASSWORD = "a long enough password"
 PATIENCE_SECONDS = 30.0
 PICTURES = os.environ.get("CUSTOMHOUSE_PICTURES", "")
-SIGHTS = ((1100, 800, "light"), (1100, 800, "dark"), (360, 740, "light"))
 LONG_AGO = datetime(2019, 3, 1, tzinfo=UTC)
 
 
@@ -67,13 +65,7 @@ class Place:
         return Settings.model_validate({"data": self.index.data, "database": self.database})
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=ON_BOTH)
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     database = ""
     if request.param == "postgresql":
@@ -163,17 +155,7 @@ class Traveller:
 
     def look(self) -> None:
         """Axe finds nothing on the open page, and it fits, light, dark and on a phone."""
-        for width, height, scheme in SIGHTS:
-            self.page.set_viewport_size({"width": width, "height": height})
-            self.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type] # light or dark
-            assert not self.page.evaluate("document.documentElement.scrollWidth > window.innerWidth"), self.page.url
-            violations = Axe().run(self.page).response["violations"]
-            assert not violations, (
-                self.page.url,
-                [(one["id"], [node["html"] for node in one["nodes"]]) for one in violations],
-            )
-        self.page.set_viewport_size({"width": 1100, "height": 800})
-        self.page.emulate_media(color_scheme="light")
+        assert (self.page.url, faults(self.page)) == (self.page.url, [])
 
     def photograph(self, name: str) -> None:
         """A picture for the documents, if somebody wants pictures."""

@@ -10,30 +10,17 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from browser import chromium
 from playwright.sync_api import Browser
 from test_journeys import Traveller, files, publish
 
-from mail_sink import MailSink, mail_sink
+from mail_sink import MailSink
 from servers import Postgres
-from world import Server
+from world import ON_BOTH, Server
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def sink() -> Iterator[MailSink]:
-    with mail_sink() as running:
-        yield running
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=ON_BOTH)
 def index(request: pytest.FixtureRequest, sink: MailSink, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A real server that sends its mail to the sink."""
     environment = dict(sink.environment)

@@ -11,32 +11,19 @@ from pathlib import Path
 
 import httpx2 as httpx
 import pytest
-from browser import chromium
 from playwright.sync_api import Browser
 from test_journey_passkey import PASSWORD, Traveller
 
-from mail_sink import MailSink, mail_sink
+from mail_sink import MailSink
 from packages import wheel
 from servers import Postgres
-from world import Answered, Server, upload
+from world import ON_BOTH, Answered, Server, upload
 
 pytestmark = pytest.mark.slow
 NAME = "lighthouse"
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def sink() -> Iterator[MailSink]:
-    with mail_sink() as running:
-        yield running
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=ON_BOTH)
 def index(request: pytest.FixtureRequest, sink: MailSink, tmp_path: Path) -> Iterator[Server]:
     """A real server that knows its name; browsers take localhost for a secure place."""
     server = Server(tmp_path / "data", environment=sink.environment)

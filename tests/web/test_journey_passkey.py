@@ -14,38 +14,24 @@ from pathlib import Path
 
 import httpx2 as httpx
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from browser import chromium
+from browser import faults
 from playwright.sync_api import Browser, BrowserContext, CDPSession, Page
 
 from customhouse.accounts.totp import code_of, step_of
 from customhouse.terms.clock import SystemClock
-from mail_sink import MailSink, mail_sink, text_of
+from mail_sink import MailSink, text_of
 from packages import wheel
 from second_step import seed_on
 from servers import Postgres
-from world import Server, upload
+from world import ON_BOTH, Server, upload
 
 pytestmark = pytest.mark.slow
 PASSWORD = "a long enough password"
 PATIENCE_SECONDS = 30.0
 PICTURES = os.environ.get("CUSTOMHOUSE_PICTURES", "")
-SIGHTS = ((1100, 800, "light"), (1100, 800, "dark"), (360, 740, "light"))
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def sink() -> Iterator[MailSink]:
-    with mail_sink() as running:
-        yield running
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=ON_BOTH)
 def index(request: pytest.FixtureRequest, sink: MailSink, tmp_path: Path) -> Iterator[Server]:
     """A real server that knows its name; browsers take localhost for a secure place."""
     server = Server(tmp_path / "data", environment=sink.environment)
@@ -137,17 +123,7 @@ class Traveller:
 
     def look(self) -> None:
         """Axe finds nothing on the open page, and it fits, light, dark and on a phone."""
-        for width, height, scheme in SIGHTS:
-            self.page.set_viewport_size({"width": width, "height": height})
-            self.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type] # light or dark
-            assert not self.page.evaluate("document.documentElement.scrollWidth > window.innerWidth"), self.page.url
-            violations = Axe().run(self.page).response["violations"]
-            assert not violations, (
-                self.page.url,
-                [(one["id"], [node["html"] for node in one["nodes"]]) for one in violations],
-            )
-        self.page.set_viewport_size({"width": 1100, "height": 800})
-        self.page.emulate_media(color_scheme="light")
+        assert (self.page.url, faults(self.page)) == (self.page.url, [])
 
     def photograph(self, name: str) -> None:
         """A picture for the documents, if somebody wants pictures."""

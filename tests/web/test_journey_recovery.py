@@ -14,7 +14,6 @@ from pathlib import Path
 import httpx2 as httpx
 import pytest
 import sqlalchemy as sa
-from browser import chromium
 from playwright.sync_api import Browser
 from test_journey_passkey import PASSWORD, PICTURES, Traveller
 
@@ -22,28 +21,16 @@ from customhouse.accounts.users import AddUser, SetSiteRole, add_user, find_user
 from customhouse.app import App, open_app
 from customhouse.catalog.tables import project, project_role
 from customhouse.infra.settings import Settings
-from mail_sink import MailSink, mail_sink
+from mail_sink import MailSink
 from packages import wheel
 from receiver import Receiver, Reply, receiver
 from servers import Postgres
-from world import Server, upload
+from world import ON_BOTH, Server, upload
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def sink() -> Iterator[MailSink]:
-    with mail_sink() as running:
-        yield running
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=ON_BOTH)
 def index(request: pytest.FixtureRequest, sink: MailSink, tmp_path: Path) -> Iterator[Server]:
     """A real server without delays that may ask this very machine."""
     server = Server(tmp_path / "data", environment=sink.environment)

@@ -16,15 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from browser import chromium
+from browser import faults
 from playwright.sync_api import Browser, Page
 
 from issuer import running_issuer
 from mail_sink import MailSink, mail_sink, text_of
 from range_service import range_service
 from servers import Postgres
-from world import Server
+from world import ON_BOTH, Server
 
 pytestmark = pytest.mark.slow
 PASSWORD, KNOWN = "a long enough password", "password1234"
@@ -32,12 +31,6 @@ PATIENCE_SECONDS = 40.0
 PICTURES = os.environ.get("CUSTOMHOUSE_PICTURES", "")
 SIGHTS = ((1100, 800, "light"), (360, 740, "dark"))
 LINK = re.compile(r"http://\S+/account/(?:verify|link|undo|browser)/\S+")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 @dataclass
@@ -48,7 +41,7 @@ class Place:
     sink: MailSink
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=ON_BOTH)
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     database = ""
     if request.param == "postgresql":
@@ -111,15 +104,11 @@ class Newcomer:
 
     def look(self, name: str) -> None:
         """Axe finds nothing and nothing is too wide, by day and on a phone by night; a picture if wanted."""
-        for width, height, scheme in SIGHTS:
+        assert (name, faults(self.page)) == (name, [])
+        for width, height, scheme in SIGHTS if PICTURES else ():
             self.page.set_viewport_size({"width": width, "height": height})
             self.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-            wide = self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-            assert wide <= 0, (name, width, wide)
-            found = Axe().run(self.page)
-            assert found.violations_count == 0, (name, scheme, found.generate_report())
-            if PICTURES:
-                self.page.screenshot(path=Path(PICTURES) / f"{name}-{width}-{scheme}.png")
+            self.page.screenshot(path=Path(PICTURES) / f"{name}-{width}-{scheme}.png")
         self.page.set_viewport_size({"width": 1100, "height": 800})
         self.page.emulate_media(color_scheme="light")
 

@@ -17,7 +17,6 @@ from pathlib import Path
 
 import httpx2 as httpx
 import pytest
-from browser import chromium
 from playwright.sync_api import Browser, Page
 
 from customhouse.accounts.tables import account
@@ -25,7 +24,7 @@ from customhouse.accounts.users import SetSiteRole, set_site_role
 from customhouse.app import App, open_app
 from customhouse.index.reporter_trust import TrustReporter, trust_reporter
 from customhouse.infra.settings import Settings
-from mail_sink import MailSink, mail_sink, text_of
+from mail_sink import MailSink, text_of
 from packages import sdist, wheel
 from world import Server, upload
 
@@ -35,18 +34,6 @@ PASSWORD = "a long enough password"
 JSON = {"accept": "application/vnd.pypi.simple.v1+json"}
 PICTURES = os.environ.get("CUSTOMHOUSE_PICTURES", "")
 PATIENCE_SECONDS = 20.0
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def sink() -> Iterator[MailSink]:
-    with mail_sink() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
