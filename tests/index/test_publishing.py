@@ -31,7 +31,9 @@ from customhouse.terms.errors import Refused
 from customhouse.terms.identity import COMMAND_LINE
 from customhouse.trust.publishers import pending_of, publishers_of
 from customhouse.trust.tables import minted_token, used_jti
+from packages import wheel
 from publishing import WORKFLOW, PublishingWorld, publishing_world, reasons
+from staging import Stager
 from world import World
 
 pytestmark = pytest.mark.slow
@@ -433,3 +435,40 @@ def test_ids_are_learned_once(forge: PublishingWorld) -> None:
     forge.minted()
     forge.minted()
     assert len(forge.events("publisher-learned")) == 1
+
+
+def test_a_pending_publisher_makes_its_project_by_upload_2_with_a_token_for_one_release(forge: PublishingWorld) -> None:
+    mine = forge.await_project("demo")
+    token = forge.exchange(forge.token(), features=["single-use-token"]).json()["token"]
+    build = Stager(forge.world.client, token)
+    session = build.session()
+    # While its release is made the name is kept for its owner, and the publisher goes on waiting.
+    forge.app.do(tidy_publishing, None)
+    assert forge.publisher(mine.id).removed_at is None
+    build.add(session, wheel())
+    published = build.publish(session)
+    assert published.status_code == httpx.codes.CREATED, published.text
+    assert build.open("demo", "2.0").status_code == httpx.codes.UNAUTHORIZED
+    with forge.app.database.read() as sql:
+        found = find_project(sql, "demo")
+        assert found is not None
+        assert [one.id for one in publishers_of(sql, found.id)] == [mine.id]
+
+
+def test_incident_24_what_only_stages_waits_for_people_by_either_protocol(forge: PublishingWorld) -> None:
+    forge.project()
+    forge.trust(stages_only=True)
+    token = forge.minted()
+    legacy = forge.publish(token)
+    assert (legacy.status, "waits for people" in legacy.text) == (202, True)
+    build = Stager(forge.world.client, token)
+    session = build.session("demo", "2.0")
+    build.add(session, wheel(version="2.0"))
+    refused = build.publish(session)
+    assert refused.status_code in (403, 409), refused.text
+    assert (
+        forge.world.client.get("/simple/demo/", headers={"accept": "application/vnd.pypi.simple.v1+json"}).json()[
+            "files"
+        ]
+        == []
+    )

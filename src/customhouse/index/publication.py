@@ -31,7 +31,9 @@ from customhouse.terms.errors import Broken, Refused
 from customhouse.terms.identity import Actor
 from customhouse.terms.names import ProjectName, normalize
 from customhouse.trust import minted
+from customhouse.trust.attestations import keep_attestations
 from customhouse.trust.queries import publishes_into
+from customhouse.trust.verify import Verified
 
 # Made once: building a statement costs more than running it. One statement for both tables, because on PostgreSQL
 # a rival may commit between two.
@@ -83,6 +85,8 @@ class StoredFile:
     """Code, where and detail of what the strict reader noticed."""
     by: Actor
     """Who sent it."""
+    attested: tuple[Verified, ...] = ()
+    """What was attested of it, and verified."""
 
     @property
     def digests(self) -> list[str]:
@@ -194,7 +198,6 @@ def look_again(tx: Tx, project: Project, wanted: ProjectName, by: Actor) -> None
     """Once our turn among all writers has come (``tx.serialize()``): may he still? Whatever came first counts."""
     if by.publisher_id is not None:
         minted.look_again(tx, by.token_id, by.scope)
-        minted.use(tx, by.token_id)
     elif by.token_id:
         tokens.look_again(tx, by.token_id, by.scope)
     if project.organization_id is not None or by.publisher_id is not None:
@@ -222,6 +225,7 @@ def _add_file(tx: Tx, project: Project, release_id: int, version: str, stored: S
     file_id: int = tx.sql.execute(_INSERT_FILE, _row(stored, project, release_id, tx)).scalar_one()
     if required := stored.metadata.required_projects:
         tx.sql.execute(_INSERT_REQUIREMENT, [{"file_id": file_id, "name": name} for name in required])
+    keep_attestations(tx.sql, file_id, stored.attested, tx.now())
     tx.record(
         FileUploaded(
             stored.by.identity,

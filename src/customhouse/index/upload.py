@@ -23,6 +23,7 @@ from customhouse.formats.look_alike import look_alike, popular_names
 from customhouse.formats.prohibited_names import name_refusal
 from customhouse.formats.upload_form import UploadForm, check_form, compare_form
 from customhouse.index.approving.waits import reasons_to_wait
+from customhouse.index.attesting import Attesting
 from customhouse.index.may_publish import refuse_unless_ready, refuse_unless_ready_to_stage
 from customhouse.index.names import Claim, claim_project, look_again, refuse_reserved, refuse_taken
 from customhouse.index.publication import (
@@ -51,6 +52,8 @@ from customhouse.ledger.tx import Deeds, Tx
 from customhouse.terms.errors import CustomhouseError, Refused, Rejected
 from customhouse.terms.identity import Actor
 from customhouse.terms.names import ProjectName, normalize
+from customhouse.trust import minted
+from customhouse.trust.verify import Verified
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +88,16 @@ class PublishFile:
 class Reception:
     """The way of a file from the door to its row."""
 
-    def __init__(self, deeds: Deeds, blobs: Blobs, examine: Examine, spool: Path, policy: Policy) -> None:
+    def __init__(
+        self, deeds: Deeds, blobs: Blobs, examine: Examine, spool: Path, policy: Policy, attesting: Attesting
+    ) -> None:
         self._deeds = deeds
         self._database: Database = deeds.database
         self._blobs = blobs
         self._examine = examine
         self._spool = spool
         self._policy = policy
+        self._attesting = attesting
 
     def receive(self, upload: Upload) -> Accepted | Waiting:
         """Check, store and publish one file; durable and listed when it returns, or waiting with its release.
@@ -130,10 +136,11 @@ class Reception:
         compare_form(form, examination.metadata)
         if not spooled.size_bytes:
             raise Rejected("empty-file", "content", "the file is empty", "a wheel or an sdist")
+        attested = self._verify(form.texts.get("attestations"), spooled, upload.by)
         metadata = spool_bytes(self._spool, examination.metadata_text.encode(), spooled.filename + ".metadata")
         try:
             command = PublishFile(
-                stored=stored_file(name, spooled, metadata, examination, upload.by),
+                stored=replace(stored_file(name, spooled, metadata, examination, upload.by), attested=attested),
                 resembled=look_alike(wanted.normalized, popular_names()) if found is None else None,
                 seen_marks=sweep_marks.unmarked(()),
                 policy=self._policy,
@@ -146,12 +153,20 @@ class Reception:
         finally:
             metadata.path.unlink(missing_ok=True)
 
+    def _verify(self, text: str | None, spooled: Spooled, by: Actor) -> tuple[Verified, ...]:
+        """What was attested of the file, if anything was."""
+        if text is None:
+            return ()
+        return self._attesting.verify(text, spooled.filename, spooled.sha256, by.publisher_id, by.token_id)
+
 
 def take_in(command: PublishFile, tx: Tx) -> Accepted | Waiting:
     """Publish a stored file, or let it wait with its release where people are to decide first."""
     stored = command.stored
     normalized, version = normalize(stored.metadata.name), str(stored.name.version)
     project = queries.find_project(tx.sql, normalized, lock=True)
+    if stored.by.publisher_id is not None:
+        minted.use(tx, stored.by.token_id)
     if reasons_to_wait(tx.sql, stored.by, project, version, (stored,), tx.now()):
         return stage_upload(StageUpload(stored, command.policy, command.seen_marks), tx)
     return publish_file(command, tx)

@@ -52,6 +52,8 @@ def bearer(sql: Connection, token_id: str, shown_caveats: tuple[str, ...], now: 
     """
     row = _find(sql, token_id)
     _refuse_dead(row, now)
+    if row.single_use and row.used_at is not None:
+        raise _spent()
     scope = scope_of(tuple(row.caveats.split("~"))).and_also(scope_of(shown_caveats))
     if (refusal := scope.refusal_here(now, address)) is not None:
         raise refusal
@@ -60,7 +62,10 @@ def bearer(sql: Connection, token_id: str, shown_caveats: tuple[str, ...], now: 
 
 
 def look_again(tx: Tx, token_id: str, scope: Scope) -> None:
-    """Once our turn among all writers has come: is the token still good? Whatever was said before this counts."""
+    """Once our turn among all writers has come: is the token still good? Whatever was said before this counts.
+
+    Whether one that works once is used up, `use` has said.
+    """
     _refuse_dead(_find(tx.sql, token_id), tx.now())
     if scope.expires is not None and (refusal := Scope(expires=scope.expires).refusal_here(tx.now(), "")) is not None:
         raise refusal
@@ -95,8 +100,6 @@ def _refuse_dead(row: Any, now: datetime) -> None:
         raise _no_such_token()
     if row.expires_at <= now:
         raise Refused("token-expired", "This token of a trusted publisher has expired.", "Exchange a new ID token.")
-    if row.single_use and row.used_at is not None:
-        raise _spent()
 
 
 def _spent() -> Refused:

@@ -26,7 +26,7 @@ def tidy_publishing(_command: None, tx: Tx) -> int:
         name = ProjectName(publisher.pending_name)
         if publisher.expired(now):
             end_pending(tx, publisher, "expired")
-        elif queries.find_claim(tx.sql, name.normalized, name.ultranormalized) is not None:
+        elif _is_taken(tx, name):
             end_pending(tx, publisher, "taken")
         else:
             continue
@@ -34,3 +34,9 @@ def tidy_publishing(_command: None, tx: Tx) -> int:
     tx.sql.execute(used_jti.delete().where(used_jti.c.kept_until < now))
     tx.sql.execute(minted_token.delete().where(minted_token.c.expires_at < now - TOKENS_KEPT))
     return ended
+
+
+def _is_taken(tx: Tx, name: ProjectName) -> bool:
+    """Whether somebody has the name, or one that could be confused with it. One that is staged may be given back."""
+    claim = queries.find_claim(tx.sql, name.normalized, name.ultranormalized)
+    return claim is not None and claim.state != "staged"
