@@ -25,6 +25,7 @@ from customhouse.index.publishing.only import SetPublishersOnly, set_publishers_
 from customhouse.index.publishing.pending import WithdrawPending, withdraw_pending
 from customhouse.index.publishing.tidy import tidy_publishing
 from customhouse.index.slow.model import PendingChange
+from customhouse.index.transfer import TransferToOrganization, transfer_to_organization
 from customhouse.index.waited.apply import apply_due
 from customhouse.infra.settings import Settings
 from customhouse.terms.errors import Refused
@@ -472,3 +473,15 @@ def test_incident_24_what_only_stages_waits_for_people_by_either_protocol(forge:
         ]
         == []
     )
+
+
+def test_a35_a_project_that_goes_to_another_holder_leaves_its_publishers_behind(forge: PublishingWorld) -> None:
+    forge.project()
+    forge.trust()
+    token = forge.minted()
+    bob = forge.person("bob")
+    forge.app.do(create_organization, CreateOrganization("acme", by=bob.actor))
+    forge.app.do(transfer_to_organization, TransferToOrganization("demo", "acme", "demo", by=COMMAND_LINE))
+    assert forge.publish(token).status == httpx.codes.UNAUTHORIZED
+    assert reasons(forge.exchange(forge.token())) == ["invalid-publisher"]
+    assert [entry.project for entry in forge.events("publisher-removed")] == ["demo"]

@@ -15,6 +15,7 @@ from build_service import AUDIENCE, ec_key, signed, timed
 from clock import TurnableClock
 from customhouse.infra.settings import Settings
 from customhouse.terms.errors import Rejected
+from customhouse.trust.advice import advice
 from customhouse.trust.described import describe
 from customhouse.trust.issuers import (
     ACTIVESTATE,
@@ -449,3 +450,13 @@ def test_an_operator_says_whose_tokens_are_taken() -> None:
     ):
         with pytest.raises(ValueError, match="validation error"):
             Settings.model_validate({"oidc_issuers": [{**own, **wrong}]})
+
+
+def test_an_owner_is_told_which_setting_would_have_stopped_an_attack() -> None:
+    plain = {"owner": "acme", "repository": "demo", "workflow": "release.yml", "environment": ""}
+    assert [one[:24] for one in advice("github", plain, {})] == ["It names no environment:", "It publishes from every "]
+    careful = {**plain, "environment": "pypi"}
+    assert advice("github", careful, {"protected_ref": "true"}) == []
+    assert advice("gitlab", plain, {"any_environment": "true", "ref": "refs/tags/*"}) == []
+    assert "workflow_run" in advice("github", careful, {"ref": "refs/tags/*", "events": "workflow_run"})[0]
+    assert advice("google", {"email": "x"}, {}) == []

@@ -24,6 +24,7 @@ from customhouse.index import people
 from customhouse.index.invite import WEEK, take_back, write_invitation
 from customhouse.index.organization_subject import lock_holder, lock_in_order, lock_organization
 from customhouse.index.people import PersonRow
+from customhouse.index.publishing.add import remove_all_publishers
 from customhouse.index.slow.model import PendingChange
 from customhouse.index.slow.put_off import put_off
 from customhouse.index.subject import lock_subject, refuse_if
@@ -195,6 +196,7 @@ def _clear(tx: Tx, found: Project, by: Identity, *, keep: int | None) -> str:
         tx.record(TeamRoleRemoved(by, found.normalized, organization=before, team=grant.team.name, role=grant.role))
     tx.sql.execute(team_role.delete().where(team_role.c.project_id == found.id))
     take_back(tx, invitations.unanswered_of_project(tx.sql, found.id), by)
+    remove_all_publishers(tx, found, by)
     _silence_webhooks(tx, found, by)
     return before
 

@@ -68,7 +68,7 @@ def pending_added(values: Mapping[str, Any], site: Site) -> Draft:
         f"{fact.who} registered {fact.text('title')} as a pending publisher, {fact.when}. Its first upload makes the"
         f" project {fact.text('name')}, which then belongs to {owner}.",
         "The name is not reserved until then: if somebody else uses it first, this ends. It also ends after 30 days.",
-        f"See it here:\n{site.url}/account/publishers/",
+        f"See it here:\n{site.url}/account/publishing/",
         object_to(site, fact, "withdraw it there"),
     )  # fmt: skip
 
@@ -84,7 +84,7 @@ def pending_ended(values: Mapping[str, Any], site: Site) -> Draft:
     return draft(
         site, fact, f"{fact.text('title')} can no longer make the project {fact.text('name')}",
         f"The pending publisher {fact.text('title')} for the project {fact.text('name')} ended {fact.when}: {why}.",
-        f"You can register another one here:\n{site.url}/account/publishers/",
+        f"You can register another one here:\n{site.url}/account/publishing/",
     )  # fmt: skip
 
 

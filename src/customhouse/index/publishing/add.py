@@ -102,14 +102,23 @@ def remove_publisher(command: RemovePublisher, tx: Tx) -> TrustedPublisher:
     publisher = find_publisher(tx.sql, command.publisher_id, lock=True)
     if publisher.project_id != found.id or publisher.removed_at is not None:
         raise unknown_publisher()
+    _remove(tx, found, publisher, acting)
+    return publisher
+
+
+def remove_all_publishers(tx: Tx, found: Project, by: Identity) -> None:
+    """Remove those of a project that goes to another holder: no build of the old one publishes in his name (A35)."""
+    for publisher in publishers_of(tx.sql, found.id):
+        _remove(tx, found, publisher, by)
+
+
+def _remove(tx: Tx, found: Project, publisher: TrustedPublisher, by: Identity) -> None:
     end(tx, publisher.id)
     tx.record(
         PublisherRemoved(
-            acting, found.normalized, publisher_id=publisher.id, title=publisher.title,
-            issuer=publisher.issuer,
+            by, found.normalized, publisher_id=publisher.id, title=publisher.title, issuer=publisher.issuer
         )
-    )  # fmt: skip
-    return publisher
+    )
 
 
 def end(tx: Tx, publisher_id: int) -> None:
