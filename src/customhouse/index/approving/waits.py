@@ -15,6 +15,7 @@ from customhouse.index.provenance import continuity_of
 from customhouse.index.publication import StoredFile
 from customhouse.index.recovery.hold import held_until
 from customhouse.terms.identity import Actor
+from customhouse.trust.attestations import attested
 from customhouse.trust.continuity import Continuity
 
 
@@ -33,22 +34,17 @@ def reasons_to_wait(
         startup = frozenset(name for one in files for name in startup_files_of(one.signals, version))
         facts = facts_of(
             sql, project.id, project.normalized, sender, tuple(sorted(startup)), now,
-            _compared(sql, by, project, version, files),
+            _compared(sql, project, version, files),
         )  # fmt: skip
         reasons += holds(facts)
     return tuple(reasons)
 
 
-def _compared(
-    sql: Connection, by: Actor, project: Project, version: str, files: Sequence[StoredFile]
-) -> Continuity | None:
-    """The provenance that is lost with files of an account, which can attest none.
-
-    What publishers attest is compared when their file is staged (`holds_now`).
-    """
-    if by.account_id is None or not files:
+def _compared(sql: Connection, project: Project, version: str, files: Sequence[StoredFile]) -> Continuity | None:
+    """What is attested of these files, beside what was attested of the release before."""
+    if not files:
         return None
-    return continuity_of(sql, project, version, {one.name.filename: () for one in files})
+    return continuity_of(sql, project, version, {one.name.filename: attested(one.attested) for one in files})
 
 
 def _stages_only(by: Actor, asked: Asked) -> list[Reason]:
@@ -74,4 +70,10 @@ def _recovery(sql: Connection, by: Actor, now: datetime) -> list[Reason]:
     until = held_until(sql, by.account_id, now) if by.account_id is not None else None
     if until is None:
         return []
-    return [Reason(RECOVERY, f"The account {by.identity.name} is being recovered, until {until:%Y-%m-%d %H:%M} UTC.")]
+    return [
+        Reason(
+            RECOVERY,
+            f"The account {by.identity.name} is being recovered: it publishes nothing until "
+            f"{until:%-d %B %Y, %H:%M} UTC at the latest.",
+        )
+    ]

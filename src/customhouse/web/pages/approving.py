@@ -34,7 +34,7 @@ from customhouse.terms.names import normalize
 from customhouse.terms.numbers import number_of
 from customhouse.web.approvals import about, statement_for
 from customhouse.web.doors import Door, door
-from customhouse.web.pages.approving_view import StagedView, staged_view
+from customhouse.web.pages.approving_view import StagedView, is_whole, staged_view
 from customhouse.web.pages.staged_diff import show_diff
 from customhouse.web.permissions import Permission
 from customhouse.web.proofs import (
@@ -75,6 +75,7 @@ class Line:
 
     session: Session
     files: int
+    whole: bool
     clearance: Clearance
     missing: Missing | None
 
@@ -99,7 +100,7 @@ def listing(visit: Visit) -> Response:
         for session in ongoing_sessions(sql, found.normalized):
             files = files_of_session(sql, session.id)
             clearance = clearance_of(sql, session, now, files)
-            lines.append(Line(session, len(files), clearance, missing(sql, session, None, now)))
+            lines.append(Line(session, len(files), is_whole(files), clearance, missing(sql, session, None, now)))
         rule = rule_of(sql, found.id)
         team = teams.name_of_team(sql, rule.team_id) if rule.team_id is not None else ""
     return visit.page(
@@ -247,6 +248,7 @@ def _page(visit: Visit, found: Found, *, problem: Refused | None = None) -> Resp
     return visit.page(
         "staged_release.html", status=problem.status if problem is not None else 200,
         script=script_of(visit) if uses_key else None, view=view, session=session, clearance=found.clearance,
+        whole=is_whole(found.files),
         missing=found.missing, refusal=refusal, methods=methods, manifest=manifest, about=about(session, manifest),
         keys_work=party_of(visit) is not None, elsewhere=is_elsewhere(visit), problem=problem,
         mine=any(one.account_id == visit.me.id for one in found.clearance.approvals),

@@ -87,6 +87,11 @@ def staged_view(
     )
 
 
+def is_whole(files: Sequence[StagedFile]) -> bool:
+    """Whether there is a file, and every file is completed."""
+    return bool(files) and all(one.state == "completed" for one in files)
+
+
 def version_to_compare(version: str, published: Sequence[File]) -> str:
     """The version before, or empty."""
     dates: dict[str, datetime] = {}
@@ -102,7 +107,7 @@ def steps_of(session: Session, files: Sequence[StagedFile], clearance: Clearance
         return [Step("Staged", "done", _count(files)), Step("Canceled", "trouble", "nothing of it appears")]
     published = session.state == "published"
     faulty = [one for one in files if one.state == "error"]
-    whole = bool(files) and all(one.state == "completed" for one in files)
+    whole = is_whole(files)
     steps = [
         Step("Staged", "done" if files else "now", _count(files)),
         Step(
