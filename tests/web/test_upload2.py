@@ -121,6 +121,7 @@ def test_an_error_is_a_problem_document(small_world: World) -> None:
         (b'{"meta": {"api-version": "2.0"}, "name": "demo", "name": "demo", "version": "1.0"}', MEDIA_TYPE, 400),
         (b'{"meta": {"api-version": "2.0"}, "name": "demo", "version": NaN}', MEDIA_TYPE, 400),
         (b'{"meta": {"api-version": "2.0"}, "name": "demo", "version": ' + b"[" * 99 + b"]" * 99 + b"}", MEDIA_TYPE, 400),
+        (b'{"meta": {"api-version": "2.0"}, "name": "a\\u0000b", "version": "1.0"}', MEDIA_TYPE, 400),
         (b'{"meta": {"api-version": "2.0"}, "name": "\\ud800", "version": "1.0"}', MEDIA_TYPE, 400),
         (b'{"meta": {"api-version": "2.0"}, "name": "demo", "version": "1.0+local"}', MEDIA_TYPE, 400),
         (b'{"meta": {"api-version": "2.0"}, "name": "demo", "version": "1.0"}', "application/json", 415),
