@@ -31,6 +31,7 @@ from customhouse.catalog.lifecycle import DeletionPolicy, Price
 from customhouse.catalog.quotas import Limits
 from customhouse.formats.examination import Examination
 from customhouse.index import check as invariants
+from customhouse.index.attesting import Attesting
 from customhouse.index.delete import Delete, delete
 from customhouse.index.diff import Comparisons
 from customhouse.index.domains import tables as _domain_tables  # noqa: F401 - part of the schema
@@ -202,6 +203,8 @@ def open_app(settings: Settings, *, clock: Clock | None = None, walkers: Walkers
     key = read_key(settings)
     outbound = Outbound(Reach.parse(settings.private_networks_allowed))
     issuers = Issuers(outbound, clock)
+    roots = roots_of(settings)
+    attesting = Attesting(database, clock, roots, issuers_of(settings))
 
     def examine(path: Path, filename: str) -> Examination:
         return walkers.examine(path, filename)
@@ -228,8 +231,11 @@ def open_app(settings: Settings, *, clock: Clock | None = None, walkers: Walkers
                 examine,
                 open_spool(settings.data),
                 policy_of(settings),
+                attesting,
             ),
-            staging=Desk(deeds, blobs, examine, open_spool(settings.data), policy_of(settings)),
+            staging=Desk(
+                deeds, blobs, examine, open_spool(settings.data), policy_of(settings), verify=attesting.verify_staged
+            ),
             # One reader at least stays for uploads, where there are several.
             comparisons=Comparisons(blobs, walkers, open_spool(settings.data), at_once=max(1, walkers.count - 1)),
             outbound=outbound,
@@ -240,7 +246,7 @@ def open_app(settings: Settings, *, clock: Clock | None = None, walkers: Walkers
             limiter=Limiter(database, clock, key),
             breached=breached_of(settings, outbound),
             logins=Logins(settings.oidc_logins, issuers, outbound, key, clock, settings.public_url),
-            roots=roots_of(settings),
+            roots=roots,
         )
     finally:
         if own:

@@ -124,9 +124,9 @@ from datetime import timedelta
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from customhouse.accounts.tokens import CreateToken
-from customhouse.app import limits_of, open_app
+from customhouse.app import open_app
 from customhouse.formats.examination import examine
-from customhouse.index.upload import Reception, Upload
+from customhouse.index.upload import Upload
 from customhouse.infra.settings import Settings
 from customhouse.infra.spool import open_spool, spool_bytes
 from packages import form_fields, wheel
@@ -136,9 +136,8 @@ with open_app(settings) as app:
     sender = app.sender(sys.argv[3])
     print("begin", flush=True)
     spooled = spool_bytes(open_spool(settings.data), dist.body, dist.filename)
-    reception = Reception(app.deeds, app.blobs, examine, open_spool(settings.data),
-                          open_for=timedelta(days=14), limits=limits_of(settings))
-    accepted = reception.receive(Upload(sender, tuple(form_fields(dist, "demo", "1.0")), "", spooled))
+    app.reception._examine = examine
+    accepted = app.reception.receive(Upload(sender, tuple(form_fields(dist, "demo", "1.0")), "", spooled))
     print("acknowledged", flush=True)
     app.renderer.render_after_commit(accepted.project)
     print("rendered", flush=True)

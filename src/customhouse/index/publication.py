@@ -32,6 +32,7 @@ from customhouse.terms.identity import Actor
 from customhouse.terms.names import ProjectName, normalize
 from customhouse.trust import minted
 from customhouse.trust.attestations import keep_attestations
+from customhouse.trust.events import FileAttested
 from customhouse.trust.queries import publishes_into
 from customhouse.trust.verify import Verified
 
@@ -225,7 +226,6 @@ def _add_file(tx: Tx, project: Project, release_id: int, version: str, stored: S
     file_id: int = tx.sql.execute(_INSERT_FILE, _row(stored, project, release_id, tx)).scalar_one()
     if required := stored.metadata.required_projects:
         tx.sql.execute(_INSERT_REQUIREMENT, [{"file_id": file_id, "name": name} for name in required])
-    keep_attestations(tx.sql, file_id, stored.attested, tx.now())
     tx.record(
         FileUploaded(
             stored.by.identity,
@@ -237,6 +237,18 @@ def _add_file(tx: Tx, project: Project, release_id: int, version: str, stored: S
             token_id=stored.by.token_id,
         )
     )
+    if stored.attested:
+        keep_attestations(tx.sql, file_id, stored.attested, tx.now())
+        tx.record(
+            FileAttested(
+                stored.by.identity,
+                project.normalized,
+                filename=stored.name.filename,
+                publisher=str(stored.attested[0].publisher.get("kind", "")),
+                predicates=", ".join(one.predicate_type for one in stored.attested),
+                trust_root=stored.attested[0].trust_root,
+            )
+        )
     return file_id
 
 

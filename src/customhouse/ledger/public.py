@@ -18,6 +18,7 @@ PUBLIC: Mapping[str, str] = {
     "release-published": "published version {version} as a whole, {files} files",
     "release-reopened": "reopened version {version} for new files",
     "file-uploaded": "uploaded {filename}",
+    "file-attested": "attested {filename}",
     "yanked": "yanked {what}",
     "unyanked": "took the yank of {what} back",
     "status-changed": "made the project {status}, which was {before}",

@@ -120,3 +120,16 @@ class PublishersOnlySwitched(Event):
 
     kind: ClassVar[str] = "publishers-only-switched"
     on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FileAttested(Event):
+    """What a build attests of a file was verified, and is served beside it (PEP 740)."""
+
+    kind: ClassVar[str] = "file-attested"
+    filename: str
+    publisher: str
+    """Who has signed, in words."""
+    predicates: str
+    """The types of what was said, with commas between them."""
+    trust_root: str

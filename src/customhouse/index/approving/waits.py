@@ -16,6 +16,7 @@ from customhouse.index.publication import StoredFile
 from customhouse.index.recovery.hold import held_until
 from customhouse.terms.identity import Actor
 from customhouse.trust.attestations import attested
+from customhouse.trust.attestations import attested
 from customhouse.trust.continuity import Continuity
 
 
@@ -41,7 +42,7 @@ def reasons_to_wait(
 
 
 def _compared(sql: Connection, project: Project, version: str, files: Sequence[StoredFile]) -> Continuity | None:
-    """What is attested of these files, beside what was attested of the release before."""
+    """Whether these files come from where those of the release before came from."""
     if not files:
         return None
     return continuity_of(sql, project, version, {one.name.filename: attested(one.attested) for one in files})

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -38,6 +39,7 @@ from customhouse.terms.digest import Digest
 from customhouse.terms.errors import Refused, Rejected
 from customhouse.terms.identity import Actor
 from customhouse.terms.names import ProjectName
+from customhouse.trust.attestations import from_json
 
 LONGEST_VERSION = 200
 Examine = Callable[[Path, str], Examination]
@@ -139,7 +141,8 @@ class Desk:
             attested = self._verify(file, spooled.sha256)
             metadata = spool_bytes(self._spool, examination.metadata_text.encode(), f"{file.filename}.metadata")
             try:
-                stored = stored_file(name, spooled, metadata, examination, by)
+                shown = from_json(attested or ())
+                stored = replace(stored_file(name, spooled, metadata, examination, by), attested=shown)
                 bodies = {spooled.sha256: spooled.path, metadata.sha256: metadata.path}
                 put_and_do(
                     self._deeds, self._blobs, {digest: bodies[digest] for digest in stored.digests},

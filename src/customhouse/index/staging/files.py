@@ -24,6 +24,7 @@ from customhouse.index.staging.rights import Wish, look_at, subject
 from customhouse.ledger.tx import Tx
 from customhouse.terms.errors import Broken, Refused
 from customhouse.terms.identity import ANONYMOUS, Actor
+from customhouse.trust.attestations import from_json
 from customhouse.trust.publishers import find_publisher
 
 
@@ -84,6 +85,7 @@ def stored_of(sql: Connection, file: StagedFile) -> StoredFile:
         metadata_served=file.metadata_served,
         signals=tuple(file.signals or ()),
         by=sender_of(sql, file),
+        attested=from_json(file.attested or ()),
     )
 
 

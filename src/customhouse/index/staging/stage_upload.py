@@ -23,6 +23,7 @@ from customhouse.infra import sweep_marks
 from customhouse.ledger.tx import Tx
 from customhouse.terms.errors import Refused
 from customhouse.terms.names import ProjectName
+from customhouse.trust.attestations import to_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ def stage_upload(command: StageUpload, tx: Tx) -> Waiting | Accepted:
         session.id, stored.name.filename, stored.size_bytes, {"sha256": stored.digest}, LEGACY, by, command.policy
     )
     row = insert_file(tx, session, stored.name, announced)
-    reasons = write_completed(tx, row, session, project, stored, None)
+    reasons = write_completed(tx, row, session, project, stored, to_json(stored.attested) or None)
     tx.serialize()
     sweep_marks.check_unchanged(tx.sql, command.seen_marks)
     return Waiting(session.normalized, version, session.id, stored.name.filename, stored.digest, reasons)
