@@ -13,7 +13,6 @@ from uuid import uuid4
 from joserfc import jws
 from joserfc.jwk import ECKey, RSAKey
 
-from clock import TurnableClock
 from customhouse.terms.clock import Clock
 from receiver import Behaviour, Receiver, Reply, Request, receiver
 
@@ -55,7 +54,7 @@ class BuildService:
     """The service. Change any of it; ``receiver.requests`` counts who has asked."""
 
     receiver: Receiver
-    clock: TurnableClock
+    clock: Clock
     published: list[ECKey | RSAKey] = field(default_factory=lambda: [ec_key()])
     document: Callable[[dict[str, Any]], dict[str, Any]] = lambda honest: honest
     keys: Callable[[Request], Behaviour] | None = None
@@ -86,7 +85,7 @@ class BuildService:
 
 
 @contextmanager
-def build_service(clock: TurnableClock) -> Iterator[BuildService]:
+def build_service(clock: Clock) -> Iterator[BuildService]:
     """It runs."""
     with receiver() as running:
         made = BuildService(running, clock)

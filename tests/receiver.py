@@ -147,7 +147,8 @@ def certificate_for(folder: Path, *names: str) -> Certificate:
     alternatives = ",".join(name if ":" in name else f"DNS:{name}" for name in names)
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days",
-         "2", "-subj", "/CN=test", "-addext", f"subjectAltName={alternatives}", "-keyout", str(key), "-out",
+         "2", "-subj", "/CN=test", "-addext", f"subjectAltName={alternatives}", "-addext",
+         "basicConstraints=critical,CA:FALSE", "-keyout", str(key), "-out",
          str(certificate)],
         check=True, capture_output=True, timeout=60,
     )  # fmt: skip
