@@ -122,6 +122,7 @@ file = sa.Table(
     sa.Column("erased_at", Instant, comment="its bytes are gone for ever, by an operator"),
     sa.Column("erase_reason", sa.Text, nullable=False, server_default=""),
     sa.Index("file_project", "project_id", "uploaded_at"),
+    sa.Index("file_uploader", "uploader_id", "uploaded_at"),
 )
 
 requirement = sa.Table(
