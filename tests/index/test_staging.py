@@ -1,0 +1,220 @@
+"""Releases that are made ready: through the legacy upload, by trusted publishers, and how they look on their stage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from clock import TurnableClock
+from customhouse.accounts.tokens import CreateToken
+from customhouse.catalog.staged import files_of_session, ongoing_session
+from customhouse.catalog.tables import project_role
+from customhouse.index.quarantine_by_hand import QuarantineProject, order_project_quarantine
+from customhouse.infra.sweep_marks import mark
+from customhouse.ledger import queries as ledger
+from customhouse.terms.scope import scope_for
+from packages import sdist, wheel
+from publishing import PublishingWorld, publishing_world
+from staging import Stager, path_of
+from world import Answered, World, upload
+
+JSON = {"accept": "application/vnd.pypi.simple.v1+json"}
+
+
+def stage_only(world: World, user: str = "alice") -> str:
+    world.user(user)
+    return world.app.create_token(CreateToken(user, scope=scope_for(actions=["stage"]))).text
+
+
+def send(world: World, token: str, dist: object = None, version: str = "1.0") -> Answered:
+    return upload(world.client, token, dist or wheel(version=version), name="demo", version=version)  # type: ignore[arg-type]
+
+
+def test_a_legacy_upload_that_must_wait_becomes_a_file_of_a_session(world: World) -> None:
+    token = stage_only(world)
+    first = send(world, token)
+    assert first.status == 202, first.text
+    assert "waits for people" in first.text
+    with world.app.database.read() as sql:
+        session = ongoing_session(sql, "demo", "1.0")
+        assert session is not None
+        files = files_of_session(sql, session.id)
+    assert f"/manage/project/demo/staged/{session.id}/" in first.text
+    assert (session.protocol, [one["code"] for one in session.reasons]) == ("legacy", ["stages-only"])
+    assert [(one.filename, one.state, one.mechanism) for one in files] == [(wheel().filename, "completed", "legacy")]
+    assert world.client.get("/simple/demo/").status_code == 404
+    assert send(world, token).status == 202, "the same bytes again are no fault"
+    other = send(world, token, wheel(files={"demo/x.py": b"x"}))
+    assert (other.status, other.text.startswith("File already exists")) == (400, True)
+    assert send(world, token, sdist()).status == 202
+    alice = Stager(world.client, world.user())
+    assert alice.ask("POST", f"/upload/sessions/{session.id}/publish/").status_code == 201
+    page = world.client.get("/simple/demo/", headers=JSON).json()
+    assert len(page["files"]) == 2
+    assert send(world, token).status == 200, "it is published, with the same bytes"
+    assert send(world, token, wheel(tag="py2-none-any")).status == 202
+
+
+def test_a_legacy_upload_joins_the_session_that_is_there(small_world: World) -> None:
+    alice = Stager(small_world.client, small_world.user())
+    session = alice.session()
+    alice.add(session, sdist())
+    pending = alice.announce(session, wheel(tag="py2-none-any")).json()
+    token = stage_only(small_world)
+    assert send(small_world, token).status == 202
+    assert send(small_world, token, wheel(tag="py2-none-any")).status == 409, "it is on its way already"
+    alice.complete(pending)
+    assert send(small_world, token, wheel(tag="py2-none-any")).status == 202, "what failed makes room"
+    assert {one["status"] for one in alice.status(session)["files"].values()} == {"completed"}
+    assert alice.publish(session).status_code == 201
+
+
+def test_somebody_elses_token_stages_nothing(small_world: World) -> None:
+    assert small_world.upload(wheel(version="0.1"), version="0.1").status == 200
+    assert send(small_world, stage_only(small_world, "bob")).status == 403
+    alice = stage_only(small_world)
+    assert send(small_world, alice).status == 202
+    with small_world.app.database.write() as sql:
+        sql.execute(project_role.delete())
+    assert send(small_world, alice, sdist()).status == 403
+
+
+def test_the_stage_is_a_simple_repository_of_one_release(small_world: World) -> None:
+    world = small_world
+    alice = Stager(world.client, world.user())
+    session = alice.session("De.mo", "1.0")
+    dist = wheel("De.mo", "1.0", headers={"Requires-Python": ">=3.8"})
+    alice.add(session, dist)
+    stage = path_of(session["links"]["stage"])
+    listing = world.client.get(stage, headers=JSON)
+    assert [one["name"] for one in listing.json()["projects"]] == ["De.mo"]
+    page = world.client.get(f"{stage}de-mo/", headers=JSON)
+    for answer in (listing, page):
+        assert answer.headers["cache-control"] == "no-store"
+        assert "noindex" in answer.headers["x-robots-tag"]
+        assert answer.headers["vary"] == "Accept"
+    (file,) = page.json()["files"]
+    assert page.json()["versions"] == ["1.0"]
+    assert (file["filename"], file["hashes"]["sha256"]) == (dist.filename, dist.sha256)
+    assert (file["requires-python"], file["size"], file["yanked"]) == (">=3.8", len(dist.body), False)
+    html = world.client.get(f"{stage}de-mo/")
+    assert f"#sha256={dist.sha256}" in html.text
+    assert f'data-core-metadata="sha256={file["core-metadata"]["sha256"]}"' in html.text
+    files = stage.replace("/simple/", "/files/")
+    got = world.client.get(f"{files}{dist.filename}")
+    assert (got.content, got.headers["cache-control"]) == (dist.body, "no-store")
+    assert world.client.get(f"{files}{dist.filename}.metadata").text == dist.metadata
+    assert world.client.get(f"{stage}De.mo/", follow_redirects=False).headers["location"].endswith("/de-mo/")
+    assert world.client.get(f"{stage}de-mo", follow_redirects=False).status_code == 301
+    for elsewhere in (f"{stage}other/", f"{files}other-1.0-py3-none-any.whl", f"{files}{dist.filename}.asc"):
+        assert world.client.get(elsewhere).status_code == 404
+    assert world.client.get(f"{stage}de-mo/", headers={"accept": "image/png"}).status_code == 406
+    assert world.client.get(f"/files/de-mo/{dist.filename}").status_code == 404
+    alice.ask("DELETE", session["links"]["session"])
+    assert world.client.get(stage).status_code == 404
+    assert world.client.get(f"{files}{dist.filename}").status_code == 404
+
+
+def test_a_quarantined_project_has_no_stage(small_world: World) -> None:
+    assert small_world.upload(wheel(version="0.1"), version="0.1").status == 200
+    alice = Stager(small_world.client, small_world.user())
+    session = alice.session()
+    alice.add(session, wheel())
+    stage = path_of(session["links"]["stage"])
+    assert small_world.client.get(stage).status_code == 200
+    small_world.app.do(order_project_quarantine, QuarantineProject("demo", reason="malware"))
+    assert small_world.client.get(stage).status_code == 404
+    assert small_world.client.get(stage.replace("/simple/", f"/files/{wheel().filename}")).status_code == 404
+    assert alice.publish(session).status_code == 403
+    assert alice.ask("DELETE", session["links"]["session"]).status_code == 204
+
+
+def test_a_sweep_that_came_between_is_noticed_and_the_bytes_are_put_again(small_world: World) -> None:
+    alice = Stager(small_world.client, small_world.user())
+    session = alice.session()
+    with small_world.app.database.write() as sql:
+        mark(sql, wheel().sha256, small_world.clock.now())
+    file = alice.announce(session, wheel()).json()
+    assert alice.post_bytes(file, wheel().body).status_code == 503
+    small_world.app.sweep()
+    assert alice.post_bytes(file, wheel().body).status_code == 200
+    assert alice.complete(file).status_code == 201
+    assert alice.publish(session).status_code == 201
+
+
+def test_every_step_that_counts_is_in_the_ledger(small_world: World) -> None:
+    alice = Stager(small_world.client, small_world.user())
+    gone = alice.session("demo", "0.9")
+    alice.ask("DELETE", gone["links"]["session"])
+    session = alice.session()
+    file = alice.add(session, sdist())
+    alice.ask("DELETE", file["links"]["file-upload-session"])
+    alice.add(session, wheel())
+    alice.publish(session)
+    with small_world.app.database.read() as sql:
+        kinds = [entry.kind for entry in ledger.entries(sql)]
+    assert kinds[kinds.index("session-opened") :] == [
+        "session-opened", "session-canceled", "session-opened", "file-staged", "staged-file-removed", "file-staged",
+        "project-created", "release-created", "file-uploaded", "release-published",
+    ]  # fmt: skip
+
+
+@pytest.fixture
+def forge(small_world: World, clock: TurnableClock) -> Iterator[PublishingWorld]:
+    with publishing_world(small_world.app.settings, clock) as made:
+        yield made
+
+
+def test_a_pending_publisher_makes_the_first_release_and_its_person_owns_the_project(forge: PublishingWorld) -> None:
+    forge.await_project("demo-new")
+    client = forge.world.client
+    build = Stager(client, forge.minted())
+    session = build.session("demo-new")
+    build.add(session, wheel("demo-new"))
+    forge.person("bob")
+    bob, alice = Stager(client, forge.world.tokens["bob"]), Stager(client, forge.world.tokens["alice"])
+    assert bob.open("demo-new", "2.0").status_code == 403
+    assert bob.ask("GET", session["links"]["session"]).status_code == 403
+    assert alice.ask("GET", session["links"]["session"]).status_code == 200
+    assert build.open("another").status_code == 403, "a machine makes no names but its own"
+    alice.add(session, sdist("demo-new"))
+    published = build.publish(session)
+    assert published.status_code == 201, published.text
+    assert len(client.get("/simple/demo-new/", headers=JSON).json()["files"]) == 2
+    assert alice.open("demo-new", "3.0").status_code == 201
+
+
+def test_a_person_publishes_what_a_pending_publisher_has_staged(forge: PublishingWorld) -> None:
+    forge.await_project("demo-new")
+    build = Stager(forge.world.client, forge.minted())
+    session = build.session("demo-new")
+    build.add(session, wheel("demo-new"))
+    alice = Stager(forge.world.client, forge.world.tokens["alice"])
+    assert alice.publish(session).status_code == 201
+    assert build.open("demo-new", "2.0").status_code in (201, 403)
+
+
+def test_a_publisher_that_only_stages_leaves_publishing_to_people(forge: PublishingWorld) -> None:
+    forge.project("demo")
+    forge.trust("demo", stages_only=True)
+    build = Stager(forge.world.client, forge.minted())
+    session = build.session()
+    build.add(session, wheel())
+    refused = build.publish(session)
+    assert (refused.status_code, refused.json()["code"]) == (409, "needs-approval")
+    assert "alice" in refused.json()["approvers"]
+    assert refused.json()["page"].endswith(f"/staged/{session['links']['session'].split('/')[-2]}/")
+    assert Stager(forge.world.client, forge.world.tokens["alice"]).publish(session).status_code == 201
+
+
+def test_time_turns_no_name_loose_while_its_release_is_being_made(small_world: World) -> None:
+    alice, bob = (Stager(small_world.client, small_world.user(name)) for name in ("alice", "bob"))
+    one, two = alice.session("demo", "1.0"), alice.session("demo", "2.0")
+    alice.ask("DELETE", one["links"]["session"])
+    assert bob.open("demo").status_code == 403, "another release of it is being made"
+    small_world.clock.turn(timedelta(days=13))
+    assert bob.open("demo").status_code == 403
+    alice.ask("DELETE", two["links"]["session"])
+    assert bob.open("demo").status_code == 201
