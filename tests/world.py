@@ -25,6 +25,7 @@ import sqlalchemy as sa
 from starlette.testclient import TestClient
 
 from clock import TurnableClock
+from command_line import customhouse
 from customhouse.accounts.links import SetPassword, set_password
 from customhouse.accounts.tables import account
 from customhouse.accounts.tokens import CreateToken
@@ -157,10 +158,7 @@ class Server:
 
     def command(self, *arguments: str) -> str:
         """Run ``customhouse ARGUMENTS`` beside the server and return its standard output."""
-        done = subprocess.run(
-            [sys.executable, "-m", "customhouse", *arguments],
-            env=self.environment, check=False, capture_output=True, text=True, timeout=120,
-        )  # fmt: skip
+        done = customhouse(*arguments, environment=self.environment)
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 
+from command_line import customhouse
 from packages import wheel
 from reporting import village
 from world import World
@@ -16,10 +14,7 @@ EVIL = wheel(version="2.0", files={"demo/__init__.py": b"x = 2\n", "evil.pth": b
 
 
 def run(world: World, *arguments: str) -> tuple[int, str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "customhouse", *arguments, "--data", str(world.app.settings.data)],
-        check=False, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+    done = customhouse(*arguments, "--data", str(world.app.settings.data))
     return done.returncode, done.stdout or done.stderr
 
 

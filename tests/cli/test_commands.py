@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from command_line import Done, customhouse
 from customhouse.formats.api_token import PATTERN
 from servers import free_port
 
@@ -19,8 +20,13 @@ pytestmark = pytest.mark.slow
 TOKEN = re.compile(PATTERN + r"\n")
 
 
-def run(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def run(folder: Path, *arguments: str, **environment: str) -> Done:
     """``customhouse ARGUMENTS`` in a folder of its own."""
+    return customhouse(*arguments, folder=folder, environment=environment)
+
+
+def run_process(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The same as a process, as a shell starts it; for some of these tests, because that takes seconds."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("CUSTOMHOUSE_")}
     return subprocess.run(
         [sys.executable, "-m", "customhouse", *arguments],
@@ -37,9 +43,9 @@ def test_help_lists_every_command_with_a_sentence(tmp_path: Path) -> None:
 
 
 def test_a_token_goes_to_standard_output_alone(tmp_path: Path) -> None:
-    made = run(tmp_path, "user", "add", "alice")
+    made = run_process(tmp_path, "user", "add", "alice")
     assert (made.returncode, made.stdout) == (0, "Made the account alice. Next: customhouse token create alice\n")
-    token = run(tmp_path, "token", "create", "alice", "--project", "demo")
+    token = run_process(tmp_path, "token", "create", "alice", "--project", "demo")
     assert token.returncode == 0
     assert TOKEN.fullmatch(token.stdout)
     assert "the project 'demo'" in token.stderr
@@ -90,13 +96,13 @@ def test_check_is_green_on_a_new_installation_and_red_on_a_broken_one(tmp_path: 
     assert (fine.returncode, "✗" in fine.stdout, "✓" in fine.stdout) == (0, False, True)
     with closing(sqlite3.connect(tmp_path / "data" / "customhouse.sqlite3")) as database, database:
         database.execute("UPDATE ledger_event SET hash = 'forged' WHERE serial = 1")
-    broken = run(tmp_path, "check", CUSTOMHOUSE_DATA="data")
+    broken = run_process(tmp_path, "check", CUSTOMHOUSE_DATA="data")
     assert (broken.returncode, "✗" in broken.stdout) == (1, True)
 
 
 def test_a_database_that_is_away_is_a_service_that_failed(tmp_path: Path) -> None:
     url = f"postgresql://nobody@127.0.0.1:{free_port()}/nothing?connect_timeout=2"
-    done = run(tmp_path, "check", CUSTOMHOUSE_DATABASE=url)
+    done = run_process(tmp_path, "check", CUSTOMHOUSE_DATABASE=url)
     assert done.returncode == 4
     assert "The database is not available" in done.stderr
     assert "Traceback" not in done.stderr

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from command_line import customhouse
 from dns_simulator import DnsSimulator, dns_simulator
 from rdap_simulator import RdapSimulator, rdap_simulator
 
@@ -34,10 +33,7 @@ def test_domains_are_listed_checked_spared_given_up_and_vouched_for(
     environment |= names.environment | registry.environment
 
     def run(*arguments: str, code: int = 0) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "customhouse", *arguments],
-            cwd=tmp_path, env=environment, check=False, capture_output=True, text=True, timeout=120,
-        )  # fmt: skip
+        done = customhouse(*arguments, folder=tmp_path, environment=environment)
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout + done.stderr
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import gzip
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from clock import TurnableClock
+from command_line import Done, customhouse
 from customhouse.app import prepare
 from customhouse.catalog.downloads import queries
 from customhouse.infra.settings import Settings
@@ -33,12 +31,8 @@ def stocked(tmp_path: Path, clock: TurnableClock) -> Iterator[Stocked]:
         yield opened
 
 
-def import_logs(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("CUSTOMHOUSE_")}
-    return subprocess.run(
-        [sys.executable, "-m", "customhouse", "downloads", "import", *arguments],
-        cwd=folder, env=kept, check=False, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+def import_logs(folder: Path, *arguments: str) -> Done:
+    return customhouse("downloads", "import", *arguments, folder=folder)
 
 
 def test_logs_are_imported_once_and_said_in_a_line_each(stocked: Stocked, tmp_path: Path) -> None:

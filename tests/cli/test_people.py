@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from command_line import Done, customhouse
+
 pytestmark = pytest.mark.slow
 
 
-def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run(folder: Path, *arguments: str) -> Done:
     """``customhouse ARGUMENTS`` in a folder of its own."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("CUSTOMHOUSE_")}
-    return subprocess.run(
-        [sys.executable, "-m", "customhouse", *arguments],
-        cwd=folder, env=kept | {"COLUMNS": "120"}, check=False, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+    return customhouse(*arguments, folder=folder, environment={"COLUMNS": "120"})
 
 
 def said(folder: Path, *arguments: str) -> str:

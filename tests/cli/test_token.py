@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import io
-import os
-import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from command_line import Done, customhouse
 from conftest import prepared
 from customhouse.accounts.server_key import ServerKey
 from customhouse.accounts.tokens import read_token, signature_of
@@ -28,13 +27,9 @@ ID = "abcdefghijklmnopqrstuvwxyz"
 PLAIN = f"ch1.{ID}.{signature_of(KEY, ID)}"
 
 
-def run(folder: Path, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+def run(folder: Path, *arguments: str, stdin: str = "") -> Done:
     """``customhouse token ARGUMENTS`` in a folder of its own, with nothing set."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("CUSTOMHOUSE_")}
-    return subprocess.run(
-        [sys.executable, "-m", "customhouse", "token", *arguments],
-        cwd=folder, env=kept, input=stdin, check=False, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+    return customhouse("token", *arguments, folder=folder, stdin=stdin)
 
 
 def test_a_token_is_narrowed_without_server_or_data_folder(tmp_path: Path) -> None:
