@@ -109,6 +109,10 @@ class ReferenceServer:
         self.bytes_received = 0
         self.sending = 0
         self.most_at_once = 0
+        self.hold_parts_after: int | None = None
+        """So many parts are taken; whoever sends another waits until `let_go`."""
+        self.held = threading.Event()
+        self.go = threading.Event()
         self.lock = threading.RLock()
 
     def breach(self, sentence: str) -> None:
@@ -361,6 +365,9 @@ class Handler(BaseHTTPRequestHandler):
             raise self._no(400, "digest-mismatch", "The part has another digest.")
         if offset % self.index.part_bytes or len(body) > self.index.part_bytes or file.mechanism != PARTS:
             self.index.breach(f"a part of {len(body)} bytes at {offset}")
+        if self.index.hold_parts_after is not None and len(file.parts) >= self.index.hold_parts_after:
+            self.index.held.set()
+            assert self.index.go.wait(60)
         with self.index.lock:
             file.parts[offset] = body
         return Answer(204)

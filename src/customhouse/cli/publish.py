@@ -86,6 +86,7 @@ def publish(
     patience = Patience()
     try:
         with _speaking(_index(index, allow_http=allow_http), patience) as wire:
+            wire.say = lambda sentence: listener.hear(Note(sentence))
             releases = read_releases(find_files(files or ["dist"]))
             ambient = find_ambient(os.environ, oidc_token_file)
             wire.credential = find_credential(_sources(token, ambient, oidc_token_file), wire)

@@ -22,6 +22,7 @@ from customhouse.terms.errors import Unavailable
 CONNECT_SECONDS, READ_SECONDS, WRITE_SECONDS = 10.0, 300.0, 60.0
 LIMIT_BYTES = 4 * 2**20
 """Of an answer: a session with thousands of files fits."""
+NOTICED_SECONDS = 2.0
 UNAUTHORIZED = 401
 _AGAIN = frozenset({429, 500, 502, 503, 504})
 """Answers that may be others in a moment."""
@@ -75,6 +76,8 @@ class Wire:
     index: Index
     patience: Patience
     credential: Credential | None = None
+    say: Callable[[str], None] = lambda _sentence: None
+    """Told when something has to be tried again after a wait that people would notice."""
     lost_answers: bool = False
     """Whether any answer got lost, so that what we asked for may have happened already."""
     _client: httpx2.Client = field(init=False)
@@ -114,10 +117,11 @@ class Wire:
                     self.lost_answers = True
                 if attempt == ATTEMPTS or _is_hopeless(error):
                     raise Unavailable(self.index.host, _reason(error)) from error
-                self.patience.pause(seconds_before(attempt))
+                self._pause(seconds_before(attempt), f"{_reason(error)}.")
                 continue
             if answer.status in _AGAIN and attempt < ATTEMPTS:
-                self.patience.pause(seconds_before(attempt, answer.headers))
+                why = str(Declined(answer.status, answer.headers, answer.body))
+                self._pause(seconds_before(attempt, answer.headers), f"{answer.status}, {why}")
                 continue
             if answer.status == UNAUTHORIZED and token is not None and attempt < ATTEMPTS and self._renewed(token):
                 continue
@@ -127,6 +131,11 @@ class Wire:
                 raise Declined(answer.status, answer.headers, answer.body)
             return answer
         raise AssertionError("the last attempt returns or raises")
+
+    def _pause(self, seconds: float, why: str) -> None:
+        if seconds >= NOTICED_SECONDS:
+            self.say(f"{self.index.host} is not ready: {why} Trying again in {seconds:.0f} s.")
+        self.patience.pause(seconds)
 
     def _once(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | Body | None, size_bytes: int | None
@@ -178,7 +187,7 @@ def _reason(error: httpx2.TransportError) -> str:
         case httpx2.TimeoutException():
             return "it did not answer in time"
         case _:
-            return "the connection broke again and again"
+            return "the connection broke"
 
 
 def _redirected(url: str, answer: Answer) -> str:
