@@ -93,6 +93,22 @@ def test_a28_the_first_use_of_a_pending_publisher_makes_its_project(both: Publis
     assert both.publish(both.minted(), name="demo-new", version="2.0").status == httpx.codes.OK
 
 
+def test_a28_of_several_first_uploads_at_once_one_makes_the_project_and_all_are_published(
+    both: PublishingWorld,
+) -> None:
+    both.await_project("demo")
+    alike = both.await_project("dem0", user="bob")
+    token = both.minted()
+    names = ["demo", "demo", "dem0", "demo"]
+    with ThreadPoolExecutor(4) as threads:
+        answers = list(threads.map(lambda one: both.publish(token, one[1], f"{one[0]}.0").status, enumerate(names)))
+    with both.app.database.read() as sql:
+        (made,) = [found for name in ("demo", "dem0") if (found := find_project(sql, name)) is not None]
+        assert len(publishers_of(sql, made.id)) == 1
+    assert [status == 200 for status in answers] == [name == made.normalized for name in names]
+    assert (both.publisher(alike.id).removed_at is None) == (made.normalized == "dem0")
+
+
 def test_a23_of_sixty_four_exchanges_of_one_token_at_once_one_counts(both: PublishingWorld) -> None:
     both.project()
     both.trust()

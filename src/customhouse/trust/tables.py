@@ -18,7 +18,7 @@ trusted_publisher = sa.Table(
     sa.Column("organization_id", sa.ForeignKey("organization.id"), comment="or which organization"),
     sa.Column("kind", sa.String(16), nullable=False, comment="github | gitlab | google | activestate | custom"),
     sa.Column("issuer", sa.String(300), nullable=False),
-    sa.Column("place", sa.String(400), nullable=False, comment="where its builds come from, as its kind compares it"),
+    sa.Column("place", sa.String(450), nullable=False, comment="where its builds come from, as its kind compares it"),
     sa.Column("settings", sa.JSON, nullable=False, comment="what the claims must say, by the names of the kind"),
     sa.Column("rules", sa.JSON, nullable=False, comment="what the claims must say besides"),
     sa.Column("learned", sa.JSON, nullable=False, comment="ids that were seen at its first use and never change"),

@@ -26,11 +26,7 @@ def claim_for_publisher(tx: Tx, wanted: ProjectName, publisher_id: int, *, resem
     """
     publisher = _waiting_for(tx, wanted, publisher_id)
     if publisher is None or publisher.pending_by is None:
-        raise Refused(
-            "no-pending-publisher",
-            f"This trusted publisher is not for a new project named {wanted.display!r}.",
-            "Let who is to own the project register the publisher for that name.",
-        )
+        raise _none_waits(wanted)
     user = find_user_by_id(tx.sql, publisher.pending_by)
     held = publisher.organization_id
     if held is not None and people.member_role(tx.sql, held, user.id) not in MANAGING:
@@ -38,14 +34,21 @@ def claim_for_publisher(tx: Tx, wanted: ProjectName, publisher_id: int, *, resem
     # As a person, never as an operator: a publisher must not get past what only operators may.
     owner = Actor(user.identity, user.id)
     made = claim_project(Claim(wanted, owner, resembled, organization_id=held), tx)
-    tx.sql.execute(
+    # Whoever comes second waits for the name. Our publisher is locked after it, so that nobody waits for us meanwhile.
+    attached = tx.sql.execute(
         trusted_publisher.update()
-        .where(trusted_publisher.c.id == publisher.id)
+        .where(
+            trusted_publisher.c.id == publisher.id,
+            trusted_publisher.c.project_id.is_(None),
+            trusted_publisher.c.removed_at.is_(None),
+        )
         .values(
             project_id=made.id, expires_at=None,
             key=key_of(for_project(made.id), publisher.kind, publisher.issuer, publisher.settings),
         )
-    )  # fmt: skip
+    ).rowcount  # fmt: skip
+    if not attached:
+        raise _none_waits(wanted)
     tx.record(
         PublisherAdded(
             user.identity, made.normalized, publisher_id=publisher.id, title=publisher.title, issuer=publisher.issuer,
@@ -58,7 +61,7 @@ def claim_for_publisher(tx: Tx, wanted: ProjectName, publisher_id: int, *, resem
 
 def _waiting_for(tx: Tx, wanted: ProjectName, publisher_id: int) -> TrustedPublisher | None:
     """The pending publisher of that name: this one, or another at the same place, for which the same token speaks."""
-    named = find_publisher(tx.sql, publisher_id, lock=True)
+    named = find_publisher(tx.sql, publisher_id)
     place = tx.sql.execute(
         trusted_publisher.select()
         .with_only_columns(trusted_publisher.c.place)
@@ -68,3 +71,11 @@ def _waiting_for(tx: Tx, wanted: ProjectName, publisher_id: int) -> TrustedPubli
         if one.pending and one.pending_normalized == wanted.normalized and lives(tx, one):
             return one
     return None
+
+
+def _none_waits(wanted: ProjectName) -> Refused:
+    return Refused(
+        "no-pending-publisher",
+        f"This trusted publisher is not for a new project named {wanted.display!r}.",
+        "Let who is to own the project register the publisher for that name.",
+    )

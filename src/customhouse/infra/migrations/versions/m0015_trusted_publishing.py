@@ -42,7 +42,7 @@ def _publishers() -> None:
         sa.Column("issuer", sa.String(length=300), nullable=False),
         sa.Column(
             "place",
-            sa.String(length=400),
+            sa.String(length=450),
             nullable=False,
             comment="where its builds come from, as its kind compares it",
         ),
