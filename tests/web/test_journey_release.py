@@ -201,10 +201,10 @@ def test_a_release_without_a_secret_and_without_regret(  # noqa: PLR0915 - one j
     alice.page.get_by_role("link", name="voyage 1.0").first.click()
     waits = alice.page.url
     alice.look()
-    alice.photograph("staged.png")
+    alice.photograph("release-staged.png")
     alice.press("Approve with a security key or passkey")
     assert "1 more to go" in alice.page.inner_text("main")
-    alice.photograph("approved-once.png")
+    alice.photograph("release-approved-once.png")
     assert alice.page.get_by_role("button", name="Approve with a security key or passkey").count() == 0
     assert "You have approved these files already." in alice.page.inner_text("main")
     csrf = alice.page.locator("input[name=csrf]").first.get_attribute("value")
@@ -218,14 +218,13 @@ def test_a_release_without_a_secret_and_without_regret(  # noqa: PLR0915 - one j
     # Bob approves the very same bytes, and publishes: readers see none of them, then all.
     bob.page.goto(waits)
     bob.press("Approve with a security key or passkey")
-    bob.photograph("approved-twice.png")
     readers = Readers(index, "1.0")
     with readers.reading():
         bob.press("Publish 1.0 now")
         assert bob.page.url.endswith("/project/voyage/1.0/")
         alice.goto("/project/voyage/1.0/")
         alice.look()
-        alice.photograph("published.png")
+        alice.photograph("release-published.png")
     assert set(readers.counts) == {0, len(dists)}, readers.counts
 
     # The name is taken for ever, and anybody can verify where the files come from.
