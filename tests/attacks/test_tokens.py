@@ -379,11 +379,9 @@ def test_the_last_use_is_noted_now_and_then_and_never_by_public_pages(world: Wor
     assert timedelta(minutes=6) <= later - start < timedelta(minutes=7)
 
 
-@BOTH
+@pytest.mark.parametrize("world", [Where("postgresql")], indirect=True, ids=str)
 def test_an_upload_does_not_wait_for_the_note_of_another(world: World) -> None:
-    """On PostgreSQL the row is skipped while it is locked; SQLite has one writer anyway."""
-    if world.app.database.dialect != "postgresql":
-        pytest.skip("one writer at a time")
+    """The row is skipped while it is locked. On SQLite there is one writer at a time anyway."""
     token = world.user()
     with world.app.database.write() as sql:
         sql.execute(sa.select(api_token.c.id).with_for_update()).all()
