@@ -81,7 +81,7 @@ def publish(server: Server, token: str, *dists: tuple[Dist, str, str]) -> None:
             assert answer.status == httpx.codes.OK, answer.text
 
 
-@pytest.mark.parametrize("database", ["running_index", "postgres_index"])
+@pytest.mark.parametrize("database", ["running_index", pytest.param("postgres_index", marks=pytest.mark.prove)])
 def test_p14_bandersnatch_mirrors_everything_and_converges(
     request: pytest.FixtureRequest, database: str, tmp_path: Path
 ) -> None:
