@@ -125,11 +125,11 @@ def approve_it(visit: Visit) -> Response:
     manifest = visit.field("manifest", limit=64, required=True)
     try:
         wish = _proved(visit, found, manifest)
-        clearance = visit.app.do(approve, wish)
+        visit.app.do(approve, wish)
     except Refused as refusal:
         return _page(visit, found, problem=refusal)
-    wanted = clearance.wanted
-    rest = "Nothing is missing any more: it can be published." if not wanted else f"{wanted} more to go."
+    waits = _find(visit).missing
+    rest = waits.sentence if waits is not None else "Nothing is missing any more: it can be published."
     return visit.go(_address(found.session), said=f"Approved, with the manifest {manifest[:16]}…. {rest}")
 
 
