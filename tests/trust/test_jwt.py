@@ -101,6 +101,7 @@ WRONG_FORM: dict[str, tuple[Token, str]] = {
     "a claim twice": (lambda _: written('{"alg":"ES256","kid":"one"}', '{"iss":"a","iss":"b"}'), "payload"),
     "NaN": (lambda _: written('{"alg":"ES256","kid":"one"}', '{"iss":"a","exp":NaN}'), "payload"),
     "half a character": (lambda _: written('{"alg":"ES256","kid":"one"}', '{"iss":"\\ud800"}'), "payload"),
+    "the character 0 in a claim": (lambda clock: build(clock, repository="acme/\0demo"), "the character 0"),
     "no UTF-8": (lambda _: written('{"alg":"ES256","kid":"one"}', b'{"iss":"\xff"}'), "payload"),
     "too deep": (lambda _: written('{"alg":"ES256","kid":"one"}', '{"iss":[[[[[[]]]]]]}'), "payload"),
     "far too deep": (lambda _: written('{"alg":"ES256","kid":"one"}', "[" * 5000), "payload"),
@@ -201,7 +202,8 @@ CLAIMS: dict[str, tuple[dict[str, Any], str]] = {
     "an empty jti": ({"jti": ""}, "jti is no short text"),
     "a jti that is a number": ({"jti": 7}, "jti is no short text"),
     "a long jti": ({"jti": "x" * 256}, "jti is no short text"),
-    "a jti with a NUL": ({"jti": "a\0b"}, "jti is no short text"),
+    "a jti of two lines": ({"jti": "a\nb"}, "jti is no short text"),
+    "a jti with a NUL": ({"jti": "a\0b"}, "the character 0"),
 }
 
 

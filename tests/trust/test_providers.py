@@ -10,6 +10,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from build_service import AUDIENCE, ec_key, signed, timed
 from clock import TurnableClock
@@ -450,6 +452,28 @@ def test_an_operator_says_whose_tokens_are_taken() -> None:
     ):
         with pytest.raises(ValueError, match="validation error"):
             Settings.model_validate({"oidc_issuers": [{**own, **wrong}]})
+
+
+ODD = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(), st.lists(st.text(), max_size=2),
+    st.dictionaries(st.text(), st.text(), max_size=2),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(data=st.data())
+@settings(max_examples=40)
+def test_whatever_a_claim_holds_it_is_judged_and_what_is_kept_is_plain(kind: str, data: st.DataObject) -> None:
+    issuer, typed, documented_claims = KINDS[kind]
+    names = data.draw(st.lists(st.sampled_from(sorted(documented_claims)), min_size=1, max_size=3))
+    claims = {**documented_claims, **{name: data.draw(ODD) for name in names}}
+    provider = PROVIDERS[issuer.kind]
+    found = judge(issuer, publisher(issuer, typed), claims)
+    assert found is None or found.says.startswith(("has ", "is ", "comes ", "does ", "meets "))
+    assert isinstance(provider.place_of(issuer, claims), str)
+    kept = provider.kept(issuer, claims)
+    assert all(text.isprintable() and 0 < len(text) <= 300 for text in kept.values())
+    assert all(isinstance(text, str) for text in provider.ids(issuer, claims).values())
 
 
 def test_an_owner_is_told_which_setting_would_have_stopped_an_attack() -> None:

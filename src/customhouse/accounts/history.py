@@ -30,7 +30,8 @@ KINDS = frozenset(
         "recovery-codes-made", "second-step-failed", "second-step-locked", "second-step-unlocked",
         "account-tokens-revoked", "token-leaked", "token-mass-revoked", "token-used-revoked", "change-put-off",
         "change-contested", "change-withdrawn", "change-applied", "recovery-opened", "recovery-announced",
-        "recovery-approved", "recovery-contested", "recovery-completed",
+        "recovery-approved", "recovery-contested", "recovery-completed", "pending-publisher-added",
+        "pending-publisher-ended",
     }
 )  # fmt: skip
 """What concerns an account itself. What its owner does to projects stands in their ledgers."""

@@ -191,11 +191,15 @@ def _number(text: str) -> int:
 def _object(part: str, where: str) -> dict[str, Any]:
     """One part as a JSON object, each name once: of two values another program might read the other."""
     try:
-        read = read_json(from_base64url(part).decode(), max_depth=DEEPEST)
+        text = from_base64url(part).decode()
+        read = read_json(text, max_depth=DEEPEST)
     except ValueError as error:
         raise bad_token(f"its {where} is not what base64url makes of one strict JSON object") from error
     if not isinstance(read, dict):
         raise bad_token(f"its {where} is no JSON object")
+    if "\\u0000" in text:
+        # No name of ours holds it, and PostgreSQL stores no such text.
+        raise bad_token(f"its {where} holds the character 0")
     return read
 
 
