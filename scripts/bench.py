@@ -1,6 +1,7 @@
-"""``make bench``: how fast the index is, as ratios to nginx and pypiserver within one run on this machine.
+"""``make bench``: how fast the index is, as ratios to nginx, pypiserver and twine within one run on this machine.
 
 Seeds a real server by real uploads, then lets wrk ask it and an nginx that serves the same bytes from disk, in turn.
+Whole releases are published by ``customhouse publish`` and by twine, in turn, on the same index.
 ``--write`` puts the table into the README and the numbers into ``docs/figures/bench.json``.
 """
 
@@ -27,11 +28,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "clients")]
 
 import httpx2 as httpx
 from rich.console import Console
 from rich.table import Table
+from venvs import clean_environment, client
 
 from packages import Dist, form_fields, wheel
 from servers import free_port
@@ -43,6 +45,10 @@ FILES, OTHER_FILES, OTHER_PROJECTS = 2000, 291, 59
 UPLOADS, UPLOADERS, WARM_UPLOADS = 820, 4, 20
 BOUNDARY = "----customhouse-bench"
 BIG_BYTES = 50 * 2**20
+RELEASES, WHEEL_BYTES = 3, 5_000_000
+PYTHONS = ("cp310", "cp311", "cp312", "cp313", "cp314")
+PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_28_aarch64", "musllinux_1_2_x86_64", "musllinux_1_2_aarch64",
+             "macosx_11_0_arm64", "macosx_11_0_x86_64", "win_amd64", "win32")  # fmt: skip
 JSON = "application/vnd.pypi.simple.v1+json"
 console = Console(highlight=False)
 
@@ -268,6 +274,44 @@ def compare_files(ours: str, other: str, addresses: dict[str, str]) -> list[Row]
     return rows
 
 
+def release(name: str, folder: Path, content: Sequence[bytes]) -> int:
+    """Forty wheels of one version, each of a little more than its content; returns their size in bytes."""
+    folder.mkdir()
+    tags = [f"{python}-{python}-{platform}" for python in PYTHONS for platform in PLATFORMS]
+    for tag, body in zip(tags, content, strict=True):
+        dist = wheel(name, tag=tag, files={f"{name}/data": body})
+        (folder / dist.filename).write_bytes(dist.body)
+    return sum(one.stat().st_size for one in folder.iterdir())
+
+
+def compare_releases(server: Server, folder: Path) -> Row:
+    """A whole release by ``customhouse publish`` and by twine, in turn, on the same index: MB per second."""
+    token = server.new_token()
+    content = [os.urandom(WHEEL_BYTES) for _ in range(len(PYTHONS) * len(PLATFORMS))]
+    environment = clean_environment(folder / "home")
+    ours = [sys.executable, "-m", "customhouse", "publish", "--quiet", "--index", server.url]
+    its = [str(client("twine-7") / "bin" / "twine"), "upload", "--non-interactive", "--disable-progress-bar",
+           "--repository-url", f"{server.url}/legacy/", "-u", "__token__"]  # fmt: skip
+    rates: dict[str, list[float]] = {"customhouse": [], "twine": []}
+    for number in range(RELEASES):
+        for who, command in (("customhouse", ours), ("twine", its)):
+            place = folder / f"{who}-{number}"
+            size = release(f"bench_release_{who}_{number}", place, content)
+            files = [str(one) for one in sorted(place.iterdir())]
+            known = {"CUSTOMHOUSE_TOKEN": token, "TWINE_PASSWORD": token}
+            began = time.monotonic()
+            done = subprocess.run([*command, *files], env=environment | known, check=False, capture_output=True)
+            took = time.monotonic() - began
+            if done.returncode:
+                raise SystemExit(f"{who}: {done.stdout.decode()} {done.stderr.decode()}")
+            rates[who].append(size / took / 1e6)
+            shutil.rmtree(place)
+            console.print(f"  a release of {len(content)} wheels by {who}: {took:.1f} s")
+    mine, other = (statistics.median(rates[who]) for who in ("customhouse", "twine"))
+    what = f"a release of {len(content)} wheels of {WHEEL_BYTES // 10**6} MB each, published whole"
+    return Row(what, mine, other, "MB/s", against="twine")
+
+
 def start_times(server: Server) -> float:
     """Seconds from the command to the first project page, median of three."""
     took = []
@@ -314,6 +358,7 @@ def bench(folder: Path) -> tuple[list[Row], dict[str, float]]:
         after = memory(server)
         facts = {"memory_after_mib": after / 2**20, "start_seconds": start_times(server)}
         facts["memory_idle_mib"] = memory(server) / 2**20
+        rows.append(compare_releases(server, folder))
         return rows, facts
     finally:
         server.stop()
