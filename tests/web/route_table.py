@@ -484,6 +484,7 @@ ROWS = [
         stages_only="yes",
         **{"field-owner": "acme", "field-repository": "other", "field-workflow": "release.yml"},
     ),
+    writes(f"{MANAGE}/publishing/only/", "project:danger", OWNERS, on="yes"),
     writes(f"{MANAGE}/publishing/{{publisher}}/remove/", "project:settings", OWNERS),
     reads(f"{MANAGE}/mandate/", "project:settings-read", OWNERS),
     replace(

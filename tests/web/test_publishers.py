@@ -61,6 +61,23 @@ def test_every_issuer_has_a_form_and_a_mistake_is_named(alice: Person) -> None:
     assert "publishes into demo already" in words(alice.post(PAGE, **GITHUB).text)
 
 
+def test_an_owner_lets_no_api_token_publish_and_lets_them_again(alice: Person, small_world: World) -> None:
+    only = f"{PAGE}only/"
+    assert only not in alice.get(PAGE).text
+    assert alice.post(only, on="yes").status_code == 409
+    alice.post(PAGE, **GITHUB)
+    page = alice.get(PAGE).text
+    assert "whoever can push to the repository can publish" in words(page)
+    assert alice.said(alice.post(only, on="yes")) == "Only trusted publishers publish from now on."
+    assert small_world.upload(wheel(version="2.0"), name="demo", version="2.0").status == 403
+    assert alice.said(alice.post(only)) == "API tokens may publish again."
+    assert small_world.upload(wheel(version="2.0"), name="demo", version="2.0").status == 200
+    alice.post(only, on="yes")
+    small_world.app.do(mark_critical, MarkCritical("demo", "Much used."))
+    assert "waits" in alice.said(alice.post(only))
+    assert "Let API tokens publish again" in words(alice.get(PAGE).text)
+
+
 def test_on_a_critical_project_a_new_publisher_waits(alice: Person, small_world: World) -> None:
     small_world.app.do(mark_critical, MarkCritical("demo", "Much used."))
     assert "waits" in alice.said(alice.post(PAGE, **GITHUB))

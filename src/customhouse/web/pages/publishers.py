@@ -17,6 +17,7 @@ from customhouse.index.publishing.add import (
     add_publisher,
     remove_publisher,
 )
+from customhouse.index.publishing.only import SetPublishersOnly, publishers_only, set_publishers_only
 from customhouse.index.publishing.pending import (
     LIFE,
     MOST_PENDING,
@@ -27,6 +28,7 @@ from customhouse.index.publishing.pending import (
 )
 from customhouse.index.slow.model import PendingChange
 from customhouse.terms.numbers import number_of
+from customhouse.trust.advice import advice
 from customhouse.trust.described import Described, describe
 from customhouse.trust.issuers import PublisherIssuer, issuer_named, issuers_of
 from customhouse.trust.providers.known import PROVIDERS
@@ -47,6 +49,8 @@ class Line:
     rules: tuple[str, ...]
     known_here: bool
     """Whether tokens of its issuer are still taken."""
+    advice: tuple[str, ...]
+    """What its owner should think about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,7 @@ def publisher_doors() -> list[Door]:
     return [
         door("GET", project, of_project, Permission.PROJECT_SETTINGS_READ),
         door("POST", project, add, Permission.PROJECT_DANGER),
+        door("POST", project + "only/", switch_only, Permission.PROJECT_DANGER),
         door("POST", project + "{publisher}/remove/", remove, Permission.PROJECT_SETTINGS),
         door("GET", mine, of_account, Permission.ACCOUNT_READ),
         door("POST", mine, add_mine, Permission.ACCOUNT_DANGER),
@@ -75,8 +80,9 @@ def of_project(visit: Visit) -> Response:
     """Whose builds may publish into the project, and a form for another one."""
     with visit.app.database.read() as sql:
         rows = publishers_of(sql, visit.this_project.id)
+        only = publishers_only(sql, visit.this_project.id)
     return visit.page(
-        "publishers.html", rows=_lines(visit, rows), forms=_forms(visit), most=MOST_PUBLISHERS,
+        "publishers.html", only=only, rows=_lines(visit, rows), forms=_forms(visit), most=MOST_PUBLISHERS,
         site=visit.site, now=visit.app.clock.now(),
     )  # fmt: skip
 
@@ -90,6 +96,14 @@ def add(visit: Visit) -> Response:
     done = visit.app.do(add_publisher, command)
     said = done.says_when if isinstance(done, PendingChange) else f"{done.title} may publish from now on."
     return visit.go(_here(visit), said=said)
+
+
+def switch_only(visit: Visit) -> Response:
+    """Let no API token publish any more, or let them again. On a protected project that waits."""
+    on, name = visit.field("on") == "yes", visit.this_project.normalized
+    waits = visit.app.do(set_publishers_only, SetPublishersOnly(name, on=on, by=visit.actor))
+    now = "Only trusted publishers publish from now on." if on else "API tokens may publish again."
+    return visit.go(_here(visit), said=waits.says_when if waits is not None else now)
 
 
 def remove(visit: Visit) -> Response:
@@ -144,12 +158,13 @@ def _lines(visit: Visit, rows: list[TrustedPublisher]) -> list[Line]:
 
 
 def _line(one: TrustedPublisher, issuer: PublisherIssuer | None) -> Line:
+    told = tuple(advice(one.kind, one.settings, one.rules))
     if issuer is None:
-        return Line(one, one.issuer, "", tuple(sorted(one.rules)), known_here=False)
+        return Line(one, one.issuer, "", tuple(sorted(one.rules)), known_here=False, advice=told)
     provider = PROVIDERS[issuer.kind]
     titles = {rule.name: rule for rule in provider.rules(issuer)}
     rules = tuple(_in_words(titles.get(name), name, text) for name, text in sorted(one.rules.items()) if text)
-    return Line(one, issuer.title, provider.address(issuer, one.settings), rules, known_here=True)
+    return Line(one, issuer.title, provider.address(issuer, one.settings), rules, known_here=True, advice=told)
 
 
 def _in_words(rule: Field | None, name: str, text: str) -> str:
