@@ -18,8 +18,8 @@ from world import Server, running, upload
 pytestmark = pytest.mark.slow
 DIST = wheel()
 ADDRESS = f"/files/demo/{DIST.filename}"
-LOST_SECONDS = 5.0
-FOLDED_SECONDS = 25.0
+PATIENCE_SECONDS = 60.0
+"""The web processes flush every second or so, and the worker folds every ten, on an idle machine."""
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -40,9 +40,9 @@ def download(server: Server, times: int) -> None:
         assert httpx.get(f"{server.url}{ADDRESS}").content == DIST.body
 
 
-def within(seconds: float, ask: Callable[[], bool]) -> bool:
-    """Whether something becomes true in time."""
-    deadline, pause = time.monotonic() + seconds, threading.Event()
+def within_patience(ask: Callable[[], bool]) -> bool:
+    """Whether something becomes true."""
+    deadline, pause = time.monotonic() + PATIENCE_SECONDS, threading.Event()
     while time.monotonic() < deadline:
         if ask():
             return True
@@ -61,23 +61,19 @@ def total(server: Server) -> dict[str, int]:
     return found
 
 
-def test_the_worker_counts_what_all_processes_served_and_a_kill_loses_nothing_that_was_flushed(server: Server) -> None:
+def test_the_worker_counts_what_all_processes_served_and_neither_a_kill_nor_a_stop_loses_it(server: Server) -> None:
+    """What was flushed outlives a kill; a server that is stopped flushes its last counts before it goes."""
     download(server, 40)
-    assert within(FOLDED_SECONDS, lambda: total(server)["raw"] == 40), total(server)
+    assert within_patience(lambda: total(server)["raw"] == 40), total(server)
     assert total(server) == {"raw": 40, "counted": 1}
     download(server, 7)
-    assert within(LOST_SECONDS, lambda: spooled(server) == 47), spooled(server)
+    assert within_patience(lambda: spooled(server) == 47), spooled(server)
     server.kill()
     server.start()
-    assert within(FOLDED_SECONDS, lambda: total(server)["raw"] == 47), total(server)
+    assert within_patience(lambda: total(server)["raw"] == 47), total(server)
     assert total(server) == {"raw": 47, "counted": 1}
-
-
-def test_a_server_that_is_stopped_writes_its_last_counts(server: Server) -> None:
     download(server, 5)
     server.stop()
-    left = spooled(server)
     server.start()
-    assert left in (0, 5)
-    assert within(FOLDED_SECONDS, lambda: total(server)["raw"] == 5), total(server)
+    assert within_patience(lambda: total(server)["raw"] == 52), total(server)
     assert list(counts_folder(server.data).iterdir()) == []
