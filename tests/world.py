@@ -36,7 +36,7 @@ from customhouse.infra.walkers import Walkers
 from customhouse.terms.scope import scope_for
 from packages import Dist, form_fields
 from person import Person, hashed_password
-from servers import free_port
+from servers import MORTAL, free_port
 
 START_SECONDS = 90.0
 POLL_SECONDS = 0.01
@@ -198,12 +198,12 @@ class Server:
             shutil.copytree(blank_folder(), self.data)
 
     def start(self) -> None:
-        """Start it and wait until it answers."""
+        """Start it and wait until it answers. It dies with the thread that calls this, so let that be the main one."""
         self.lay_out()
         log = (self.data.parent / f"{self.data.name}.log").open("ab")
         with log:
             self.process = subprocess.Popen(
-                [*self._wrap, sys.executable, "-m", "customhouse", "serve"],
+                [*MORTAL, *self._wrap, sys.executable, "-m", "customhouse", "serve"],
                 env=self.environment, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         deadline = time.monotonic() + START_SECONDS
