@@ -183,3 +183,13 @@ def test_no_answer_says_more_than_it_must(forge: PublishingWorld) -> None:
     good = forge.exchange(forge.token())
     for entry in forge.events("publisher-token-minted"):
         assert good.json()["token"].rpartition(".")[2] not in json.dumps(entry.body)
+
+
+def test_a25_the_page_of_publishers_shows_the_ids_that_are_known_and_those_that_came(forge: PublishingWorld) -> None:
+    forge.minted()
+    stranger = forge.token(repository_id="<999>", sub="repo:acme/demo:environment:pypi")
+    assert reasons(forge.exchange(stranger)) == ["invalid-publisher"]
+    page = forge.world.person("alice").get("/manage/project/demo/publishing/").text
+    assert "repository id <code>74</code>" in page
+    assert "repository id <code>&lt;999&gt;</code>" in page
+    assert "another place has its name now" in page
