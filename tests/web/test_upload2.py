@@ -538,3 +538,26 @@ def test_answers_are_for_clients_that_can_read_them(small_world: World) -> None:
 
     assert ask("application/vnd.pypi.upload.v3+json").status_code == 406
     assert ask(f"{MEDIA_TYPE}, application/problem+json;q=0.9").status_code == 201
+
+
+def test_the_same_bytes_are_in_a_session_once(small_world: World) -> None:
+    alice = stager(small_world)
+    session = alice.session()
+    alice.add(session, wheel())
+    twin = Dist(wheel(tag="py2-none-any").filename, wheel().body, "", "bdist_wheel")
+    file = alice.announce(session, twin).json()
+    assert alice.post_bytes(file, twin.body).status_code == 200
+    assert alice.complete(file).status_code == 400
+    alice.ask("DELETE", file["links"]["file-upload-session"])
+    assert alice.publish(session).status_code == 201
+
+
+def test_what_is_wrong_with_a_file_leaves_a_trace(small_world: World) -> None:
+    from customhouse.ledger import queries as ledger  # noqa: PLC0415 - beside its only use
+
+    alice = stager(small_world)
+    alice.complete(alice.announce(alice.session(), wheel()).json())
+    with small_world.app.database.read() as sql:
+        last = [entry for entry in ledger.entries(sql) if entry.kind == "upload-refused"]
+    assert len(last) == 1
+    assert json.loads(last[0].body)["code"] == "no-bytes"

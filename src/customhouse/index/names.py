@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from customhouse.accounts import index_flags
@@ -27,6 +28,11 @@ from customhouse.terms.identity import Actor
 from customhouse.terms.names import ProjectName
 
 _INSERT_ROLE = project_role.insert()
+_LOCK_KEPT = (
+    sa.select(name.c.normalized)
+    .where(name.c.normalized == sa.bindparam("normalized"), name.c.state == "staged")
+    .with_for_update()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +99,14 @@ def keep_name(command: Claim, tx: Tx) -> int | None:
     claim = _insert_name(wanted, "staged", tx)
     if claim is not None and not _is_kept_for(tx.sql, wanted, claim, by, tx.now()):
         raise _taken(tx.sql, wanted, claim)
+    if claim is not None and not lock_kept(tx.sql, wanted.normalized):
+        raise Refused("name-changes", "What this name is changes at this moment.", "Try again.", status=409)
     return _holder(command, tx)
+
+
+def lock_kept(sql: Connection, normalized: str) -> bool:
+    """Keep rival deeds about the first releases of a name waiting until commit; False if it is not kept any more."""
+    return sql.execute(_LOCK_KEPT, {"normalized": normalized}).first() is not None
 
 
 def free_name(sql: Connection, normalized: str) -> None:
@@ -138,6 +151,13 @@ def refuse_reserved(sql: Connection, wanted: ProjectName, by: Actor) -> int | No
 
 def look_again(made: Project, by: Actor, tx: Tx) -> None:
     """Once our turn among all writers has come: was a namespace granted since the name was claimed?"""
+    if by.account_id is None:
+        # A publisher acts for no organization; its project was made as somebody else's, who does.
+        grants = namespaces.grants_covering(tx.sql, made.normalized)
+        holder = grants[0].organization_id if grants else made.organization_id
+        if holder != made.organization_id:
+            raise Refused("namespace-granted", "A namespace was granted just now.", "Try again.", status=409)
+        return
     if refuse_reserved(tx.sql, ProjectName(made.display), by) not in (None, made.organization_id):
         raise Refused("namespace-granted", "A namespace was granted just now.", "Try again.", status=409)
 

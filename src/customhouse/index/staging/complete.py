@@ -11,6 +11,7 @@ from customhouse.catalog.staged import Session, StagedFile, files_of_session, st
 from customhouse.catalog.staged_events import FileStaged
 from customhouse.catalog.staged_tables import upload_file, upload_part, upload_session
 from customhouse.formats.agreement import check_agreement
+from customhouse.formats.api_token import redact
 from customhouse.index.approving.model import Reason
 from customhouse.index.approving.note_waiting import note_waiting
 from customhouse.index.approving.waits import reasons_to_wait
@@ -18,8 +19,9 @@ from customhouse.index.publication import StoredFile
 from customhouse.index.staging.files import file_subject, refuse_unless_pending, sender_of
 from customhouse.index.staging.rights import refuse_unless_editable
 from customhouse.infra import sweep_marks
+from customhouse.ledger.events import UploadRefused
 from customhouse.ledger.tx import Tx
-from customhouse.terms.errors import Refused
+from customhouse.terms.errors import Refused, Rejected
 from customhouse.terms.identity import Actor
 
 EXAMINE_JOB = "examine-staged-file"
@@ -112,6 +114,7 @@ class Failure:
     """Why a file could not be completed."""
 
     file_id: str
+    code: str
     sentence: str
     by: Actor | None
 
@@ -121,9 +124,16 @@ def fail_file(command: Failure, tx: Tx) -> None:
     file, session, _project = file_subject(tx, command.file_id, command.by)
     if not session.ongoing or file.state not in ("pending", "processing"):
         return
-    notices = [command.sentence[:LONGEST_NOTICE]]
-    tx.sql.execute(upload_file.update().where(upload_file.c.id == file.id).values(state="error", notices=notices))
+    sentence = redact(command.sentence)[:LONGEST_NOTICE]
+    tx.sql.execute(upload_file.update().where(upload_file.c.id == file.id).values(state="error", notices=[sentence]))
     tx.sql.execute(upload_part.delete().where(upload_part.c.file_id == file.id))
+    sender = command.by or sender_of(tx.sql, file)
+    tx.record(
+        UploadRefused(
+            sender.identity, session.normalized, filename=file.filename, code=command.code, sentence=sentence,
+            token_id=sender.token_id,
+        )
+    )  # fmt: skip
 
 
 def touch(tx: Tx, session: Session) -> None:
@@ -133,9 +143,10 @@ def touch(tx: Tx, session: Session) -> None:
 
 def _check_siblings(tx: Tx, file: StagedFile, session: Session, stored: StoredFile) -> None:
     """The files of a release do not contradict each other; those of before are compared when it is published."""
+    others = [one for one in files_of_session(tx.sql, session.id) if one.state == "completed" and one.id != file.id]
     siblings = [
-        (one.filename, one.kind or "", queries.unpack_metadata(staged_metadata(tx.sql, one.id)))
-        for one in files_of_session(tx.sql, session.id)
-        if one.state == "completed" and one.id != file.id
+        (one.filename, one.kind or "", queries.unpack_metadata(staged_metadata(tx.sql, one.id))) for one in others
     ]
+    if (same := next((one.filename for one in others if one.digest == stored.digest), None)) is not None:
+        raise Rejected("same-bytes", "file", f"the same bytes are in this session as {same!r}", "each file once")
     check_agreement(stored.name.filename, stored.kind, stored.metadata, siblings)

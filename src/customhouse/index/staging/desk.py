@@ -120,7 +120,7 @@ class Desk:
         try:
             self._settle(file, Completion(file_id, None))
         except (Rejected, Refused) as fault:
-            self._deeds.do(fail_file, Failure(file_id, str(fault), None))
+            self._deeds.do(fail_file, Failure(file_id, fault.code, str(fault), None))
 
     def publish(self, session_id: str, by: Actor) -> Session:
         """Publish a release as a whole, or refuse and change nothing but why it waits."""
@@ -143,11 +143,11 @@ class Desk:
             try:
                 shown = from_json(attested or ())
                 stored = replace(stored_file(name, spooled, metadata, examination, by), attested=shown)
-                bodies = {spooled.sha256: spooled.path, metadata.sha256: metadata.path}
-                put_and_do(
-                    self._deeds, self._blobs, {digest: bodies[digest] for digest in stored.digests},
-                    partial(complete_file, command, stored, attested),
-                )  # fmt: skip
+                bodies = {metadata.sha256: metadata.path} if stored.metadata_served else {}
+                if file.mechanism == PARTS:
+                    # Whole bytes lie in the store since they came, and their row has kept the sweep from them.
+                    bodies[spooled.sha256] = spooled.path
+                put_and_do(self._deeds, self._blobs, bodies, partial(complete_file, command, stored, attested))
             finally:
                 metadata.path.unlink(missing_ok=True)
 
@@ -180,7 +180,7 @@ class Desk:
         try:
             yield
         except Rejected as fault:
-            self._deeds.do(fail_file, Failure(file_id, str(fault), by))
+            self._deeds.do(fail_file, Failure(file_id, fault.code, str(fault), by))
             raise
 
     def _file(self, session_id: str, file_id: str) -> StagedFile:

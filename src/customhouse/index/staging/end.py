@@ -35,7 +35,7 @@ def end_session(
     )
     forget_parts(tx, session.id)
     tx.record(SessionCanceled(by, session.normalized, version=session.version, session=session.id, why=why))
-    if project is None and not keep_name:
+    if project is None and not keep_name and names.lock_kept(tx.sql, session.normalized):
         others = sa.select(sa.func.count()).select_from(upload_session).where(
             upload_session.c.normalized == session.normalized, upload_session.c.state.in_(ONGOING)
         )  # fmt: skip
