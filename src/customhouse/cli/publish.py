@@ -14,7 +14,7 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from customhouse.client.address import Index
-from customhouse.client.ambient import TOKEN_VARIABLE, Ambient, find_ambient
+from customhouse.client.ambient import TOKEN_VARIABLE, Ambient, find_ambient, find_signer
 from customhouse.client.attested import attestations_beside, read_attestations
 from customhouse.client.credentials import Sources, find_credential, read_pypirc
 from customhouse.client.dists import Release, Unfit, find_files, read_releases
@@ -90,7 +90,9 @@ def publish(
             releases = read_releases(find_files(files or ["dist"]))
             ambient = find_ambient(os.environ, oidc_token_file)
             wire.credential = find_credential(_sources(token, ambient, oidc_token_file), wire)
-            attested = _attestations(releases, ambient, trust_config, beside=attestations, sign=sign)
+            attested = _attestations(
+                releases, find_signer(os.environ, oidc_token_file), trust_config, beside=attestations, sign=sign
+            )
             plan = Plan(stage=stage, wait=wait, with_others=with_others, parallel=parallel, attestations=attested)
             ears = _Ears(listener, approve=approve and not json and not quiet)
             with listener:
@@ -185,7 +187,7 @@ def _pypirc() -> Path:
 
 
 def _attestations(
-    releases: Sequence[Release], ambient: Ambient | None, trust_config: Path | None, *, beside: bool, sign: bool
+    releases: Sequence[Release], signer: Ambient | None, trust_config: Path | None, *, beside: bool, sign: bool
 ) -> dict[str, str]:
     """Attestations by file name: those beside the files, and for files without one what is signed now."""
     if trust_config is not None and not sign:
@@ -195,7 +197,7 @@ def _attestations(
         raise Rejected(
             "no-attestations", "--attestations", "there are none beside the files", "FILE.publish.attestation"
         )
-    return {**sign_releases(releases, ambient, trust_config), **found} if sign else found
+    return {**sign_releases(releases, signer, trust_config), **found} if sign else found
 
 
 def _left_out(releases: Sequence[Release], attested: dict[str, str]) -> list[str]:

@@ -10,6 +10,7 @@ from customhouse.client.plain import plain
 from customhouse.terms.errors import Rejected
 
 TOKEN_VARIABLE = "CUSTOMHOUSE_OIDC_TOKEN"  # noqa: S105 - a variable's name
+SIGNING_VARIABLE = "SIGSTORE_ID_TOKEN"
 MAX_TOKEN = 65_536
 _SERVICES = {
     "GITHUB_ACTIONS": "GitHub Actions",
@@ -47,6 +48,18 @@ def find_ambient(environment: Mapping[str, str], token_file: Path | None) -> Amb
     if _on_google():
         return Ambient("Google Cloud", _detect, renewable=True)
     return None
+
+
+def find_signer(environment: Mapping[str, str], token_file: Path | None) -> Ambient | None:
+    """The identity to sign with.
+
+    It is made out for Sigstore and not for the index, so one that was handed to us for the index comes last: it can
+    serve only where a Sigstore of one's own takes the index's audience.
+    """
+    if text := environment.get(SIGNING_VARIABLE, "").strip():
+        return Ambient(f"the ID token in {SIGNING_VARIABLE}", lambda _audience: text, renewable=False)
+    others = {name: value for name, value in environment.items() if name != TOKEN_VARIABLE}
+    return find_ambient(others, None) or find_ambient(environment, token_file)
 
 
 def _on_google() -> bool:
