@@ -22,6 +22,7 @@ from customhouse.index.publishing.pending import AddPending, add_pending
 from customhouse.index.slow.model import PendingChange
 from customhouse.infra.settings import Settings
 from customhouse.infra.tables import job
+from customhouse.infra.walkers import Walkers
 from customhouse.ledger import queries as ledger
 from customhouse.ledger.chain import Entry
 from customhouse.trust.described import Described, describe
@@ -121,11 +122,13 @@ class PublishingWorld:
 
 
 @contextmanager
-def publishing_world(settings: Settings, clock: TurnableClock, **more: Any) -> Iterator[PublishingWorld]:
+def publishing_world(
+    settings: Settings, clock: TurnableClock, walkers: Walkers | None = None, /, **more: Any
+) -> Iterator[PublishingWorld]:
     """It runs, with a forge that speaks like GitHub."""
     with build_service(clock) as service:
         issuers = more.pop("oidc_issuers", None) or [service.setting()]
-        with telling_world(settings, clock, oidc_issuers=issuers, **more) as world:
+        with telling_world(settings, clock, walkers, oidc_issuers=issuers, **more) as world:
             yield PublishingWorld(world, service)
 
 

@@ -11,17 +11,26 @@ from starlette.testclient import TestClient
 from clock import TurnableClock
 from customhouse.app import open_app
 from customhouse.infra.settings import Settings
+from customhouse.infra.walkers import Walkers
 from customhouse.web.asgi import build
 from customhouse.work import run_due_job, run_followers
 from world import World
 
 
 @contextmanager
-def telling_world(settings: Settings, clock: TurnableClock, **more: object) -> Iterator[World]:
-    """A world on a prepared installation. Its followers have seen the (empty) ledger, so they miss nothing."""
+def telling_world(
+    settings: Settings, clock: TurnableClock, walkers: Walkers | None = None, /, **more: object
+) -> Iterator[World]:
+    """A world on a prepared installation. Its followers have seen the (empty) ledger, so they miss nothing.
+
+    ``walkers`` are the session's: its own take a second to start.
+    """
     values: dict[str, object] = {"private_networks_allowed": ("127.0.0.0/8",), "url": "https://index.test", **more}
     settings = Settings.model_validate(settings.model_dump() | values)
-    with open_app(settings, clock=clock) as app, TestClient(build(app), base_url="https://index.test") as client:
+    with (
+        open_app(settings, clock=clock, walkers=walkers) as app,
+        TestClient(build(app), base_url="https://index.test") as client,
+    ):
         run_followers(app)
         made = World(app, clock, client)
         yield made

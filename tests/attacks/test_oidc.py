@@ -15,6 +15,7 @@ from build_service import BuildService, build_service, ec_key, signed, timed
 from clock import TurnableClock
 from customhouse.app import open_app
 from customhouse.index.publishing.add import AddPublisher, add_publisher
+from customhouse.infra.walkers import Walkers
 from customhouse.trust.tables import minted_token, used_jti
 from customhouse.web.asgi import build
 from issuer import running_issuer
@@ -28,8 +29,8 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def forge(small_world: World, clock: TurnableClock) -> Iterator[PublishingWorld]:
-    with publishing_world(small_world.app.settings, clock) as made:
+def forge(small_world: World, clock: TurnableClock, walkers: Walkers) -> Iterator[PublishingWorld]:
+    with publishing_world(small_world.app.settings, clock, walkers) as made:
         made.project()
         made.trust()
         yield made

@@ -28,6 +28,7 @@ from customhouse.index.slow.model import PendingChange
 from customhouse.index.transfer import TransferToOrganization, transfer_to_organization
 from customhouse.index.waited.apply import apply_due
 from customhouse.infra.settings import Settings
+from customhouse.infra.walkers import Walkers
 from customhouse.terms.errors import Refused
 from customhouse.terms.identity import COMMAND_LINE
 from customhouse.trust.publishers import pending_of, publishers_of
@@ -44,15 +45,15 @@ IN_ENVIRONMENT = {**WORKFLOW, "environment": "pypi"}
 
 
 @pytest.fixture
-def both(database_settings: Settings, clock: TurnableClock) -> Iterator[PublishingWorld]:
+def both(database_settings: Settings, clock: TurnableClock, walkers: Walkers) -> Iterator[PublishingWorld]:
     """On SQLite and on PostgreSQL."""
-    with publishing_world(database_settings, clock) as made:
+    with publishing_world(database_settings, clock, walkers) as made:
         yield made
 
 
 @pytest.fixture
-def forge(small_world: World, clock: TurnableClock) -> Iterator[PublishingWorld]:
-    with publishing_world(small_world.app.settings, clock) as made:
+def forge(small_world: World, clock: TurnableClock, walkers: Walkers) -> Iterator[PublishingWorld]:
+    with publishing_world(small_world.app.settings, clock, walkers) as made:
         yield made
 
 

@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 from clock import TurnableClock
 from customhouse.accounts.index_flags import Ban, SetFlag, ban, set_flag
 from customhouse.formats.api_token import ApiToken
+from customhouse.infra.walkers import Walkers
 from publishing import PublishingWorld, publishing_world, reasons
 from receiver import Reply
 from telling import telling_world
@@ -25,8 +26,8 @@ FIND, AUDIENCE, MINT = "/.well-known/pytp?discover=%2Flegacy%2F", "/_/oidc/audie
 
 
 @pytest.fixture
-def forge(small_world: World, clock: TurnableClock) -> Iterator[PublishingWorld]:
-    with publishing_world(small_world.app.settings, clock) as made:
+def forge(small_world: World, clock: TurnableClock, walkers: Walkers) -> Iterator[PublishingWorld]:
+    with publishing_world(small_world.app.settings, clock, walkers) as made:
         made.project()
         made.trust()
         yield made
@@ -169,7 +170,7 @@ def test_switches_and_banned_networks_hold_for_exchanges_too(forge: PublishingWo
 
 
 def test_an_index_that_trusts_no_issuer_says_so(small_world: World, clock: TurnableClock) -> None:
-    off = {"publisher_issuers": (), "oidc_issuers": ()}
+    off: dict[str, Any] = {"publisher_issuers": (), "oidc_issuers": ()}
     with telling_world(small_world.app.settings, clock, **off) as world:
         assert world.client.get(FIND).status_code == 404
         assert world.client.get(AUDIENCE).status_code == 403
