@@ -141,7 +141,7 @@ def test_a_release_that_needs_approval_is_left_staged_and_published_once_it_has_
     assert publish(approve=True) == 3
     told = capsys.readouterr()
     assert "quay 2.0 is staged and waits." in told.out
-    assert "May approve: bob." in told.err
+    assert "waits for people: 1 approval is wanted, with a second factor, from bob." in told.err
     assert len(opened) == 1
     assert opened[0].startswith(f"{shop.server.url}/manage/project/quay/staged/")
     assert "quay-2.0-py3-none-any.whl" not in public(shop, "quay")

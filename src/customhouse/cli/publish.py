@@ -214,6 +214,7 @@ def _named(releases: Sequence[Release]) -> str:
 def _show(results: Sequence[Result], ended: Sequence[Ended], console: Console, *, quiet: bool) -> None:
     """The closing table, what went wrong, and where each release is now."""
     if not quiet:
+        say(console, "")
         rows = [(one.dist, _state(result, one)) for result in results for one in result.outcomes]
         print("\n".join(table_lines([(dist.filename, size_words(dist.size_bytes), state) for dist, state in rows])))
     for result in results:

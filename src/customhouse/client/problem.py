@@ -23,7 +23,9 @@ class Declined(CustomhouseError):
         self.code = _code(self.document)
         self.errors = _errors(self.document)
         self.sentence = _sentence(status, headers, self.document, body)
-        super().__init__(" ".join([self.sentence, *self.errors]))
+        # Where there is one error, many indexes say it twice.
+        news = [text for text, message in self.errors if message not in self.sentence]
+        super().__init__(" ".join([self.sentence, *news]))
 
     @property
     def speaks_2_0(self) -> bool:
@@ -49,8 +51,11 @@ def _code(document: Mapping[str, Any]) -> str:
     return plain(kind.rstrip("/").replace("#", "/").rsplit("/", 1)[-1], 60)
 
 
-def _errors(document: Mapping[str, Any]) -> list[str]:
-    """Each error in one line: PEP 694 says source and message, PyPI's minting says code and description."""
+def _errors(document: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Each error in one line, and its message alone.
+
+    PEP 694 says source and message, PyPI's minting says code and description.
+    """
     listed = document.get("errors")
     if not isinstance(listed, list):
         return []
@@ -60,8 +65,10 @@ def _errors(document: Mapping[str, Any]) -> list[str]:
             continue
         message = one.get("message") or one.get("description") or ""
         source = one.get("source") or one.get("code") or ""
-        found.append(plain(f"{source}: {message}" if source and message else source or message))
-    return [line for line in found if line]
+        text = plain(f"{source}: {message}" if source and message else source or message)
+        if text:
+            found.append((text, plain(message or text)))
+    return found
 
 
 def _sentence(status: int, headers: Mapping[str, str], document: Mapping[str, Any], body: bytes) -> str:

@@ -42,15 +42,17 @@ def sentence(news: News) -> str | None:
 
 def waiting_lines(news: Waiting) -> list[str]:
     """Why a release waits, and what people can do about it."""
-    lines = [f"{news.name} {news.version} waits for people: {' '.join(news.reasons)}"]
+    why = " ".join(news.reasons)
+    lines = [f"{news.name} {news.version} waits for people: {why}"]
     if news.given is not None and news.wanted is not None:
         lines.append(f"{news.given} of {_count(news.wanted, 'approval')} so far.")
-    elif news.wanted:
-        lines.append(f"Still wanted: {_count(news.wanted, 'approval')}.")
+    # An index of ours has named them all in its sentence already.
+    if not all(name in why for name in news.approvers):
+        if news.wanted and news.given is None:
+            lines.append(f"Still wanted: {_count(news.wanted, 'approval')}.")
+        lines.append(f"May approve: {_listed(news.approvers)}.")
     if news.not_before is not None:
         lines.append(f"Not before {news.not_before}, however many approve.")
-    if news.approvers:
-        lines.append(f"May approve: {_listed(news.approvers)}.")
     if news.page is not None:
         lines.append(f"Approve it here, with a security key at hand: {news.page}")
     return lines

@@ -57,7 +57,7 @@ def mint(wire: Wire, exchange: Exchange, identity: str) -> str:
         raise Refused(
             "not-minted",
             f"{wire.index.host} gives no token for this identity: {declined}",
-            "Compare the publisher on the project's page with where this runs: repository, workflow, environment.",
+            "The project's trusted publishers stand on its page.",
         ) from declined
     token = answer.json(wire.index.host).get("token")
     if not isinstance(token, str) or not token or not token.isascii() or not token.isprintable():
