@@ -30,6 +30,7 @@ from customhouse.index.teams import (
 from customhouse.index.waited.apply import apply_due
 from customhouse.terms.errors import Refused, Rejected
 from customhouse.terms.identity import COMMAND_LINE
+from customhouse.trust.tables import trusted_publisher
 from neighbours import actor, enlist, events, found_organization, found_project, join, refused, user
 from releases import begin, clearance, manifest, say_yes, send, take_back, take_out, what_is_missing
 from world import World
@@ -365,6 +366,22 @@ def test_a_rule_that_nobody_could_keep_is_refused_and_maintainers_set_none(demo:
         demo.app.do(set_rule, SetRule("demo", 1, by=actor(demo, "bob")))
     with refused("unknown"):
         demo.app.do(set_rule, SetRule("nothing", 1, by=actor(demo, "bob")))
+
+
+def test_who_sends_the_files_is_not_counted_among_those_who_approve_them(broken_world: World) -> None:
+    world = broken_world
+    project = found_project(world)
+    with refused("too-few-people"):
+        ask(world, approvals=1)
+    ask(world, approvals=1, not_uploader=False)
+    with world.app.database.write() as sql:  # a build sends them from now on
+        sql.execute(
+            trusted_publisher.insert().values(
+                project_id=project.id, kind="github", issuer="https://forge.example", place="r", settings={}, rules={},
+                learned={}, title="r", key="k", created_at=world.clock.now(),
+            )
+        )  # fmt: skip
+    ask(world, approvals=1)
 
 
 def test_asking_for_less_waits_on_a_critical_project_and_asking_for_more_does_not(demo: World) -> None:

@@ -104,6 +104,9 @@ def test_what_a_key_has_signed_can_be_checked_without_us_and_for_nothing_else(de
     assert approve_by_key(bob, key, address) == 303
     with demo.app.database.read() as sql:
         row = sql.execute(sa.select(approval)).one()
+    session = address.split("/")[-2]
+    told = demo.client.get(f"/api/projects/demo/staged/{session}", auth=("__token__", demo.user("alice"))).json()
+    assert told["approvals"][0]["evidence"] == row.evidence
     said = check_evidence(row.evidence)
     assert (said.project, said.version, said.manifest, said.account) == ("demo", "2.0", row.manifest, "bob")
     for name, other in (

@@ -21,6 +21,7 @@ from customhouse.infra.db import insert_new
 from customhouse.ledger.tx import Tx
 from customhouse.terms.errors import Refused, Rejected
 from customhouse.terms.identity import COMMAND_LINE, Actor
+from customhouse.trust.publishers import publishers_of
 
 KIND = "rule-lowered"
 
@@ -113,13 +114,19 @@ def _rule(command: SetRule, found: Project, tx: Tx) -> ReleaseRule:
 
 
 def _refuse_unkept(tx: Tx, found: Project, rule: ReleaseRule) -> None:
-    """So many people must be there who may approve, or nothing could be released until the rule is lowered."""
+    """So many people must be there who may approve, or nothing could be released until the rule is lowered.
+
+    One more, if nobody approves his own files and no trusted publisher sends them.
+    """
     may = {account_id for account_id, _ in rights.people_of(tx.sql, found.id)}
     if rule.team_id is not None:
         may &= set(teams.members_of(tx.sql, rule.team_id))
-    if len(may) < rule.approvals:
+    sends_itself = bool(rule.approvals) and rule.not_uploader and not publishers_of(tx.sql, found.id)
+    if len(may) < rule.approvals + sends_itself:
+        but = ", one of whom sends the files" if sends_itself else ""
         raise Refused(
-            "too-few-people", f"{rule.approvals} approvals are asked for, and {len(may)} people may give one.",
+            "too-few-people",
+            f"{rule.approvals} approvals are asked for, and there are {len(may)} people who may give one{but}.",
             "Invite maintainers first, or ask for fewer.", status=409,
         )  # fmt: skip
 

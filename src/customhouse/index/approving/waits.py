@@ -16,7 +16,6 @@ from customhouse.index.publication import StoredFile
 from customhouse.index.recovery.hold import held_until
 from customhouse.terms.identity import Actor
 from customhouse.trust.attestations import attested
-from customhouse.trust.attestations import attested
 from customhouse.trust.continuity import Continuity
 
 

@@ -1,7 +1,7 @@
 """``GET /api/projects/NAME/staged/SESSION``: how far a release is that waits, for programs that wait with it.
 
-For whoever could have sent it: an API token or a trusted publisher's token that may stage or upload there. The manifest
-and the names of those who approve are in it; no signature is.
+For whoever could have sent it: an API token or a trusted publisher's token that may stage or upload there. With the
+manifest, who has approved it, and what their keys have signed (see `index.approving.statement.check_evidence`).
 """
 
 from __future__ import annotations
@@ -58,7 +58,13 @@ class StagedState:
             "files": {one.filename: one.state for one in files},
             "reasons": [{**one.row, "hold": one.hold} for one in found.reasons],
             "approvals": [
-                {"by": one.name, "at": one.approved_at.isoformat(), "method": one.method} for one in found.approvals
+                {
+                    "by": one.name,
+                    "at": one.approved_at.isoformat(),
+                    "method": one.method,
+                    "evidence": one.evidence or None,
+                }
+                for one in found.approvals
             ],
             "missing": None,
             "page": f"{app.settings.public_url}/manage/project/{session.normalized}/staged/{session.id}/",
