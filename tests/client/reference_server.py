@@ -166,7 +166,11 @@ class ReferenceServer:
             "meta": {"api-version": "2.0"}, "links": {"file-upload-session": url, "complete": f"{url}/complete"},
             "status": file.status, "expires-at": EXPIRES, "mechanism": mechanism, "notices": file.notices,
         }  # fmt: skip
-        return found | ({"hashes": {"sha256": file.sha256}, "size": file.size} if self.tells_hashes else {})
+        return found | (
+            {"hashes": {"sha256": file.sha256}, "size": file.size, "attested": file.attestations is not None}
+            if self.tells_hashes
+            else {}
+        )
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -62,6 +62,17 @@ def test_the_same_command_again_publishes_what_was_staged_without_sending_it_aga
     assert [one.joined for one in client.news if isinstance(one, Opened)] == [False, True]
 
 
+def test_attestations_are_sent_once_and_files_that_lack_them_again(client: Sender, index: ReferenceServer) -> None:
+    attested = Plan(stage=True, attestations={"demo-1.0.tar.gz": '[{"version": 1}]'})
+    client.publish(Plan(stage=True))
+    client.publish(attested)
+    assert index.log.count("bytes") == 3, "the file whose attestations were not there"
+    client.publish(attested)
+    assert index.log.count("bytes") == 3, "sending it again would void its approvals"
+    client.publish()
+    assert index.published_attestations == {"demo-1.0.tar.gz": [{"version": 1}]}
+
+
 def test_a_file_that_was_built_again_replaces_the_staged_one(client: Sender, index: ReferenceServer) -> None:
     client.publish(Plan(stage=True))
     other = wheel("demo", files={"demo/__init__.py": b"other = True\n"})

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-State = Literal["waits", "sending", "checking", "staged", "published", "already published", "failed", "not sent"]
+State = Literal["sending", "checking", "staged", "published", "already published", "failed"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,6 @@ class Result:
     outcomes: tuple[Outcome, ...]
     session: Session | None = None
     error: CustomhouseError | None = None
-    waits: Waiting | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +109,7 @@ def _give_back(door: Upload2, staged: _Staged) -> None:
 def _send_all(door: Upload2, staged: Sequence[_Staged], plan: Plan, tell: Tell) -> list[_Staged]:
     """Send every file, several at once; files that the index does not take beside others go once more, alone."""
     lanes, threads = ThreadPoolExecutor(plan.parallel, "part"), ThreadPoolExecutor(plan.parallel, "file")
-    sendings = [
-        Sending(door, one.release, one.session, one.joined, plan.attestations or {}, lanes, tell) for one in staged
-    ]
+    sendings = [Sending(door, one.release, one.session, plan.attestations or {}, lanes, tell) for one in staged]
     try:
         outcomes = _in_parallel(threads, sendings)
         for sending in sendings:
@@ -177,7 +174,6 @@ def _published(door: Upload2, staged: _Staged, plan: Plan, tell: Tell, *, hold: 
         ending = "failed" if "failed" in states else "staged"
         return Result(staged.release, ending, staged.outcomes, session)
     _check_others(session, staged, plan, tell)
-    waits: Waiting | None = None
     try:
         session = _processed(door, door.publish(session))
     except Declined as declined:
@@ -186,7 +182,7 @@ def _published(door: Upload2, staged: _Staged, plan: Plan, tell: Tell, *, hold: 
         waits = _waiting(door, staged.release, session, declined)
         tell(waits)
         if not plan.wait:
-            return Result(staged.release, "waiting", staged.outcomes, session, None, waits)
+            return Result(staged.release, "waiting", staged.outcomes, session)
         session = _approved(door, staged, session, waits, tell)
     if session.status == "published":
         return Result(staged.release, "published", staged.outcomes, session)

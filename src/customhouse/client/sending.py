@@ -40,7 +40,6 @@ class Sending:
     door: Upload2
     release: Release
     session: Session
-    joined: bool
     attestations: Mapping[str, str]
     """JSON lists (PEP 740) by file name."""
     lanes: Executor
@@ -108,7 +107,8 @@ class Sending:
         if file.status == "processing":
             file = self._processed(dist, file)
         same = file.sha256 == dist.sha256
-        if file.status == "completed" and same and dist.filename not in self.attestations:
+        # Sending it once more for its attestations would take away every approval that it has.
+        if file.status == "completed" and same and (file.attested or dist.filename not in self.attestations):
             return file
         if file.status == "pending" and same and file.mechanism == PARTS:
             return file

@@ -62,6 +62,8 @@ class FileSession:
     notices: tuple[str, ...]
     sha256: str | None
     """Of the file that was announced, if the index says so: a word of Customhouse's own."""
+    attested: bool
+    """Whether the index says that it has attestations of it; likewise."""
     poll_seconds: float
 
 
@@ -108,6 +110,7 @@ def read_file_session(value: Mapping[str, Any], headers: Mapping[str, str], inde
         mechanism,
         _notices(value.get("notices")),
         str(sha256).lower() if isinstance(sha256, str) else None,
+        value.get("attested") is True,
         _poll_seconds(headers),
     )
 

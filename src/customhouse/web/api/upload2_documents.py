@@ -95,6 +95,7 @@ def file_document(at: Addresses, session: Session, file: StagedFile) -> dict[str
         "filename": file.filename,
         "size": file.size_bytes,
         "hashes": file.hashes,
+        "attested": file.attestations is not None,
     }
     return shown | ({"notices": file.notices} if file.notices else {})
 
