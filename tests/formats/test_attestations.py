@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from packaging.tags import Tag
 
 from customhouse.formats.attestations import (
     PUBLISH,
@@ -39,6 +40,37 @@ def test_a_statement_is_read_as_it_was_written(kind: str) -> None:
     assert parse_statement(written, "here") == Statement("demo-1.0.tar.gz", DIGEST, kind, predicate or {})
 
 
+def test_a_file_name_with_more_tags_than_any_wheel_is_refused_before_it_is_read() -> None:
+    """The product of the three would be some millions of tags."""
+    tags = ".".join(f"a{number}" for number in range(150))
+    name = f"demo-1-{tags}-{tags}-{tags}.whl"
+    assert not same_file(name, name)
+    with pytest.raises(Rejected, match=f"a name of {len(name)} characters"):
+        parse_statement(statement_bytes(name, DIGEST), "here")
+
+
+def test_tags_are_compared_part_by_part_and_never_multiplied(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many as a name may hold: each part has one reader of tags, that of ``py3-none-any``."""
+    tags = ".".join("abcdefghijklmnopqrstuvwxyz")
+    made: list[Tag] = []
+    real = Tag.__init__
+
+    def counted(self: Tag, interpreter: str, abi: str, platform: str) -> None:
+        made.append(self)
+        real(self, interpreter, abi, platform)
+
+    monkeypatch.setattr(Tag, "__init__", counted)
+    assert same_file(f"demo-1-{tags}-{tags}-{tags}.whl", f"demo-1.0-{tags}-{tags}-{tags[::-1]}.whl")
+    assert len(made) <= 2
+
+
+@pytest.mark.parametrize("end", [".tar.gz", "-py3-none-any.whl"])
+def test_a_version_with_more_digits_than_python_reads_is_no_file(end: str) -> None:
+    name = f"demo-{'9' * 5000}{end}"
+    assert not same_file(name, name)
+    assert not same_file(name, f"demo-1{end}")
+
+
 def test_what_is_signed_is_the_statement_in_its_envelope() -> None:
     """The example of DSSE 1.0, with the one type that PEP 740 allows."""
     assert signed_bytes(b"hello world") == b"DSSEv1 28 application/vnd.in-toto+json 11 hello world"
@@ -55,6 +87,10 @@ def test_what_is_signed_is_the_statement_in_its_envelope() -> None:
         ("demo-1.0-py3-none-any.whl", "demo-1.0.tar.gz", False),
         ("demo-1.0.zip", "demo-1.0.zip", False),
         ("demo.tar.gz", "demo.tar.gz", False),
+        ("demo-1.0-py2.py3-none-any.whl", "demo-1.0-py3-none-any.whl", False),
+        ("demo-1.0-PY3-none-any.whl", "demo-1.0-py3-none-any.whl", True),
+        ("demo-1.0-none-any.whl", "demo-1.0-none-any.whl", False),
+        ("demo.whl", "demo.whl", False),
         ("", "", False),
     ],
 )

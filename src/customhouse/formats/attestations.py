@@ -16,6 +16,7 @@ from typing import Any
 
 from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename
 
+from customhouse.formats.filenames import MAX_FILENAME
 from customhouse.formats.strict_json import read_json
 from customhouse.terms.errors import Rejected
 
@@ -127,6 +128,8 @@ def parse_statement(raw: bytes, where: str) -> Statement:
     name, digests = subjects[0].get("name"), subjects[0].get("digest")
     if not isinstance(name, str) or not name:
         raise _rejected(f"{where}.subject", "has no name")
+    if len(name) > MAX_FILENAME:
+        raise _rejected(f"{where}.subject", f"has a name of {len(name)} characters", f"at most {MAX_FILENAME}")
     if not isinstance(digests, dict) or not all(isinstance(one, str) for one in digests.values()):
         raise _rejected(f"{where}.subject.digest", "is no object of texts")
     odd = sorted(set(digests) - _DIGESTS)
@@ -165,14 +168,24 @@ def same_file(one: str, other: str) -> bool:
 
 
 def _parsed(filename: str) -> tuple[object, ...] | None:
+    if len(filename) > MAX_FILENAME:
+        return None
     try:
         if filename.endswith(".whl"):
-            return parse_wheel_filename(filename)
+            return _parsed_wheel(filename.removesuffix(".whl"))
         if filename.endswith(".tar.gz"):
             return parse_sdist_filename(filename)
-    except (InvalidWheelFilename, InvalidSdistFilename):
+    # A plain ValueError for a number with more digits than Python converts.
+    except (InvalidWheelFilename, InvalidSdistFilename, ValueError):
         return None
     return None
+
+
+def _parsed_wheel(stem: str) -> tuple[object, ...]:
+    """Name, version, build and the tags' parts. Their product, which is what a wheel fits, is never spelt out."""
+    rest, *tags = stem.rsplit("-", 3)
+    name, version, build, _fits_all = parse_wheel_filename(f"{rest}-py3-none-any.whl")
+    return name, version, build, *(frozenset(part.lower().split(".")) for part in tags)
 
 
 def _attestation(value: object, where: str) -> Attestation:
