@@ -35,7 +35,7 @@ LONG = (
 left alone with one of them at the end."""
 STORING = (
     "test_upload.py", "test_lifecycle.py", "test_lifecycle_races.py", "test_races.py", "test_diff.py", "test_counting.py",
-    "test_jobs_and_check.py",
+    "test_jobs_and_check.py", "test_staging.py",
 )  # fmt: skip
 """The files whose worlds stand on an object store, too: what they test puts, reads or removes bytes."""
 DATABASES = ("sqlite", "postgresql")

@@ -7,12 +7,15 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2 as httpx
 
+from customhouse.index.sweep import sweep
 from packages import Dist
+from world import World
 
 MEDIA_TYPE = "application/vnd.pypi.upload.v2+json"
 META = {"api-version": "2.0"}
@@ -22,6 +25,11 @@ Body = Mapping[str, Any]
 def path_of(address: str) -> str:
     """The path of an absolute address, so that a client in this process can ask for it."""
     return urlsplit(address).path
+
+
+def sweep_all(world: World) -> int:
+    """Remove what no row names, however young it is; returns how many objects went."""
+    return sweep(world.app.deeds, world.app.blobs, grace=timedelta(days=-36500))
 
 
 @dataclass

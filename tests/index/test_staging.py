@@ -17,7 +17,7 @@ from customhouse.ledger import queries as ledger
 from customhouse.terms.scope import scope_for
 from packages import sdist, wheel
 from publishing import PublishingWorld, publishing_world
-from staging import Stager, path_of
+from staging import Stager, path_of, sweep_all
 from world import Answered, World, upload
 
 JSON = {"accept": "application/vnd.pypi.simple.v1+json"}
@@ -218,3 +218,19 @@ def test_time_turns_no_name_loose_while_its_release_is_being_made(small_world: W
     assert bob.open("demo").status_code == 403
     alice.ask("DELETE", two["links"]["session"])
     assert bob.open("demo").status_code == 201
+
+
+def test_a_file_in_parts_is_joined_and_served_from_every_store(world: World) -> None:
+    alice = Stager(world.client, world.user())
+    session = alice.session()
+    dist, half = wheel(), len(wheel().body) // 2
+    file = alice.announce(session, dist, mechanism="vnd-customhouse-parts").json()
+    for begin in (half, 0):
+        assert alice.put_part(file, begin, dist.body[begin : begin + half + 1 if begin else half]).status_code == 204
+    assert alice.complete(file).status_code == 201
+    files = path_of(session["links"]["stage"]).replace("/simple/", "/files/")
+    assert world.download(f"{files}{dist.filename}").content == dist.body
+    assert world.download(f"{files}{dist.filename}.metadata").text == dist.metadata
+    assert sweep_all(world) == 2, "the parts, which nobody needs any more"
+    assert alice.publish(session).status_code == 201
+    assert world.download(f"/files/demo/{dist.filename}").content == dist.body

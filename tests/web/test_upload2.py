@@ -14,7 +14,7 @@ from customhouse.index.staging.expire import expire_sessions
 from customhouse.terms.scope import scope_for
 from customhouse.work import run_due_job, seed_periodic_jobs
 from packages import Dist, sdist, wheel
-from staging import MEDIA_TYPE, META, Stager, path_of
+from staging import MEDIA_TYPE, META, Stager, path_of, sweep_all
 from world import World
 
 JSON = {"accept": "application/vnd.pypi.simple.v1+json"}
@@ -423,17 +423,16 @@ def test_what_nobody_publishes_ends_and_is_swept_and_forgotten(world: World) -> 
     alice.add(session, wheel())
     file = alice.announce(session, sdist(), mechanism="vnd-customhouse-parts").json()
     alice.put_part(file, 0, sdist().body)
-    world.clock.turn(timedelta(days=10))
-    assert world.app.sweep() == 0, "rows name all of it"
-    world.clock.turn(timedelta(days=5))
+    assert sweep_all(world) == 0, "rows name all of it"
+    world.clock.turn(timedelta(days=15))
     assert alice.publish(session).status_code == 409
     assert expire_sessions(world.app.deeds) == 1
     assert expire_sessions(world.app.deeds) == 0
     assert alice.status(session)["status"] == "canceled"
     assert world.client.get(path_of(session["links"]["stage"])).status_code == 404
     assert bob.open("demo").status_code == 201
+    assert sweep_all(world) == 3, "the wheel, its metadata and the part"
     world.clock.turn(timedelta(days=31))
-    world.app.sweep()
     expire_sessions(world.app.deeds)
     expire_sessions(world.app.deeds)
     assert alice.ask("GET", session["links"]["session"]).status_code == 403
