@@ -109,6 +109,8 @@ def test_a_session_verifies_before_a_file_is_completed_and_publishes_the_provena
         assert done.status_code == status, done.text
         if status != 201:
             assert stager.send("DELETE", file["links"]["file-upload-session"], None, "").status_code == 204
+        else:
+            assert done.json()["attested"] is bool(attestations)
     assert stager.publish(session).status_code == 201
     listed = world.listed()
     assert (listed[dist.filename] is not None, listed[second.filename]) == (True, None)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -19,6 +21,7 @@ ENDINGS = (".whl", ".tar.gz")
 _BESIDE = (".attestation", ".asc")
 """What tools leave beside the files; ``dist/*`` names these too."""
 BATCH_BYTES = 2**20
+MOST_THREADS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +95,11 @@ def read_releases(paths: Sequence[Path]) -> list[Release]:
 
     Reads each file twice, in batches. Files of one release must not contradict each other.
     """
-    findings: list[str] = []
-    dists: list[Dist] = []
-    for path in paths:
-        try:
-            dists.append(_read(path))
-        except Rejected as error:
-            findings.append(f"{path}: {error}")
-        except OSError as error:
-            findings.append(f"{path}: cannot be read ({error.strerror or error})")
+    # Hashing and unpacking let other threads run.
+    with ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1)) as threads:
+        read = list(threads.map(_read_or_finding, paths))
+    dists = [one for one in read if isinstance(one, Dist)]
+    findings = [one for one in read if isinstance(one, str)]
     findings += _twice(dists)
     releases = _sorted(dists)
     for release in releases:
@@ -108,6 +107,16 @@ def read_releases(paths: Sequence[Path]) -> list[Release]:
     if findings:
         raise Unfit(findings)
     return releases
+
+
+def _read_or_finding(path: Path) -> Dist | str:
+    """The file, or what is wrong with it."""
+    try:
+        return _read(path)
+    except Rejected as error:
+        return f"{path}: {error}"
+    except OSError as error:
+        return f"{path}: cannot be read ({error.strerror or error})"
 
 
 def _read(path: Path) -> Dist:
