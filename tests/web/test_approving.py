@@ -279,3 +279,50 @@ def test_a_token_that_only_stages_makes_a_release_that_people_publish(demo: Worl
     bob = demo.person("bob")
     assert bob.post(f"{found[0]}publish/").headers["location"] == "/project/demo/3.0/"
     assert "demo-3.0-py3-none-any.whl" in names_listed(demo)
+
+
+def test_the_first_release_of_a_new_project_is_published_by_who_will_own_it(demo: World) -> None:
+    token = demo.app.create_token(CreateToken("bob", scope=scope_for(actions=["stage"]))).text
+    answer = upload(demo.client, token, wheel("fresh", "0.1"), name="fresh", version="0.1")
+    assert answer.status == 202, answer.text
+    found = re.search(r"/manage/project/fresh/staged/\w+/", answer.text)
+    assert found is not None, answer.text
+    bob, mallory = demo.person("bob"), demo.person("mallory")
+    assert "fresh 0.1" in bob.get("/account/").text
+    page = bob.get(found[0])
+    assert page.status_code == 200
+    assert "Publish 0.1 now" in page.text
+    assert mallory.get(found[0]).status_code == 403
+    assert mallory.post(f"{found[0]}publish/").status_code == 403
+    assert bob.post(f"{found[0]}publish/").headers["location"] == "/project/fresh/0.1/"
+    assert demo.client.get("/simple/fresh/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "session", ["%00", "a%00b", "%F0%9F%A6%86", "x" * 3000, "..%2F..", "%ED%A0%80", "1%27--", "%20"]
+)
+def test_addresses_that_name_nothing_are_answered_so(demo: World, session: str) -> None:
+    bob = demo.person("bob")
+    for address in (f"/manage/project/demo/staged/{session}/", f"/manage/project/demo/staged/{session}/diff/"):
+        assert bob.get(address).status_code in (400, 403, 404)
+    for verb in ("approve/", "withdraw/", "publish/", "cancel/"):
+        answer = bob.post(f"/manage/project/demo/staged/{session}/{verb}", manifest="x" * 64, answer="{}")
+        assert answer.status_code in (400, 403, 404, 414)
+    asked = demo.client.get(f"/api/projects/demo/staged/{session}", auth=("__token__", demo.user("bob")))
+    assert asked.status_code in (400, 403, 404)
+    options = bob.client.get(f"/account/keys/options/?purpose=approve&about={session}")
+    assert options.status_code in (400, 404)
+
+
+def test_answers_that_say_nothing_approve_nothing(demo: World) -> None:
+    address = stage(demo)
+    bob = guarded(demo, "bob", keys=(a_key(),))
+    manifest = manifest_on(bob.person.get(address).text)
+    for answer in ("{}", "[]", "null", "x" * 20_000, '{"rawId": "", "response": {}}', "{" * 5000):
+        sent = bob.person.post(f"{address}approve/", manifest=manifest, answer=answer)
+        assert sent.status_code in (400, 403, 429), answer[:40]
+    for wrong in ("", "x" * 65, "0" * 64, "\u2028" * 10):
+        sent = bob.person.post(f"{address}approve/", manifest=wrong, code="123456")
+        assert sent.status_code in (400, 403, 409, 429), wrong
+    with demo.app.database.read() as sql:
+        assert sql.execute(sa.select(approval.c.id)).all() == []

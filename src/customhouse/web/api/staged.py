@@ -42,9 +42,13 @@ class StagedState:
         token = token_of(request.headers.get("authorization"))
         with app.database.read() as sql:
             index_flags.refuse_banned(sql, address)
-        by, now = app.sender(token, address), app.clock.now()
+        by = app.sender(token, address).for_project(normalize(request.path_params["name"]))
+        now = app.clock.now()
+        session_id = request.path_params["session"]
+        if not (session_id.isascii() and session_id.isalnum()):
+            raise no_session()
         with app.database.read() as sql:
-            session = look_at(sql, request.path_params["session"][:64], by, now)
+            session = look_at(sql, session_id[:64], by, now)
             if session.normalized != normalize(request.path_params["name"]):
                 raise no_session()
             files = files_of_session(sql, session.id)
