@@ -9,8 +9,12 @@ import pytest
 
 from clock import TurnableClock
 from customhouse.accounts.tokens import CreateToken
+from customhouse.accounts.users import find_user
+from customhouse.catalog.queries import find_project
 from customhouse.catalog.staged import files_of_session, ongoing_session
-from customhouse.catalog.tables import project_role
+from customhouse.catalog.tables import organization_member, project_role
+from customhouse.index.namespaces import GrantNamespace, grant_namespace
+from customhouse.index.organizations import CreateOrganization, create_organization
 from customhouse.index.quarantine_by_hand import QuarantineProject, order_project_quarantine
 from customhouse.infra.sweep_marks import mark
 from customhouse.ledger import queries as ledger
@@ -234,3 +238,34 @@ def test_a_file_in_parts_is_joined_and_served_from_every_store(world: World) -> 
     assert sweep_all(world) == 2, "the parts, which nobody needs any more"
     assert alice.publish(session).status_code == 201
     assert world.download(f"/files/demo/{dist.filename}").content == dist.body
+
+
+def test_an_organization_holds_what_its_managers_make(small_world: World) -> None:
+    """It is named when the session is made, or it has the namespace; all its managers may go on with the release."""
+    world = small_world
+    with_people(world, "guild", owner="alice", manager="bob")
+    world.app.do(grant_namespace, GrantNamespace("corp", "guild"))
+    alice, bob, carol = (Stager(world.client, world.user(name)) for name in ("alice", "bob", "carol"))
+    assert carol.open("corp-tool").status_code == 409, "it is in somebody's namespace"
+    asked = {"meta": {"api-version": "2.0", "_customhouse": {"organization": "guild"}}}
+    assert carol.open("tool", **asked).status_code == 403
+    for name, wish in (("corp-tool", {}), ("tool", asked)):
+        opened = alice.open(name, **wish)
+        assert opened.status_code == 201, opened.text
+        session = opened.json()
+        bob.add(session, wheel(name))
+        assert carol.ask("GET", session["links"]["session"]).status_code == 403
+        assert bob.publish(session).status_code == 201
+    with world.app.database.read() as sql:
+        assert {find_project(sql, name).organization_id for name in ("corp-tool", "tool")} == {1}  # type: ignore[union-attr]
+
+
+def with_people(world: World, organization: str, *, owner: str, manager: str) -> None:
+    """An organization with an owner and a manager."""
+    for name in (owner, manager):
+        world.user(name)
+    with world.app.database.read() as sql:
+        head = find_user(sql, manager)
+    world.app.do(create_organization, CreateOrganization(organization, owner=owner))
+    with world.app.database.write() as sql:
+        sql.execute(organization_member.insert().values(organization_id=1, account_id=head.id, role="manager"))
