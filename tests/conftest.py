@@ -117,7 +117,10 @@ def settings_for(where: Where, data: Path, request: pytest.FixtureRequest) -> Se
     """Settings on the named database and store, made for one test."""
     values: dict[str, object] = {"data": data}
     if where.database == "postgresql":
-        values["database"] = request.getfixturevalue("postgres").new_database()
+        postgres: Postgres = request.getfixturevalue("postgres")
+        url = postgres.new_database()
+        request.addfinalizer(lambda: postgres.drop(url))
+        values["database"] = url
     if where.blobs == "s3":
         store: ObjectStore = request.getfixturevalue("object_store")
         values |= {
