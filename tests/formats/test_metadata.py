@@ -10,6 +10,9 @@ from packaging.version import Version
 from customhouse.formats.metadata import CoreMetadata, parse_metadata, parse_stored_metadata, requirement_key
 from customhouse.terms.errors import Rejected
 
+NINES = "9" * 5000
+"""More digits than Python converts to a number."""
+
 
 def text(*lines: str, version: str = "2.4", body: str = "") -> str:
     return "\n".join([f"Metadata-Version: {version}", "Name: demo", "Version: 1.0", *lines, "", body])
@@ -87,6 +90,9 @@ def test_keywords_by_spaces_are_words() -> None:
         (text("Requires-Dist: idna @ https://example.org/idna.whl"), "Requires-Dist", "points to an address"),
         (text("Requires-Dist: ???"), "Requires-Dist", "PEP 508"),
         (text("Requires-Python: about 3"), "Requires-Python", "PEP 440"),
+        (text(f"Requires-Python: >={NINES}"), "Requires-Python", "PEP 440"),
+        (text(f"Requires-Dist: idna>=1,<{NINES}"), "Requires-Dist", "versions of at most 200 characters"),
+        (text(f"Requires-Dist: idna=={NINES}.*"), "Requires-Dist", "versions of at most 200 characters"),
         (text("Dynamic: Name"), "Dynamic", "except Name"),
         (text("Import-Name: demo"), "Import-Name", "2.5"),
         (text("Provides-Extra: -bad-"), "Provides-Extra", "core metadata"),

@@ -10,6 +10,8 @@ from customhouse.formats.metadata import CoreMetadata
 from customhouse.formats.upload_form import check_form, compare_form
 from customhouse.terms.errors import Rejected
 
+NINES = "9" * 5000
+"""More digits than Python converts to a number."""
 GOOD = {
     ":action": "file_upload", "protocol_version": "1", "name": "demo", "version": "1.0", "filetype": "bdist_wheel",
     "sha256_digest": "ab" * 32,
@@ -87,12 +89,15 @@ def test_claims_that_mean_the_same_agree(claims: list[tuple[str, str]]) -> None:
         ([("name", "other")], "name"),
         ([("version", "1.1")], "version"),
         ([("version", "one")], "version"),
+        ([("version", NINES)], "version"),
         ([("metadata_version", "new")], "metadata_version"),
         ([("requires_python", ">=3.9")], "requires_python"),
         ([("requires_python", "three")], "requires_python"),
+        ([("requires_python", f">={NINES}")], "requires_python"),
         ([("requires_dist", "idna")], "requires_dist"),
         ([("requires_dist", "idna"), ("requires_dist", "foo-bar>=1"), ("requires_dist", "evil")], "requires_dist"),
         ([("requires_dist", "???")], "requires_dist"),
+        ([("requires_dist", f"idna>={NINES}"), ("requires_dist", "foo-bar>=1")], "requires_dist"),
         ([("summary", "Something else")], "summary"),
         ([("classifiers", "Topic :: Other")], "classifiers"),
         ([("license_expression", "Apache-2.0")], "license_expression"),

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from customhouse.accounts.index_flags import SetFlag, set_flag
 from customhouse.accounts.users import find_user
 from customhouse.catalog.downloads.tables import download
+from customhouse.catalog.queries import pack_metadata
 from customhouse.catalog.tables import file, project_role
 from customhouse.index.delete import Delete, price_for
 from customhouse.index.erase import Erase, erase
@@ -175,6 +176,18 @@ def test_a_release_closes_and_an_owner_reopens_it(world: World) -> None:
     publish(world, sdist())
     world.clock.turn(timedelta(days=world.app.settings.release_open_days, seconds=1))
     assert world.upload(wheel(tag="cp311-none-any")).status == 403
+
+
+def test_a_requirement_of_before_versions_had_a_limit_is_not_compared(world: World) -> None:
+    """Comparing it raises what is no fault of whoever deletes: nobody is kept from it by a stranger's metadata."""
+    publish(world, wheel(), wheel(version="2.0"))
+    needs = wheel("needs-old", headers={"Requires-Dist": "demo<2"})
+    publish(world, needs, name="needs-old", user="bob")
+    long = f"Metadata-Version: 2.1\nName: needs-old\nVersion: 1.0\nRequires-Dist: demo<{'9' * 5000}\n"
+    with world.app.database.write() as sql:
+        sql.execute(file.update().where(file.c.filename == needs.filename), {"metadata": pack_metadata(long)})
+    with world.app.database.read() as sql:
+        assert price_for(sql, "demo", "1.0", "", actor(world), world.clock.now()).dependents == []
 
 
 def test_the_price_of_a_deletion_names_downloads_and_dependents(world: World) -> None:

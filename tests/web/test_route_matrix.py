@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import cycle
 
 import httpx2 as httpx
@@ -31,6 +32,8 @@ VERBS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "F
 SHUT_OUT = (401, 403, 404, 422)
 """422: what came to be exchanged for a token is none that is believed."""
 CALL = b"<?xml version='1.0'?><methodCall><methodName>changelog_last_serial</methodName><params/></methodCall>"
+NINES = "9" * 5000
+"""More digits than Python converts to a number: `packaging` then raises what is no ``InvalidVersion``."""
 BY_DOOR = {row.door: row for row in ROWS}
 WRITING = [row for row in ROWS if row.verb not in READS and row.sends != "call"]
 READING = [row for row in ROWS if row.verb in READS or row.sends == "call"]
@@ -265,11 +268,53 @@ def test_p21_no_number_in_an_address_is_too_large_for_us(town: Town) -> None:
         kind: Kind = next((one for one in ("operator", "owner", "chair") if one in row.who), "anonymous")
         form = {name: town.fill(text, kind) for name, text in row.form.items()}
         for name in re.findall(r"\{(\w+)\}", row.path):
-            for text in ("9" * 15, "9" * 19, "9" * 30):
+            for text in ("9" * 15, "9" * 19, NINES):
                 town.restore()
                 address = row.address(town, kind, **{name: text})
                 answer = town.knock(kind, row.verb, address, form=form if row.verb not in READS else None)
                 assert answer.status_code < 500, f"{row.door} with {name}: {answer.text[:200]}"
+
+
+def test_p21_no_version_in_a_form_a_question_or_a_file_name_is_too_long_for_us(town: Town) -> None:
+    tried = 0
+    for row in _with_versions():
+        kind: Kind = next((one for one in ("owner", "operator") if one in row.who), "anonymous")
+        town.restore()
+        answer = knock(town, row, kind)
+        assert answer.status_code < 500, f"{row.door}: {answer.text[:200]}"
+        tried += 1
+    assert tried > 10
+
+
+def _with_versions() -> Iterator[Row]:
+    for row in ROWS:
+        if "version" in row.form:
+            yield replace(row, form={**row.form, "version": NINES})
+        if '"version": "' in row.form.get("json", ""):
+            yield replace(row, form={"json": re.sub(r'(?<="version": ")[^"]+', NINES, row.form["json"])})
+        if "version=" in row.query:
+            yield replace(row, query=re.sub(r"(?<=version=)[^&]+", NINES, row.query))
+        for name in re.findall(r"\{(file|filename)\}", row.path):
+            yield replace(row, at={**row.at, name: f"demo-{NINES}-py3-none-any.whl"})
+            yield replace(row, at={**row.at, name: f"demo-{NINES}.tar.gz"})
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "/project/demo/diff/?old={0}&new=1.0", "/project/demo/diff/?old=1.0&new={0}",
+        "/project/demo/report/?version={0}", "/project/demo/report/?file=demo-{0}.tar.gz",
+        "/project/demo/advice/?version={0}", "/project/demo/?version={0}", "/search/?q={0}",
+    ],
+)  # fmt: skip
+def test_p21_no_question_has_a_version_too_long_for_us(town: Town, page: str) -> None:
+    assert town.knock("owner", "GET", page.format(NINES)).status_code < 500
+
+
+def test_p21_no_report_names_a_version_too_long_for_us(town: Town) -> None:
+    form = {"kind": "malware", "text": "It steals.", "version": NINES}
+    for address in ("/project/demo/report/", "/api/projects/demo/reports"):
+        assert town.knock("owner", "POST", address, form=form).status_code in (400, 404)
 
 
 def test_a_private_project_is_unknown_to_strangers_at_every_door(town: Town) -> None:

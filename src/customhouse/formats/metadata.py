@@ -17,15 +17,15 @@ from packaging.errors import ExceptionGroup as PackagingErrors
 from packaging.metadata import InvalidMetadata, Metadata, RawMetadata, parse_email
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from customhouse.terms.errors import Rejected
 from customhouse.terms.names import normalize
+from customhouse.terms.versions import LONGEST_VERSION, are_short, parse_version, specifiers_of
 
 SUPPORTED_VERSIONS = ("1.0", "1.1", "1.2", "2.1", "2.2", "2.3", "2.4", "2.5")
 MAX_SUMMARY = 512
 MAX_URL_LABEL = 32
-MAX_VERSION = 200
 CONTENT_TYPES = ("text/plain", "text/x-rst", "text/markdown")
 _MARKDOWN_VARIANTS = ("GFM", "CommonMark")
 # Fields that tools wrote for years before the metadata version that defines them: setuptools from 56 on wrote
@@ -132,6 +132,7 @@ def parse_metadata(text: str, *, name: str, version: Version) -> CoreMetadata:
     _check_by_packaging(raw)
     found = _values(raw)
     _check_identity(found, name, version)
+    _check_python(found)
     for check in (_check_texts, _check_licence, _check_people, _check_classifiers, _check_urls, _check_requirements):
         check(found)
     if declared_parts < (2, 5) and (found.import_names is not None or found.import_namespaces is not None):
@@ -189,12 +190,9 @@ def _check_identity(found: CoreMetadata, name: str, version: Version) -> None:
         raise Rejected(
             "name-mismatch", "Name", f"{found.name!r}, but the file is named for {name!r}", "one name in both"
         )
-    try:
-        parsed = Version(found.version)
-    except InvalidVersion as error:
-        raise Rejected("bad-metadata", "Version", _short(found.version), "a version as of PEP 440") from error
-    if len(str(parsed)) > MAX_VERSION:
-        raise Rejected("bad-metadata", "Version", "is too long", f"at most {MAX_VERSION} characters")
+    parsed = parse_version(found.version, "Version", "bad-metadata")
+    if len(str(parsed)) > LONGEST_VERSION:
+        raise Rejected("bad-metadata", "Version", "is too long", f"at most {LONGEST_VERSION} characters")
     if parsed.local is not None:
         raise Rejected(
             "bad-metadata", "Version", f"{found.version!r} has a local part", "a public version (PEP 440), without '+'"
@@ -204,6 +202,11 @@ def _check_identity(found: CoreMetadata, name: str, version: Version) -> None:
             "version-mismatch", "Version", f"{found.version!r}, but the file is named for {str(version)!r}",
             "one version in both",
         )  # fmt: skip
+
+
+def _check_python(found: CoreMetadata) -> None:
+    if found.requires_python and specifiers_of(found.requires_python) is None:
+        raise Rejected("bad-metadata", "Requires-Python", _short(found.requires_python), _accepted("requires-python"))
 
 
 def _check_texts(found: CoreMetadata) -> None:
@@ -325,6 +328,8 @@ def _check_requirements(found: CoreMetadata) -> None:
                 requirement = Requirement(text)
             except (InvalidRequirement, RecursionError) as error:
                 raise Rejected("bad-metadata", field, _short(text), "a requirement as of PEP 508") from error
+            if not are_short(requirement.specifier):
+                raise Rejected("bad-metadata", field, _short(text), f"versions of at most {LONGEST_VERSION} characters")
             if requirement.url:
                 raise Rejected(
                     "bad-metadata", field, f"{_short(text)} points to an address", "a name with versions, not a URL"

@@ -14,12 +14,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from packaging.requirements import InvalidRequirement
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.version import InvalidVersion, Version
 
 from customhouse.formats.metadata import CoreMetadata, requirement_key
 from customhouse.terms.errors import Rejected
 from customhouse.terms.names import normalize
+from customhouse.terms.versions import parse_version, specifiers_of, version_of
 
 # Hexadecimal lengths. The documentation of md5_digest once said base64url; all clients send hexadecimal.
 _DIGESTS = {"md5_digest": 32, "sha256_digest": 64, "blake2_256_digest": 64}
@@ -83,7 +82,8 @@ def check_form(fields: Sequence[tuple[str, str]]) -> UploadForm:
 def compare_form(form: UploadForm, metadata: CoreMetadata) -> None:
     """Raise `Rejected` for the first field in which the form and the artifact differ."""
     _same("name", form.name, metadata.name, normalize(form.name) == normalize(metadata.name))
-    _same("version", form.version, metadata.version, _version(form.version) == _version(metadata.version))
+    version = parse_version(form.version, "version", "bad-form")
+    _same("version", form.version, metadata.version, version == version_of(metadata.version))
     claimed = form.texts.get("metadata_version")
     if claimed is not None and not re.fullmatch(r"\d{1,3}\.\d{1,3}", claimed):
         raise Rejected("bad-form", "metadata_version", f"{claimed[:40]!r}", "a number such as 2.4")
@@ -137,18 +137,11 @@ def _digest(field: str, text: str) -> str:
     raise Rejected("bad-digest", field, f"{text[:80]!r} is no such digest", f"{length} hexadecimal digits")
 
 
-def _version(text: str) -> Version:
-    try:
-        return Version(text)
-    except InvalidVersion as error:
-        raise Rejected("bad-form", "version", f"{text[:80]!r}", "a version as of PEP 440") from error
-
-
 def _specifiers(text: str) -> frozenset[str]:
-    try:
-        return frozenset(str(specifier) for specifier in SpecifierSet(text))
-    except InvalidSpecifier as error:
-        raise Rejected("bad-form", "requires_python", f"{text[:80]!r}", "specifiers as of PEP 440") from error
+    found = specifiers_of(text)
+    if found is None:
+        raise Rejected("bad-form", "requires_python", f"{text[:80]!r}", "specifiers as of PEP 440")
+    return frozenset(str(specifier) for specifier in found)
 
 
 def _words(text: str) -> str:

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from packaging.metadata import RawMetadata, parse_email
 from packaging.tags import Tag, parse_tag
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from customhouse.formats.filenames import WheelName
 from customhouse.formats.inspection import Inspection, Limits, Member, Signal
@@ -23,6 +23,7 @@ from customhouse.formats.signals import EncryptedCode, wheel_signals
 from customhouse.formats.zip_walk import Walk, Watch, walk_zip
 from customhouse.terms.errors import Rejected
 from customhouse.terms.names import normalize
+from customhouse.terms.versions import version_of
 
 # The keys of an installation scheme that installers know (sysconfig, pip and uv).
 DATA_SCHEMES = frozenset({"purelib", "platlib", "headers", "scripts", "data"})
@@ -133,13 +134,9 @@ def names_release(stem: str, name: str, version: Version) -> bool:
     """Whether ``{name}-{version}`` in any spelling is this release; ``name`` is normalised."""
     at = stem.find("-")
     while at > 0:
-        if normalize(stem[:at]) == name:
-            try:
-                # PEP 427 turns '-' in a version into '_'.
-                if Version(stem[at + 1 :].replace("_", "-")) == version:
-                    return True
-            except InvalidVersion:
-                pass
+        # PEP 427 turns '-' in a version into '_'.
+        if normalize(stem[:at]) == name and version_of(stem[at + 1 :].replace("_", "-")) == version:
+            return True
         at = stem.find("-", at + 1)
     return False
 
@@ -221,11 +218,7 @@ def check_identity(raw: RawMetadata, name: str, version: Version, where: str) ->
     if normalize(raw.get("name", "")) != name:
         raise Rejected("name-mismatch", where, f"the metadata is that of {raw.get('name', '')[:100]!r}", name)
     found = raw.get("version", "")
-    try:
-        same = Version(found) == version
-    except InvalidVersion:
-        same = False
-    if not same:
+    if version_of(found) != version:
         raise Rejected("version-mismatch", where, f"the metadata is that of version {found[:100]!r}", str(version))
 
 

@@ -14,6 +14,7 @@ from customhouse.catalog.lifecycle import Dependent
 from customhouse.catalog.tables import file, project, release, requirement
 from customhouse.formats.metadata import parse_stored_metadata
 from customhouse.terms.names import normalize
+from customhouse.terms.versions import are_short
 
 MAX_LOOKED_AT = 2000
 
@@ -55,7 +56,8 @@ def dependents_of(
             continue
         for text in parse_stored_metadata(queries.unpack_metadata(row.metadata)).requires_dist:
             wanted = Requirement(text)
-            if normalize(wanted.name) != normalized:
+            # What was taken in before there was a limit on versions says nothing that can be compared.
+            if normalize(wanted.name) != normalized or not are_short(wanted.specifier):
                 continue
             hurt = any(wanted.specifier.contains(version, prereleases=True) for version in gone)
             if hurt and not any(wanted.specifier.contains(version, prereleases=True) for version in left):

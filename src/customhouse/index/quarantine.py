@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import sqlalchemy as sa
-from packaging.version import InvalidVersion, Version
 from sqlalchemy.engine import Connection
 
 from customhouse.catalog.tables import file, project, release
@@ -29,6 +28,7 @@ from customhouse.reports.tables import hold
 from customhouse.terms.errors import Refused, Rejected
 from customhouse.terms.identity import Identity
 from customhouse.terms.names import normalize
+from customhouse.terms.versions import version_of
 
 Origin = Literal["reports", "verdict", "operator"]
 Ending = Literal["verdict", "undo", "operator"]
@@ -283,7 +283,4 @@ def _write(tx: Tx, target: Target, status: str, reason: str) -> None:
 
 
 def _canonical(text: str) -> str:
-    try:
-        return str(Version(text))
-    except InvalidVersion:
-        return text
+    return str(version_of(text) or text)

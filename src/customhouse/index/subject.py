@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import sqlalchemy as sa
-from packaging.version import InvalidVersion, Version
 from sqlalchemy.engine import Connection
 
 from customhouse.catalog import queries, rights
@@ -17,6 +16,7 @@ from customhouse.terms.errors import Refused
 from customhouse.terms.identity import Actor
 from customhouse.terms.names import normalize
 from customhouse.terms.scope import Action
+from customhouse.terms.versions import version_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,4 @@ def unknown(what: str) -> Refused:
 
 
 def _canonical(version: str) -> str:
-    try:
-        return str(Version(version))
-    except InvalidVersion:
-        return version
+    return str(version_of(version) or version)

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 from urllib.parse import urlsplit
 
-from packaging.version import InvalidVersion, Version
-
 from customhouse.terms.errors import Rejected
 from customhouse.terms.names import ProjectName
+from customhouse.terms.versions import LONGEST_VERSION, parse_version
 
 Kind = Literal["malware", "spam", "typosquat", "dependency-confusion", "something-else"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -60,7 +59,7 @@ def parse_claim(fields: Mapping[str, str]) -> Claim:
     return Claim(
         kind=kind,
         text=text,
-        version=_version(plain(fields, "version", 200)),
+        version=_version(plain(fields, "version", LONGEST_VERSION)),
         filename=plain(fields, "file", MAX_PATH),
         imitates=_imitates(kind, plain(fields, "imitates", 200)),
         evidence_url=_url(plain(fields, "evidence_url", MAX_URL)),
@@ -92,10 +91,7 @@ def _kind(text: str) -> Kind:
 def _version(text: str) -> str:
     if not text:
         return ""
-    try:
-        return str(Version(text))
-    except InvalidVersion as error:
-        raise Rejected("bad-version", "version", f"{text[:80]!r} is not a version", "a version as in 1.0.2") from error
+    return str(parse_version(text, "version"))
 
 
 def _imitates(kind: Kind, text: str) -> str:

@@ -10,10 +10,10 @@ from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_netw
 from typing import Literal, TypeVar, get_args
 
 from packaging.specifiers import InvalidSpecifier, Specifier
-from packaging.version import InvalidVersion, Version
 
 from customhouse.terms.errors import Refused, Rejected
 from customhouse.terms.names import ProjectName
+from customhouse.terms.versions import parse_version, version_of
 
 T = TypeVar("T")
 Action = Literal["read", "stage", "upload", "yank"]
@@ -145,9 +145,9 @@ def version_condition(text: str) -> str:
         raise Rejected("bad-version", "version", f"{len(text)} characters", f"at most {LONGEST_CONDITION}")
     try:
         if text.strip()[:1].isalnum():
-            return f"=={Version(text)}"
+            return f"=={parse_version(text, 'version', accepted=_VERSIONS)}"
         clauses = [Specifier(part) for part in text.split(",")]
-    except (InvalidVersion, InvalidSpecifier) as error:
+    except InvalidSpecifier as error:
         raise Rejected("bad-version", "version", f"{text[:80]!r} says no versions", _VERSIONS) from error
     if any(clause.operator == "===" for clause in clauses):
         raise Rejected("bad-version", "version", "'===' compares text", _VERSIONS)
@@ -186,12 +186,11 @@ def _wrong_action(actions: frozenset[Action], action: Action) -> Refused:
 
 def _lies_in(version: str, condition: str) -> bool:
     """Whether a version meets every specifier. ``==1.2`` means 1.2 itself and no local version such as 1.2+mine."""
-    try:
-        parsed = Version(version)
-    except InvalidVersion:
+    parsed = version_of(version)
+    if parsed is None:
         return False
     return all(
-        parsed == Version(clause.version)
+        parsed == version_of(clause.version)
         if clause.operator == "==" and not clause.version.endswith(".*")
         else clause.contains(parsed, prereleases=True)
         for clause in _clauses(condition)

@@ -12,7 +12,6 @@ from http import HTTPStatus
 from typing import Any
 
 import anyio.to_thread
-from packaging.version import InvalidVersion, Version
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -26,6 +25,7 @@ from customhouse.serve.conditions import none_match
 from customhouse.terms.digest import Digest
 from customhouse.terms.identity import NOBODY
 from customhouse.terms.names import normalize
+from customhouse.terms.versions import version_of
 from customhouse.web.api.simple import reader_of
 
 PROVENANCE = "/integrity/{name}/{version}/{filename}/provenance"
@@ -61,10 +61,10 @@ class Integrity:
         path = request.path_params
         if not (path["name"] + path["filename"]).isprintable():
             return None
-        try:
-            version = str(Version(path["version"]))
-        except InvalidVersion:
+        parsed = version_of(path["version"])
+        if parsed is None:
             return None
+        version = str(parsed)
         # Whoever sends credentials is told if they are wrong; nobody else needs a look at sessions.
         asks = request.headers.get("authorization") is not None or request.cookies
         actor = reader_of(self.app, request) if asks else NOBODY

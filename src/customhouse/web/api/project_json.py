@@ -6,7 +6,6 @@ would offer for ever what was deleted or quarantined here.
 
 from __future__ import annotations
 
-from packaging.version import InvalidVersion, Version
 from starlette.responses import Response
 
 from customhouse.catalog.model import File
@@ -16,6 +15,7 @@ from customhouse.formats.project_json import JsonFile, choose_version, project_j
 from customhouse.serve.conditions import none_match
 from customhouse.terms.digest import Digest
 from customhouse.terms.errors import Refused
+from customhouse.terms.versions import version_of
 from customhouse.web.facts import ProjectFacts, facts_of
 from customhouse.web.visit import Visit
 
@@ -56,10 +56,7 @@ def _best_version(facts: ProjectFacts) -> str:
 
 
 def _known_version(facts: ProjectFacts, text: str) -> str:
-    try:
-        version = str(Version(text))
-    except InvalidVersion:
-        version = ""
+    version = str(version_of(text) or "")
     if all(row.version != version for row in facts.files):
         raise Refused("unknown-version", f"{facts.project.display!r} has no version {text[:100]!r}.", status=404)
     return version

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from urllib.parse import quote, urlencode
 
 from markupsafe import Markup, escape
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 from starlette.responses import RedirectResponse, Response
 
 from customhouse.app import App
@@ -19,6 +19,7 @@ from customhouse.formats.release_diff import TEXT_BYTES, ReleaseDiff
 from customhouse.formats.visible import visible_parts
 from customhouse.index.diff import Comparable, comparable
 from customhouse.terms.errors import Refused
+from customhouse.terms.versions import version_of
 from customhouse.web.doors import Door, door
 from customhouse.web.pages.diff_model import DiffView, FieldRow, FileDiff, Hidden, LineRow, Notable, PairRow
 from customhouse.web.pages.signals import MEANINGS
@@ -158,10 +159,10 @@ def visible(text: str) -> Markup:
 
 
 def _version(text: str) -> str:
-    try:
-        return str(Version(text))
-    except InvalidVersion:
-        raise Refused("unknown-version", f"{text[:100]!r} is no version.", "Choose two versions.", status=404) from None
+    found = version_of(text)
+    if found is None:
+        raise Refused("unknown-version", f"{text[:100]!r} is no version.", "Choose two versions.", status=404)
+    return str(found)
 
 
 def _unknown_member(name: str) -> Refused:

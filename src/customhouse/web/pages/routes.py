@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from urllib.parse import quote
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 from starlette.responses import RedirectResponse, Response
 
 from customhouse.catalog import queries
@@ -21,6 +21,7 @@ from customhouse.formats.verified_urls import verified, verified_address
 from customhouse.index.provenance import compared
 from customhouse.index.vouch import owners_addresses, vouched_prefixes
 from customhouse.terms.errors import Refused
+from customhouse.terms.versions import version_of
 from customhouse.web import render
 from customhouse.web.doors import Door, door
 from customhouse.web.facts import ProjectFacts, facts_of
@@ -152,10 +153,7 @@ def _verified(facts: ProjectFacts, metadata: CoreMetadata) -> frozenset[str]:
 
 
 def _spelled(text: str) -> str:
-    try:
-        return str(Version(text))
-    except InvalidVersion:
-        return ""
+    return str(version_of(text) or "")
 
 
 def _version_rows(files: Sequence[File]) -> list[VersionRow]:
