@@ -14,6 +14,7 @@ from customhouse.client.address import Index
 from customhouse.client.ambient import find_ambient
 from customhouse.client.credentials import Fixed, Minted, Sources, find_credential
 from customhouse.client.patience import Patience
+from customhouse.client.trusted_publishing import refuse_foreign_audience
 from customhouse.client.wire import Wire
 from customhouse.terms.errors import CustomhouseError, Refused, Rejected
 
@@ -154,6 +155,25 @@ def test_an_identity_goes_to_the_index_alone(
     with pytest.raises(Refused, match="not on its own host"):
         found(wire, tmp_path, environment={"CUSTOMHOUSE_OIDC_TOKEN": "jwt"})
     assert not index.identities
+
+
+@pytest.mark.parametrize(
+    "audience",
+    ["pypi", "testpypi", "sigstore", "sts.amazonaws.com", "https://iam.googleapis.com/projects/1", "api://AzureADTokenExchange",
+     "packages.example.org.evil.example", "https://packages.example.org@evil.example", "-x"],
+)  # fmt: skip
+def test_no_identity_is_made_out_for_somebody_else(audience: str) -> None:
+    """An index that names the audience of PyPI or of a cloud would be handed the keys of this build there."""
+    with pytest.raises(Refused, match="which is somebody else"):
+        refuse_foreign_audience(audience, Index.parse("https://packages.example.org/"))
+
+
+@pytest.mark.parametrize(
+    "audience", ["packages.example.org", "https://packages.example.org", "https://packages.example.org/", "customhouse"]
+)
+def test_an_index_may_be_called_by_its_address_or_by_a_word_of_its_own(audience: str) -> None:
+    refuse_foreign_audience(audience, Index.parse("https://packages.example.org/legacy/"))
+    refuse_foreign_audience("pypi", Index.parse("https://upload.pypi.org/legacy/"))
 
 
 def test_a_token_that_is_none_is_a_mistake_of_ours(wire: Wire, tmp_path: Path) -> None:

@@ -131,6 +131,7 @@ SENTENCES = [
     (FileState("a.whl", "failed", "It lies."), "a.whl was not taken: It lies."),
     (FileState("a.whl", "checking"), "a.whl is being checked."),
     (Waiting("demo", "1.0", ("It needs approval.",), None, 1, ("bob",), "2030-01-01T00:00:00Z", None), "demo 1.0 waits for people: It needs approval.\nStill wanted: 1 approval.\nMay approve: bob.\nNot before 2030-01-01T00:00:00Z, however many approve."),
+    (Ended("demo", "1.0", "waiting", None, "https://x/;$(touch x)/", None), "demo 1.0 is staged and waits.\nTry it, as anybody can who has this address:\n  pip install --extra-index-url 'https://x/;$(touch x)/' demo==1.0\n  uv pip install --index 'https://x/;$(touch x)/' demo==1.0"),
     (Ended("demo", "1.0", "published", "https://x/", None, None), "Published demo 1.0: https://x/"),
     (Ended("demo", "1.0", "failed", None, None, None), "demo 1.0 is not published."),
     (Ended("demo", "1.0", "failed", None, None, "s"), "demo 1.0 is not published.\nWhat has arrived is kept: run it again to go on."),

@@ -34,14 +34,18 @@ class Ambient:
     fetch: Callable[[str], str]
     renewable: bool
     """Whether asking again gives another token, and not the one that has been used."""
+    tailored: bool = True
+    """Whether the audience that we name decides which token we get."""
 
 
 def find_ambient(environment: Mapping[str, str], token_file: Path | None) -> Ambient | None:
     """The identity that was handed to us, or else that of the service that runs this machine. Asks nobody yet."""
     if token_file is not None:
-        return Ambient(f"the ID token in {token_file}", lambda _audience: _from_file(token_file), renewable=True)
+        return Ambient(
+            f"the ID token in {token_file}", lambda _audience: _from_file(token_file), renewable=True, tailored=False
+        )
     if text := environment.get(TOKEN_VARIABLE, "").strip():
-        return Ambient(f"the ID token in {TOKEN_VARIABLE}", lambda _audience: text, renewable=False)
+        return Ambient(f"the ID token in {TOKEN_VARIABLE}", lambda _audience: text, renewable=False, tailored=False)
     for variable, title in _SERVICES.items():
         if environment.get(variable):
             return Ambient(title, _detect, renewable=variable != "GITLAB_CI")
@@ -57,7 +61,7 @@ def find_signer(environment: Mapping[str, str], token_file: Path | None) -> Ambi
     serve only where a Sigstore of one's own takes the index's audience.
     """
     if text := environment.get(SIGNING_VARIABLE, "").strip():
-        return Ambient(f"the ID token in {SIGNING_VARIABLE}", lambda _audience: text, renewable=False)
+        return Ambient(f"the ID token in {SIGNING_VARIABLE}", lambda _audience: text, renewable=False, tailored=False)
     others = {name: value for name, value in environment.items() if name != TOKEN_VARIABLE}
     return find_ambient(others, None) or find_ambient(environment, token_file)
 

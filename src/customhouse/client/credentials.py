@@ -10,7 +10,7 @@ from pathlib import Path
 
 from customhouse.client.address import Index
 from customhouse.client.ambient import Ambient, NoIdentity
-from customhouse.client.trusted_publishing import Exchange, find_exchange, mint
+from customhouse.client.trusted_publishing import Exchange, find_exchange, mint, refuse_foreign_audience
 from customhouse.client.wire import Wire
 from customhouse.terms.errors import Refused, Rejected
 
@@ -105,6 +105,8 @@ def _minted(ambient: Ambient, wire: Wire) -> Minted | None:
     exchange = find_exchange(wire)
     if exchange is None:
         return None
+    if ambient.tailored:
+        refuse_foreign_audience(exchange.audience, wire.index)
     token = mint(wire, exchange, ambient.fetch(exchange.audience))
     return Minted(wire, exchange, ambient, token, f"trusted publishing: {ambient.where}")
 

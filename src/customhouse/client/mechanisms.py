@@ -100,7 +100,7 @@ def _parts_there(wire: Wire, url: str) -> dict[int, tuple[int, str]]:
     answer = wire.ask("GET", url, headers={"Accept": "application/json"}, what="place for parts").json(wire.index.host)
     try:
         return {int(one["offset"]): (int(one["size"]), str(one["sha256"]).lower()) for one in answer["parts"]}
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise Unavailable(wire.index.host, "its list of parts cannot be read") from error
 
 

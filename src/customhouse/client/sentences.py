@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 
 from customhouse.client.news import Begun, Ended, FileState, Moved, News, Note, Opened, Waiting, Warned
@@ -83,11 +84,12 @@ def ended_lines(news: Ended) -> list[str]:
 def _stage(news: Ended) -> list[str]:
     if news.stage is None:
         return []
-    wanted = f"{news.name}=={news.version}"
+    # Somebody will paste this into a shell, and the address is what the index says it is.
+    stage, wanted = shlex.quote(news.stage), shlex.quote(f"{news.name}=={news.version}")
     return [
         "Try it, as anybody can who has this address:",
-        f"  pip install --extra-index-url {news.stage} {wanted}",
-        f"  uv pip install --index {news.stage} {wanted}",
+        f"  pip install --extra-index-url {stage} {wanted}",
+        f"  uv pip install --index {stage} {wanted}",
         *([f"See it: {news.page}"] if news.page else []),
     ]
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from customhouse.client.address import Index
 from customhouse.client.plain import plain
 from customhouse.client.problem import Declined
 from customhouse.client.wire import Wire
@@ -17,6 +18,9 @@ MEDIA_TYPE = "application/vnd.pypi.pytp.v1+json"
 # 403 is what PyPI and we say where an operator has switched it off.
 _NOT_HERE = frozenset({403, 404, 405, 406, 410, 501})
 MULTI_USE = "multi-use-token"
+_PYPI = {"pypi": ("pypi.org", "upload.pypi.org"), "testpypi": ("test.pypi.org",)}
+"""Audiences that are words, and the hosts that may ask for them."""
+_OTHERS = frozenset({*_PYPI, "sigstore", "vault", "npm", "rubygems", "crates-io"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,23 @@ def mint(wire: Wire, exchange: Exchange, identity: str) -> str:
     if not isinstance(token, str) or not token or not token.isascii() or not token.isprintable():
         raise Unavailable(wire.index.host, "its answer holds no token")
     return token
+
+
+def refuse_foreign_audience(audience: str, index: Index) -> None:
+    """An identity that is made out for somebody else would open his doors to this index: raise `Refused`.
+
+    An index chooses its audience itself. One that chose ``pypi`` or ``sts.amazonaws.com`` would be handed what it
+    needs to publish on PyPI, or to act in the cloud, in the name of this build.
+    """
+    own = {index.host, index.host.rpartition(":")[0] or index.host, index.base, f"{index.base}/", index.site}
+    if audience in own or index.host in _PYPI.get(audience, ()):
+        return
+    if audience.lower() in _OTHERS or any(sign in audience for sign in ".:/") or audience.startswith("-"):
+        raise Refused(
+            "foreign-audience",
+            f"{index.host} asks for an identity that is made out for {audience}, which is somebody else.",
+            "If that is right, have one made and give it with --oidc-token-file.",
+        )
 
 
 def _get(wire: Wire, url: str) -> Mapping[str, Any] | None:

@@ -90,7 +90,8 @@ class Wire:
             follow_redirects=False,
             timeout=httpx2.Timeout(READ_SECONDS, connect=CONNECT_SECONDS, write=WRITE_SECONDS, pool=None),
             limits=httpx2.Limits(max_connections=64, max_keepalive_connections=64),
-            headers={"User-Agent": "Customhouse"},
+            # Plain answers: what is short on the way stays short here.
+            headers={"User-Agent": "Customhouse", "Accept-Encoding": "identity"},
         )
 
     def close(self) -> None:
