@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
+from random import Random
 
 import pytest
 import sqlalchemy as sa
@@ -32,7 +34,7 @@ from customhouse.terms.errors import Refused, Rejected
 from customhouse.terms.identity import COMMAND_LINE
 from customhouse.trust.tables import trusted_publisher
 from neighbours import actor, enlist, events, found_organization, found_project, join, refused, user
-from releases import begin, clearance, manifest, say_yes, send, take_back, take_out, what_is_missing
+from releases import begin, clearance, forget_rows, manifest, say_yes, send, take_back, take_out, what_is_missing
 from world import World
 
 HOUR = timedelta(hours=1)
@@ -429,8 +431,46 @@ def test_of_many_approvals_of_one_person_at_once_one_counts(world: World) -> Non
         outcomes = sorted(pool.map(attempt, range(16)))
     assert outcomes == ["approved"] + ["approved-already"] * 15
     assert clearance(world, session).wanted == 1
-    with world.app.database.write() as sql:  # the rows have no bytes behind them
-        sql.execute(upload_session.update().values(state="canceled"))
-    for table in ("approval", "upload_file", "upload_session"):
-        with world.app.database.write() as sql:
-            sql.execute(sa.text(f"DELETE FROM {table}"))  # noqa: S608 - a name of ours
+    forget_rows(world)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_happens_a_release_may_appear_only_when_enough_others_have_approved_it_as_it_is(
+    demo: World, seed: int
+) -> None:
+    """A model of five sentences beside the real thing, through everything that people do in any order."""
+    chance = Random(seed)  # noqa: S311 - a reproducible order
+    people = ("alice", "owen", "bob", "carol")
+    wanted, session, files = 2, begin(demo, by=("alice",)), {"": "alice"}
+    approved: set[str] = set()
+    frozen: set[str] = set()
+    ask(demo, approvals=wanted)
+    for step in range(40):
+        who = chance.choice(people)
+        match chance.choice(("yes", "yes", "yes", "back", "add", "remove", "freeze", "thaw")):
+            case "yes":
+                may = who not in approved and who not in files.values() and who not in frozen
+                with nullcontext() if may else pytest.raises(Refused):
+                    say_yes(demo, who, session)
+                approved |= {who} if may else set()
+            case "back":
+                with nullcontext() if who in approved else pytest.raises(Refused):
+                    take_back(demo, who, session)
+                approved -= {who}
+            case "add" if len(files) < 3:
+                files[send(demo, session, who, tag=f"t{step}")] = who
+                approved.clear()
+            case "remove" if len(files) > 1:
+                gone = chance.choice([one for one in files if one])
+                take_out(demo, gone)
+                del files[gone]
+                approved.clear()
+            case "freeze" | "thaw" as what:
+                frozen = frozen | {who} if what == "freeze" else frozen - {who}
+                at = demo.clock.now() if what == "freeze" else None
+                with demo.app.database.write() as sql:
+                    sql.execute(account.update().where(account.c.normalized == who).values(frozen_at=at))
+        counting = approved - frozen - set(files.values())
+        lacking = what_is_missing(demo, session)
+        assert (lacking is None) == (len(counting) >= wanted), (step, approved, frozen, files)
+        assert (lacking.approvals if lacking else 0) == max(0, wanted - len(counting))

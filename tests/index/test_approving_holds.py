@@ -8,7 +8,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import Connection
 
@@ -27,7 +26,7 @@ from customhouse.trust.continuity import Alarm, Continuity
 from customhouse.trust.tables import trusted_publisher
 from neighbours import actor, events, found_project, join, user
 from packages import wheel
-from releases import begin, session_of
+from releases import begin, forget_rows, session_of
 from world import World
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -96,11 +95,15 @@ def test_the_owner_of_a_publishers_machines(settings: dict[str, str], owner: str
 @pytest.fixture
 def demo(small_world: World) -> World:
     """A critical project with a release of alice, who owns it with owen."""
-    assert small_world.upload(wheel("demo", "1.0", files={"demo.pth": b"/opt", "demo/__init__.py": b""})).status == 200
-    join(small_world, "owen", "owner")
-    _mark(small_world, "demo")
-    small_world.clock.turn(timedelta(days=1))
-    return small_world
+    return settled(small_world)
+
+
+def settled(world: World) -> World:
+    assert world.upload(wheel("demo", "1.0", files={"demo.pth": b"/opt", "demo/__init__.py": b""})).status == 200
+    join(world, "owen", "owner")
+    _mark(world, "demo")
+    world.clock.turn(timedelta(days=1))
+    return world
 
 
 def _mark(world: World, name: str) -> None:
@@ -141,23 +144,25 @@ def test_files_for_other_projects_count_as_a_burst_for_ten_minutes_whether_publi
     assert _facts(demo, "alice").projects_of_late == 0
 
 
-def test_publishers_of_one_owner_are_one_identity(demo: World) -> None:
-    now = demo.clock.now()
-    late, long_ago = now, now - BURST_WINDOW * 2
+def test_publishers_of_one_owner_are_one_identity(world: World) -> None:
     ids, projects = [], []
-    for number, (owner, used) in enumerate((("acme", late), ("Acme", late), ("acme", long_ago), ("eve", late))):
-        project = found_project(demo, f"p{number}")
-        projects.append(project.id)
+    for number, owner in enumerate(("acme", "acme", "Acme", "eve")):
+        if number == 1:  # what was sent before the window counts no more
+            world.clock.turn(BURST_WINDOW * 2)
+        name, now = f"p{number}", world.clock.now()
+        projects.append(found_project(world, name).id)
         row = {
-            "project_id": project.id, "kind": "github", "issuer": "https://forge.example", "rules": {}, "learned": {},
+            "project_id": projects[-1], "kind": "github", "issuer": "https://forge.example", "rules": {}, "learned": {},
             "place": "r", "settings": {"owner": owner, "repository": "r"}, "key": f"k{number}", "title": "r",
-            "created_at": now, "used_at": used,
+            "created_at": now, "used_at": now,
         }  # fmt: skip
-        with demo.app.database.write() as sql:
+        with world.app.database.write() as sql:
             ids.append(sql.execute(trusted_publisher.insert().values(**row)).inserted_primary_key[0])  # type: ignore[index] # one row was inserted
-    with demo.app.database.read() as sql:
-        found = facts_of(sql, projects[0], "p0", Sender(None, ids[0]), (), demo.clock.now())
-    assert found.projects_of_late == 1  # Acme's other one: the third was used long ago, the fourth is eve's
+        begin(world, by=(ids[-1],), project=name)
+    with world.app.database.read() as sql:
+        found = facts_of(sql, projects[1], "p1", Sender(None, ids[1]), (), world.clock.now())
+    assert found.projects_of_late == 1  # Acme's other one: the first was long ago, the fourth is eve's
+    forget_rows(world)
 
 
 # What is decided from them.
@@ -185,7 +190,8 @@ def counted(sql: Connection) -> Iterator[list[str]]:
         event.remove(sql.engine, "before_cursor_execute", note)
 
 
-def test_who_has_never_published_into_a_critical_project_waits_and_the_owners_are_told_once(demo: World) -> None:
+def test_who_has_never_published_into_a_critical_project_waits_and_the_owners_are_told_once(world: World) -> None:
+    demo = settled(world)
     answer = demo.upload(wheel("demo", "2.0"), user="owen", version="2.0")
     assert answer.status == 202, answer.text
     assert "owen has never published into this project before." in answer.text
@@ -225,9 +231,7 @@ def test_reasons_are_added_and_told_once(demo: World) -> None:
     assert note((one, two)) == (one, two)
     assert note((two,)) == (one, two)
     assert [entry.kind for entry in events(demo, "release-held", "release-waits")] == ["release-held", "release-waits"]
-    with demo.app.database.write() as sql:  # the rows have no bytes behind them
-        for table in ("upload_file", "upload_session"):
-            sql.execute(sa.text(f"DELETE FROM {table}"))  # noqa: S608 - a name of ours
+    forget_rows(demo)
 
 
 @pytest.mark.parametrize(
