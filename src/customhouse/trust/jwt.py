@@ -38,8 +38,8 @@ _KEY_TYPES = {"RS256": "RSA", "ES256": "EC"}
 # RFC 8725, 3.10: a header must not lead us to a key, and what it declares critical we do not know.
 _FORBIDDEN = frozenset({"jku", "jwk", "x5u", "x5c", "crit", "b64", "cty", "zip", "enc"})
 _COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)", re.ASCII)
-_LATEST = 253_402_300_799
-"""The last second of the year 9999."""
+_LATEST = 253_370_764_799
+"""The last second of the year 9998: to what comes a year later no leeway can be added, for there is no year 10000."""
 
 
 @dataclass(frozen=True, slots=True)
