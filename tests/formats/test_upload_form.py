@@ -57,6 +57,11 @@ def test_md5_may_come_as_the_old_documentation_said() -> None:
         (fields(("sha256_digest", "xyz")), "sha256_digest", "bad-digest"),
         (fields(("md5_digest", "short")), "md5_digest", "bad-digest"),
         ([*fields(), ("name", "other")], "name", "bad-form"),
+        (fields(("attestations", "")), "attestations", "bad-attestation"),
+        (fields(("attestations", " \r\n")), "attestations", "bad-attestation"),
+        (fields(("attestations", "UNKNOWN")), "attestations", "bad-attestation"),
+        ([*fields(), ("attestations", "[1]"), ("attestations", "[2]")], "attestations", "bad-form"),
+        ([*fields(), ("attestations", "[1]"), ("attestations", "")], "attestations", "bad-attestation"),
     ],
 )
 def test_a_bad_form_is_refused_with_its_field(sent: list[tuple[str, str]], where: str, code: str) -> None:

@@ -23,6 +23,8 @@ from customhouse.terms.versions import parse_version, specifiers_of, version_of
 # Hexadecimal lengths. The documentation of md5_digest once said base64url; all clients send hexadecimal.
 _DIGESTS = {"md5_digest": 32, "sha256_digest": 64, "blake2_256_digest": 64}
 _HEX = re.compile(r"[0-9a-f]+")
+ATTESTATIONS = "attestations"
+_ONCE = ("name", "version", "filetype", ATTESTATIONS, *_DIGESTS)
 _LIST_FIELDS = {
     "classifiers": "classifiers",
     "requires_dist": "requires_dist",
@@ -55,10 +57,13 @@ def check_form(fields: Sequence[tuple[str, str]]) -> UploadForm:
     for field, value in fields:
         # setuptools and twine of old wrote UNKNOWN where there was nothing.
         if value.strip() in ("", "UNKNOWN"):
+            if field == ATTESTATIONS:
+                # Whoever sends it wants it verified: without a word the file would come in with nothing behind it.
+                raise Rejected("bad-attestation", field, "is empty", "attestations (PEP 740), or no such field")
             continue
         if field in _LIST_FIELDS:
             lists.setdefault(_LIST_FIELDS[field], []).append(value)
-        elif field in texts and texts[field] != value and field in ("name", "version", "filetype", *_DIGESTS):
+        elif field in texts and texts[field] != value and field in _ONCE:
             raise Rejected("bad-form", field, "is given twice with different values", "one value")
         else:
             texts[field] = value
