@@ -248,9 +248,9 @@ def test_an_organization_holds_what_its_managers_make(small_world: World) -> Non
     alice, bob, carol = (Stager(world.client, world.user(name)) for name in ("alice", "bob", "carol"))
     assert carol.open("corp-tool").status_code == 409, "it is in somebody's namespace"
     asked = {"meta": {"api-version": "2.0", "_customhouse": {"organization": "guild"}}}
-    assert carol.open("tool", **asked).status_code == 403
+    assert carol.open("tool", "1.0", **asked).status_code == 403
     for name, wish in (("corp-tool", {}), ("tool", asked)):
-        opened = alice.open(name, **wish)
+        opened = alice.open(name, "1.0", **wish)
         assert opened.status_code == 201, opened.text
         session = opened.json()
         bob.add(session, wheel(name))

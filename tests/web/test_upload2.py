@@ -560,3 +560,24 @@ def test_what_is_wrong_with_a_file_leaves_a_trace(small_world: World) -> None:
         last = [entry for entry in ledger.entries(sql) if entry.kind == "upload-refused"]
     assert len(last) == 1
     assert json.loads(last[0].body)["code"] == "no-bytes"
+
+
+def test_nobody_begins_releases_without_end(small_world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    alice = stager(small_world)
+    monkeypatch.setattr("customhouse.index.staging.open_session.MOST_SESSIONS_A_DAY", 3)
+    monkeypatch.setattr("customhouse.index.staging.open_session.MOST_SESSIONS_OF_SENDER", 2)
+    sessions = [alice.session("demo", "1.0"), alice.session("demo", "2.0")]
+    assert alice.open("demo", "3.0").json()["code"] == "too-many-sessions"
+    alice.ask("DELETE", sessions[0]["links"]["session"])
+    third = alice.session("demo", "3.0")
+    alice.ask("DELETE", third["links"]["session"])
+    assert alice.open("demo", "4.0").json()["code"] == "too-many-sessions"
+    small_world.clock.turn(timedelta(days=1, seconds=1))
+    assert alice.open("demo", "4.0").status_code == 201
+
+
+@pytest.mark.parametrize("address", ["sessions/%00/", "files/%00/x/", "files/x/%00/", "sessions/a%00b/publish/"])
+def test_no_address_holds_the_character_0(small_world: World, address: str) -> None:
+    alice = stager(small_world)
+    for verb in ("GET", "POST", "DELETE"):
+        assert alice.ask(verb, f"/upload/{address}").status_code in (400, 405)

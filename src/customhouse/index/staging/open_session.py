@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
+from datetime import timedelta
 
 import sqlalchemy as sa
 
@@ -21,7 +22,12 @@ from customhouse.index.names import Claim
 from customhouse.index.publication import check_right, look_again, refuse_if
 from customhouse.index.publisher import Publisher
 from customhouse.index.staging.end import end_session
-from customhouse.index.staging.policy import MOST_SESSIONS_OF_PROJECT, MOST_SESSIONS_OF_SENDER, Policy
+from customhouse.index.staging.policy import (
+    MOST_SESSIONS_A_DAY,
+    MOST_SESSIONS_OF_PROJECT,
+    MOST_SESSIONS_OF_SENDER,
+    Policy,
+)
 from customhouse.index.staging.rights import as_stager, may_stage
 from customhouse.ledger.tx import Tx
 from customhouse.terms.encode import new_id
@@ -30,6 +36,7 @@ from customhouse.terms.identity import Actor, Identity
 from customhouse.terms.names import ProjectName
 
 STAGE_BYTES = 32
+A_DAY = timedelta(days=1)
 
 
 class SessionExists(Refused):
@@ -126,14 +133,16 @@ def _wished_holder(tx: Tx, command: OpenSession, founder: Founder) -> int | None
 def _refuse_too_many(tx: Tx, wanted: ProjectName, by: Actor) -> None:
     table = upload_session.c
     sender = table.account_id == by.account_id if by.account_id is not None else table.publisher_id == by.publisher_id
-    for mine, most, whose in (
-        (table.normalized == wanted.normalized, MOST_SESSIONS_OF_PROJECT, "of this project"),
-        (sender, MOST_SESSIONS_OF_SENDER, "of yours"),
+    ongoing = table.state.in_(ONGOING)
+    for counted, most, sentence in (
+        ((table.normalized == wanted.normalized, ongoing), MOST_SESSIONS_OF_PROJECT, "of this project are being made"),
+        ((sender, ongoing), MOST_SESSIONS_OF_SENDER, "of yours are being made"),
+        ((sender, table.created_at > tx.now() - A_DAY), MOST_SESSIONS_A_DAY, "of yours were begun within a day"),
     ):
-        query = sa.select(sa.func.count()).select_from(upload_session).where(mine, table.state.in_(ONGOING))
+        query = sa.select(sa.func.count()).select_from(upload_session).where(*counted)
         if tx.sql.execute(query).scalar_one() >= most:
             raise Refused(
-                "too-many-sessions", f"{most} releases {whose} are being made already.", "Publish or cancel some.",
+                "too-many-sessions", f"{most} releases {sentence} already.", "Publish or cancel some, or wait.",
                 status=409,
             )  # fmt: skip
 

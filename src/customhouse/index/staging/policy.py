@@ -12,6 +12,8 @@ MECHANISMS = (BYTES, PARTS)
 """How bytes may come, the one that every client knows first."""
 MOST_SESSIONS_OF_PROJECT = 20
 MOST_SESSIONS_OF_SENDER = 50
+MOST_SESSIONS_A_DAY = 500
+"""That one sender begins, whatever became of them: each leaves rows for a month."""
 MOST_FILES = 1000
 """In one session, those too that were deleted again."""
 LONGEST_LIVES = 6
