@@ -65,6 +65,7 @@ upload_file = sa.Table(
     sa.Column("metadata", sa.LargeBinary, comment="METADATA or PKG-INFO, zlib"),
     sa.Column("signals", sa.JSON),
     sa.Index("upload_file_account", "account_id", "created_at"),
+    sa.Index("upload_file_created_at", "created_at"),
     sa.Index(
         "upload_file_there", "session_id", "key", unique=True, sqlite_where=_THERE, postgresql_where=_THERE
     ),

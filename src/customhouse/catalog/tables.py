@@ -123,6 +123,7 @@ file = sa.Table(
     sa.Column("erase_reason", sa.Text, nullable=False, server_default=""),
     sa.Index("file_project", "project_id", "uploaded_at"),
     sa.Index("file_uploader", "uploader_id", "uploaded_at"),
+    sa.Index("file_uploaded_at", "uploaded_at"),
 )
 
 requirement = sa.Table(

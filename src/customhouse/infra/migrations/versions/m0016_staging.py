@@ -25,6 +25,7 @@ def upgrade() -> None:
         file.add_column(sa.Column("publisher_id", BIG_ID, nullable=True))
         file.create_foreign_key("file_publisher_id_fkey", "trusted_publisher", ["publisher_id"], ["id"])
         file.create_index("file_uploader", ["uploader_id", "uploaded_at"])
+        file.create_index("file_uploaded_at", ["uploaded_at"])
 
 
 def _sessions() -> None:
@@ -114,6 +115,7 @@ def _files() -> None:
     op.create_index("ix_upload_file_metadata_digest", "upload_file", ["metadata_digest"])
     op.create_index("ix_upload_file_session_id", "upload_file", ["session_id"])
     op.create_index("upload_file_account", "upload_file", ["account_id", "created_at"])
+    op.create_index("upload_file_created_at", "upload_file", ["created_at"])
     op.create_index(
         "upload_file_there",
         "upload_file",
