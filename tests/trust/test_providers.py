@@ -56,6 +56,10 @@ KINDS: dict[str, tuple[PublisherIssuer, dict[str, str], ClaimSet]] = {
         GITHUB, {"owner": "acme", "repository": "demo", "workflow": "release.yml", "environment": "pypi"},
         documented.GITHUB,
     ),
+    "github-package": (
+        GITHUB, {"owner": "acme", "repository": "package", "workflow": "release.yml"},
+        {name: value.replace("acme/demo", "acme/package") for name, value in documented.GITHUB.items()},
+    ),
     "github-enterprise": (
         ENTERPRISE, {"owner": "acme", "repository": "demo", "workflow": "release.yml"}, documented.GITHUB,
     ),
@@ -142,6 +146,11 @@ REFUSED: list[tuple[str, str, dict[str, object]]] = [
     ("github", "repository", {"repository": f"{EVIL}/demo"}),
     ("github", "repository", {"repository": None}),
     ("github", "repository", {"repository": ["acme/demo"]}),
+    # U+212A and U+0130: letters whose lower case is, or begins with, one of ASCII.
+    ("github-package", "repository", {"repository": "acme/pac\u212aage"}),
+    ("github-package", "sub", {"sub": "repo:acme/pac\u212aage:environment:pypi"}),
+    ("github-package", "workflow_ref", {"workflow_ref": "acme/pac\u212aage/.github/workflows/release.yml@refs/tags/v1.0"}),
+    ("gitlab", "namespace_path", {"namespace_path": "acme/tool\u017f"}),
     ("github", "repository_owner", {"repository_owner": EVIL}),
     ("github", "repository_owner", {"repository_owner": None}),
     ("github", "repository_id", {"repository_id": None}),

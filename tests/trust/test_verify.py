@@ -249,6 +249,16 @@ def test_another_issuer_that_says_the_same_is_refused(house: House) -> None:
         verify(house, house.attestation(*FILE, identity=replace(RELEASE.identity, issuer="https://evil.example")))
 
 
+def test_a_letter_of_another_alphabet_that_folds_to_one_of_ascii_is_another_letter(house: House) -> None:
+    """U+212A, the sign of Kelvin, folds to k: ``to\u212aens`` is not the repository ``tokens``."""
+    signed = house.attestation(*FILE, Workflow(repository="octo/to\u212aens"))
+    with pytest.raises(Rejected) as refusal:
+        verify(house, signed, by=identities.github("octo/tokens", "release.yml"))
+    assert refusal.value.code == "attestation-of-another-publisher"
+    assert verify(house, house.attestation(*FILE, Workflow(repository="octo/Tokens")),
+                  by=identities.github("octo/tokens", "release.yml"))  # fmt: skip
+
+
 def test_a_repository_made_anew_under_the_same_name_is_somebody_elses(house: House) -> None:
     known = replace(RELEASE.expected, repository_id="1296269", owner_id="583231")
     assert verify(house, house.attestation(*FILE), by=known)

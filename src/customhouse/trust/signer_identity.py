@@ -13,6 +13,7 @@ from typing import Literal
 from urllib.parse import quote
 
 from customhouse.trust.certificate import Signer
+from customhouse.trust.letters import same_letters
 
 GITHUB_ISSUER = "https://token.actions.githubusercontent.com"
 GITHUB = "https://github.com"
@@ -97,7 +98,7 @@ def mismatch(expected: SignerIdentity, signer: Signer) -> str:
         return f"was vouched for by {signer.issuer or 'nobody'} and not by {expected.issuer}"
     if expected.name and signer.names != {expected.name}:
         return f"is for {', '.join(sorted(signer.names)) or 'nobody'} and not for {expected.name}"
-    if expected.repository_uri and claims.get("repository_uri", "").casefold() != expected.repository_uri.casefold():
+    if expected.repository_uri and not same_letters(claims.get("repository_uri", ""), expected.repository_uri):
         return f"is for the repository {claims.get('repository_uri') or 'of nobody'} and not {expected.repository_uri}"
     if expected.repository_id and claims.get("repository_id") != expected.repository_id:
         return f"is for the repository numbered {claims.get('repository_id')} and not {expected.repository_id}"

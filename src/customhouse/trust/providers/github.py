@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from customhouse.infra.targets import Target
 from customhouse.trust.issuers import GITHUB, PublisherIssuer
 from customhouse.trust.jwt import Claims
+from customhouse.trust.letters import same_letters
 from customhouse.trust.providers.provider import (
     TRUE,
     Field,
@@ -24,7 +25,6 @@ from customhouse.trust.providers.provider import (
     kept_of,
     read_fields,
     ref_fits,
-    same_letters,
     split_values,
     text_of,
 )

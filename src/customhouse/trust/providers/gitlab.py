@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from customhouse.trust.issuers import PublisherIssuer
 from customhouse.trust.jwt import Claims
+from customhouse.trust.letters import same_letters
 from customhouse.trust.providers.provider import (
     TRUE,
     Field,
@@ -21,7 +22,6 @@ from customhouse.trust.providers.provider import (
     kept_of,
     read_fields,
     ref_fits,
-    same_letters,
     split_values,
     text_of,
 )

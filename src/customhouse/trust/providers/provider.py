@@ -147,11 +147,6 @@ def differs(claim: str, expected: str, found: str) -> Mismatch:
     return Mismatch("other-claims", claim, f"has the {claim} {found[:120]!r} and not {expected!r}")
 
 
-def same_letters(one: str, other: str) -> bool:
-    """Whether two texts are equal where upper and lower case are one; nothing is equal to nothing."""
-    return bool(one) and one.lower() == other.lower()
-
-
 def ref_fits(rule: str, ref: str) -> bool:
     """Whether a ref is the one that a rule names; a star at the end stands for whatever follows."""
     return ref.startswith(rule[:-1]) and len(ref) >= len(rule) if rule.endswith("*") else ref == rule
