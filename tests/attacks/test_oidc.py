@@ -42,11 +42,17 @@ def minted(forge: PublishingWorld) -> int:
 
 
 def refused(forge: PublishingWorld, token: str, code: str = "invalid-token") -> None:
+    before = used_up(forge)
     answer = forge.exchange(token)
     assert (answer.status_code, reasons(answer)) == (422, [code]), answer.text
     assert minted(forge) == 0
+    # What is genuine is used up; what is not leaves nothing.
+    assert used_up(forge) - before == (0 if code == "invalid-token" else 1)
+
+
+def used_up(forge: PublishingWorld) -> int:
     with forge.app.database.read() as sql:
-        assert sql.execute(sa.select(used_jti)).all() == []
+        return sql.execute(sa.select(sa.func.count()).select_from(used_jti)).scalar_one()
 
 
 def test_a21_no_forged_signature_is_worth_a_token(forge: PublishingWorld) -> None:

@@ -72,7 +72,7 @@ def test_todays_clients_read_what_pypi_answers(forge: PublishingWorld) -> None:
     answer = forge.exchange(forge.token())
     read = answer.json()
     assert (answer.status_code, read["success"], isinstance(read["expires"], int)) == (200, True, True)
-    assert ApiToken.parse(read["token"]).scope.projects == frozenset({"demo"})
+    assert ApiToken.parse(read["token"]).scope.actions == frozenset({"stage", "upload"})
     refused = forge.exchange("x.y.z").json()
     assert refused["message"] == "Token request failed"
     assert [set(error) for error in refused["errors"]] == [{"code", "description"}]

@@ -31,7 +31,7 @@ KINDS = frozenset(
         "account-tokens-revoked", "token-leaked", "token-mass-revoked", "token-used-revoked", "change-put-off",
         "change-contested", "change-withdrawn", "change-applied", "recovery-opened", "recovery-announced",
         "recovery-approved", "recovery-contested", "recovery-completed", "pending-publisher-added",
-        "pending-publisher-ended",
+        "pending-publisher-contested", "pending-publisher-ended",
     }
 )  # fmt: skip
 """What concerns an account itself. What its owner does to projects stands in their ledgers."""

@@ -148,6 +148,7 @@ RULES: Mapping[str, Rule] = {
     "publisher-alarm": _ALWAYS,
     "pending-publisher-added": _ALWAYS,
     "pending-publisher-ended": _SELF,
+    "pending-publisher-contested": _SELF,
     "token-beside-publisher": Rule("roles"),
 }
 

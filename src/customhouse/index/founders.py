@@ -8,30 +8,25 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from customhouse.accounts.tables import account
 from customhouse.catalog.rights import MANAGING
 from customhouse.catalog.staged import Session, ongoing_sessions
 from customhouse.index import people
 from customhouse.terms.identity import Actor
 from customhouse.trust.tables import trusted_publisher
 
-_SHOWN = trusted_publisher.alias("shown")
-# Made once: building a statement costs more than running it. A publisher's token speaks for all at its place.
+# Made once: building a statement costs more than running it.
 _PENDING = (
     sa.select(trusted_publisher.c.pending_by, trusted_publisher.c.organization_id)
+    .join(account, account.c.id == trusted_publisher.c.pending_by)
     .where(
-        _SHOWN.c.id == sa.bindparam("publisher"),
-        _SHOWN.c.removed_at.is_(None),
-        sa.or_(
-            trusted_publisher.c.id == _SHOWN.c.id,
-            sa.and_(trusted_publisher.c.issuer == _SHOWN.c.issuer, trusted_publisher.c.place == _SHOWN.c.place),
-        ),
+        trusted_publisher.c.id == sa.bindparam("publisher"),
         trusted_publisher.c.project_id.is_(None),
         trusted_publisher.c.pending_normalized == sa.bindparam("normalized"),
         trusted_publisher.c.removed_at.is_(None),
         sa.or_(trusted_publisher.c.expires_at.is_(None), trusted_publisher.c.expires_at > sa.bindparam("now")),
+        account.c.frozen_at.is_(None),
     )
-    .order_by(trusted_publisher.c.id != _SHOWN.c.id, trusted_publisher.c.id)
-    .limit(1)
 )
 
 
@@ -48,7 +43,12 @@ def founder_of(sql: Connection, by: Actor, normalized: str, now: datetime) -> Fo
     if by.account_id is not None:
         return Founder(by.account_id)
     row = sql.execute(_PENDING, {"publisher": by.publisher_id, "normalized": normalized, "now": now}).one_or_none()
-    return Founder(row.pending_by, row.organization_id) if row is not None and row.pending_by is not None else None
+    if row is None:
+        return None
+    held = row.organization_id
+    if held is not None and people.member_role(sql, held, row.pending_by) not in MANAGING:
+        return None
+    return Founder(row.pending_by, held)
 
 
 def founds(sql: Connection, session: Session, by: Actor, now: datetime) -> bool:

@@ -32,7 +32,8 @@ from customhouse.terms.identity import Actor
 from customhouse.terms.names import ProjectName, normalize
 from customhouse.trust import minted
 from customhouse.trust.attestations import keep_attestations
-from customhouse.trust.events import FileAttested
+from customhouse.trust.events import FileAttested, ReleaseBuilt
+from customhouse.trust.publishers import find_publisher
 from customhouse.trust.queries import publishes_into
 from customhouse.trust.verify import Verified
 
@@ -61,6 +62,7 @@ _EARLIER = sa.union_all(
     .join(release, release.c.id == file.c.release_id)
     .where(sa.or_(file.c.filename == sa.bindparam("filename"), file.c.digest == sa.bindparam("digest"))),
 )
+_TOLD = ("repository", "ref", "sha", "run", "event", "environment", "runner")
 _INSERT_FILE = file.insert().returning(file.c.id)
 _INSERT_REQUIREMENT = requirement.insert()
 
@@ -185,6 +187,7 @@ def add_files(tx: Tx, project: Project, version: str, files: tuple[StoredFile, .
     siblings = [] if fresh else list(queries.release_metadata(tx.sql, project.id, version))
     if fresh and files:
         tx.record(ReleaseCreated(files[0].by.identity, project.normalized, version=version))
+    _note_builds(tx, project, version, files)
     ids = []
     for stored in files:
         if stored.kind == "sdist" and any(kind == "sdist" for _, kind, _ in siblings):
@@ -193,6 +196,21 @@ def add_files(tx: Tx, project: Project, version: str, files: tuple[StoredFile, .
         siblings.append((stored.name.filename, stored.kind, queries.unpack_metadata(stored.packed_metadata)))
         ids.append(_add_file(tx, project, release_id, version, stored))
     return ids
+
+
+def _note_builds(tx: Tx, project: Project, version: str, files: tuple[StoredFile, ...]) -> None:
+    """Note where what trusted publishers send comes from, once for each build."""
+    builds = {one.by.token_id: one.by for one in files if one.by.publisher_id is not None}
+    for token_id, by in builds.items():
+        publisher = find_publisher(tx.sql, by.publisher_id or 0)
+        kept = minted.claims_of(tx.sql, token_id)
+        said = {name: kept.get(name, "") for name in _TOLD}
+        tx.record(
+            ReleaseBuilt(
+                publisher.identity, project.normalized, publisher_id=publisher.id, title=publisher.title,
+                issuer=publisher.issuer, version=version, **said,
+            )
+        )  # fmt: skip
 
 
 def look_again(tx: Tx, project: Project, wanted: ProjectName, by: Actor) -> None:

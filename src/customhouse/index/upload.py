@@ -121,6 +121,7 @@ class Reception:
         name = parse_filename(spooled.filename, linux_tags=self._policy.linux_tags)
         wanted = _check_names(form, name)
         _check_digests(form, spooled)
+        upload = replace(upload, by=upload.by.for_project(wanted.normalized))
         version, now = str(name.version), self._deeds.clock.now()
         refuse_if(may_stage(upload.by, wanted.normalized, version))
         with self._database.read() as sql:

@@ -90,7 +90,8 @@ OF_PROJECT: Mapping[str, str] = {
     "webhook-sent-again": "had event {serial} sent to a webhook again",
     "webhook-switched-off": "switched a webhook off",
     "publisher-learned": "was used for the first time, from {ids}",
-    "publisher-token-minted": "got a token as a trusted publisher, for {ref} at {sha}",
+    "publisher-token-minted": "got a token as a trusted publisher",
+    "release-built": "built {version} from {ref} at {sha}",
     "publisher-token-refused": "came from where {title} builds and was refused",
     "publisher-alarm": "came in the name of {title} and was refused: {code}",
     "token-beside-publisher": "published with an API token beside the trusted publisher {title}",
@@ -190,6 +191,7 @@ OPERATORS: Mapping[str, str] = {
     "recovery-closed": "ended recovery case {case_id} of {name}: {outcome}",
     "recovery-completed": "gave the account {name} back in recovery case {case_id}",
     "pending-publisher-added": "let {title} make the project {name}",
+    "pending-publisher-contested": "waits for the project {name} with builds that others wait for it with, too",
     "pending-publisher-ended": "ended what {title} was waiting for, the project {name}: {why}",
     "recovery-refusal": "tried what was not allowed in recovery case {case_id}",
 }

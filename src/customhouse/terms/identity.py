@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from customhouse.terms.scope import WHOLE, Scope
@@ -41,6 +41,16 @@ class Actor:
     """The API token that he came with, if any."""
     publisher_id: int | None = None
     """The trusted publisher that it is: a machine that proved who it is and has no account."""
+    publishers: tuple[tuple[str, int, str], ...] = ()
+    """All that its token was found to be: normalised name of a project, id and title of that project's publisher."""
+
+    def for_project(self, normalized: str) -> Actor:
+        """The same as this project knows it: a token may stand for publishers of several, one for each."""
+        for name, publisher_id, title in self.publishers:
+            if name == normalized:
+                identity = Identity("publisher", str(publisher_id), title)
+                return replace(self, identity=identity, publisher_id=publisher_id)
+        return self
 
     @property
     def as_operator(self) -> Identity:

@@ -64,6 +64,15 @@ class PendingPublisherEnded(PublisherEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class PendingPublisherContested(PublisherEvent):
+    """Several people wait for one name with the same builds: none of them gets it by these."""
+
+    kind: ClassVar[str] = "pending-publisher-contested"
+    user_id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class TokenMinted(PublisherEvent):
     """A trusted publisher has shown who it is, and was given a token for some minutes."""
 
@@ -72,11 +81,21 @@ class TokenMinted(PublisherEvent):
     expires: str
     """ISO 8601, UTC."""
     stages_only: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseBuilt(PublisherEvent):
+    """Where files of a release come from, as the ID token of their build has said it; empty what it has not said."""
+
+    kind: ClassVar[str] = "release-built"
+    version: str
     repository: str
     ref: str
     sha: str
     run: str
     event: str
+    environment: str
+    runner: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,13 +22,13 @@ from customhouse.trust.tables import minted_token, trusted_publisher
 _ROW = (
     sa.select(
         minted_token.c.publisher_id,
+        minted_token.c.publishers,
         minted_token.c.caveats,
         minted_token.c.single_use,
         minted_token.c.expires_at,
         minted_token.c.used_at,
         minted_token.c.revoked_at,
         trusted_publisher.c.title,
-        trusted_publisher.c.removed_at,
     )
     .join(trusted_publisher, trusted_publisher.c.id == minted_token.c.publisher_id)
     .where(minted_token.c.id == sa.bindparam("token"))
@@ -54,11 +54,13 @@ def bearer(sql: Connection, token_id: str, shown_caveats: tuple[str, ...], now: 
     _refuse_dead(row, now)
     if row.single_use and row.used_at is not None:
         raise _spent()
-    scope = scope_of(tuple(row.caveats.split("~"))).and_also(scope_of(shown_caveats))
+    projects = Scope(projects=frozenset(name for name, _publisher, _title in row.publishers))
+    scope = projects.and_also(scope_of(tuple(row.caveats.split("~")))).and_also(scope_of(shown_caveats))
     if (refusal := scope.refusal_here(now, address)) is not None:
         raise refusal
     identity = Identity("publisher", str(row.publisher_id), row.title)
-    return Actor(identity, scope=scope, token_id=token_id, publisher_id=row.publisher_id)
+    publishers = tuple((name, publisher_id, title) for name, publisher_id, title in row.publishers)
+    return Actor(identity, scope=scope, token_id=token_id, publisher_id=row.publisher_id, publishers=publishers)
 
 
 def look_again(tx: Tx, token_id: str, scope: Scope) -> None:
@@ -96,7 +98,7 @@ def _find(sql: Connection, token_id: str) -> Any:
 
 
 def _refuse_dead(row: Any, now: datetime) -> None:
-    if row.revoked_at is not None or row.removed_at is not None:
+    if row.revoked_at is not None:
         raise _no_such_token()
     if row.expires_at <= now:
         raise Refused("token-expired", "This token of a trusted publisher has expired.", "Exchange a new ID token.")

@@ -23,7 +23,8 @@ _ALL = sa.select(*_COLUMNS).where(trusted_publisher.c.removed_at.is_(None)).orde
 _AT = _ALL.where(
     trusted_publisher.c.issuer == sa.bindparam("issuer"), trusted_publisher.c.place == sa.bindparam("place")
 )
-_LOCK_AT = _AT.with_for_update()
+# Files that are written meanwhile refer to these rows and need not wait.
+_LOCK_AT = _AT.with_for_update(key_share=True)
 _OF_PROJECT = _ALL.where(trusted_publisher.c.project_id == sa.bindparam("project"))
 _PENDING_OF = _ALL.where(
     trusted_publisher.c.project_id.is_(None), trusted_publisher.c.pending_by == sa.bindparam("account")
@@ -32,7 +33,7 @@ _PENDING_LIKE = _ALL.where(
     trusted_publisher.c.project_id.is_(None), trusted_publisher.c.pending_ultranormalized == sa.bindparam("shape")
 )
 _ONE = sa.select(*_COLUMNS).where(trusted_publisher.c.id == sa.bindparam("publisher"))
-_LOCK_ONE = _ONE.with_for_update()
+_LOCK_ONE = _ONE.with_for_update(key_share=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,8 @@ class TrustedPublisher:
     alarm: Mapping[str, Any] | None
     """The last token that its owners had to hear of: ``at``, ``code``, ``why``, ``ids``."""
     warned_at: datetime | None
+    refusals: Mapping[str, str] | None = None
+    """When a refused token was last noted, by the code: moments in ISO 8601."""
 
     @property
     def pending(self) -> bool:

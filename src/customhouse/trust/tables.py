@@ -31,6 +31,7 @@ trusted_publisher = sa.Table(
     sa.Column("expires_at", Instant, comment="of a pending one that nobody uses"),
     sa.Column("removed_at", Instant),
     sa.Column("alarm", sa.JSON, comment="the last token that its owners had to hear of: when, why, its ids"),
+    sa.Column("refusals", sa.JSON, comment="when tokens were last noted as refused, by the code"),
     sa.Column("warned_at", Instant, comment="when they were told last that an old token is used beside it"),
     sa.Index("trusted_publisher_place", "issuer", "place"),
     sa.Index(
@@ -44,6 +45,7 @@ minted_token = sa.Table(
     METADATA,
     sa.Column("id", sa.String(32), primary_key=True),
     sa.Column("publisher_id", sa.ForeignKey("trusted_publisher.id"), nullable=False, index=True),
+    sa.Column("publishers", sa.JSON, nullable=False, comment="of each project: its name, its publisher, its title"),
     sa.Column("caveats", sa.Text, nullable=False, comment="as in api_token"),
     sa.Column("claims", sa.JSON, nullable=False, comment="of the token that it was exchanged for"),
     sa.Column("single_use", sa.Boolean, nullable=False, server_default=sa.false(), comment="PEP 807"),

@@ -104,11 +104,20 @@ _OF_ACCOUNT_OF_LATE = sa.union(
 _PUBLISHER = sa.select(trusted_publisher.c.kind, trusted_publisher.c.issuer, trusted_publisher.c.settings).where(
     trusted_publisher.c.id == sa.bindparam("publisher")
 )
-_PUBLISHERS_OF_LATE = sa.select(trusted_publisher.c.project_id, trusted_publisher.c.settings).where(
+# What was sent counts, not who has asked for a token: anybody may name any place as a publisher of his.
+_OF_ISSUER = (
     trusted_publisher.c.kind == sa.bindparam("kind"),
     trusted_publisher.c.issuer == sa.bindparam("issuer"),
-    trusted_publisher.c.used_at >= sa.bindparam("since", type_=trusted_publisher.c.used_at.type),
-    trusted_publisher.c.project_id.is_not(None),
+)
+_PUBLISHERS_OF_LATE = sa.union_all(
+    sa.select(project.c.normalized, trusted_publisher.c.settings)
+    .join(file, file.c.project_id == project.c.id)
+    .join(trusted_publisher, trusted_publisher.c.id == file.c.publisher_id)
+    .where(*_OF_ISSUER, file.c.uploaded_at >= sa.bindparam("since", type_=file.c.uploaded_at.type)),
+    sa.select(upload_session.c.normalized, trusted_publisher.c.settings)
+    .join(upload_file, upload_file.c.session_id == upload_session.c.id)
+    .join(trusted_publisher, trusted_publisher.c.id == upload_file.c.publisher_id)
+    .where(*_OF_ISSUER, upload_file.c.created_at >= sa.bindparam("since", type_=upload_file.c.created_at.type)),
 )
 
 
@@ -135,7 +144,7 @@ def facts_of(
         is_known=sql.execute(_KNOWN, ids).first() is not None,
         startup_files=startup_files,
         earlier_startup_files=_earlier_startup_files(sql, project_id) if startup_files else (),
-        projects_of_late=len(_projects_of_late(sql, sender, now - BURST_WINDOW) - {normalized, project_id}),
+        projects_of_late=len(_projects_of_late(sql, sender, now - BURST_WINDOW) - {normalized}),
         continuity=continuity,
     )
 
@@ -152,7 +161,7 @@ def _earlier_startup_files(sql: Connection, project_id: int) -> frozenset[str]:
     return frozenset(name for version, signals in rows for name in startup_files_of(signals, version))
 
 
-def _projects_of_late(sql: Connection, sender: Sender, since: datetime) -> frozenset[str | int]:
+def _projects_of_late(sql: Connection, sender: Sender, since: datetime) -> frozenset[str]:
     """Into which projects somebody has sent files lately. Publishers with one owner at one issuer are one identity."""
     if sender.account_id is not None:
         return frozenset(sql.execute(_OF_ACCOUNT_OF_LATE, {"account": sender.account_id, "since": since}).scalars())
@@ -160,7 +169,7 @@ def _projects_of_late(sql: Connection, sender: Sender, since: datetime) -> froze
     if mine is None:
         return frozenset()
     rows = sql.execute(_PUBLISHERS_OF_LATE, {"kind": mine.kind, "issuer": mine.issuer, "since": since})
-    return frozenset(row.project_id for row in rows if owner_of(row.settings) == owner_of(mine.settings))
+    return frozenset(row.normalized for row in rows if owner_of(row.settings) == owner_of(mine.settings))
 
 
 def owner_of(settings: Mapping[str, Any]) -> str:

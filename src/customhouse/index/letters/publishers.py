@@ -88,6 +88,18 @@ def pending_ended(values: Mapping[str, Any], site: Site) -> Draft:
     )  # fmt: skip
 
 
+def pending_contested(values: Mapping[str, Any], site: Site) -> Draft:
+    """Others wait for the same name with the same builds."""
+    fact = Fact.of(values)
+    return draft(
+        site, fact, f"A build could not begin the project {fact.text('name')}",
+        f"A build of {fact.text('title')} showed who it is, {fact.when}, and you wait for it to begin the project"
+        f" {fact.text('name')}. Others have registered the same builds for that name, so it began it for nobody.",
+        "If they are your builds, make the project yourself; then everything that waits for the name ends:\n"
+        f"{site.url}/manage/new/\nIf they are not, withdraw what waits: {site.url}/account/publishing/",
+    )  # fmt: skip
+
+
 def beside(values: Mapping[str, Any], site: Site) -> Draft:
     """An API token has published beside a publisher."""
     fact = Fact.of(values)
@@ -119,6 +131,7 @@ LETTERS: Mapping[str, Write] = {
     "publisher-alarm": alarm,
     "pending-publisher-added": pending_added,
     "pending-publisher-ended": pending_ended,
+    "pending-publisher-contested": pending_contested,
     "token-beside-publisher": beside,
     "publishers-only-switched": only_switched,
 }

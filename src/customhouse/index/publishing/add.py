@@ -122,14 +122,19 @@ def _remove(tx: Tx, found: Project, publisher: TrustedPublisher, by: Identity) -
 
 
 def end(tx: Tx, publisher_id: int) -> None:
-    """Let a publisher, and every token that was made for it, work no more."""
+    """Let a publisher work no more, nor any token that was made for it alone.
+
+    A token that stands for publishers of other projects too goes on for those.
+    """
     now = tx.now()
     tx.sql.execute(trusted_publisher.update().where(trusted_publisher.c.id == publisher_id).values(removed_at=now))
-    tx.sql.execute(
-        minted_token.update()
-        .where(minted_token.c.publisher_id == publisher_id, minted_token.c.revoked_at.is_(None))
-        .values(revoked_at=now)
-    )
+    living = sa.select(minted_token.c.id, minted_token.c.publishers).where(
+        minted_token.c.publisher_id == publisher_id, minted_token.c.revoked_at.is_(None),
+        minted_token.c.expires_at > now,
+    )  # fmt: skip
+    alone = [row.id for row in tx.sql.execute(living) if len(row.publishers) == 1]
+    if alone:
+        tx.sql.execute(minted_token.update().where(minted_token.c.id.in_(alone)).values(revoked_at=now))
 
 
 def _owned(tx: Tx, name: str, by: Actor) -> tuple[Project, Identity]:

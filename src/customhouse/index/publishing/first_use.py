@@ -14,7 +14,7 @@ from customhouse.terms.identity import Actor
 from customhouse.terms.names import ProjectName
 from customhouse.trust.described import rules_in_words
 from customhouse.trust.events import PublisherAdded
-from customhouse.trust.publishers import TrustedPublisher, find_publisher, for_project, key_of, publishers_at
+from customhouse.trust.publishers import TrustedPublisher, find_publisher, for_project, key_of
 from customhouse.trust.tables import trusted_publisher
 
 
@@ -60,17 +60,9 @@ def claim_for_publisher(tx: Tx, wanted: ProjectName, publisher_id: int, *, resem
 
 
 def _waiting_for(tx: Tx, wanted: ProjectName, publisher_id: int) -> TrustedPublisher | None:
-    """The pending publisher of that name: this one, or another at the same place, for which the same token speaks."""
-    named = find_publisher(tx.sql, publisher_id)
-    place = tx.sql.execute(
-        trusted_publisher.select()
-        .with_only_columns(trusted_publisher.c.place)
-        .where(trusted_publisher.c.id == publisher_id)
-    ).scalar_one()
-    for one in (named, *publishers_at(tx.sql, named.issuer, place)):
-        if one.pending and one.pending_normalized == wanted.normalized and lives(tx, one):
-            return one
-    return None
+    """The publisher, if it waits for exactly this name: nobody else's at the same place speaks for it."""
+    one = find_publisher(tx.sql, publisher_id)
+    return one if one.pending and one.pending_normalized == wanted.normalized and lives(tx, one) else None
 
 
 def _none_waits(wanted: ProjectName) -> Refused:

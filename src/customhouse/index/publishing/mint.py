@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 
 from customhouse.accounts.server_key import ServerKey
 from customhouse.accounts.tokens import signature_of
-from customhouse.catalog.tables import project
+from customhouse.catalog.tables import file, project
 from customhouse.formats.api_token import ApiToken
 from customhouse.formats.caveats import caveats_of
 from customhouse.index.publishing.pending import lives
@@ -26,9 +26,15 @@ from customhouse.ledger.tx import Deeds, Tx
 from customhouse.terms.encode import new_id
 from customhouse.terms.errors import Refused
 from customhouse.terms.identity import ANONYMOUS
-from customhouse.terms.scope import MOST_VALUES, Action, Scope
+from customhouse.terms.scope import Action, Scope
 from customhouse.trust import jwt
-from customhouse.trust.events import PublisherAlarm, PublisherLearned, PublisherRefused, TokenMinted
+from customhouse.trust.events import (
+    PendingPublisherContested,
+    PublisherAlarm,
+    PublisherLearned,
+    PublisherRefused,
+    TokenMinted,
+)
 from customhouse.trust.issuers import PublisherIssuer, issuer_of_token
 from customhouse.trust.judge import judge
 from customhouse.trust.jwt import IdToken
@@ -42,6 +48,9 @@ LIFE = timedelta(minutes=15)
 REMEMBERED = timedelta(hours=1)
 """A token's identifier is kept for so long after the token is dead: clocks that are turned back let nobody in twice."""
 ALARM_EVERY = timedelta(days=1)
+MOST_PROJECTS = 500
+"""Of one token."""
+NOTED_EVERY = timedelta(hours=1)
 ALARMING = frozenset({"other-ids", "refused-event"})
 """What owners get a letter about: somebody else has their repository's name, or can make their workflow run."""
 
@@ -101,6 +110,19 @@ class NoPublisher(Refused):
         )  # fmt: skip
 
 
+class Contested(NoPublisher):
+    """A genuine token that several people wait for with one name."""
+
+    def __init__(self, found: Sequence[Judged]) -> None:
+        self.found = tuple(found)
+        names = ", ".join(sorted({one.publisher.pending_name for one in found}))
+        Refused.__init__(
+            self, "invalid-pending-publisher",
+            f"Several people wait for builds of this place to begin {names}, so they begin it for none of them.",
+            "Let its owner make the project, or the others withdraw their pending publishers.", status=422,
+        )  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Minting:
     """What exchanging needs besides the token."""
@@ -134,28 +156,28 @@ def mint(key: ServerKey, command: Genuine, tx: Tx) -> Minted:
             "invalid-reuse-token", "This ID token has been exchanged already.", "Ask for a new one.", status=422
         )
     judged = _judge_all(tx, command)
-    chosen = _most_telling([one for one in judged if one.mismatch is None])
+    matching = [one for one in judged if one.mismatch is None]
+    contested = _contested(matching)
+    chosen = _most_used(tx.sql, _most_telling([one for one in matching if one not in contested]))
+    if not chosen and contested:
+        raise Contested(contested)
     if not chosen:
         raise NoPublisher([one for one in judged if one.mismatch is not None])
-    if len(chosen) > MOST_VALUES:
-        raise Refused(
-            "too-many-projects", f"This token would be for {len(chosen)} projects; at most {MOST_VALUES} can be named.",
-            "Give some of them a publisher with another environment.", status=422,
-        )  # fmt: skip
-    stages_only = any(one.publisher.stages_only for one in chosen)
+    for one in contested:
+        _note_contested(tx, one)
+    # Each project's own publisher says whether what is sent into it waits; the token alone only if all do.
+    stages_only = all(one.publisher.stages_only for one in chosen)
     minted = _write(key, command, chosen, tx, stages_only=stages_only)
     for one in chosen:
         _note_use(tx, command, one)
-    kept = _kept(command)
     for one in chosen:
         publisher = one.publisher
+        # Not where it was built: anybody may name any repository, and hear nothing of it by that.
         tx.record(
             TokenMinted(
                 publisher.identity, one.project if not publisher.pending else None, publisher_id=publisher.id,
                 title=publisher.title, issuer=publisher.issuer, token_id=minted.id,
-                expires=minted.expires.isoformat(timespec="seconds"), stages_only=stages_only,
-                repository=kept.get("repository", ""), ref=kept.get("ref", ""), sha=kept.get("sha", ""),
-                run=kept.get("run", ""), event=kept.get("event", ""),
+                expires=minted.expires.isoformat(timespec="seconds"), stages_only=publisher.stages_only,
             )
         )  # fmt: skip
     return minted
@@ -170,8 +192,15 @@ class Refusal:
 
 
 def note_refusal(command: Refusal, tx: Tx) -> None:
-    """Tell the projects that are built there; what their owners must hear of at most once a day."""
+    """Use the ID token up, and tell the projects that are built there; what owners must hear of at most once a day."""
+    token = command.genuine.token
+    insert_new(
+        tx.sql, used_jti, issuer=command.genuine.issuer.url, jti=token.identifier,
+        kept_until=token.dead_at + REMEMBERED,
+    )  # fmt: skip
     for one in command.found:
+        if one.mismatch is None:
+            _note_contested(tx, one)
         if one.publisher.pending or one.mismatch is None:
             continue
         publisher = find_publisher(tx.sql, one.publisher.id, lock=True)
@@ -182,6 +211,8 @@ def note_refusal(command: Refusal, tx: Tx) -> None:
 def _note_one(tx: Tx, genuine: Genuine, one: Judged, mismatch: Mismatch) -> None:
     publisher, now = one.publisher, tx.now()
     if mismatch.code not in ALARMING:
+        if not _noted_long_ago(tx, publisher, mismatch.code, NOTED_EVERY):
+            return
         tx.record(
             PublisherRefused(
                 ANONYMOUS, one.project, publisher_id=publisher.id, title=publisher.title, issuer=publisher.issuer,
@@ -201,6 +232,28 @@ def _note_one(tx: Tx, genuine: Genuine, one: Judged, mismatch: Mismatch) -> None
             code=mismatch.code, why=mismatch.says[:400], known=_in_words(publisher.learned), shown=_in_words(ids),
         )
     )  # fmt: skip
+
+
+def _note_contested(tx: Tx, one: Judged) -> None:
+    """Tell who waits for a name that others wait for with the same builds, once a day at most."""
+    publisher = find_publisher(tx.sql, one.publisher.id, lock=True)
+    if publisher.removed_at is None and publisher.pending and _noted_long_ago(tx, publisher, "contested", ALARM_EVERY):
+        tx.record(
+            PendingPublisherContested(
+                ANONYMOUS, None, publisher_id=publisher.id, title=publisher.title, issuer=publisher.issuer,
+                user_id=str(publisher.pending_by), name=publisher.pending_name,
+            )
+        )  # fmt: skip
+
+
+def _noted_long_ago(tx: Tx, publisher: TrustedPublisher, code: str, every: timedelta) -> bool:
+    """Whether it is time to note such a refusal again; says that it is noted now if so."""
+    noted, now = dict(publisher.refusals or {}), tx.now()
+    if code in noted and now - datetime.fromisoformat(noted[code]) < every:
+        return False
+    noted[code] = now.isoformat()
+    tx.sql.execute(trusted_publisher.update().where(trusted_publisher.c.id == publisher.id).values(refusals=noted))
+    return True
 
 
 def _judge_all(tx: Tx, command: Genuine) -> list[Judged]:
@@ -226,6 +279,30 @@ def _living_project(sql: Connection, project_id: int) -> str | None:
     ).scalar_one_or_none()
 
 
+def _contested(matching: Sequence[Judged]) -> list[Judged]:
+    """Pending publishers of one name that builds of one place would give to several people.
+
+    Whoever registers first is not thereby the one whose builds they are, so none of them gets the name by these.
+    """
+    owners: dict[str, set[tuple[int | None, int | None]]] = {}
+    pending = [one for one in matching if one.publisher.pending]
+    for one in pending:
+        owners.setdefault(one.project, set()).add((one.publisher.pending_by, one.publisher.organization_id))
+    return [one for one in pending if len(owners[one.project]) > 1]
+
+
+def _most_used(sql: Connection, chosen: list[Judged]) -> list[Judged]:
+    """At most as many as one token is good for: first those that have published something, then the oldest.
+
+    So nobody keeps a build from its own projects by letting it publish into many of his.
+    """
+    if len(chosen) <= MOST_PROJECTS:
+        return chosen
+    ids = [one.publisher.id for one in chosen]
+    used = set(sql.execute(sa.select(file.c.publisher_id).where(file.c.publisher_id.in_(ids)).distinct()).scalars())
+    return sorted(chosen, key=lambda one: (one.publisher.id not in used, one.publisher.id))[:MOST_PROJECTS]
+
+
 def _most_telling(matching: Sequence[Judged]) -> list[Judged]:
     """One publisher for each project: the one that says most, so that an environment of its own decides."""
     found: dict[str, Judged] = {}
@@ -243,12 +320,15 @@ def _write(key: ServerKey, command: Genuine, chosen: Sequence[Judged], tx: Tx, *
     expires = (now + LIFE).replace(microsecond=0) + timedelta(seconds=1)
     actions: frozenset[Action] = frozenset({"stage"}) if stages_only else frozenset({"stage", "upload"})
     projects = frozenset(one.project for one in chosen)
-    caveats = caveats_of(Scope(projects=projects, actions=actions, expires=expires))
+    # The projects stand in the row alone: strangers who name the same place must not make the text too long.
+    caveats = caveats_of(Scope(actions=actions, expires=expires))
     identifier = new_id()
     tx.sql.execute(
         minted_token.insert().values(
-            id=identifier, publisher_id=chosen[0].publisher.id, caveats="~".join(caveats), claims=_kept(command),
-            single_use=command.single_use, created_at=now, expires_at=expires,
+            id=identifier, publisher_id=chosen[0].publisher.id,
+            publishers=[[one.project, one.publisher.id, one.publisher.title] for one in chosen],
+            caveats="~".join(caveats), claims=_kept(command), single_use=command.single_use, created_at=now,
+            expires_at=expires,
         )
     )  # fmt: skip
     text = ApiToken(identifier, caveats, signature_of(key, identifier, caveats)).text

@@ -12,8 +12,6 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from packaging.version import InvalidVersion, Version
-
 from customhouse.catalog.staged import Session, StagedFile, find_staged_file, parts_of, session_of_file
 from customhouse.formats.examination import Examination
 from customhouse.formats.filenames import parse_filename
@@ -39,9 +37,9 @@ from customhouse.terms.digest import Digest
 from customhouse.terms.errors import Refused, Rejected
 from customhouse.terms.identity import Actor
 from customhouse.terms.names import ProjectName
+from customhouse.terms.versions import parse_version
 from customhouse.trust.attestations import from_json
 
-LONGEST_VERSION = 200
 Examine = Callable[[Path, str], Examination]
 
 
@@ -61,8 +59,9 @@ class Desk:
     def open(self, name: str, version: str, by: Actor, *, organization: str = "") -> Session:
         """Begin a release; raises `SessionExists` if it was begun already."""
         wanted = ProjectName.parse(name)
+        acting = by.for_project(wanted.normalized)
         return self._deeds.do(
-            open_session, OpenSession(wanted, canonical(version), by, self.policy, organization=organization)
+            open_session, OpenSession(wanted, canonical(version), acting, self.policy, organization=organization)
         )
 
     def expect(self, stage: str, file_id: str, by: Actor, mechanism: str) -> StagedFile:
@@ -193,12 +192,7 @@ class Desk:
 
 def canonical(text: str) -> str:
     """The one spelling of a version (PEP 440); raises `Rejected`. Local versions are of no public release."""
-    if len(text) > LONGEST_VERSION:
-        raise Rejected("bad-version", "version", f"{len(text)} characters", f"at most {LONGEST_VERSION}")
-    try:
-        version = Version(text)
-    except InvalidVersion as error:
-        raise Rejected("bad-version", "version", f"{text[:80]!r} is no version", "a version (PEP 440)") from error
+    version = parse_version(text, "version")
     if version.local is not None:
         raise Rejected("bad-version", "version", f"{text[:80]!r} is a local version", "a public version (PEP 440)")
     return str(version)

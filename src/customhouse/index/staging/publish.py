@@ -20,6 +20,7 @@ from customhouse.index.names import Claim, claim_project
 from customhouse.index.publication import StoredFile, add_files, check_right, earlier_upload, look_again, refuse_if
 from customhouse.index.publisher import Publisher
 from customhouse.index.publishing.first_use import claim_for_publisher
+from customhouse.index.publishing.only import no_token_beside, note_token_beside
 from customhouse.index.staging.add_file import refuse_unless_room
 from customhouse.index.staging.end import forget_parts
 from customhouse.index.staging.files import stored_of
@@ -93,6 +94,8 @@ def publish(command: Publish, tx: Tx) -> Session:
         project = _claim(tx, command, session, wanted)
     check_right(tx.sql, project, wanted, by)
     refuse_unless_ready(tx.sql, Publisher(by, project, now, command.policy.site))
+    for sender, _theirs in _by_sender(files):
+        refuse_if(no_token_beside(tx.sql, Publisher(sender, project, now, command.policy.site)))
     if files:
         _refuse_conflicts(tx, files)
         _refuse_unless_room(tx, session, project, files, command.policy)
@@ -116,6 +119,8 @@ def publish(command: Publish, tx: Tx) -> Session:
     look_again(tx, project, wanted, by)
     if made:
         names.look_again(project, by, tx)
+    for sender, _theirs in _by_sender(files):
+        note_token_beside(tx, project, sender)
     found = find_session(tx.sql, session.id)
     if found is None:
         raise no_session()

@@ -20,7 +20,14 @@ from starlette.responses import Response
 
 from customhouse.accounts import index_flags
 from customhouse.app import App
-from customhouse.catalog.staged import Session, StagedFile, files_of_session, parts_of
+from customhouse.catalog.staged import (
+    Session,
+    StagedFile,
+    files_of_session,
+    find_session,
+    parts_of,
+    session_of_stage,
+)
 from customhouse.formats.attestations import MAX_CHARACTERS
 from customhouse.index.staging.add_file import AddFile, add_file
 from customhouse.index.staging.attest import Attest, attest
@@ -82,8 +89,6 @@ class Call:
     def part(self, name: str) -> str:
         """A part of the address."""
         value: str = self.request.path_params[name]
-        if "\0" in value:
-            raise Rejected("null-character", "address", "holds the character 0", "text without it")
         return value
 
 
@@ -283,12 +288,22 @@ class Upload2:
 
     def _authenticated(self, request: Request) -> Actor:
         """Who sends it; a banned network and a switched-off index take nothing, whatever the token."""
+        if any("\0" in text for text in request.path_params.values()):
+            raise Rejected("null-character", "address", "holds the character 0", "text without it")
         token, address = token_of(request.headers.get("authorization")), client_of(self._app.settings, request)
         with self._app.database.read() as sql:
             index_flags.refuse_banned(sql, address)
             if request.method not in ("GET", "HEAD"):
                 index_flags.refuse_if_flagged(sql, "no-uploads", actor=NOBODY)
-        return self._app.sender(token, address)
+        by = self._app.sender(token, address)
+        return by.for_project(self._name_of(request)) if by.publisher_id is not None else by
+
+    def _name_of(self, request: Request) -> str:
+        """The normalised name of the release that the address is about; empty where it is about none."""
+        session, stage = request.path_params.get("session", ""), request.path_params.get("stage", "")
+        with self._app.database.read() as sql:
+            found = find_session(sql, session) if session else session_of_stage(sql, stage) if stage else None
+        return found.normalized if found is not None else ""
 
     async def _spooled(self, call: Call, limit_bytes: int, then: Callable[[Spooled], Response]) -> Response:
         """Spool the body in batches of 1 MiB, then go on in a thread. A client that leaves, leaves nothing."""

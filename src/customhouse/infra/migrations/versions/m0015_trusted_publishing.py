@@ -68,6 +68,7 @@ def _publishers() -> None:
             nullable=True,
             comment="the last token that its owners had to hear of: when, why, its ids",
         ),
+        sa.Column("refusals", sa.JSON(), nullable=True, comment="when tokens were last noted as refused, by the code"),
         sa.Column(
             "warned_at",
             sa.BigInteger(),
@@ -96,6 +97,9 @@ def _publishers() -> None:
         "minted_token",
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("publisher_id", BIG_ID, nullable=False),
+        sa.Column(
+            "publishers", sa.JSON(), nullable=False, comment="of each project: its name, its publisher, its title"
+        ),
         sa.Column("caveats", sa.Text(), nullable=False, comment="as in api_token"),
         sa.Column("claims", sa.JSON(), nullable=False, comment="of the token that it was exchanged for"),
         sa.Column("single_use", sa.Boolean(), server_default=sa.false(), nullable=False, comment="PEP 807"),
