@@ -24,7 +24,7 @@ from urllib.parse import parse_qs, urlsplit
 
 MEDIA_TYPE = "application/vnd.pypi.upload.v2+json"
 PARTS, POST_BYTES = "vnd-customhouse-parts", "http-post-bytes"
-EXPIRES = "2030-08-01T12:00:00Z"
+EXPIRES, SOON = "2130-08-01T12:00:00Z", "2020-08-01T12:00:00Z"
 
 
 @dataclass
@@ -89,6 +89,8 @@ class ReferenceServer:
         self.file_polls = 0
         self.publish_polls = 0
         self.publish_fails: str | None = None
+        self.expires = EXPIRES
+        self.extends = False
         self.one_at_a_time = False
         self.approvals_after: int | None = None
         """Looks at the session until somebody has approved; None: nobody needs to."""
@@ -138,13 +140,15 @@ class ReferenceServer:
         base = f"{self.url}/upload/s/{session.id}"
         links = {"session": base, "upload": f"{base}/files", "publish": f"{base}/publish"}
         found: dict[str, Any] = {
-            "meta": {"api-version": "2.0"}, "links": links, "mechanisms": self.mechanisms, "expires-at": EXPIRES,
+            "meta": {"api-version": "2.0"}, "links": links, "mechanisms": self.mechanisms, "expires-at": self.expires,
             "status": session.status, "notices": session.notices,
             "files": {
                 one.filename: {"status": one.status, "link": self.file_url(session, one), "notices": one.notices}
                 for one in session.files.values() if one.status != "canceled"
             },
         }  # fmt: skip
+        if self.extends:
+            links["extend"] = f"{base}/extend"
         if self.offers_stage:
             links["stage"] = f"{self.url}/stage/{session.token}/"
             found["session-token"] = session.token
@@ -222,7 +226,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _kind(self) -> str:
         path, method = urlsplit(self.path).path, self.command
-        for ending, kind in (("/files", "announce"), ("/publish", "publish"), ("/bytes", "bytes"),
+        for ending, kind in (("/files", "announce"), ("/extend", "extend"), ("/publish", "publish"), ("/bytes", "bytes"),
                              ("/attestations", "attest"), ("/complete", "complete")):  # fmt: skip
             if path.startswith("/upload/") and path.endswith(ending):
                 return kind
@@ -278,6 +282,11 @@ class Handler(BaseHTTPRequestHandler):
             if session.polls <= 0:
                 self._settle(session)
         return Answer(200, self.index.session_document(session), Retry_After="0")
+
+    def _extend(self) -> Answer:
+        assert self._json({"extend-for"})["extend-for"] > 0
+        self.index.expires = EXPIRES
+        return Answer(200, self.index.session_document(self._this_session()))
 
     def _cancel(self) -> Answer:
         session = self._this_session()

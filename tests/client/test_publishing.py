@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from reference_server import PARTS, POST_BYTES, Fault, ReferenceServer, reference_server
+from reference_server import PARTS, POST_BYTES, SOON, Fault, ReferenceServer, reference_server
 from sender import Sender, large_wheel
 
 from customhouse.client.news import FileState, Opened, Waiting, Warned
@@ -188,6 +188,21 @@ def test_what_others_have_put_into_the_session_is_not_published_unseen(client: S
     assert result.ending == "published"
     assert len(index.published["demo"]) == 3
     assert any(isinstance(one, Warned) and "win_amd64" in one.text for one in client.news)
+
+
+def test_a_session_that_ends_soon_is_given_more_time(client: Sender, index: ReferenceServer) -> None:
+    index.expires, index.extends = SOON, True
+    client.publish()
+    assert index.log.count("extend") == 1
+    assert not any(isinstance(one, Warned) for one in client.news)
+
+
+def test_a_session_that_ends_soon_and_cannot_be_extended_is_warned_of(client: Sender, index: ReferenceServer) -> None:
+    index.expires = SOON
+    client.publish()
+    assert [one.text for one in client.news if isinstance(one, Warned)] == [
+        f"The session of this release ends at {SOON}; what is not published then is lost."
+    ]
 
 
 # Waiting for people.

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Literal
 
 from customhouse.client.dists import Dist, Release
@@ -23,6 +24,8 @@ from customhouse.terms.errors import CustomhouseError, Refused, Rejected, Unavai
 NEEDS_APPROVAL = "needs-approval"
 WAIT_SECONDS, ASK_AGAIN_SECONDS = 10.0, 60.0
 """While people think: how often their release is looked at, and how often we ask for it to be published."""
+ENOUGH_SECONDS, WANTED_SECONDS = 6 * 3600, 7 * 86_400
+"""Of a session's life: with less than the first we ask for the second."""
 MOST_NAMES = 20
 Ending = Literal["published", "already published", "staged", "waiting", "failed", "canceled"]
 
@@ -89,6 +92,7 @@ def _open_all(door: Upload2, releases: Sequence[Release], tell: Tell) -> list[_S
                 session = _processed(door, session)
                 session, joined = door.open(release.name, release.version)
             found.append(_Staged(release, session, joined))
+            session = _with_time(door, session, tell)
             tell(Opened(release.name, release.version, session.url, session.stage, session.expires_at, joined))
             for notice in session.notices:
                 tell(Note(notice))
@@ -97,6 +101,18 @@ def _open_all(door: Upload2, releases: Sequence[Release], tell: Tell) -> list[_S
             _give_back(door, one)
         raise
     return found
+
+
+def _with_time(door: Upload2, session: Session, tell: Tell) -> Session:
+    """The session, with more time if it has little left: one that was begun long ago may end while files travel."""
+    left = session.seconds_left(datetime.now(UTC))
+    if left is None or left >= ENOUGH_SECONDS:
+        return session
+    session = door.extend(session, WANTED_SECONDS)
+    left = session.seconds_left(datetime.now(UTC))
+    if left is not None and left < ENOUGH_SECONDS:
+        tell(Warned(f"The session of this release ends at {session.expires_at}; what is not published then is lost."))
+    return session
 
 
 def _give_back(door: Upload2, staged: _Staged) -> None:

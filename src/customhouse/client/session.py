@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from customhouse.client.address import Index
@@ -38,6 +39,7 @@ class Session:
     url: str
     upload: str
     publish: str
+    extend: str | None
     stage: str | None
     page: str | None
     """Where people see it and approve it, if the index says so: a word of Customhouse's own."""
@@ -47,6 +49,14 @@ class Session:
     files: Mapping[str, StagedEntry]
     notices: tuple[str, ...]
     poll_seconds: float
+
+    def seconds_left(self, now: datetime) -> float | None:
+        """Until it expires; None if its moment cannot be read."""
+        try:
+            moment = datetime.fromisoformat(self.expires_at)
+        except ValueError:
+            return None
+        return (moment - now).total_seconds() if moment.tzinfo is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +95,7 @@ def read_session(value: Mapping[str, Any], headers: Mapping[str, str], index: In
         index.checked(links.get("session"), "session"),
         index.checked(links.get("upload"), "place for files"),
         index.checked(links.get("publish"), "place to publish"),
+        _optional(links, "extend", index),
         _optional(links, "stage", index),
         _optional(links, "page", index),
         tuple(str(one) for one in mechanisms),

@@ -47,6 +47,12 @@ class Upload2:
         """A session as it is now."""
         return self._session(self.wire.ask("GET", url, headers=_HEADERS, what="session"))
 
+    def extend(self, session: Session, seconds: int) -> Session:
+        """Ask for more time; an index that gives none answers with the session as it is."""
+        if session.extend is None:
+            return session
+        return self._session(self._post(session.extend, **{"extend-for": seconds}))
+
     def cancel(self, session: Session) -> None:
         """Throw a session away, with everything in it."""
         self.wire.ask("DELETE", session.url, headers=_HEADERS, what="session")
