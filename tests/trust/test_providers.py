@@ -135,6 +135,7 @@ def test_the_documented_claims_are_taken_and_found_by_their_place(kind: str) -> 
     assert provider.kept(issuer, claims)
     assert judged(kind, learned=provider.ids(issuer, claims)) is None
     signer = provider.signer(issuer, known.settings, provider.ids(issuer, claims), provider.kept(issuer, claims))
+    assert signer is not None
     assert signer.issuer == issuer.url
 
 
@@ -183,6 +184,11 @@ REFUSED: list[tuple[str, str, dict[str, object]]] = [
     ("github", "event_name", {"event_name": "workflow_run"}),
     ("github", "event_name", {"event_name": "issue_comment"}),
     ("github", "event_name", {"event_name": "pull_request"}),
+    ("github", "event_name", {"event_name": "check_run"}),
+    ("github", "event_name", {"event_name": "check_suite"}),
+    ("github", "event_name", {"event_name": "status"}),
+    ("github", "event_name", {"event_name": "deployment"}),
+    ("github", "event_name", {"event_name": "deployment_status"}),
     ("github", "ref", {"ref": "refs/pull/7/head",
                        "workflow_ref": "acme/demo/.github/workflows/release.yml@refs/pull/7/head",
                        "job_workflow_ref": "acme/demo/.github/workflows/release.yml@refs/pull/7/head"}),
@@ -233,6 +239,10 @@ REFUSED: list[tuple[str, str, dict[str, object]]] = [
     ("forgejo", "workflow", {"workflow": "test.yml"}),
     ("forgejo", "ref", {"ref": "refs/heads/main"}),
     ("forgejo", "event_name", {"event_name": "pull_request_target"}),
+    ("forgejo", "event_name", {"event_name": None}),
+    ("forgejo", "event_name", {"event_name": ""}),
+    ("forgejo", "event_name", {"event_name": ["pull_request_target"]}),
+    ("forgejo", "event_name", {"event_name": {"is": "pull_request_target"}}),
     ("forgejo", "repository_id", {"repository_id": None}),
     ("buildkite", "pipeline_slug", {"pipeline_slug": "other"}),
     ("buildkite", "organization_slug", {"organization_slug": "evil"}),
@@ -291,6 +301,10 @@ ON_PR: dict[str, object] = {
     "workflow_ref": f"acme/demo/.github/workflows/release.yml@{PR_REF}",
     "job_workflow_ref": f"acme/demo/.github/workflows/release.yml@{PR_REF}",
 }  # fmt: skip
+MR_REF = "refs/merge-requests/7/head"
+ON_MR: dict[str, object] = {
+    "ref_path": MR_REF, "ci_config_ref_uri": f"gitlab.com/acme/tools/demo//.gitlab-ci.yml@{MR_REF}",
+}  # fmt: skip
 RULES: list[tuple[str, dict[str, str], dict[str, object], str]] = [
     # kind, rules, what the token says, the claim at fault or nothing
     ("github", {"ref": "refs/tags/v*"}, {}, ""),
@@ -308,6 +322,16 @@ RULES: list[tuple[str, dict[str, str], dict[str, object], str]] = [
     ("github", {"events": "workflow_run"}, {"event_name": "workflow_run"}, ""),
     ("github", {"events": "workflow_run"}, {"event_name": "pull_request_target"}, "event_name"),
     ("github", {"events": "pull_request, workflow_run"}, ON_PR, ""),
+    ("github", {"events": "workflow_run"}, ON_PR, "event_name"),
+    ("github", {"events": "workflow_run"}, {**ON_PR, "event_name": "workflow_run"}, "ref"),
+    ("github", {"events": "workflow_run issues"}, {**ON_PR, "event_name": "push"}, "ref"),
+    ("github", {"events": "pull_request_review"}, {**ON_PR, "event_name": "pull_request_review"}, ""),
+    ("github", {"events": "pull_request"}, {**ON_PR, "event_name": "workflow_dispatch"}, ""),
+    ("github", {"events": "deployment"}, {"event_name": "deployment"}, ""),
+    ("gitlab", {"events": "chat"}, ON_MR, "ref_path"),
+    ("gitlab", {"events": "chat"}, {**ON_MR, "pipeline_source": "chat"}, "ref_path"),
+    ("gitlab", {"events": "merge_request_event"}, ON_MR, ""),
+    ("gitlab", {"events": "merge_request_event"}, {**ON_MR, "pipeline_source": "merge_request_event"}, ""),
     ("gitlab", {"ref": "refs/tags/*"}, {}, ""),
     ("gitlab", {"ref": "refs/heads/main"}, {}, "ref_path"),
     ("gitlab", {"protected_ref": "true"}, {"ref_protected": "false"}, "ref_protected"),
@@ -483,6 +507,26 @@ def test_whatever_a_claim_holds_it_is_judged_and_what_is_kept_is_plain(kind: str
     kept = provider.kept(issuer, claims)
     assert all(text.isprintable() and 0 < len(text) <= 300 for text in kept.values())
     assert all(isinstance(text, str) for text in provider.ids(issuer, claims).values())
+
+
+@pytest.mark.parametrize("subject", [None, "", "x" * 301, "a\nb", "a\u202eb", 7.5, ["repo"]])
+def test_who_has_no_whole_subject_signs_nothing(subject: object) -> None:
+    """A subject that was cut would be somebody else's."""
+    issuer, typed, claims = KINDS["forgejo"]
+    provider, known = PROVIDERS[issuer.kind], publisher(issuer, typed)
+    kept = provider.kept(issuer, {**claims, "sub": subject})
+    assert "subject" not in kept
+    assert provider.signer(issuer, known.settings, {}, kept) is None
+    other = listed({**documented.FORGEJO_SETTING, "kept": ("subject",)})
+    assert "subject" not in provider.kept(other, {**claims, "sub": subject, "subject": "another"})
+    whole = provider.kept(issuer, {**claims, "sub": "x" * 300})
+    assert provider.signer(issuer, known.settings, {}, whole) is not None
+
+
+def test_the_subject_of_a_build_of_activestate_is_never_cut() -> None:
+    issuer, _typed, claims = KINDS["activestate"]
+    kept = PROVIDERS[issuer.kind].kept(issuer, {**claims, "sub": f"org:acme:project:demo:{'x' * 300}"})
+    assert "subject" not in kept
 
 
 def test_an_owner_is_told_which_setting_would_have_stopped_an_attack() -> None:

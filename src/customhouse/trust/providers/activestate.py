@@ -15,6 +15,7 @@ from customhouse.trust.providers.provider import (
     check_shape,
     differs,
     kept_of,
+    kept_subject,
     read_fields,
     text_of,
 )
@@ -84,7 +85,7 @@ class ActiveState:
     def kept(self, _issuer: PublisherIssuer, claims: Claims) -> dict[str, str]:
         """Project, user, ingredient, artifact."""
         names = {"repository": "project_path", "actor": "actor", "ingredient": "ingredient", "run": "artifact_id"}
-        return kept_of(claims, {**names, "subject": "sub"})
+        return kept_of(claims, names) | kept_subject(claims)
 
     def title(self, issuer: PublisherIssuer, settings: Settings) -> str:
         """``ActiveState acme/demo``."""

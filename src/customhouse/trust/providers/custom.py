@@ -17,6 +17,7 @@ from customhouse.trust.providers.provider import (
     Settings,
     differs,
     kept_of,
+    kept_subject,
     read_fields,
     split_values,
     text_of,
@@ -61,6 +62,8 @@ class Custom:
                 return differs(claim, expected, text_of(claims, claim))
         for claim, refused in issuer.refused.items():
             found = text_of(claims, claim)
+            if not found:
+                return Mismatch("refused-event", claim, f"does not say its {claim}, by which tokens are refused here")
             if found in refused and found not in split_values(rules.get(claim, "")):
                 return Mismatch("refused-event", claim, f"has the {claim} {found[:120]!r}, which is refused here")
         if missing := [name for name in issuer.ids if not text_of(claims, name)]:
@@ -74,7 +77,7 @@ class Custom:
     def kept(self, issuer: PublisherIssuer, claims: Claims) -> dict[str, str]:
         """The claims that are compared, those that the settings name, and the subject."""
         names = (*issuer.claims, *issuer.optional_claims, *issuer.kept)
-        return kept_of(claims, {**{name: name for name in names}, "subject": "sub"})
+        return kept_of(claims, {name: name for name in names if name != "subject"}) | kept_subject(claims)
 
     def title(self, issuer: PublisherIssuer, settings: Settings) -> str:
         """``Forge acme/demo release.yml``."""
@@ -86,6 +89,7 @@ class Custom:
 
     def signer(
         self, issuer: PublisherIssuer, _settings: Settings, _learned: Ids, claims: Mapping[str, str]
-    ) -> SignerIdentity:
-        """The subject of its tokens."""
-        return signed_by_custom(issuer.url, claims.get("subject", ""))
+    ) -> SignerIdentity | None:
+        """The subject of its tokens; nobody without one."""
+        subject = claims.get("subject")
+        return signed_by_custom(issuer.url, subject) if subject else None

@@ -49,11 +49,11 @@ REFUSED_EVENTS = frozenset(
     {
         "pull_request_target", "workflow_run", "issue_comment", "pull_request", "pull_request_review",
         "pull_request_review_comment", "issues", "discussion", "discussion_comment", "commit_comment", "fork", "watch",
-        "gollum", "public",
+        "gollum", "public", "check_run", "check_suite", "status", "deployment", "deployment_status",
     }
 )  # fmt: skip
 """Strangers bring these about, and have published other people's projects that way (Ultralytics 2024-12, TanStack and
-mistralai 2026-05)."""
+mistralai 2026-05). Checks, statuses and deployments come about by apps that a stranger's pull request sets to work."""
 _OWNER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,98}[A-Za-z0-9])?", re.ASCII)
 _REPOSITORY = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._-]{1,100}", re.ASCII)
 _WORKFLOW = re.compile(r"[^/\\@]{1,100}\.ya?ml")
@@ -196,7 +196,7 @@ def _refused_event(rules: Settings, claims: Claims) -> Mismatch | None:
         return Mismatch(
             "refused-event", "event_name", f"comes from the event {event!r}, which strangers can bring about"
         )
-    if ref.startswith("refs/pull/") and not allowed:
+    if ref.startswith("refs/pull/") and not any(one.startswith("pull_request") for one in allowed):
         return Mismatch("refused-event", "ref", f"comes from a pull request ({ref[:80]})")
     return None
 

@@ -41,7 +41,8 @@ RULES = (
     Field("any_environment", "Only in an environment, whichever", required=False, choice=True),
     Field("events", "Dangerous sources of pipelines that are allowed all the same", "chat", required=False),
 )
-REFUSED_SOURCES = frozenset({"merge_request_event", "external_pull_request_event", "chat", "external"})
+MERGE_REQUESTS = frozenset({"merge_request_event", "external_pull_request_event"})
+REFUSED_SOURCES = MERGE_REQUESTS | {"chat", "external"}
 """What somebody outside can bring about: a pipeline of a fork may run for the project that it wants to merge into."""
 _NAMESPACE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_][A-Za-z0-9_.-]*){0,20}", re.ASCII)
 _PROJECT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", re.ASCII)
@@ -163,7 +164,7 @@ def _refused_source(rules: Settings, claims: Claims) -> Mismatch | None:
         return Mismatch(
             "refused-event", "pipeline_source", f"comes from a pipeline of {source!r}, which strangers can bring about"
         )
-    if ref.startswith("refs/merge-requests/") and not allowed:
+    if ref.startswith("refs/merge-requests/") and not allowed & MERGE_REQUESTS:
         return Mismatch("refused-event", "ref_path", f"comes from a merge request ({ref[:80]})")
     return None
 

@@ -95,8 +95,11 @@ class Provider(Protocol):
 
     def signer(
         self, issuer: PublisherIssuer, settings: Settings, learned: Ids, claims: Mapping[str, str]
-    ) -> SignerIdentity:
-        """Who must have signed the attestations of what it publishes (PEP 740). ``claims`` are those that were kept."""
+    ) -> SignerIdentity | None:
+        """Who must have signed the attestations of what it publishes (PEP 740); None if nobody's signature counts.
+
+        ``claims`` are those that were kept.
+        """
         ...
 
 
@@ -140,6 +143,12 @@ def kept_of(claims: Claims, names: Mapping[str, str]) -> dict[str, str]:
     """Claims under our own names, those that are plain text; ``names`` maps ours to theirs."""
     found = {ours: text_of(claims, theirs)[:LONGEST_KEPT] for ours, theirs in names.items()}
     return {name: text for name, text in found.items() if text and text.isprintable()}
+
+
+def kept_subject(claims: Claims) -> dict[str, str]:
+    """The claim ``sub`` as ``subject``, whole or not at all: what is cut would be the name of somebody else."""
+    found = text_of(claims, "sub")
+    return {"subject": found} if 0 < len(found) <= LONGEST_KEPT and found.isprintable() else {}
 
 
 def differs(claim: str, expected: str, found: str) -> Mismatch:
