@@ -1,6 +1,6 @@
 # Two commands are all that a newcomer needs: make demo, make test.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check prove bench lock screenshots clean
+.PHONY: help setup demo test check coverage prove bench lock screenshots clean
 PYTHON := .venv/bin/python
 
 help: ## show this
@@ -21,6 +21,10 @@ check: ## the inner loop: format, lint, types, floors, unit tests
 	@.venv/bin/mypy --no-error-summary
 	@.venv/bin/lint-imports --no-logo > .cache/imports.txt || { cat .cache/imports.txt; exit 1; }
 	@$(PYTHON) -m pytest -q -m "not slow and not prove"
+
+coverage: ## the same, measured: at least 90 % of lines and branches
+	@scripts/bootstrap test
+	@COVERAGE_FLOOR=90 scripts/run-tests
 
 prove: ## the long proofs
 	@scripts/bootstrap test
