@@ -18,16 +18,18 @@ from customhouse.catalog.tables import critical_mark
 from customhouse.index.approving.approve import Approve, approve
 from customhouse.index.approving.rule import NO_RULE, ReleaseRule, is_lowered, rule_of
 from customhouse.index.approving.set_rule import SetRule, in_words, set_rule
-from customhouse.index.change_role import RemoveRole, remove_role
+from customhouse.index.change_role import ChangeRole, RemoveRole, change_role, remove_role
 from customhouse.index.recovery.tables import recovery_case
 from customhouse.index.slow.model import PendingChange
 from customhouse.index.teams import (
     AboutTeam,
     AboutTeamMember,
+    AboutTeamRole,
     add_team_member,
     create_team,
     remove_team,
     remove_team_member,
+    set_team_role,
 )
 from customhouse.index.waited.apply import apply_due
 from customhouse.terms.errors import Refused, Rejected
@@ -474,3 +476,41 @@ def test_whatever_happens_a_release_may_appear_only_when_enough_others_have_appr
         lacking = what_is_missing(demo, session)
         assert (lacking is None) == (len(counting) >= wanted), (step, approved, frozen, files)
         assert (lacking.approvals if lacking else 0) == max(0, wanted - len(counting))
+
+
+def test_accomplices_who_were_just_invited_approve_nothing_on_a_protected_project(demo: World) -> None:
+    """Who has stolen alice's session invites two accounts of his own, and makes bob an owner."""
+    ask(demo, approvals=1)
+    demo.clock.turn(timedelta(days=30))
+    for name in ("eve", "ivan"):
+        join(demo, name)
+    demo.app.do(change_role, ChangeRole("demo", "bob", "owner", actor(demo, "alice")))
+    mark(demo)
+    session = begin(demo, by=("alice",), reasons=HELD)
+    assert [one.name for one in clearance(demo, session).who] == ["owen", "bob", "carol"]
+    with refused("may-not-approve"):
+        say_yes(demo, "eve", session)
+    after = say_yes(demo, "bob", session)  # he counts as a maintainer of long standing, and not yet as an owner
+    assert (len(after.by_rule), after.is_held) == (1, True)
+    demo.clock.turn(timedelta(hours=72))
+    assert not clearance(demo, session).is_held
+    assert say_yes(demo, "eve", session).wanted == 0
+
+
+def test_who_comes_by_a_team_of_a_protected_project_waits_too(broken_world: World) -> None:
+    world = broken_world
+    found_organization(world)
+    found_project(world, organization="acme")
+    alice = actor(world, "alice")
+    enlist(world, "bob", "manager")
+    world.clock.turn(timedelta(days=30))
+    mark(world)
+    ask(world, approvals=1, not_uploader=False)
+    enlist(world, "eve", "member")
+    world.app.do(create_team, AboutTeam("acme", "crew", alice))
+    world.app.do(add_team_member, AboutTeamMember("acme", "crew", "eve", alice))
+    world.app.do(set_team_role, AboutTeamRole("acme", "crew", "demo", "maintainer", alice))
+    session = begin(world, by=("alice",))
+    assert [one.name for one in clearance(world, session).who] == ["alice", "bob"]
+    world.clock.turn(timedelta(hours=73))
+    assert [one.name for one in clearance(world, session).who] == ["alice", "bob", "eve"]

@@ -15,6 +15,7 @@ from customhouse.catalog.model import Role
 from customhouse.catalog.staged import Session, StagedFile, manifest_digest_of
 from customhouse.catalog.staged_tables import approval
 from customhouse.catalog.tables import project, team
+from customhouse.index.approving.newcomers import newcomers
 from customhouse.index.approving.rule import ReleaseRule
 from customhouse.index.recovery.hold import held_among
 
@@ -95,9 +96,11 @@ def electorate(
     """Who may approve a release of a project under its rule, whose files these accounts have sent.
 
     The rule counts owners and maintainers, or only those among them who are in its team; not the uploaders, if it says
-    so. A hold counts owners: not the uploaders, unless nobody else owns the project.
+    so. A hold counts owners: not the uploaders, unless nobody else owns the project. On a protected project neither
+    counts who has come within three days.
     """
     people = _people(sql, project_id, now)
+    new = newcomers(sql, project_id, now)
     members = _members(sql, project_id, rule.team_id)
     by_rule = tuple(
         one
@@ -105,7 +108,8 @@ def electorate(
         if (members is None or one.account_id in members)
         and not (rule.not_uploader and one.account_id in uploaders)
     )  # fmt: skip
-    owners = tuple(one for one in people if one.role == "owner")
+    by_rule = tuple(one for one in by_rule if one.account_id not in new.people)
+    owners = tuple(one for one in people if one.role == "owner" and one.account_id not in new.owners)
     others = tuple(one for one in owners if one.account_id not in uploaders)
     return Electorate(people, by_rule, others or owners)
 

@@ -135,7 +135,7 @@ def missing(sql: Connection, session: Session, by: Actor | None, now: datetime) 
 def _approvals_wanted(found: Clearance, wanted: int) -> str:
     what = "approval is" if wanted == 1 else "approvals are"
     more = "more " if found.approvals else ""
-    names = _names(found.who) or "nobody who may give one now; an owner must change the rule or the roles"
+    names = _names(found.who) or "nobody who may give one now: see the rule, and who has come within three days"
     why = f" It is held: {found.holds[0].sentence}" if found.is_held else ""
     factor = "a security key or passkey" if found.rule.method == "webauthn" else "a second factor"
     return f"{wanted} {more}{what} wanted, with {factor}, from {names}.{why}"
