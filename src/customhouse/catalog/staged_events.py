@@ -55,10 +55,9 @@ class StagedFileRemoved(Event):
 
 @dataclass(frozen=True, slots=True)
 class ReleasePublished(Event):
-    """A release that was staged appeared as a whole."""
+    """A release that was staged appeared as a whole; what its pages show now is told by the events of its files."""
 
     kind: ClassVar[str] = "release-published"
-    changes_pages: ClassVar[bool] = True
     version: str
     session: str
     files: int
