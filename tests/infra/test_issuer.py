@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
+from threading import Event
 from typing import Any
 
 import pytest
@@ -16,7 +19,7 @@ from customhouse.infra.fetch import Outbound
 from customhouse.infra.issuer import LIMIT_BYTES, Issuers, Source
 from customhouse.infra.reach import Reach
 from customhouse.terms.errors import Unavailable
-from receiver import BREAK_OFF, HANG_UP, Behaviour, Reply, redirect
+from receiver import BREAK_OFF, HANG_UP, Behaviour, Reply, Request, redirect
 
 LOOPBACK = Outbound(Reach.parse(["127.0.0.0/8"]))
 INSIDE = "http://169.254.169.254/latest/meta-data"
@@ -175,7 +178,92 @@ def test_an_issuer_inside_our_network_is_asked_only_if_an_operator_allows_it(
     assert service.receiver.requests == []
 
 
-def test_of_many_who_need_keys_at_once_one_asks(service: BuildService, issuers: Issuers) -> None:
+@contextmanager
+def slow(service: BuildService) -> Iterator[Event]:
+    """Its keys come when this is over; the event says that somebody is waiting for them."""
+    began, over, honest = Event(), Event(), service.keys
+
+    def late(_request: Request) -> Behaviour:
+        began.set()
+        assert over.wait(60)
+        return Reply(200, json.dumps({"keys": [key.as_dict(private=False) for key in service.published]}).encode())
+
+    service.keys = late
+    try:
+        yield began
+    finally:
+        over.set()
+        service.keys = honest
+
+
+def test_nobody_waits_long_for_an_issuer_that_another_thread_is_asking(
+    service: BuildService, clock: TurnableClock
+) -> None:
+    """Eight exchanges at once would all wait for one that is slow, and those of every other issuer behind them."""
+    short = Issuers(LOOPBACK, clock, patience_seconds=0.01)
+    with ThreadPoolExecutor(2) as threads:
+        with slow(service) as began:
+            first = threads.submit(names, short, service)
+            assert began.wait(60)
+            with pytest.raises(Unavailable, match="Try again in 8 s") as refused:
+                names(short, service)
+            assert refused.value.who == "Forge"
+            # Once somebody has lost patience nobody else begins to wait.
+            patient = replace(short, patience_seconds=600)
+            with pytest.raises(Unavailable):
+                threads.submit(names, patient, service).result(timeout=60)
+        assert first.result(timeout=60) == ["one"]
+    assert names(short, service) == names(patient, service) == ["one"]
+
+
+def test_keys_that_are_fresh_are_given_while_another_thread_asks_for_one_that_is_lacking(
+    service: BuildService, clock: TurnableClock
+) -> None:
+    patient = Issuers(LOOPBACK, clock, patience_seconds=600)
+    assert names(patient, service) == ["one"]
+    clock.turn(timedelta(minutes=1))
+    with ThreadPoolExecutor(2) as threads, slow(service) as began:
+        threads.submit(names, patient, service, "made-up")
+        assert began.wait(60)
+        assert threads.submit(names, patient, service, "one").result(timeout=60) == ["one"]
+
+
+def test_of_two_builds_with_a_key_that_is_new_the_second_waits_for_the_first(
+    service: BuildService, clock: TurnableClock
+) -> None:
+    patient = Issuers(LOOPBACK, clock, patience_seconds=600)
+    names(patient, service)
+    clock.turn(timedelta(minutes=1))
+    service.published = [ec_key("two")]
+    with ThreadPoolExecutor(2) as threads:
+        with slow(service) as began:
+            first = threads.submit(names, patient, service, "two")
+            assert began.wait(60)
+            second = threads.submit(names, patient, service, "two")
+            assert not wait([second], timeout=0.2).done
+        assert first.result(timeout=60) == second.result(timeout=60) == ["two"]
+
+
+def test_an_issuer_that_was_slow_once_is_waited_for_again(service: BuildService, clock: TurnableClock) -> None:
+    short = Issuers(LOOPBACK, clock, patience_seconds=0.01)
+    with ThreadPoolExecutor(2) as threads:
+        with slow(service) as began:
+            first = threads.submit(names, short, service)
+            assert began.wait(60)
+            with pytest.raises(Unavailable):
+                names(short, service)
+        assert first.result(timeout=60) == ["one"]
+        clock.turn(timedelta(hours=2))
+        patient = replace(short, patience_seconds=600)
+        with slow(service) as began:
+            first = threads.submit(names, patient, service)
+            assert began.wait(60)
+            second = threads.submit(names, patient, service)
+        assert first.result(timeout=60) == second.result(timeout=60) == ["one"]
+
+
+def test_of_many_who_need_keys_at_once_one_asks(service: BuildService, clock: TurnableClock) -> None:
+    issuers = Issuers(LOOPBACK, clock, patience_seconds=600)
     with ThreadPoolExecutor(8) as threads:
         found = list(threads.map(lambda _: names(issuers, service), range(32)))
     assert found == [["one"]] * 32

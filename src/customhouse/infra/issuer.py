@@ -3,14 +3,15 @@
 Both are fetched by `Outbound` (no redirects, limits on size and time) and kept by the clock that is handed in. What is
 fresh is not asked for again; if asking fails, keys are used until they are an hour old, and then nothing is believed
 any more (A24). A key that is not known makes us ask again, at most once a minute for each issuer, so that a flood of
-made-up key ids reaches nobody.
+made-up key ids reaches nobody. One thread at a time asks an issuer, and nobody waits long for it.
 """
 
 from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -31,6 +32,8 @@ ASKED_FOR_NEW_KEYS = timedelta(minutes=1)
 ASKED_AGAIN = timedelta(seconds=30)
 """An issuer that is away is left alone for so long."""
 SECONDS = 8.0
+PATIENCE_SECONDS = 1.0
+"""Whoever needs what another thread is asking for waits so long: one slow issuer must not hold every thread."""
 LIMIT_BYTES = 2**18
 MOST_KEYS = 100
 
@@ -68,6 +71,8 @@ class _Known:
     asked_for_new: datetime | None = None
     failed: Kept | None = None
     """Why it could not be asked, until it is asked again."""
+    slow: bool = False
+    """Whether somebody has lost patience with the thread that asks now."""
 
 
 @dataclass(frozen=True)
@@ -76,13 +81,15 @@ class Issuers:
 
     outbound: Outbound
     clock: Clock
+    patience_seconds: float = PATIENCE_SECONDS
+    """How long a thread waits for the answer that another is waiting for."""
     _known: dict[str, _Known] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def document(self, source: Source) -> Mapping[str, Any]:
         """What the issuer says of itself (OpenID Connect Discovery 1.0). Raises `Unavailable`."""
         known = self._of(source)
-        with known.lock:
+        with self._turn(source, known):
             return self._document(source, known)
 
     def keys(self, source: Source, *, lacking: str | None = None) -> Sequence[Key]:
@@ -91,14 +98,32 @@ class Issuers:
         Raises `Unavailable` if there are none that are young enough, and none can be had.
         """
         known = self._of(source)
-        with known.lock:
-            now = self.clock.now()
-            kept = known.keys
-            old = kept is None or not kept.younger_than(FRESH, now)
-            if kept is None or old or (_lacks(kept, lacking) and _may_ask(known, now)):
-                kept = self._fetched_keys(source, known, kept)
-            found: Sequence[Key] = kept.what
-            return found
+        kept = self._fresh_keys(known, lacking)
+        if kept is None or _lacks(kept, lacking):
+            with self._turn(source, known):
+                # Whoever had the turn before may have fetched what was lacking.
+                kept = self._fresh_keys(known, lacking) or self._fetched_keys(source, known, known.keys)
+        found: Sequence[Key] = kept.what
+        return found
+
+    def _fresh_keys(self, known: _Known, lacking: str | None) -> Kept | None:
+        """The keys, if there is no need to ask or no right to."""
+        now, kept = self.clock.now(), known.keys
+        if kept is None or not kept.younger_than(FRESH, now):
+            return None
+        return None if _lacks(kept, lacking) and _may_ask(known, now) else kept
+
+    @contextmanager
+    def _turn(self, source: Source, known: _Known) -> Iterator[None]:
+        """Be the one thread that asks; raises `Unavailable` if another has been at it for too long."""
+        if not known.lock.acquire(timeout=0 if known.slow else self.patience_seconds):
+            known.slow = True
+            raise Unavailable(source.title, "it is slow to answer", retry_after_seconds=int(SECONDS))
+        try:
+            yield
+        finally:
+            known.slow = False
+            known.lock.release()
 
     def _fetched_keys(self, source: Source, known: _Known, last_good: Kept | None) -> Kept:
         """The newest keys; those of before if the issuer is away and they are not too old."""
