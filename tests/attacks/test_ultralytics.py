@@ -15,6 +15,7 @@ import pytest
 from attesting import House, Workflow, attest
 from clock import TurnableClock
 from conftest import prepared
+from customhouse.catalog.staged import ongoing_sessions
 from customhouse.index.mark_critical import MarkCritical, mark_critical
 from customhouse.index.publishing.only import SetPublishersOnly, set_publishers_only
 from customhouse.infra.settings import Settings
@@ -34,15 +35,20 @@ def ultralytics(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Publ
     settings = prepared(Settings.model_validate({"data": tmp_path / "data"}), request)
     with publishing_world(settings, clock) as made:
         made.project("ultralytics", owner="glenn")
+        assert by_old_token(made, "8.0.0").status == 200
         made.trust("ultralytics", owner="glenn", settings={**WORKFLOW, "repository": "demo"})
-        house = House(clock)
         for version in ("8.3.39", "8.3.40"):
             clock.turn(timedelta(days=7))
-            dist = wheel("ultralytics", version)
-            assert made.publish(made.minted(), "ultralytics", version).status == 200
-            attest(made.app, dist, house.verified(dist, Workflow(repository="acme/demo")))
+            by_workflow(made, version)
         clock.turn(timedelta(days=30))
         yield made
+
+
+def by_workflow(world: PublishingWorld, version: str) -> None:
+    """A release with provenance."""
+    dist = wheel("ultralytics", version)
+    assert world.publish(world.minted(), "ultralytics", version).status == 200
+    attest(world.app, dist, House(world.clock).verified(dist, Workflow(repository="acme/demo")))
 
 
 def by_old_token(world: PublishingWorld, version: str = "8.3.45") -> Answered:
@@ -53,7 +59,7 @@ def test_ultralytics_a_release_without_the_provenance_of_all_before_waits_and_th
     ultralytics: PublishingWorld,
 ) -> None:
     world = ultralytics
-    world.app.do(mark_critical, MarkCritical("ultralytics", "60 million downloads.", critical=True))
+    make_critical(world)
     answer = by_old_token(world)
     assert answer.status == 202, answer.text
     assert "8.3.45 has no provenance; 8.3.40, before it, had provenance." in answer.text
@@ -82,3 +88,43 @@ def test_ultralytics_everywhere_else_the_owner_hears_of_a_token_beside_a_publish
     assert answer.status == 200, answer.text
     assert "revoke it" in answer.text
     assert any(reader == "glenn" and "token" in template for template, reader in world.letters())
+
+
+# The same with the ways that a thief of the token has to choose what its release is measured by.
+
+
+def make_critical(world: PublishingWorld) -> None:
+    world.app.do(mark_critical, MarkCritical("ultralytics", "60 million downloads.", critical=True))
+
+
+def codes_of_holds(world: PublishingWorld) -> list[str]:
+    with world.app.database.read() as sql:
+        return [one["code"] for session in ongoing_sessions(sql, "ultralytics") for one in session.reasons]
+
+
+def test_ultralytics_whoever_yanks_what_had_provenance_is_measured_by_it_still(ultralytics: PublishingWorld) -> None:
+    make_critical(ultralytics)
+    token = ("__token__", ultralytics.world.tokens["glenn"])
+    for version in ("8.3.39", "8.3.40"):
+        address = f"/api/projects/ultralytics/versions/{version}/yank"
+        assert ultralytics.world.client.post(address, json={"reason": "broken"}, auth=token).status_code == 200
+    answer = by_old_token(ultralytics, "8.3.46")
+    assert answer.status == 202, answer.text
+    assert codes_of_holds(ultralytics) == ["provenance-lost"]
+
+
+def test_ultralytics_an_old_line_without_provenance_is_no_way_around_the_newest(ultralytics: PublishingWorld) -> None:
+    make_critical(ultralytics)
+    answer = by_old_token(ultralytics, "8.0.1")
+    assert answer.status == 202, answer.text
+    assert codes_of_holds(ultralytics) == ["provenance-lost"]
+
+
+def test_ultralytics_no_file_without_provenance_joins_a_release_that_has_it(ultralytics: PublishingWorld) -> None:
+    by_workflow(ultralytics, "8.0.1")
+    make_critical(ultralytics)
+    more = wheel("ultralytics", "8.0.1", tag="cp312-cp312-manylinux_2_28_x86_64")
+    answer = ultralytics.world.upload(more, user="glenn", name="ultralytics", version="8.0.1")
+    assert answer.status == 202, answer.text
+    assert "every file of 8.0.1 that is listed has it" in answer.text
+    assert codes_of_holds(ultralytics) == ["provenance-lost"]

@@ -11,7 +11,14 @@ import pytest
 from attesting import RELEASE, House, Workflow
 from clock import TurnableClock
 from customhouse.trust.attestations import Attested, attested
-from customhouse.trust.continuity import Continuity, ReleaseProvenance, continuity, version_before
+from customhouse.trust.continuity import (
+    Continuity,
+    ReleaseProvenance,
+    continuity,
+    continuity_of_waiting,
+    version_before,
+    versions_to_match,
+)
 from packages import Dist, sdist, wheel
 
 WHEEL, SDIST = "demo-1.0-py3-none-any.whl", "demo-1.0.tar.gz"
@@ -174,6 +181,42 @@ def test_the_release_before_is_the_next_lower_or_else_the_newest(
 ) -> None:
     published = {one: NEW_YEAR + timedelta(days=day) for day, one in enumerate(others)}
     assert version_before(version, {**published, version: NEW_YEAR}) == expected
+
+
+def test_what_waits_must_be_like_the_release_below_and_like_the_newest() -> None:
+    """A thief chooses his version; he cannot choose both."""
+    published = {one: NEW_YEAR + timedelta(days=day) for day, one in enumerate(["1.0", "2.0", "1.1"])}
+    assert versions_to_match("1.2", published) == ("1.1",)
+    assert versions_to_match("2.1", published) == ("2.0", "1.1")
+    assert versions_to_match("1.0.1", published) == ("1.0", "1.1")
+    assert versions_to_match("0.9", published) == ("1.1",)
+    assert versions_to_match("1.1", published) == ("1.0", "2.0")
+    assert versions_to_match("1.0", {"1.0": NEW_YEAR}) == ()
+
+
+@pytest.mark.parametrize(
+    ("waiting", "listed", "earlier", "codes"),
+    [
+        (NONE, {}, (), []),
+        (NONE, {}, (BEFORE,), ["lost"]),
+        (NONE, {}, (release({SDIST: NONE}, "0.9"), BEFORE), ["lost"]),
+        (NONE, {}, (BEFORE, release({SDIST: NONE}, "0.9")), ["lost"]),
+        (GOOD, {}, (BEFORE, release({SDIST: NONE}, "0.9")), []),
+        (NONE, {SDIST: GOOD}, (), ["lost"]),
+        (NONE, {SDIST: GOOD}, (release({SDIST: NONE}, "1.0"),), ["lost"]),
+        (NONE, {SDIST: GOOD, "more.whl": NONE}, (), []),
+        (GOOD, {SDIST: GOOD}, (), []),
+        (GOOD, {SDIST: NONE}, (), []),
+        (by(Workflow(repository="evil/demo")), {SDIST: GOOD}, (), ["changed", "inconsistent"]),
+    ],
+)
+def test_files_that_wait_are_compared_with_those_beside_them_and_with_more_than_one_release(
+    waiting: Sequence[Attested], listed: Mapping[str, Sequence[Attested]], earlier: Sequence[ReleaseProvenance],
+    codes: list[str],
+) -> None:  # fmt: skip
+    found = continuity_of_waiting(release({WHEEL: waiting}), release(listed), earlier)
+    assert [alarm.code for alarm in found.alarms] == codes
+    assert len(set(found.alarms)) == len(found.alarms)
 
 
 def test_dists_are_what_the_names_say() -> None:

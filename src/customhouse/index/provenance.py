@@ -15,7 +15,14 @@ from customhouse.catalog.model import File, Project, offered
 from customhouse.catalog.tables import file, project
 from customhouse.infra.tables import page
 from customhouse.trust.attestations import Attested, provenance_of_file
-from customhouse.trust.continuity import Continuity, ReleaseProvenance, continuity, version_before
+from customhouse.trust.continuity import (
+    Continuity,
+    ReleaseProvenance,
+    continuity,
+    continuity_of_waiting,
+    version_before,
+    versions_to_match,
+)
 from customhouse.trust.tables import attestation
 
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -80,37 +87,42 @@ def attestations_of(sql: Connection, files: Sequence[File]) -> dict[int, list[At
 
 
 def compared(sql: Connection, files: Sequence[File], version: str) -> tuple[ReleaseProvenance, Continuity]:
-    """What is attested of a version, of all files that a project offers, and in what it is unlike the one before."""
-    now, earlier = _with_the_one_before(sql, files, version)
-    return now, continuity(now, earlier)
+    """What is attested of a version, of all files that a project offers, and in what it is unlike the one before.
+
+    Versions that are not offered, or yanked whole, are nothing to measure by.
+    """
+    earlier = version_before(version, _appeared([row for row in files if row.yanked_at is None]))
+    now, *before = _provenance_of(sql, files, [version, *([earlier] if earlier is not None else [])])
+    return now, continuity(now, before[0] if before else None)
 
 
 def continuity_of(
     sql: Connection, found: Project | None, version: str, waiting: Mapping[str, Sequence[Attested]] | None = None
 ) -> Continuity:
-    """The state of a version's provenance, compared with the version before it.
+    """The state of a version's provenance before more of it is published, and in what it is unlike what is there.
 
     ``waiting`` are files of that version that are to be published, by their names; they count with those that are
-    there. A project that does not exist yet is None.
+    there. A project that does not exist yet is None. What is yanked counts: else whoever may yank could choose what
+    he is measured by.
     """
     files = offered(found, queries.files_of(sql, found.id)) if found else []
-    now, earlier = _with_the_one_before(sql, files, version)
-    return continuity(ReleaseProvenance(version, {**now.files, **(waiting or {})}), earlier)
+    earlier = versions_to_match(version, _appeared(files))
+    listed, *before = _provenance_of(sql, files, [version, *earlier])
+    return continuity_of_waiting(ReleaseProvenance(version, waiting or {}), listed, before)
 
 
-def _with_the_one_before(
-    sql: Connection, files: Sequence[File], version: str
-) -> tuple[ReleaseProvenance, ReleaseProvenance | None]:
-    """Versions that are not offered, or yanked whole, are nothing to measure by."""
+def _appeared(files: Sequence[File]) -> dict[str, datetime]:
+    """When each version of these files appeared."""
     published: dict[str, datetime] = {}
     for row in files:
-        if row.yanked_at is None:
-            published[row.version] = min(row.uploaded_at, published.get(row.version, row.uploaded_at))
-    earlier = version_before(version, published)
-    # Only of these two: a project may have thousands of files.
-    known = attestations_of(sql, [row for row in files if row.version in (version, earlier)])
+        published[row.version] = min(row.uploaded_at, published.get(row.version, row.uploaded_at))
+    return published
 
-    def of(one: str) -> ReleaseProvenance:
-        return ReleaseProvenance(one, {row.filename: known.get(row.id, ()) for row in files if row.version == one})
 
-    return of(version), of(earlier) if earlier is not None else None
+def _provenance_of(sql: Connection, files: Sequence[File], versions: Sequence[str]) -> list[ReleaseProvenance]:
+    """What is attested of some versions, and of these only: a project may have thousands of files."""
+    known = attestations_of(sql, [row for row in files if row.version in versions])
+    return [
+        ReleaseProvenance(one, {row.filename: known.get(row.id, ()) for row in files if row.version == one})
+        for one in versions
+    ]

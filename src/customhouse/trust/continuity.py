@@ -87,6 +87,29 @@ def continuity(now: ReleaseProvenance, before: ReleaseProvenance | None) -> Cont
     return Continuity(now.state, tuple(alarms))
 
 
+def continuity_of_waiting(
+    waiting: ReleaseProvenance, listed: ReleaseProvenance, earlier: Sequence[ReleaseProvenance]
+) -> Continuity:
+    """Compare files that are to be published with those of their version that are there, and with earlier releases.
+
+    An alarm against any of these counts, because whoever sends the files chooses their version. Lost, too: a file
+    without provenance beside files that all have it. Changed, too: another publisher, repository or workflow than that
+    of every file beside it.
+    """
+    now = ReleaseProvenance(waiting.version, {**listed.files, **waiting.files})
+    alarms = _unlike_listed(waiting, listed)
+    for before in earlier or (None,):
+        alarms += continuity(now, before).alarms
+    return Continuity(now.state, tuple(dict.fromkeys(alarms)))
+
+
+def versions_to_match(version: str, published: Mapping[str, datetime]) -> tuple[str, ...]:
+    """The versions that one which waits is compared with: the highest one below, and the newest of all others."""
+    others = {one: at for one, at in published.items() if one != version}
+    newest = max(others, key=lambda one: others[one], default=None)
+    return tuple(dict.fromkeys(filter(None, (version_before(version, published), newest))))
+
+
 def version_before(version: str, published: Mapping[str, datetime]) -> str | None:
     """The version to compare with: the highest one below, else the newest of all others. None for a first release."""
     others = [one for one in published if one != version]
@@ -133,7 +156,8 @@ _ASPECTS = (
     Aspect("trigger", _claim("trigger")), Aspect("ref", _ref), Aspect("kind of runner", _claim("runner_environment")),
     _BUILDER,
 )  # fmt: skip
-_ONE_FOR_ALL = (_PUBLISHER, _REPOSITORY, _WORKFLOW, Aspect("commit", _claim("commit")))
+_COMMIT = Aspect("commit", _claim("commit"))
+_ONE_FOR_ALL = (_PUBLISHER, _REPOSITORY, _WORKFLOW, _COMMIT)
 
 
 def _lost(now: ReleaseProvenance, before: ReleaseProvenance) -> list[Alarm]:
@@ -143,12 +167,25 @@ def _lost(now: ReleaseProvenance, before: ReleaseProvenance) -> list[Alarm]:
     alarms = []
     missing = sorted(set(now.files) - set(now.attested))
     if missing and len(before.attested) == len(before.files):
-        names = ", ".join(missing[:_SHOWN]) + (f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else "")
-        alarms.append(
-            Alarm("lost", f"There is no provenance for {names}; every file of {before.version} had it.")
-        )  # fmt: skip
+        sentence = f"There is no provenance for {_some(missing)}; every file of {before.version} had it."
+        alarms.append(Alarm("lost", sentence))
     if before.values(_BUILDER) and not now.values(_BUILDER):
         alarms.append(Alarm("lost", f"No builder says how {now.version} was built; one did for {before.version}."))
+    return alarms
+
+
+def _unlike_listed(waiting: ReleaseProvenance, listed: ReleaseProvenance) -> list[Alarm]:
+    """In what files that wait are unlike those of their own version that are there."""
+    alarms = []
+    bare = sorted(set(waiting.files) - set(waiting.attested))
+    if bare and listed.files and len(listed.attested) == len(listed.files):
+        sentence = f"There is no provenance for {_some(bare)}; every file of {listed.version} that is listed has it."
+        alarms.append(Alarm("lost", sentence))
+    if waiting.attested and listed.attested:
+        alarms += [
+            _changed(aspect, waiting, listed) for aspect in _ONE_FOR_ALL
+            if aspect is not _COMMIT and _is_new(aspect, waiting, listed)
+        ]  # fmt: skip
     return alarms
 
 
@@ -180,6 +217,10 @@ def _changed(aspect: Aspect, now: ReleaseProvenance, before: ReleaseProvenance) 
 
 def _differ(aspect: Aspect, now: ReleaseProvenance) -> str:
     return f"The files of {now.version} differ in their {aspect.title}: {_list(now.values(aspect))}."
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
 
 
 def _list(values: frozenset[str]) -> str:
