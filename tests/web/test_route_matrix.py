@@ -311,6 +311,15 @@ def test_p21_no_question_has_a_version_too_long_for_us(town: Town, page: str) ->
     assert town.knock("owner", "GET", page.format(NINES)).status_code < 500
 
 
+@pytest.mark.parametrize("address", ["/legacy/", "/upload/"])
+def test_p21_no_length_of_a_body_has_too_many_digits_for_us(town: Town, address: str) -> None:
+    headers = {
+        "authorization": f"Bearer {town.people['owner'].token}", "content-length": NINES,
+        "content-type": "multipart/form-data; boundary=x" if address == "/legacy/" else MEDIA_TYPE,
+    }  # fmt: skip
+    assert town.client.post(address, headers=headers, content=b"--x--").status_code in (400, 413)
+
+
 def test_p21_no_report_names_a_version_too_long_for_us(town: Town) -> None:
     form = {"kind": "malware", "text": "It steals.", "version": NINES}
     for address in ("/project/demo/report/", "/api/projects/demo/reports"):

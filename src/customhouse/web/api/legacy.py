@@ -28,6 +28,7 @@ from customhouse.index.upload import Upload
 from customhouse.infra.spool import SpoolWriter, open_spool
 from customhouse.terms.errors import Refused, Rejected
 from customhouse.terms.identity import NOBODY, Actor
+from customhouse.terms.numbers import number_of
 from customhouse.web.api.multipart import FormReader, boundary_of, too_large
 from customhouse.web.credentials import client_of, token_of
 
@@ -66,9 +67,10 @@ class LegacyUpload:
         encoding = request.headers.get("content-encoding", "identity")
         if encoding.lower() != "identity":
             raise Refused("encoded-body", f"A body in {encoding[:40]!r} is not taken.", "Send it plain.", status=415)
-        length = request.headers.get("content-length")
+        announced = request.headers.get("content-length")
+        length = number_of(announced or "0")
         limit = settings.upload_limit_bytes + settings.form_limit_bytes
-        if length is not None and (not length.isdecimal() or int(length) > limit):
+        if length is None or length > limit:
             raise too_large(settings.upload_limit_bytes)
         return boundary_of(request.headers.get("content-type", ""))
 
