@@ -48,6 +48,8 @@ BEFORE = release({WHEEL: GOOD, SDIST: GOOD}, "1.0")
         ({WHEEL: GOOD, SDIST: NONE}, "partial"),
         ({WHEEL: GOOD, SDIST: by(Workflow(workflow="other.yml"))}, "inconsistent"),
         ({WHEEL: GOOD, SDIST: by(Workflow(repository="octo/other"))}, "inconsistent"),
+        ({WHEEL: by(Workflow(repository="octo/kit")), SDIST: by(Workflow(repository="Octo/Kit"))}, "full"),
+        ({WHEEL: by(Workflow(repository="octo/kit")), SDIST: by(Workflow(repository="octo/\u212ait"))}, "inconsistent"),
         ({WHEEL: GOOD, SDIST: by(Workflow(commit="f" * 40))}, "inconsistent"),
         ({WHEEL: GOOD, SDIST: by(Workflow(runner="self-hosted"))}, "full"),
         ({WHEEL: GOOD, SDIST: by(slsa=False)}, "full"),

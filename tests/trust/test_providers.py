@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -34,6 +35,7 @@ from customhouse.trust.jwt import take_apart, verify
 from customhouse.trust.providers.known import PROVIDERS
 from customhouse.trust.providers.provider import Mismatch
 from customhouse.trust.publishers import TrustedPublisher
+from customhouse.trust.tables import trusted_publisher
 from trust import claims as documented
 
 ClaimSet = Mapping[str, Any]
@@ -448,6 +450,22 @@ def test_an_unknown_rule_or_one_that_is_neither_yes_nor_no_is_rejected() -> None
     for rules in ({"colour": "blue"}, {"protected_ref": "yes"}):
         with pytest.raises(Rejected):
             describe(issuer, typed, rules)
+
+
+def test_the_longest_settings_fit_into_their_columns() -> None:
+    columns = trusted_publisher.c
+    for issuer, typed in (
+        (GITLAB, {"namespace": "n" * 200, "project": "p" * 200, "environment": "e" * 200}),
+        (ACTIVESTATE, {"organization": "o" * 200, "project": "p" * 200, "actor": "a" * 200, "ingredient": "i" * 200}),
+        (GITHUB, {"owner": "o" * 100, "repository": "r" * 100, "workflow": "w" * 100 + ".yml"}),
+        (KINDS["forgejo"][0], {"repository": "r" * 200, "workflow": "w" * 200, "ref": "x" * 200}),
+    ):
+        made = describe(issuer, typed, {})
+        for name, text in (("place", made.place), ("title", made.title)):
+            kind = columns[name].type
+            assert isinstance(kind, sa.String)
+            assert kind.length is not None
+            assert len(text) <= kind.length, f"{issuer.name}: {name}"
 
 
 def test_titles_and_addresses_tell_people_which_it_is() -> None:

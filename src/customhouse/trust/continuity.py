@@ -14,6 +14,7 @@ from typing import Literal
 from packaging.version import Version
 
 from customhouse.trust.attestations import Attested
+from customhouse.trust.letters import in_small_letters
 
 State = Literal["none", "full", "partial", "inconsistent"]
 _SHOWN = 3
@@ -147,7 +148,7 @@ def _builder(one: Attested) -> str:
 
 
 _PUBLISHER = Aspect("publisher", _own("kind", "issuer", "email", "subject"))
-_REPOSITORY = Aspect("repository", lambda one: _claim("repository_uri")(one).casefold())
+_REPOSITORY = Aspect("repository", lambda one: in_small_letters(_claim("repository_uri")(one)))
 _REPOSITORY_ID = Aspect("repository's number", _claim("repository_id"))
 _WORKFLOW = Aspect("workflow", _own("workflow", "workflow_filepath"))
 _BUILDER = Aspect("builder", _builder)
@@ -194,7 +195,7 @@ def _contradictions(now: ReleaseProvenance) -> list[Alarm]:
     told = []
     for one in (one for found in now.files.values() for one in found):
         for title, said, proved in (
-            ("repository", one.summary.get("repository", "").casefold(), _REPOSITORY.read(one)),
+            ("repository", in_small_letters(one.summary.get("repository", "")), _REPOSITORY.read(one)),
             ("commit", one.summary.get("commit", ""), _claim("commit")(one)),
         ):
             if said and proved and said != proved:

@@ -8,4 +8,9 @@ def same_letters(one: str, other: str) -> bool:
 
     Other letters are only equal to themselves: U+212A, the sign of Kelvin, has ``k`` for its lower case.
     """
-    return bool(one) and (one == other or (one.isascii() and other.isascii() and one.lower() == other.lower()))
+    return bool(one) and in_small_letters(one) == in_small_letters(other)
+
+
+def in_small_letters(text: str) -> str:
+    """The text in lower case, if it is all ASCII; any other as it is, and so never equal to one that is."""
+    return text.lower() if text.isascii() else text
