@@ -148,6 +148,16 @@ def test_litellm_the_same_token_gains_nothing_by_upload_2(litellm: World) -> Non
     assert _status(litellm, evil) == 404
 
 
+@pytest.mark.parametrize("folder", ["lib/python3.12/site-packages", "Lib/site-packages"])
+def test_litellm_a_pth_file_that_is_installed_as_data_is_held_too(litellm: World, folder: str) -> None:
+    """An installer lays what is under ``.data/data`` beside the interpreter, and so into site-packages."""
+    payload = {**HARMLESS, f"litellm-1.82.8.data/data/{folder}/litellm_init.pth": b"import os"}
+    evil = wheel("litellm", "1.82.8", files=payload)
+    answer = upload(litellm.client, stolen_token(litellm), evil, name="litellm", version="1.82.8")
+    assert answer.status == 202, answer.text
+    assert "No earlier release has litellm_init.pth" in answer.text
+
+
 def _status(world: World, dist: Dist) -> int:
     return world.client.get(f"/files/litellm/{dist.filename}").status_code
 

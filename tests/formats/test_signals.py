@@ -25,6 +25,12 @@ def of_sdist(files: dict[str, bytes]) -> list[Signal]:
         ("demo.start", "pth-file", "demo.start"),
         ("demo-1.0.data/purelib/demo.pth", "pth-file", "demo.pth"),
         ("demo-1.0.data/platlib/demo.pth", "pth-file", "demo.pth"),
+        ("demo-1.0.data/data/lib/python3.12/site-packages/demo.pth", "pth-file", "demo.pth"),
+        ("demo-1.0.data/data/local/lib/python3.12/dist-packages/demo.start", "pth-file", "demo.start"),
+        ("demo-1.0.data/data/Lib/Site-Packages/demo.pth", "pth-file", "demo.pth"),
+        ("demo-1.0.data/data/site-packages/demo.pth", "pth-file", "demo.pth"),
+        # On Windows the folder of the interpreter itself is a site directory.
+        ("demo-1.0.data/data/demo.pth", "pth-file", "demo.pth"),
         ("demo/old.pyc", "bytecode-without-source", "demo/old.pyc"),
         ("demo/__pycache__/old.cpython-311.pyc", "bytecode-without-source", "demo/__pycache__/old.cpython-311.pyc"),
         ("demo/x.pye", "encrypted-code", "demo/x.pye"),
@@ -47,6 +53,11 @@ def test_a_notable_file_in_a_wheel_is_a_signal(path: str, code: str, where: str)
         "demo/__init__.pyc",
         "demo-1.0.data/scripts/demo",
         "demo-1.0.data/headers/os.py",
+        "demo-1.0.data/data/share/demo/demo.pth",
+        "demo-1.0.data/data/share/demo/sitecustomize.py",
+        "demo-1.0.data/data/lib/demo.py",
+        "demo-1.0.data/data/lib/python3.12/site-packages/demo/inner.pth",
+        "demo-1.0.data/data/lib/python3.12/site-packages/demo/site-packages/inner.pth",
         "demo_extra.py",
         "_demo.cpython-311-x86_64-linux-gnu.so",
         "not-a-module.txt",
@@ -56,9 +67,21 @@ def test_an_ordinary_file_in_a_wheel_is_no_signal(path: str) -> None:
     assert of_wheel({path: b"x"}) == []
 
 
-def test_sitecustomize_is_a_signal_as_module_and_as_package() -> None:
-    assert ("sitecustomize", "sitecustomize.py") in of_wheel({"sitecustomize.py": b""})
-    assert ("sitecustomize", "usercustomize/__init__.py") in of_wheel({"usercustomize/__init__.py": b""})
+@pytest.mark.parametrize(
+    "folder",
+    [
+        "",
+        "demo-1.0.data/purelib/",
+        "demo-1.0.data/data/lib/python3.12/site-packages/",
+        "demo-1.0.data/data/Lib/site-packages/",
+        "demo-1.0.data/data/",
+        "demo-1.0.data/data/Lib/",
+        "demo-1.0.data/data/lib/python3.13t/",
+    ],
+)
+def test_sitecustomize_is_a_signal_as_module_and_as_package(folder: str) -> None:
+    assert ("sitecustomize", "sitecustomize.py") in of_wheel({f"{folder}sitecustomize.py": b""})
+    assert ("sitecustomize", "usercustomize/__init__.py") in of_wheel({f"{folder}usercustomize/__init__.py": b""})
 
 
 def test_a_module_that_shadows_the_standard_library_is_a_signal() -> None:

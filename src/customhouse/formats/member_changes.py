@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -10,7 +11,7 @@ from typing import Literal
 from customhouse.formats.filenames import SdistName, WheelName
 from customhouse.formats.inspection import Member
 from customhouse.formats.line_diff import Row
-from customhouse.formats.wheel import names_release
+from customhouse.formats.wheel import names_release, site_path
 
 Shown = Literal["text", "whole-text", "binary", "too-large", "no-room", "link", "same"]
 
@@ -20,6 +21,7 @@ CODE = (".py", ".pyi", ".pyw", ".pyx", ".pxd", ".sh", ".bat", ".ps1", ".js", ".c
 _PACKED = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".ico", ".woff", ".woff2", ".ttf", ".zip", ".gz", ".whl", ".pyc")
 _NOISE = ("RECORD", "RECORD.jws", "RECORD.p7s")
 _KINDS_OF_CHANGE = ("changed", "added", "renamed", "removed")
+_IN_DATA = re.compile(r"[^/]*\.data/[^/]+/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,9 +166,9 @@ def reading_order(changes: Iterable[Change], suspects: Collection[str]) -> list[
 
 def _rank(change: Change, suspects: Collection[str]) -> tuple[bool, int, int]:
     name = change.name
-    inside = name.split("/", 2)[-1] if ".data/" in name else name
+    _, scheme, inside = name.split("/", 2) if _IN_DATA.match(name) else ("", "", name)
     lowered = name.lower()
-    if name in suspects or inside in suspects or _base(name) in _DECISIVE:
+    if name in suspects or inside in suspects or site_path(scheme, inside) in suspects or _base(name) in _DECISIVE:
         rank = 0
     elif lowered.endswith(CODE) or "." not in _base(name):
         rank = 1

@@ -35,6 +35,13 @@ _MOST_TAGS = 5000
 
 _INFO_FILE = re.compile(r"[^/]+\.dist-info/(?:METADATA|WHEEL|RECORD|entry_points\.txt)")
 _INFO_FOLDER = re.compile(r"(?:[^/]+\.data/(?:purelib|platlib)/)?([^/]+\.dist-info)(?:/|\Z)", re.IGNORECASE)
+_SITE_OF_DATA = re.compile(r"(?:\A|/)(?:site|dist)-packages/", re.IGNORECASE)
+# Elsewhere below the interpreter's folder only names that Python looks for: on Windows that folder is a site directory.
+_STARTUP_OF_DATA = re.compile(
+    r"\A(?:lib(?:64)?/(?:python[^/]*/(?:lib-dynload/)?)?|dlls/)?"
+    r"(?=(?:site|user)customize(?:[./]|\Z)|[^/]*\.(?:pth|start)\Z)",
+    re.IGNORECASE,
+)
 _SCRIPT_NAME = re.compile(r"[\w.-]+")
 _SCRIPT_GROUPS = ("console_scripts", "gui_scripts")
 
@@ -123,11 +130,24 @@ def _content(walk: Walk, name: WheelName) -> _Content:
         if scheme not in DATA_SCHEMES or not inside:
             raise Rejected("data-folder", path, f"{scheme!r} is no place to install to",
                            ", ".join(sorted(DATA_SCHEMES)))  # fmt: skip
-        if scheme in ("purelib", "platlib"):
-            site.append(inside)
+        if landing := site_path(scheme, inside):
+            site.append(landing)
         elif scheme == "scripts":
             scripts.append(inside)
     return _Content(info, files, tuple(site), tuple(scripts))
+
+
+def site_path(scheme: str, path: str) -> str:
+    """Where a file of ``.data/SCHEME`` lies below a site directory; empty if Python does not look there for modules.
+
+    Installers lay ``data`` below the interpreter's own folder, and so it may land beside what is imported.
+    """
+    if scheme in ("purelib", "platlib"):
+        return path
+    if scheme != "data":
+        return ""
+    landing = _SITE_OF_DATA.search(path) or _STARTUP_OF_DATA.match(path)
+    return path[landing.end() :] if landing else ""
 
 
 def names_release(stem: str, name: str, version: Version) -> bool:
