@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from clock import TurnableClock
+from customhouse.accounts.tables import api_token
 from customhouse.accounts.tokens import CreateToken
-from customhouse.accounts.users import find_user
+from customhouse.accounts.users import Freeze, find_user, freeze
 from customhouse.catalog.queries import find_project
-from customhouse.catalog.staged import files_of_session, ongoing_session
+from customhouse.catalog.staged import files_of_session, find_session, ongoing_session
 from customhouse.catalog.tables import organization_member, project_role
 from customhouse.index.namespaces import GrantNamespace, grant_namespace
 from customhouse.index.organizations import CreateOrganization, create_organization
 from customhouse.index.quarantine_by_hand import QuarantineProject, order_project_quarantine
+from customhouse.index.transfer import TransferToOrganization, transfer_to_organization
 from customhouse.infra.sweep_marks import mark
 from customhouse.ledger import queries as ledger
+from customhouse.terms.errors import Refused
 from customhouse.terms.scope import scope_for
+from customhouse.trust.tables import trusted_publisher
+from customhouse.work import run_due_job
 from packages import sdist, wheel
 from publishing import PublishingWorld, publishing_world
-from staging import Stager, path_of, sweep_all
+from staging import Body, Stager, path_of, sweep_all
 from world import Answered, World, upload
 
 JSON = {"accept": "application/vnd.pypi.simple.v1+json"}
@@ -34,6 +40,18 @@ def stage_only(world: World, user: str = "alice") -> str:
 
 def send(world: World, token: str, dist: object = None, version: str = "1.0") -> Answered:
     return upload(world.client, token, dist or wheel(version=version), name="demo", version=version)  # type: ignore[arg-type]
+
+
+def in_person(world: World, user: str, session_id: str) -> None:
+    """Somebody publishes in a browser."""
+    with world.app.database.read() as sql:
+        actor = find_user(sql, user).actor
+    world.app.staging.publish(session_id, actor)
+    world.app.renderer.render_after_commit("demo")
+
+
+def id_of(session: Body) -> str:
+    return path_of(session["links"]["session"]).split("/")[-2]
 
 
 def test_a_legacy_upload_that_must_wait_becomes_a_file_of_a_session(world: World) -> None:
@@ -54,7 +72,9 @@ def test_a_legacy_upload_that_must_wait_becomes_a_file_of_a_session(world: World
     assert (other.status, other.text.startswith("File already exists")) == (400, True)
     assert send(world, token, sdist()).status == 202
     alice = Stager(world.client, world.user())
-    assert alice.ask("POST", f"/upload/sessions/{session.id}/publish/").status_code == 201
+    unattended = alice.ask("POST", f"/upload/sessions/{session.id}/publish/")
+    assert (unattended.status_code, unattended.json()["code"]) == (409, "needs-approval")
+    in_person(world, "alice", session.id)
     page = world.client.get("/simple/demo/", headers=JSON).json()
     assert len(page["files"]) == 2
     assert send(world, token).status == 200, "it is published, with the same bytes"
@@ -72,7 +92,7 @@ def test_a_legacy_upload_joins_the_session_that_is_there(small_world: World) -> 
     alice.complete(pending)
     assert send(small_world, token, wheel(tag="py2-none-any")).status == 202, "what failed makes room"
     assert {one["status"] for one in alice.status(session)["files"].values()} == {"completed"}
-    assert alice.publish(session).status_code == 201
+    in_person(small_world, "alice", id_of(session))
 
 
 def test_somebody_elses_token_stages_nothing(small_world: World) -> None:
@@ -210,7 +230,9 @@ def test_a_publisher_that_only_stages_leaves_publishing_to_people(forge: Publish
     assert (refused.status_code, refused.json()["code"]) == (409, "needs-approval")
     assert "alice" in refused.json()["approvers"]
     assert refused.json()["page"].endswith(f"/staged/{session['links']['session'].split('/')[-2]}/")
-    assert Stager(forge.world.client, forge.world.tokens["alice"]).publish(session).status_code == 201
+    unattended = Stager(forge.world.client, forge.world.tokens["alice"]).publish(session)
+    assert (unattended.status_code, unattended.json()["code"]) == (409, "needs-approval")
+    in_person(forge.world, "alice", id_of(session))
 
 
 def test_time_turns_no_name_loose_while_its_release_is_being_made(small_world: World) -> None:
@@ -269,3 +291,121 @@ def with_people(world: World, organization: str, *, owner: str, manager: str) ->
     world.app.do(create_organization, CreateOrganization(organization, owner=owner))
     with world.app.database.write() as sql:
         sql.execute(organization_member.insert().values(organization_id=1, account_id=head.id, role="manager"))
+
+
+def test_no_upload_token_publishes_what_one_that_only_stages_has_sent(world: World) -> None:
+    """CI joins the session it finds, as PEP 694 says: what a thief has put there must not go out with it."""
+    assert world.upload(wheel(version="0.1"), version="0.1").status == 200
+    thief = Stager(world.client, stage_only(world))
+    session = thief.session()
+    evil = thief.add(session, wheel(files={"demo/evil.py": b"evil"}))
+    build = Stager(world.client, world.user())
+    found = build.open()
+    assert (found.status_code, found.headers["location"]) == (409, session["links"]["session"])
+    build.add(session, sdist())
+    refused = build.publish(session)
+    assert (refused.status_code, refused.json()["code"]) == (409, "needs-approval")
+    assert "in a browser" in refused.json()["detail"]
+    assert build.ask("DELETE", evil["links"]["file-upload-session"]).status_code == 204
+    assert build.publish(session).status_code == 201
+
+
+@pytest.mark.parametrize("mechanism", ["http-post-bytes", "vnd-customhouse-parts"])
+def test_whoever_only_stages_is_known_by_the_bytes_whoever_announced_and_completed_them(
+    small_world: World, mechanism: str
+) -> None:
+    alice, dist = Stager(small_world.client, small_world.user()), wheel()
+    thief = Stager(small_world.client, stage_only(small_world))
+    session = alice.session()
+    file = alice.announce(session, dist, mechanism=mechanism).json()
+    if mechanism == "http-post-bytes":
+        assert thief.post_bytes(file, dist.body).status_code == 200
+    else:
+        assert thief.put_part(file, 0, dist.body[:100]).status_code == 204
+        assert alice.put_part(file, 100, dist.body[100:]).status_code == 204
+    assert alice.complete(file).status_code == 201
+    with small_world.app.database.read() as sql:
+        found = find_session(sql, id_of(session))
+    assert found is not None
+    assert [one["code"] for one in found.reasons] == ["stages-only"]
+    assert alice.publish(session).json()["code"] == "needs-approval"
+
+
+def test_the_worker_finds_that_a_large_file_came_from_who_only_stages(small_world: World) -> None:
+    world = small_world
+    thief = Stager(world.client, stage_only(world))
+    world.app.staging.policy = replace(world.app.staging.policy, deferred_bytes=0)
+    session = thief.session()
+    file = thief.announce(session, wheel()).json()
+    assert thief.post_bytes(file, wheel().body).status_code == 200
+    assert thief.complete(file).status_code == 202
+    while run_due_job(world.app):
+        pass
+    with world.app.database.read() as sql:
+        found = find_session(sql, id_of(session))
+    assert found is not None
+    assert [one["code"] for one in found.reasons] == ["stages-only"]
+
+
+@pytest.mark.parametrize("what", ["removed", "frozen", "revoked", "came back"])
+def test_nobody_publishes_for_who_could_not_himself_any_more(small_world: World, what: str) -> None:
+    world = small_world
+    assert world.upload(wheel(version="0.1"), version="0.1").status == 200
+    world.user("bob")
+    with world.app.database.read() as sql:
+        bob_id, demo = find_user(sql, "bob").id, find_project(sql, "demo")
+    assert demo is not None
+    mine = (project_role.c.project_id == demo.id, project_role.c.account_id == bob_id)
+    with world.app.database.write() as sql:
+        sql.execute(project_role.insert().values(project_id=demo.id, account_id=bob_id, role="maintainer"))
+    alice, bob = (Stager(world.client, world.user(name)) for name in ("alice", "bob"))
+    session = alice.session()
+    alice.add(session, sdist())
+    theirs = bob.add(session, wheel())
+    if what == "removed":
+        with world.app.database.write() as sql:
+            sql.execute(project_role.delete().where(*mine))
+    if what in ("frozen", "came back"):
+        world.app.do(freeze, Freeze("bob", "stolen"))
+    if what == "came back":
+        world.app.do(freeze, Freeze("bob", "it is hers again", thaw=True))
+    if what == "revoked":
+        with world.app.database.write() as sql:
+            sql.execute(api_token.update().where(api_token.c.account_id == bob_id).values(revoked_at=world.clock.now()))
+    answer = alice.publish(session)
+    if what == "came back":
+        assert answer.status_code == 201
+        return
+    assert (answer.status_code, answer.json()["code"]) == (409, "sender-gone")
+    assert wheel().filename in answer.json()["detail"]
+    assert sdist().filename not in answer.json()["detail"]
+    with pytest.raises(Refused, match="not publish here any more"):
+        in_person(world, "alice", id_of(session))
+    assert alice.ask("DELETE", theirs["links"]["file-upload-session"]).status_code == 204
+    assert alice.publish(session).status_code == 201
+
+
+def test_nobody_founds_a_project_with_files_of_who_may_not_found_it(forge: PublishingWorld) -> None:
+    """The publisher that was to found it was removed while its files wait."""
+    awaited = forge.await_project("demo-new")
+    build, alice = (Stager(forge.world.client, token) for token in (forge.minted(), forge.world.tokens["alice"]))
+    session = alice.session("demo-new")
+    build.add(session, wheel("demo-new"))
+    with forge.app.database.write() as sql:
+        gone = trusted_publisher.update().where(trusted_publisher.c.id == awaited.id)
+        sql.execute(gone.values(removed_at=forge.clock.now()))
+    answer = alice.publish(session)
+    assert (answer.status_code, answer.json()["code"]) == (409, "sender-gone")
+
+
+def test_a_transfer_ends_the_releases_that_are_being_made(small_world: World) -> None:
+    world = small_world
+    assert world.upload(wheel(version="0.1"), version="0.1").status == 200
+    with_people(world, "guild", owner="alice", manager="bob")
+    alice = Stager(world.client, world.user())
+    session = alice.session()
+    alice.add(session, wheel())
+    world.app.do(transfer_to_organization, TransferToOrganization("demo", "guild", typed="demo"))
+    assert alice.status(session)["status"] == "canceled"
+    assert alice.publish(session).status_code == 409
+    assert alice.open().status_code == 201

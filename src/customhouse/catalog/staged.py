@@ -65,6 +65,8 @@ class StagedFile:
     account_id: int | None
     publisher_id: int | None
     token_id: str
+    stages_only: bool
+    """Whether who sent it may only stage, so that people publish it."""
     created_at: datetime
     expires_at: datetime
     attestations: str | None

@@ -49,6 +49,7 @@ upload_file = sa.Table(
     sa.Column("account_id", sa.ForeignKey("account.id"), comment="who sent it, unless a publisher did"),
     sa.Column("publisher_id", sa.ForeignKey("trusted_publisher.id")),
     sa.Column("token_id", sa.String(32), nullable=False, server_default=""),
+    sa.Column("stages_only", sa.Boolean, nullable=False, server_default=sa.false(), comment="as its sender"),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("expires_at", Instant, nullable=False),
     sa.Column("attestations", sa.Text, comment="as they were sent: a JSON list (PEP 740)"),

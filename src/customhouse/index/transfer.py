@@ -15,6 +15,7 @@ from customhouse.catalog.organizations import Organization, find_organization
 from customhouse.catalog.people_events import ProjectTransferred, RoleChanged, RoleRemoved, TeamRoleRemoved
 from customhouse.catalog.rights import MANAGING
 from customhouse.catalog.roles import Invitee, is_typed, may_receive, may_transfer
+from customhouse.catalog.staged import ongoing_sessions
 from customhouse.catalog.tables import project, project_role, team_role
 from customhouse.hooks import queries as hook_queries
 from customhouse.hooks.events import WebhookSwitchedOff
@@ -27,6 +28,7 @@ from customhouse.index.people import PersonRow
 from customhouse.index.publishing.add import remove_all_publishers
 from customhouse.index.slow.model import PendingChange
 from customhouse.index.slow.put_off import put_off
+from customhouse.index.staging.end import end_session
 from customhouse.index.subject import lock_subject, refuse_if
 from customhouse.index.webhooks.holder import traits
 from customhouse.index.webhooks.outcome import give_up_waiting
@@ -197,6 +199,8 @@ def _clear(tx: Tx, found: Project, by: Identity, *, keep: int | None) -> str:
     tx.sql.execute(team_role.delete().where(team_role.c.project_id == found.id))
     take_back(tx, invitations.unanswered_of_project(tx.sql, found.id), by)
     remove_all_publishers(tx, found, by)
+    for session in ongoing_sessions(tx.sql, found.normalized):
+        end_session(tx, session, found, by, why="canceled")
     _silence_webhooks(tx, found, by)
     return before
 

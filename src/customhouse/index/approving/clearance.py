@@ -17,9 +17,9 @@ from customhouse.index.approving.approvers import (
     electorate,
     uploaders_of,
 )
-from customhouse.index.approving.facts import Sender, asked_of
 from customhouse.index.approving.holds_now import holds_now
 from customhouse.index.approving.model import Missing, Reason
+from customhouse.index.approving.only_stages import only_stages
 from customhouse.index.approving.rule import NO_RULE, ReleaseRule, rule_of
 from customhouse.index.recovery.hold import held_among
 from customhouse.terms.identity import Actor
@@ -123,9 +123,9 @@ def missing(sql: Connection, session: Session, by: Actor | None, now: datetime) 
     if waits_until is not None:
         sentences.append(f"The project lets its releases wait: this one until {_moment(waits_until)}.")
     who = found.who
-    if not sentences and by is not None and _only_stages(sql, session, by):
+    if not sentences and by is not None and (why := _wants_person(sql, session, by)):
         who = found.electorate.people
-        sentences.append(f"Who may only stage does not publish: {_names(who) or 'an owner'} can, in a browser.")
+        sentences.append(f"{why}: {_names(who) or 'an owner'} can, in a browser.")
     if not sentences:
         return None
     dates = [moment for moment in (held, waits_until) if moment is not None]
@@ -147,11 +147,14 @@ def _with_news(recorded: tuple[Reason, ...], now: tuple[Reason, ...]) -> tuple[R
     return recorded + tuple(one for one in now if one.code not in codes)
 
 
-def _only_stages(sql: Connection, session: Session, by: Actor) -> bool:
-    if by.scope.allows("stage") and not by.scope.allows("upload"):
-        return True
-    sender = Sender(by.account_id, by.publisher_id)
-    return by.publisher_id is not None and asked_of(sql, session.project_id, sender).stages_only
+def _wants_person(sql: Connection, session: Session, by: Actor) -> str:
+    """Why no machine publishes this, if it is one: whoever only stages is not made a publisher by another's token."""
+    if only_stages(sql, session.project_id, by):
+        return "Who may only stage does not publish"
+    unattended = by.token_id or by.publisher_id is not None
+    if unattended and any(one.stages_only for one in files_of_session(sql, session.id)):
+        return "A file came from who may only stage, and no token or publisher publishes that"
+    return ""
 
 
 def _names(people: Sequence[Person]) -> str:

@@ -14,6 +14,7 @@ from customhouse.catalog.staged import Session, StagedFile, find_staged_file
 from customhouse.catalog.staged_tables import upload_file
 from customhouse.catalog.tables import file_name
 from customhouse.formats.filenames import SdistName, WheelName, parse_filename
+from customhouse.index.approving.only_stages import only_stages
 from customhouse.index.may_publish import refuse_unless_ready_to_stage
 from customhouse.index.publication import refuse_if
 from customhouse.index.publisher import Publisher
@@ -80,6 +81,7 @@ def insert_file(tx: Tx, session: Session, name: WheelName | SdistName, command: 
             "account_id": command.by.account_id,
             "publisher_id": command.by.publisher_id,
             "token_id": command.by.token_id,
+            "stages_only": only_stages(tx.sql, session.project_id, command.by),
             "created_at": tx.now(),
             "expires_at": session.expires_at,
         },

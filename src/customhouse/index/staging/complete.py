@@ -105,7 +105,9 @@ def write_completed(
             token_id=stored.by.token_id,
         )
     )
-    reasons = reasons_to_wait(tx.sql, stored.by, project, session.version, (stored,), tx.now())
+    # Somebody else than who sent the bytes may have completed the file.
+    sender = sender_of(tx.sql, file) if file.stages_only else stored.by
+    reasons = reasons_to_wait(tx.sql, sender, project, session.version, (stored,), tx.now())
     return note_waiting(tx, session, reasons, stored.by.identity)
 
 

@@ -24,6 +24,7 @@ from customhouse.index.staging.rights import Wish, look_at, subject
 from customhouse.ledger.tx import Tx
 from customhouse.terms.errors import Broken, Refused
 from customhouse.terms.identity import ANONYMOUS, Actor
+from customhouse.terms.scope import WHOLE, scope_for
 from customhouse.trust.attestations import from_json
 from customhouse.trust.publishers import find_publisher
 
@@ -63,6 +64,18 @@ def refuse_unless_pending(file: StagedFile) -> None:
         )  # fmt: skip
 
 
+def refuse_other_sender(file: StagedFile, by: Actor) -> None:
+    """All that is sent of a file comes from who announced it, so that it is known who answers for it.
+
+    Else somebody could let a machine finish what he has sent, and approve his own bytes as if they were another's.
+    """
+    if (file.account_id, file.publisher_id) != (by.account_id, by.publisher_id):
+        raise Refused(
+            "file-of-another", f"{file.filename!r} was announced by somebody else.",
+            "Let him send it, or delete it and announce it yourself.", status=409,
+        )  # fmt: skip
+
+
 def stored_of(sql: Connection, file: StagedFile) -> StoredFile:
     """What the row of a completed file will say when it is published."""
     if (
@@ -90,11 +103,12 @@ def stored_of(sql: Connection, file: StagedFile) -> StoredFile:
 
 
 def sender_of(sql: Connection, file: StagedFile) -> Actor:
-    """Who sent a file."""
+    """Who sent a file; of his token it is known whether it was for making releases ready only."""
+    scope = scope_for(actions=["stage"]) if file.stages_only else WHOLE
     if file.account_id is not None:
         user = find_user_by_id(sql, file.account_id)
-        return Actor(user.identity, file.account_id, token_id=file.token_id)
+        return Actor(user.identity, file.account_id, scope=scope, token_id=file.token_id)
     if file.publisher_id is not None:
         identity = find_publisher(sql, file.publisher_id).identity
-        return Actor(identity, token_id=file.token_id, publisher_id=file.publisher_id)
-    return Actor(ANONYMOUS, token_id=file.token_id)
+        return Actor(identity, scope=scope, token_id=file.token_id, publisher_id=file.publisher_id)
+    return Actor(ANONYMOUS, scope=scope, token_id=file.token_id)

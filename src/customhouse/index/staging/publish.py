@@ -26,6 +26,7 @@ from customhouse.index.staging.end import forget_parts
 from customhouse.index.staging.files import stored_of
 from customhouse.index.staging.policy import Policy
 from customhouse.index.staging.rights import no_session, refuse_unless_editable, subject
+from customhouse.index.staging.senders import GONE, by_sender, files_of_stopped, files_of_strangers
 from customhouse.ledger.tx import Tx
 from customhouse.terms.errors import Refused
 from customhouse.terms.identity import Actor
@@ -67,7 +68,7 @@ def note_reasons(command: Publish, tx: Tx) -> None:
     session, project = subject(tx, command.session_id, command.by)
     if session.state in ("open", "error"):
         files = _completed(tx, session)
-        for sender, theirs in _by_sender(files):
+        for sender, theirs in by_sender(files):
             reasons = reasons_to_wait(tx.sql, sender, project, session.version, theirs, tx.now())
             found = find_session(tx.sql, session.id)
             note_waiting(tx, found or session, reasons, sender.identity)
@@ -90,11 +91,12 @@ def publish(command: Publish, tx: Tx) -> Session:
     refuse_if(by.scope.refusal("upload", session.normalized, session.version))
     wanted = ProjectName.parse(session.display)
     made = project is None
+    _refuse_gone(files_of_strangers(tx.sql, session, project, files, now))
     if project is None:
         project = _claim(tx, command, session, wanted)
     check_right(tx.sql, project, wanted, by)
     refuse_unless_ready(tx.sql, Publisher(by, project, now, command.policy.site))
-    for sender, _theirs in _by_sender(files):
+    for sender, _theirs in by_sender(files):
         refuse_if(no_token_beside(tx.sql, Publisher(sender, project, now, command.policy.site)))
     if files:
         _refuse_conflicts(tx, files)
@@ -119,7 +121,10 @@ def publish(command: Publish, tx: Tx) -> Session:
     look_again(tx, project, wanted, by)
     if made:
         names.look_again(project, by, tx)
-    for sender, _theirs in _by_sender(files):
+    else:
+        _refuse_gone(files_of_strangers(tx.sql, session, project, files, now))
+    _refuse_gone(files_of_stopped(tx.sql, files))
+    for sender, _theirs in by_sender(files):
         note_token_beside(tx, project, sender)
     found = find_session(tx.sql, session.id)
     if found is None:
@@ -145,11 +150,13 @@ def _completed(tx: Tx, session: Session) -> tuple[StoredFile, ...]:
     return tuple(stored_of(tx.sql, one) for one in files_of_session(tx.sql, session.id) if one.state == "completed")
 
 
-def _by_sender(files: tuple[StoredFile, ...]) -> list[tuple[Actor, tuple[StoredFile, ...]]]:
-    senders: dict[tuple[int | None, int | None], list[StoredFile]] = {}
-    for one in files:
-        senders.setdefault((one.by.account_id, one.by.publisher_id), []).append(one)
-    return [(theirs[0].by, tuple(theirs)) for theirs in senders.values()]
+def _refuse_gone(filenames: tuple[str, ...]) -> None:
+    """Nobody publishes for those who could not do so themselves any more."""
+    if filenames:
+        raise Unfinished(
+            "sender-gone", f"Who sent these files may not publish here any more: {', '.join(filenames[:10])}.",
+            "Delete them from the session, and send them again.", tuple((one, GONE) for one in filenames),
+        )  # fmt: skip
 
 
 def _refuse_unfinished(files: list[StagedFile]) -> None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from customhouse.catalog.staged_tables import upload_file, upload_part
-from customhouse.index.staging.files import file_subject, refuse_unless_pending
+from customhouse.index.approving.only_stages import only_stages
+from customhouse.index.staging.files import file_subject, refuse_other_sender, refuse_unless_pending
 from customhouse.index.staging.policy import BYTES, MOST_PARTS, PARTS
 from customhouse.index.staging.rights import refuse_unless_editable
 from customhouse.infra import sweep_marks
@@ -34,6 +35,7 @@ def receive(command: Receive, seen: sweep_marks.Seen, tx: Tx) -> None:
     file, session, _project = file_subject(tx, command.file_id, command.by)
     refuse_unless_editable(session, tx.now())
     refuse_unless_pending(file)
+    refuse_other_sender(file, command.by)
     refuse_other_mechanism(file.mechanism, BYTES)
     spooled = command.spooled
     tx.sql.execute(
@@ -41,7 +43,9 @@ def receive(command: Receive, seen: sweep_marks.Seen, tx: Tx) -> None:
         .where(upload_file.c.id == file.id)
         .values(
             digest=spooled.sha256, md5=spooled.md5, blake2b_256=spooled.blake2b_256, received_at=tx.now(),
-            account_id=command.by.account_id, publisher_id=command.by.publisher_id, token_id=command.by.token_id,
+            token_id=command.by.token_id,
+            # Whatever comes from who may only stage makes the file wait for people.
+            stages_only=file.stages_only or only_stages(tx.sql, session.project_id, command.by),
         )
     )  # fmt: skip
     tx.serialize()
@@ -53,6 +57,7 @@ def receive_part(command: Receive, seen: sweep_marks.Seen, tx: Tx) -> None:
     file, session, _project = file_subject(tx, command.file_id, command.by)
     refuse_unless_editable(session, tx.now())
     refuse_unless_pending(file)
+    refuse_other_sender(file, command.by)
     refuse_other_mechanism(file.mechanism, PARTS)
     refuse_beyond(command.offset, command.spooled.size_bytes, file.size_bytes)
     count = sa.select(sa.func.count()).select_from(upload_part)
@@ -74,9 +79,10 @@ def receive_part(command: Receive, seen: sweep_marks.Seen, tx: Tx) -> None:
         upload_file.update()
         .where(upload_file.c.id == file.id)
         .values(
-            account_id=command.by.account_id, publisher_id=command.by.publisher_id, token_id=command.by.token_id
+            token_id=command.by.token_id,
+            stages_only=file.stages_only or only_stages(tx.sql, session.project_id, command.by),
         )
-    )  # fmt: skip
+    )
     tx.serialize()
     sweep_marks.check_unchanged(tx.sql, seen)
 

@@ -92,6 +92,13 @@ def _files() -> None:
         sa.Column("account_id", BIG_ID, nullable=True, comment="who sent it, unless a publisher did"),
         sa.Column("publisher_id", BIG_ID, nullable=True),
         sa.Column("token_id", sa.String(length=32), server_default="", nullable=False),
+        sa.Column(
+            "stages_only",
+            sa.Boolean(),
+            server_default=sa.false(),
+            nullable=False,
+            comment="as its sender",
+        ),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
         sa.Column("attestations", sa.Text(), nullable=True, comment="as they were sent: a JSON list (PEP 740)"),
