@@ -15,13 +15,15 @@ from customhouse.index.mandates.may_upload import may_upload
 from customhouse.index.owes import address_verified, terms_agreed
 from customhouse.index.publisher import Publisher
 from customhouse.index.publishing.only import no_token_beside
-from customhouse.index.recovery import hold
 from customhouse.terms.errors import Refused
 
 Rule = Callable[[Connection, Publisher], Refused | None]
 
-OF_PEOPLE: tuple[Rule, ...] = (hold.may_upload, address_verified, terms_agreed, must_be_awake, may_upload)
-"""What an account owes. A trusted publisher has none: its project's owners answer for it."""
+OF_PEOPLE: tuple[Rule, ...] = (address_verified, terms_agreed, must_be_awake, may_upload)
+"""What an account owes. A trusted publisher has none: its project's owners answer for it.
+
+That it is being recovered is no debt: what it sends waits (`approving.waits`), and is not published (`clearance`).
+"""
 OF_ALL: tuple[Rule, ...] = (no_token_beside,)
 """What is asked of everybody, whatever he came with."""
 
@@ -34,7 +36,5 @@ def refuse_unless_ready(sql: Connection, publisher: Publisher) -> None:
 
 
 def refuse_unless_ready_to_stage(sql: Connection, publisher: Publisher) -> None:
-    """The same for a release that only waits: an account that is being recovered may make one ready."""
-    for rule in OF_ALL if publisher.by.account_id is None else (*OF_ALL, *OF_PEOPLE):
-        if rule is not hold.may_upload and (refusal := rule(sql, publisher)) is not None:
-            raise refusal
+    """The same for a release that is only made ready: whoever owes something makes none."""
+    refuse_unless_ready(sql, publisher)

@@ -7,9 +7,7 @@ from datetime import datetime
 
 from sqlalchemy.engine import Connection
 
-from customhouse.index.publisher import Publisher
 from customhouse.index.recovery.queries import holding_cases, holding_cases_among
-from customhouse.terms.errors import Refused
 
 
 def held_until(sql: Connection, account_id: int, now: datetime) -> datetime | None:
@@ -28,19 +26,3 @@ def held_among(sql: Connection, account_ids: Collection[int], now: datetime) -> 
         if case.account_id is not None and until is not None:
             found[case.account_id] = max(until, found.get(case.account_id, until))
     return found
-
-
-def may_upload(sql: Connection, publisher: Publisher) -> Refused | None:
-    """Refuse the uploads of an account that a recovery holds; one statement where none does, which is nearly always."""
-    cases = holding_cases(sql, publisher.account_id, publisher.now)
-    dates = [date for date in (case.held_until(publisher.now) for case in cases) if date is not None]
-    if not dates:
-        return None
-    waits = any(case.open for case in cases)
-    why = "Somebody asks to get this account back" if waits else "This account was given back a short while ago"
-    latest = " at the latest" if waits else ""
-    return Refused(
-        "account-in-recovery",
-        f"{why}, so it publishes nothing until {max(dates):%-d %B %Y, %H:%M} UTC{latest}.",
-        f"The case, and how to object to it: {publisher.site}/account/recovery/",
-    )
