@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -260,6 +261,26 @@ def test_a_file_in_parts_is_joined_and_served_from_every_store(world: World) -> 
     assert sweep_all(world) == 2, "the parts, which nobody needs any more"
     assert alice.publish(session).status_code == 201
     assert world.download(f"/files/demo/{dist.filename}").content == dist.body
+
+
+@pytest.mark.parametrize(
+    ("offset", "size", "status"),
+    [(0, 401, 204), (0, 501, 409), (0, None, 409), (499, 2, 409), (550, 10, 409), (599, 2, 409), (500, 50, 204),
+     (500, 100, 204), (500, 101, 204), (500, 301, 409), (600, 201, 409), (600, 200, 204), (799, 1, 204), (1, 499, 204)],
+)  # fmt: skip
+def test_parts_do_not_overlap_so_that_they_are_never_more_than_was_announced(
+    small_world: World, offset: int, size: int | None, status: int
+) -> None:
+    alice = Stager(small_world.client, small_world.user())
+    session, body = alice.session(), wheel().body
+    file = alice.announce(session, wheel(), mechanism="vnd-customhouse-parts").json()
+    for begin, end in ((500, 600), (800, len(body))):
+        assert alice.put_part(file, begin, body[begin:end]).status_code == 204
+    answer = alice.put_part(file, offset, body[offset : offset + size if size else len(body)])
+    assert answer.status_code == status, answer.text
+    there = alice.ask("GET", file["mechanism"]["parts_url"]).json()["parts"]
+    assert sum(one["size"] for one in there) <= len(body)
+    assert all(one["offset"] + one["size"] <= two["offset"] for one, two in pairwise(there))
 
 
 def test_an_organization_holds_what_its_managers_make(small_world: World) -> None:

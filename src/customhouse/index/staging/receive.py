@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from customhouse.catalog.staged_tables import upload_file, upload_part
 from customhouse.index.approving.only_stages import only_stages
@@ -53,13 +54,17 @@ def receive(command: Receive, seen: sweep_marks.Seen, tx: Tx) -> None:
 
 
 def receive_part(command: Receive, seen: sweep_marks.Seen, tx: Tx) -> None:
-    """Note a part that is in the store; another one at the same place is replaced."""
+    """Note a part that is in the store; another one at the same offset is replaced, and it overlaps no other.
+
+    So the parts of a file are together never larger than what was announced, which the quotas have counted.
+    """
     file, session, _project = file_subject(tx, command.file_id, command.by)
     refuse_unless_editable(session, tx.now())
     refuse_unless_pending(file)
     refuse_other_sender(file, command.by)
     refuse_other_mechanism(file.mechanism, PARTS)
     refuse_beyond(command.offset, command.spooled.size_bytes, file.size_bytes)
+    _refuse_overlap(tx.sql, file.id, command.offset, command.spooled.size_bytes)
     count = sa.select(sa.func.count()).select_from(upload_part)
     if tx.sql.execute(count.where(upload_part.c.file_id == file.id)).scalar_one() >= MOST_PARTS:
         raise Refused("too-many-parts", f"The file has {MOST_PARTS} parts already.", "Send larger ones.", status=409)
@@ -92,6 +97,21 @@ def refuse_other_mechanism(mechanism: str, wanted: str) -> None:
     if mechanism != wanted:
         raise Refused(
             "other-mechanism", f"This file was announced by the mechanism {mechanism}.", "Use the address it names.",
+            status=409,
+        )  # fmt: skip
+
+
+def _refuse_overlap(sql: Connection, file_id: str, offset: int, size_bytes: int) -> None:
+    table = upload_part.c
+    query = sa.select(table.offset, table.size_bytes).where(
+        table.file_id == file_id, table.offset != offset, table.offset < offset + size_bytes,
+        table.offset + table.size_bytes > offset,
+    )  # fmt: skip
+    other = sql.execute(query.order_by(table.offset).limit(1)).one_or_none()
+    if other is not None:
+        raise Refused(
+            "part-overlaps", f"{size_bytes} bytes at {offset} overlap the part of {other.size_bytes} bytes at"
+            f" {other.offset}.", "Send parts that lie side by side; one at the same offset replaces the one before.",
             status=409,
         )  # fmt: skip
 
