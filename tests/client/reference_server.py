@@ -15,7 +15,7 @@ import json
 import secrets
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -89,6 +89,8 @@ class ReferenceServer:
         self.file_polls = 0
         self.publish_polls = 0
         self.publish_fails: str | None = None
+        self.on_look: Callable[[PublishingSession], None] | None = None
+        """What somebody else does when a session is looked at."""
         self.expires = EXPIRES
         self.extends = False
         self.one_at_a_time = False
@@ -275,6 +277,8 @@ class Handler(BaseHTTPRequestHandler):
     def _session(self) -> Answer:
         session = self._this_session()
         session.looks += 1
+        if self.index.on_look is not None:
+            self.index.on_look(session)
         if self.index.cancelled_by_people and session.looks > 2:
             session.status = "canceled"
         if session.status == "processing":

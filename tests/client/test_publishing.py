@@ -7,7 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from reference_server import PARTS, POST_BYTES, SOON, Fault, ReferenceServer, reference_server
+from reference_server import (
+    PARTS,
+    POST_BYTES,
+    SOON,
+    Fault,
+    PublishingSession,
+    ReferenceServer,
+    StagedFile,
+    reference_server,
+)
 from sender import Sender, large_wheel
 
 from customhouse.client.news import FileState, Opened, Waiting, Warned
@@ -188,6 +197,30 @@ def test_what_others_have_put_into_the_session_is_not_published_unseen(client: S
     assert result.ending == "published"
     assert len(index.published["demo"]) == 3
     assert any(isinstance(one, Warned) and "win_amd64" in one.text for one in client.news)
+
+
+def test_jobs_that_publish_together_wait_for_each_other(client: Sender, index: ReferenceServer) -> None:
+    """Two jobs of a build, each with its own wheel: whoever comes last publishes both, and both are content."""
+    theirs = StagedFile("other", "demo-1.0-cp312-cp312-win_amd64.whl", 1, "0" * 64, POST_BYTES)
+
+    def other_job(session: PublishingSession) -> None:
+        session.files.setdefault(theirs.filename, theirs)
+        if session.looks == 3:
+            theirs.status, theirs.body = "completed", b"x"
+
+    index.on_look = other_job
+    (result,) = client.publish(Plan(with_others=True))
+    assert result.ending == "published", result.error
+    assert theirs.filename in index.published["demo"]
+
+
+def test_a_session_that_another_job_has_published_meanwhile_is_published(
+    client: Sender, index: ReferenceServer
+) -> None:
+    index.faults = [Fault("publish", status=409)]
+    index.on_look = lambda session: setattr(session, "status", "published") if "publish" in index.log else None
+    (result,) = client.publish()
+    assert result.ending == "published"
 
 
 def test_a_session_that_ends_soon_is_given_more_time(client: Sender, index: ReferenceServer) -> None:

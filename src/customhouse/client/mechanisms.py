@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, wait
 from dataclasses import dataclass
 from threading import Lock
 
@@ -83,6 +83,7 @@ def send_parts(wire: Wire, file: FileSession, dist: Dist, sent: Sent, lanes: Exe
     finally:
         for job in jobs:
             job.cancel()
+        wait(jobs)
 
 
 def _send_part(wire: Wire, url: str, dist: Dist, offset: int, length: int, sent: Sent) -> None:

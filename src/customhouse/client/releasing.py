@@ -12,7 +12,7 @@ from typing import Literal
 from customhouse.client.dists import Dist, Release
 from customhouse.client.legacy import upload_release
 from customhouse.client.news import Begun, Ended, FileState, Note, Opened, Tell, Waiting, Warned
-from customhouse.client.patience import Stopped
+from customhouse.client.patience import Patience, Stopped
 from customhouse.client.plain import plain
 from customhouse.client.problem import Declined
 from customhouse.client.sending import LONGEST_PROCESSING_SECONDS, Outcome, Sending
@@ -26,6 +26,11 @@ WAIT_SECONDS, ASK_AGAIN_SECONDS = 10.0, 60.0
 """While people think: how often their release is looked at, and how often we ask for it to be published."""
 ENOUGH_SECONDS, WANTED_SECONDS = 6 * 3600, 7 * 86_400
 """Of a session's life: with less than the first we ask for the second."""
+LONGEST_OTHERS_SECONDS = 900.0
+"""So long we wait for files that others are sending into the same session."""
+_ON_THE_WAY = ("pending", "processing")
+GRACE_SECONDS = 2.0
+"""So long requests that are under way may take to end when we are interrupted."""
 MOST_NAMES = 20
 Ending = Literal["published", "already published", "staged", "waiting", "failed", "canceled"]
 
@@ -127,32 +132,37 @@ def _send_all(door: Upload2, staged: Sequence[_Staged], plan: Plan, tell: Tell) 
     lanes, threads = ThreadPoolExecutor(plan.parallel, "part"), ThreadPoolExecutor(plan.parallel, "file")
     sendings = [Sending(door, one.release, one.session, plan.attestations or {}, lanes, tell) for one in staged]
     try:
-        outcomes = _in_parallel(threads, sendings)
+        outcomes = _in_parallel(threads, sendings, door.wire.patience)
         for sending in sendings:
             for name in sorted(sending.refused):
                 dist = next(one for one in sending.release.dists if one.filename == name)
                 outcomes[name] = sending.send(dist)
-    except BaseException:
-        # Ctrl-C comes here: every thread ends at its next batch, and what has arrived stays in the session.
-        door.wire.patience.stop.set()
-        raise
     finally:
+        # Who is interrupted does not wait for connections that are silent.
         for pool in (threads, lanes):
             pool.shutdown(wait=not door.wire.patience.stop.is_set(), cancel_futures=True)
     return [replace(one, outcomes=tuple(outcomes[dist.filename] for dist in one.release.dists)) for one in staged]
 
 
-def _in_parallel(threads: Executor, sendings: Sequence[Sending]) -> dict[str, Outcome]:
+def _in_parallel(threads: Executor, sendings: Sequence[Sending], patience: Patience) -> dict[str, Outcome]:
     """The largest files first, so that none is left to travel alone at the end."""
     work: list[tuple[Sending, Dist]] = [(sending, dist) for sending in sendings for dist in sending.release.dists]
     work.sort(key=lambda pair: -pair[1].size_bytes)
     running: set[Future[Outcome]] = {threads.submit(sending.send, dist) for sending, dist in work}
     outcomes: dict[str, Outcome] = {}
-    while running:
-        done, running = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
-        for future in done:
-            outcome = future.result()
-            outcomes[outcome.dist.filename] = outcome
+    try:
+        while running:
+            done, running = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
+            for future in done:
+                outcome = future.result()
+                outcomes[outcome.dist.filename] = outcome
+    except BaseException:
+        # Ctrl-C comes here: every thread ends at its next batch, and what has arrived stays in the session.
+        patience.stop.set()
+        for future in running:
+            future.cancel()
+        wait(running, timeout=GRACE_SECONDS)
+        raise
     return outcomes
 
 
@@ -190,6 +200,7 @@ def _published(door: Upload2, staged: _Staged, plan: Plan, tell: Tell, *, hold: 
         ending = "failed" if "failed" in states else "staged"
         return Result(staged.release, ending, staged.outcomes, session)
     _check_others(session, staged, plan, tell)
+    session = _complete(door, session, staged)
     try:
         session = _processed(door, door.publish(session))
     except Declined as declined:
@@ -222,6 +233,20 @@ def _check_others(session: Session, staged: _Staged, plan: Plan, tell: Tell) -> 
             "Look at the stage; then publish all of it with --with-others.",
         )
     tell(Warned(f"With it goes what was in the session of {staged.release} already: {named}."))
+
+
+def _complete(door: Upload2, session: Session, staged: _Staged) -> Session:
+    """Wait for what others are still sending into the session: jobs of one build that publish together."""
+    ours = {dist.filename for dist in staged.release.dists}
+    waited = 0.0
+    while session.status in ("open", "error") and waited < LONGEST_OTHERS_SECONDS:
+        unfinished = [one for name, one in session.files.items() if name not in ours and one.status in _ON_THE_WAY]
+        if not unfinished:
+            break
+        door.wire.patience.pause(WAIT_SECONDS)
+        waited += WAIT_SECONDS
+        session = door.session(session.url)
+    return session
 
 
 def _processed(door: Upload2, session: Session) -> Session:
