@@ -13,7 +13,7 @@ from packaging.specifiers import InvalidSpecifier, Specifier
 
 from customhouse.terms.errors import Refused, Rejected
 from customhouse.terms.names import ProjectName
-from customhouse.terms.versions import parse_version, version_of
+from customhouse.terms.versions import version_of
 
 T = TypeVar("T")
 Action = Literal["read", "stage", "upload", "yank"]
@@ -143,9 +143,12 @@ def version_condition(text: str) -> str:
     """The one spelling of a set of version specifiers; a bare version means exactly that one."""
     if len(text) > LONGEST_CONDITION:
         raise Rejected("bad-version", "version", f"{len(text)} characters", f"at most {LONGEST_CONDITION}")
+    if text.strip()[:1].isalnum():
+        exactly = version_of(text)
+        if exactly is None:
+            raise Rejected("bad-version", "version", f"{text[:80]!r} says no versions", _VERSIONS)
+        return f"=={exactly}"
     try:
-        if text.strip()[:1].isalnum():
-            return f"=={parse_version(text, 'version', accepted=_VERSIONS)}"
         clauses = [Specifier(part) for part in text.split(",")]
     except InvalidSpecifier as error:
         raise Rejected("bad-version", "version", f"{text[:80]!r} says no versions", _VERSIONS) from error

@@ -30,13 +30,13 @@ def version_of(text: str) -> Version | None:
         return None
 
 
-def parse_version(text: str, where: str, code: str = "bad-version", accepted: str = ACCEPTED) -> Version:
+def parse_version(text: str, where: str, code: str = "bad-version") -> Version:
     """The same; raises `Rejected` with this code for what is none."""
     if len(text) > LONGEST_VERSION:
         raise Rejected(code, where, f"{len(text)} characters", f"at most {LONGEST_VERSION}")
     found = version_of(text)
     if found is None:
-        raise Rejected(code, where, f"{text[:80]!r} is no version", accepted)
+        raise Rejected(code, where, f"{text[:80]!r} is no version", ACCEPTED)
     return found
 
 
