@@ -281,6 +281,40 @@ def test_the_only_owner_answers_a_hold_on_what_she_has_sent(demo: World) -> None
     assert say_yes(demo, "alice", session).wanted == 0
 
 
+@pytest.mark.parametrize("how", ["frozen", "recovering"])
+def test_who_has_sent_a_release_does_not_answer_its_hold_while_the_other_owner_cannot(demo: World, how: str) -> None:
+    demo.clock.turn(timedelta(days=30))
+    mark(demo)
+    session = begin(demo, by=("alice",), reasons=HELD)
+    now = demo.clock.now()
+    with demo.app.database.write() as sql:
+        if how == "frozen":
+            sql.execute(account.update().where(account.c.normalized == "owen").values(frozen_at=now))
+        else:
+            sql.execute(
+                recovery_case.insert().values(
+                    public_id="p", account_id=find_user(sql, "owen").id, sent=True, email="", opened_at=now,
+                    expires_at=now + HOUR, new_email="", held_at=now, outcome="", closed_by="", note="",
+                )
+            )  # fmt: skip
+    found = clearance(demo, session)
+    assert (found.wanted, found.who) == (1, ())
+    with refused("own-upload"):
+        say_yes(demo, "alice", session)
+    lacking = what_is_missing(demo, session, "alice")
+    assert lacking is not None
+    assert "The other owners cannot act now: their accounts are frozen or being recovered" in lacking.sentence
+
+
+def test_a_new_owner_who_does_not_count_yet_takes_nothing_from_the_only_old_one(demo: World) -> None:
+    demo.app.do(remove_role, RemoveRole("demo", "owen", actor(demo, "alice")))
+    demo.clock.turn(timedelta(days=30))
+    join(demo, "eve", "owner")
+    mark(demo)
+    session = begin(demo, by=("alice",), reasons=HELD)
+    assert [one.name for one in clearance(demo, session).who] == ["alice"]
+
+
 def test_a_hold_and_a_rule_are_both_kept(demo: World) -> None:
     ask(demo, approvals=2)
     session = begin(demo, reasons=HELD)

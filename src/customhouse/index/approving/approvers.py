@@ -67,6 +67,8 @@ class Electorate:
     """Whose approval the project's rule counts."""
     by_hold: tuple[Person, ...]
     """Whose approval ends a hold."""
+    owners_absent: bool = False
+    """Whether it ends by nobody's, because no other owner can act now."""
 
     @property
     def all(self) -> tuple[Person, ...]:
@@ -96,10 +98,12 @@ def electorate(
     """Who may approve a release of a project under its rule, whose files these accounts have sent.
 
     The rule counts owners and maintainers, or only those among them who are in its team; not the uploaders, if it says
-    so. A hold counts owners: not the uploaders, unless nobody else owns the project. On a protected project neither
-    counts who has come within three days.
+    so. A hold counts owners: not the uploaders, unless nobody else owns the project. Others who cannot act now own it
+    still: whoever gets them frozen does not answer for them. On a protected project neither counts who has come within
+    three days.
     """
-    people = _people(sql, project_id, now)
+    roles = rights.people_of(sql, project_id)
+    people = _able(sql, roles, now)
     new = newcomers(sql, project_id, now)
     members = _members(sql, project_id, rule.team_id)
     by_rule = tuple(
@@ -111,11 +115,14 @@ def electorate(
     by_rule = tuple(one for one in by_rule if one.account_id not in new.people)
     owners = tuple(one for one in people if one.role == "owner" and one.account_id not in new.owners)
     others = tuple(one for one in owners if one.account_id not in uploaders)
-    return Electorate(people, by_rule, others or owners)
+    shared = any(
+        role == "owner" and account_id not in uploaders and account_id not in new.owners for account_id, role in roles
+    )
+    return Electorate(people, by_rule, others if shared else owners, owners_absent=shared and not others)
 
 
-def _people(sql: Connection, project_id: int, now: datetime) -> tuple[Person, ...]:
-    roles = rights.people_of(sql, project_id)
+def _able(sql: Connection, roles: Sequence[tuple[int, Role]], now: datetime) -> tuple[Person, ...]:
+    """Those among them who can act now."""
     ids = [account_id for account_id, _ in roles]
     columns = (account.c.id, account.c.name)
     rows = sql.execute(sa.select(*columns).where(account.c.id.in_(ids), account.c.frozen_at.is_(None)))

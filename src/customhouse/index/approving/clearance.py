@@ -137,6 +137,8 @@ def _approvals_wanted(found: Clearance, wanted: int) -> str:
     more = "more " if found.approvals else ""
     names = _names(found.who) or "nobody who may give one now: see the rule, and who has come within three days"
     why = f" It is held: {found.holds[0].sentence}" if found.is_held else ""
+    if found.is_held and found.electorate.owners_absent:
+        why += " The other owners cannot act now: their accounts are frozen or being recovered."
     factor = "a security key or passkey" if found.rule.method == "webauthn" else "a second factor"
     return f"{wanted} {more}{what} wanted, with {factor}, from {names}.{why}"
 
