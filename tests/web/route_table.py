@@ -151,8 +151,20 @@ ROWS = [
         sends="document",
         quiet=True,
     ),
-    Row("POST", f"{STAGED}attestations/", "release:stage", UPLOADERS, {"json": ATTESTED}, sends="document", quiet=True),
-    Row("POST", f"{STAGED}bytes/", "release:stage", UPLOADERS, sends="bytes", quiet=True),
+    # The owner has announced the file: the maintainer is let in and may not finish it.
+    Row(
+        "POST",
+        f"{STAGED}attestations/",
+        "release:stage",
+        UPLOADERS,
+        {"json": ATTESTED},
+        sends="document",
+        quiet=True,
+        idle=frozenset({"maintainer"}),
+    ),
+    Row(
+        "POST", f"{STAGED}bytes/", "release:stage", UPLOADERS, sends="bytes", quiet=True, idle=frozenset({"maintainer"})
+    ),
     Row("GET", f"{STAGED}parts/", "release:stage-read", UPLOADERS, sends="document"),
     Row(
         "PUT",
@@ -163,6 +175,7 @@ ROWS = [
         sends="bytes",
         query="offset=0",
         quiet=True,
+        idle=frozenset({"maintainer"}),
     ),
     reads("/stage/{stage}/simple/", "stage:read", EVERYBODY),
     reads("/stage/{stage}/simple/{name}/", "stage:read", EVERYBODY),

@@ -10,6 +10,7 @@ import httpx2 as httpx
 import pytest
 
 from customhouse.accounts.tokens import CreateToken
+from customhouse.accounts.users import find_user
 from customhouse.index.staging.expire import expire_sessions
 from customhouse.terms.scope import scope_for
 from customhouse.work import run_due_job, seed_periodic_jobs
@@ -451,16 +452,17 @@ def test_several_publishers_make_one_release(world: World) -> None:
         assert answer.status_code == (200 if joined else 403)
         assert bob.open().status_code == (409 if joined else 403)
     bob.add(session, wheel())
-    alice.add(session, sdist())
+    hers = alice.add(session, sdist())
     _let_in(world, "alice", joined=False, keep="bob")
     assert alice.publish(session).status_code == 403
+    assert bob.ask("DELETE", hers["links"]["file-upload-session"]).status_code == 204
+    bob.add(session, sdist())
     assert bob.publish(session).status_code == 201
     assert len(files_of(world)) == 3
 
 
 def _let_in(world: World, user: str, *, joined: bool, keep: str = "") -> None:
-    from customhouse.accounts.users import find_user  # noqa: PLC0415 - beside its only use
-    from customhouse.catalog.tables import project, project_role  # noqa: PLC0415
+    from customhouse.catalog.tables import project, project_role  # noqa: PLC0415 - beside its only use
 
     with world.app.database.write() as sql:
         project_id = sql.execute(project.select()).first().id  # type: ignore[union-attr]
@@ -473,13 +475,15 @@ def _let_in(world: World, user: str, *, joined: bool, keep: str = "") -> None:
 
 
 def test_a_token_that_only_stages_does_everything_but_publish(small_world: World) -> None:
-    machine, person = limited(small_world, "stage"), stager(small_world)
+    machine = limited(small_world, "stage")
     session = machine.session()
     machine.add(session, wheel())
     refused = machine.publish(session)
     assert (refused.status_code, refused.json()["code"]) == (409, "needs-approval")
     assert files_of(small_world) == []
-    assert person.publish(session).status_code == 201
+    with small_world.app.database.read() as sql:
+        person = find_user(sql, "alice").actor
+    small_world.app.staging.publish(path_of(session["links"]["session"]).split("/")[-2], person)
     assert files_of(small_world) == [wheel().filename]
 
 
@@ -581,3 +585,20 @@ def test_no_address_holds_the_character_0(small_world: World, address: str) -> N
     alice = stager(small_world)
     for verb in ("GET", "POST", "DELETE"):
         assert alice.ask(verb, f"/upload/{address}").status_code in (400, 405)
+
+
+def test_a_file_is_sent_by_who_announced_it(small_world: World) -> None:
+    """Else one could let another finish one's own bytes, and approve them as if they were his."""
+    alice, bob = stager(small_world), stager(small_world, "bob")
+    assert small_world.upload(wheel(version="0.1"), version="0.1").status == 200
+    _let_in(small_world, "bob", joined=True)
+    session = alice.session()
+    whole = alice.announce(session, wheel()).json()
+    parts = alice.announce(session, sdist(), mechanism="vnd-customhouse-parts").json()
+    assert bob.post_bytes(whole, wheel().body).status_code == 409
+    assert bob.put_part(parts, 0, sdist().body).json()["code"] == "file-of-another"
+    assert alice.post_bytes(whole, wheel().body).status_code == 200
+    assert bob.complete(whole).status_code == 201
+    assert bob.ask("DELETE", parts["links"]["file-upload-session"]).status_code == 204
+    bob.add(session, sdist())
+    assert alice.publish(session).status_code == 201

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from customhouse.catalog.staged_tables import upload_file
 from customhouse.formats.attestations import parse_attestations
-from customhouse.index.staging.files import file_subject, refuse_unless_pending
+from customhouse.index.staging.files import file_subject, refuse_other_sender, refuse_unless_pending
 from customhouse.index.staging.rights import refuse_unless_editable
 from customhouse.ledger.tx import Tx
 from customhouse.terms.identity import Actor
@@ -26,12 +26,10 @@ def attest(command: Attest, tx: Tx) -> None:
     file, session, _project = file_subject(tx, command.file_id, command.by)
     refuse_unless_editable(session, tx.now())
     refuse_unless_pending(file)
+    refuse_other_sender(file, command.by)
     parse_attestations(command.text)
     tx.sql.execute(
         upload_file.update()
         .where(upload_file.c.id == file.id)
-        .values(
-            attestations=command.text, account_id=command.by.account_id, publisher_id=command.by.publisher_id,
-            token_id=command.by.token_id,
-        )
-    )  # fmt: skip
+        .values(attestations=command.text, token_id=command.by.token_id)
+    )

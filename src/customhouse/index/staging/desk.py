@@ -20,7 +20,13 @@ from customhouse.index.publication import stored_file
 from customhouse.index.staging import publish as publication
 from customhouse.index.staging.attested import Verify, keep_only
 from customhouse.index.staging.complete import Completion, Failure, complete_file, defer, fail_file
-from customhouse.index.staging.files import look_at_file, refuse_unless_pending, sender_of, unknown_file
+from customhouse.index.staging.files import (
+    look_at_file,
+    refuse_other_sender,
+    refuse_unless_pending,
+    sender_of,
+    unknown_file,
+)
 from customhouse.index.staging.hashes import check_bytes
 from customhouse.index.staging.join import check_parts, joined
 from customhouse.index.staging.open_session import OpenSession, open_session
@@ -70,6 +76,7 @@ class Desk:
             file, session = look_at_file(sql, stage, file_id, by, self._deeds.clock.now())
         refuse_unless_editable(session, self._deeds.clock.now())
         refuse_unless_pending(file)
+        refuse_other_sender(file, by)
         refuse_other_mechanism(file.mechanism, mechanism)
         return file
 
