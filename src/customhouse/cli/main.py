@@ -20,7 +20,11 @@ app = App(
 app.command("customhouse.cli.serve:serve", name="serve", help="Run the index: one supervisor, web workers, jobs.")
 app.command("customhouse.cli.serve:web", name="web", help="Run only the web workers (when scaled out).")
 app.command("customhouse.cli.serve:work", name="work", help="Run only the jobs (when scaled out).")
-app.command("customhouse.cli.publish:publish", name="publish", help="Publish releases: whole, staged first, resumed.")
+app.command(
+    "customhouse.cli.publish:publish", name="publish", help="Publish releases: whole, staged first, resumed.",
+    help_epilogue="Exit code 0: published, or staged as was asked; 1: a file is not as it must be; 2: usage; 3: a"
+    " part, or people must approve; 4: the index or a service failed.",
+)  # fmt: skip
 app.command("customhouse.cli.user:app", name="user", help="Accounts.")
 app.command("customhouse.cli.project:app", name="project", help="Yank, deprecate, delete, restore, quarantine, erase.")
 app.command("customhouse.cli.organization:app", name="organization", help="Groups of people that hold projects.")

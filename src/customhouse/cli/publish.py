@@ -38,40 +38,79 @@ COLUMNS = 80
 
 Files = Annotated[list[str] | None, Parameter(help="Wheels and sdists, or folders that hold them (default dist).")]
 IndexFlag = Annotated[
-    str, Parameter(name="--index", help="The index's address, or a name in ~/.pypirc (default CUSTOMHOUSE_INDEX).")
+    str,
+    Parameter(
+        name="--index",
+        show_default=False,
+        help="The index's address, or a name in ~/.pypirc (default CUSTOMHOUSE_INDEX).",
+    ),
 ]
 Token = Annotated[
-    str, Parameter(help="An API token; - reads it from standard input, where no other user of this machine sees it.")
+    str,
+    Parameter(
+        show_default=False,
+        help="An API token; - reads it from standard input, where no other user of this machine sees it.",
+    ),
 ]
-StageFlag = Annotated[bool, Parameter(name="--stage", negative="", help="Stage the release and publish nothing.")]
-WaitFlag = Annotated[bool, Parameter(name="--wait", negative="", help="If people must approve it, wait for them.")]
+StageFlag = Annotated[
+    bool, Parameter(name="--stage", negative="", show_default=False, help="Stage the release and publish nothing.")
+]
+WaitFlag = Annotated[
+    bool, Parameter(name="--wait", negative="", show_default=False, help="If people must approve it, wait for them.")
+]
 ApproveFlag = Annotated[
-    bool, Parameter(name="--approve", negative="", help="Open the page where people approve it in a browser.")
+    bool,
+    Parameter(
+        name="--approve", negative="", show_default=False, help="Open the page where people approve it in a browser."
+    ),
 ]
 AttestationsFlag = Annotated[
-    bool, Parameter(name="--attestations", negative="", help="Send the *.attestation files that lie beside the files.")
+    bool,
+    Parameter(
+        name="--attestations",
+        negative="",
+        show_default=False,
+        help="Send the *.attestation files that lie beside the files.",
+    ),
 ]
 SignFlag = Annotated[
-    bool, Parameter(name="--sign", negative="", help="Attest the files with the identity of this CI service.")
+    bool,
+    Parameter(
+        name="--sign", negative="", show_default=False, help="Attest the files with the identity of this CI service."
+    ),
 ]
 TrustConfig = Annotated[Path | None, Parameter(help="With --sign: a Sigstore of your own (client trust config, JSON).")]
 OidcTokenFile = Annotated[Path | None, Parameter(help="A file that holds an ID token, to be traded for an API token.")]
 Parallel = Annotated[int, Parameter(help="How many files, or parts of large ones, are sent at once.")]
 WithOthers = Annotated[
-    bool, Parameter(name="--with-others", negative="", help="Publish what others have put into the session, too.")
+    bool,
+    Parameter(
+        name="--with-others",
+        negative="",
+        show_default=False,
+        help="Publish what others have put into the session, too.",
+    ),
 ]
 AllowHttp = Annotated[
-    bool, Parameter(name="--allow-http", negative="", help="Show the token even where the index has no TLS.")
+    bool,
+    Parameter(
+        name="--allow-http", negative="", show_default=False, help="Show the token even where the index has no TLS."
+    ),
 ]
-Quiet = Annotated[bool, Parameter(name=["--quiet", "-q"], negative="", help="Say nothing but what goes wrong.")]
-Json = Annotated[bool, Parameter(name="--json", negative="", help="One JSON object a line on standard output.")]
+Quiet = Annotated[
+    bool, Parameter(name=["--quiet", "-q"], negative="", show_default=False, help="Say nothing but what goes wrong.")
+]
+Json = Annotated[
+    bool, Parameter(name="--json", negative="", show_default=False, help="One JSON object a line on standard output.")
+]
 
 
 def publish(
-    files: Files = None, *, index: IndexFlag = "", token: Token = "", stage: StageFlag = False, wait: WaitFlag = False,
-    approve: ApproveFlag = False, attestations: AttestationsFlag = False, sign: SignFlag = False,
-    trust_config: TrustConfig = None, oidc_token_file: OidcTokenFile = None, parallel: Parallel = 4,
-    with_others: WithOthers = False, allow_http: AllowHttp = False, quiet: Quiet = False, json: Json = False,
+    files: Files = None, /, *, index: IndexFlag = "", token: Token = "", stage: StageFlag = False,
+    wait: WaitFlag = False, approve: ApproveFlag = False, attestations: AttestationsFlag = False,
+    sign: SignFlag = False, trust_config: TrustConfig = None, oidc_token_file: OidcTokenFile = None,
+    parallel: Parallel = 4, with_others: WithOthers = False, allow_http: AllowHttp = False, quiet: Quiet = False,
+    json: Json = False,
 ) -> int:  # fmt: skip
     """Publish a release whole and at once: every file is staged before any is public.
 
