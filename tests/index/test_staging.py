@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 
 import pytest
+from starlette.testclient import TestClient
 
 from clock import TurnableClock
 from customhouse.accounts.tables import api_token
@@ -15,13 +17,22 @@ from customhouse.accounts.tokens import CreateToken
 from customhouse.accounts.users import Freeze, find_user, freeze
 from customhouse.catalog.queries import find_project
 from customhouse.catalog.staged import files_of_session, find_session, ongoing_session
+from customhouse.catalog.staged_tables import approval
 from customhouse.catalog.tables import organization_member, project_role
 from customhouse.index.namespaces import GrantNamespace, grant_namespace
 from customhouse.index.organizations import CreateOrganization, create_organization
-from customhouse.index.quarantine_by_hand import QuarantineProject, order_project_quarantine
+from customhouse.index.quarantine_by_hand import (
+    QuarantineProject,
+    QuarantineRelease,
+    order_project_quarantine,
+    order_release_quarantine,
+)
+from customhouse.index.staging.expire import expire_sessions
 from customhouse.index.transfer import TransferToOrganization, transfer_to_organization
+from customhouse.infra.logs import configure_logs
 from customhouse.infra.sweep_marks import mark
 from customhouse.ledger import queries as ledger
+from customhouse.terms.digest import Digest
 from customhouse.terms.errors import Refused
 from customhouse.terms.scope import scope_for
 from customhouse.trust.tables import trusted_publisher
@@ -368,24 +379,30 @@ def test_the_worker_finds_that_a_large_file_came_from_who_only_stages(small_worl
     assert [one["code"] for one in found.reasons] == ["stages-only"]
 
 
+def let_in(world: World, user: str) -> None:
+    """Make somebody a maintainer of demo."""
+    world.user(user)
+    with world.app.database.write() as sql:
+        demo = find_project(sql, "demo")
+        assert demo is not None
+        who = find_user(sql, user).id
+        sql.execute(project_role.insert().values(project_id=demo.id, account_id=who, role="maintainer"))
+
+
 @pytest.mark.parametrize("what", ["removed", "frozen", "revoked", "came back"])
 def test_nobody_publishes_for_who_could_not_himself_any_more(small_world: World, what: str) -> None:
     world = small_world
     assert world.upload(wheel(version="0.1"), version="0.1").status == 200
-    world.user("bob")
+    let_in(world, "bob")
     with world.app.database.read() as sql:
-        bob_id, demo = find_user(sql, "bob").id, find_project(sql, "demo")
-    assert demo is not None
-    mine = (project_role.c.project_id == demo.id, project_role.c.account_id == bob_id)
-    with world.app.database.write() as sql:
-        sql.execute(project_role.insert().values(project_id=demo.id, account_id=bob_id, role="maintainer"))
+        bob_id = find_user(sql, "bob").id
     alice, bob = (Stager(world.client, world.user(name)) for name in ("alice", "bob"))
     session = alice.session()
     alice.add(session, sdist())
     theirs = bob.add(session, wheel())
     if what == "removed":
         with world.app.database.write() as sql:
-            sql.execute(project_role.delete().where(*mine))
+            sql.execute(project_role.delete().where(project_role.c.account_id == bob_id))
     if what in ("frozen", "came back"):
         world.app.do(freeze, Freeze("bob", "stolen"))
     if what == "came back":
@@ -430,3 +447,16 @@ def test_a_transfer_ends_the_releases_that_are_being_made(small_world: World) ->
     assert alice.status(session)["status"] == "canceled"
     assert alice.publish(session).status_code == 409
     assert alice.open().status_code == 201
+
+
+@pytest.mark.parametrize(
+    "seconds", [86_400 * 999_999_999 + 1, 86_400_000_000_000, 10**15, 2**53 - 1, 2**53, 10**30, -(10**15)]
+)
+def test_no_number_of_seconds_is_too_much(small_world: World, seconds: int) -> None:
+    alice = Stager(small_world.client, small_world.user())
+    session = alice.session()
+    small_world.clock.turn(timedelta(days=10))
+    answer = alice.ask("POST", session["links"]["extend"], **{"extend-for": seconds})
+    assert answer.status_code == (200 if 0 < seconds < 2**53 else 400), answer.text
+    if answer.status_code == 200:
+        assert answer.json()["expires-at"] > session["expires-at"]

@@ -32,8 +32,9 @@ def extend(command: Extend, tx: Tx) -> Session:
     session, _project = subject(tx, command.session_id, command.by)
     refuse_unless_editable(session, tx.now())
     life = command.policy.life
-    latest = min(tx.now() + life, session.created_at + LONGEST_LIVES * life)
-    wished = session.expires_at + min(timedelta(seconds=command.seconds), LONGEST_LIVES * life)
+    most = LONGEST_LIVES * life
+    latest = min(tx.now() + life, session.created_at + most)
+    wished = session.expires_at + timedelta(seconds=min(command.seconds, int(most.total_seconds())))
     ends = max(session.expires_at, min(wished, latest)).replace(microsecond=0)
     tx.sql.execute(upload_session.update().where(upload_session.c.id == session.id).values(expires_at=ends))
     tx.sql.execute(upload_file.update().where(upload_file.c.session_id == session.id).values(expires_at=ends))
