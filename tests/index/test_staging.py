@@ -460,3 +460,12 @@ def test_no_number_of_seconds_is_too_much(small_world: World, seconds: int) -> N
     assert answer.status_code == (200 if 0 < seconds < 2**53 else 400), answer.text
     if answer.status_code == 200:
         assert answer.json()["expires-at"] > session["expires-at"]
+
+
+def test_a_session_without_files_publishes_no_release(small_world: World) -> None:
+    alice = Stager(small_world.client, small_world.user())
+    assert small_world.upload(wheel(version="0.1"), version="0.1").status == 200
+    session = alice.session("demo", "99.0")
+    assert alice.publish(session).status_code == 201
+    with small_world.app.database.read() as sql:
+        assert "release-published" not in [entry.kind for entry in ledger.entries(sql)]

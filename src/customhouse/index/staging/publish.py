@@ -112,9 +112,11 @@ def publish(command: Publish, tx: Tx) -> Session:
         upload_file.update().where(upload_file.c.session_id == session.id).values(metadata=None, attestations=None)
     )
     forget_parts(tx, session.id)
-    tx.record(
-        ReleasePublished(by.identity, session.normalized, version=session.version, session=session.id, files=len(files))
-    )
+    if files:
+        published = ReleasePublished(
+            by.identity, session.normalized, version=session.version, session=session.id, files=len(files)
+        )
+        tx.record(published)
     if by.publisher_id is not None:
         minted.use(tx, by.token_id)
     tx.serialize()
