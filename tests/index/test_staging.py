@@ -469,3 +469,35 @@ def test_a_session_without_files_publishes_no_release(small_world: World) -> Non
     assert alice.publish(session).status_code == 201
     with small_world.app.database.read() as sql:
         assert "release-published" not in [entry.kind for entry in ledger.entries(sql)]
+
+
+def test_the_stage_offers_nothing_of_a_frozen_account(small_world: World) -> None:
+    world = small_world
+    assert world.upload(wheel(version="0.1"), version="0.1").status == 200
+    let_in(world, "bob")
+    alice, bob = (Stager(world.client, world.user(name)) for name in ("alice", "bob"))
+    session = alice.session()
+    bob.add(session, wheel())
+    stage = path_of(session["links"]["stage"])
+    file = stage.replace("/simple/", f"/files/{wheel().filename}")
+    assert world.client.get(file).status_code == 200
+    world.app.do(freeze, Freeze("bob", "stolen"))
+    for address in (stage, f"{stage}demo/", file, f"{file}.metadata"):
+        assert world.client.get(address).status_code == 404, address
+    alice.add(session, sdist())
+    listed = world.client.get(f"{stage}demo/", headers=JSON).json()["files"]
+    assert [one["filename"] for one in listed] == [sdist().filename]
+    assert world.client.get(file).status_code == 404
+
+
+def test_a_release_that_is_quarantined_has_no_stage(small_world: World) -> None:
+    world = small_world
+    assert world.upload(wheel()).status == 200
+    alice = Stager(world.client, world.user())
+    session = alice.session()
+    alice.add(session, sdist())
+    stage = path_of(session["links"]["stage"])
+    assert world.client.get(stage).status_code == 200
+    world.app.do(order_release_quarantine, QuarantineRelease("demo", "1.0", reason="malware"))
+    assert world.client.get(stage).status_code == 404
+    assert world.client.get(stage.replace("/simple/", f"/files/{sdist().filename}")).status_code == 404

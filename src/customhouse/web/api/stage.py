@@ -1,8 +1,8 @@
 """``/stage/TOKEN/``: a release that is being made, as a simple repository of its own (PEP 503, 691, 694).
 
 Whoever has the address may read it, with unmodified installers: ``pip install --extra-index-url``. It is listed
-nowhere, nobody keeps it, and it ends with the session: published, canceled, expired, or when the project is
-quarantined.
+nowhere, nobody keeps it, and it ends with the session: published, canceled, expired, or when the project or its release
+is quarantined. What a frozen account has sent is not offered.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from customhouse.formats.metadata import parse_stored_metadata
 from customhouse.formats.negotiate import NOT_ACCEPTABLE, choose
 from customhouse.formats.problems import SECURITY_HEADERS, Headers
 from customhouse.formats.simple import ProjectList, SimpleFile, SimplePage
+from customhouse.index.staging.senders import frozen_among
 from customhouse.serve.files import send_file, send_link
 from customhouse.terms.digest import Digest
 from customhouse.terms.errors import Broken, Refused
@@ -102,7 +103,15 @@ class Stage:
             project = queries.find_project(sql, session.normalized)
             if project is not None and (project.deleted_at is not None or project.status == "quarantined"):
                 raise _nothing()
-            return session, [one for one in files_of_session(sql, session.id) if one.state == "completed"]
+            release = queries.find_release(sql, project.id, session.version) if project is not None else None
+            if release is not None and release.quarantined_at is not None:
+                raise _nothing()
+            files = [one for one in files_of_session(sql, session.id) if one.state == "completed"]
+            frozen = frozen_among(sql, {one.account_id for one in files if one.account_id is not None})
+            shown = [one for one in files if one.account_id not in frozen]
+            if files and not shown:
+                raise _nothing()
+            return session, shown
 
     def _rendered(self, session: Session, files: list[StagedFile]) -> SimplePage:
         page = SimplePage(name=session.normalized, serial=0, versions=(session.version,))
