@@ -501,3 +501,28 @@ def test_a_release_that_is_quarantined_has_no_stage(small_world: World) -> None:
     world.app.do(order_release_quarantine, QuarantineRelease("demo", "1.0", reason="malware"))
     assert world.client.get(stage).status_code == 404
     assert world.client.get(stage.replace("/simple/", f"/files/{sdist().filename}")).status_code == 404
+
+
+def test_what_keys_have_signed_of_a_published_release_is_kept(small_world: World) -> None:
+    world = small_world
+    alice = Stager(world.client, world.user())
+    gone, kept = alice.session("demo", "0.9"), alice.session()
+    alice.add(gone, wheel(version="0.9"))
+    alice.add(kept, wheel())
+    with world.app.database.write() as sql:
+        for one in (gone, kept):
+            sql.execute(
+                approval.insert().values(
+                    session_id=id_of(one), account_id=1, manifest="0" * 64, method="webauthn", evidence={"said": "yes"},
+                    approved_at=world.clock.now(),
+                )
+            )  # fmt: skip
+    assert alice.publish(kept).status_code == 201
+    alice.ask("DELETE", gone["links"]["session"])
+    world.clock.turn(timedelta(days=400))
+    expire_sessions(world.app.deeds)
+    with world.app.database.read() as sql:
+        assert find_session(sql, id_of(gone)) is None
+        assert [row.session_id for row in sql.execute(approval.select())] == [id_of(kept)]
+        assert [one.digest for one in files_of_session(sql, id_of(kept))] == [wheel().sha256]
+    assert sweep_all(world) == 2, "what was canceled"

@@ -1,4 +1,7 @@
-"""Ending sessions whose time is over, and forgetting those that ended long ago. Running it again finds none."""
+"""Ending sessions whose time is over, and forgetting those that were canceled long ago. Running it again finds none.
+
+What was published keeps its session: who has approved which bytes, and what his key has signed, can be shown for ever.
+"""
 
 from __future__ import annotations
 
@@ -17,11 +20,11 @@ AT_ONCE = 200
 
 
 def expire_sessions(deeds: Deeds) -> int:
-    """End what is over, one session in one deed; returns how many ended. Rows go a month later."""
+    """End what is over, one session in one deed; returns how many ended. The rows of canceled ones go a month later."""
     now = deeds.clock.now()
     table = upload_session.c
     due = sa.select(table.id).where(table.state.in_(("open", "error")), table.expires_at <= now).limit(AT_ONCE)
-    old = sa.select(table.id).where(table.ended_at <= now - RETENTION).limit(AT_ONCE)
+    old = sa.select(table.id).where(table.state == "canceled", table.ended_at <= now - RETENTION).limit(AT_ONCE)
     with deeds.database.read() as sql:
         ending, forgotten = list(sql.execute(due).scalars()), list(sql.execute(old).scalars())
     for session_id in ending:
@@ -41,7 +44,12 @@ def _expire(session_id: str, tx: Tx) -> None:
 
 def _forget(session_id: str, tx: Tx) -> None:
     session = find_session(tx.sql, session_id, lock=True)
-    if session is None or session.ended_at is None or session.ended_at > tx.now() - RETENTION:
+    if (
+        session is None
+        or session.state != "canceled"
+        or session.ended_at is None
+        or session.ended_at > tx.now() - RETENTION
+    ):
         return
     files = sa.select(upload_file.c.id).where(upload_file.c.session_id == session_id)
     tx.sql.execute(upload_part.delete().where(upload_part.c.file_id.in_(files)))
