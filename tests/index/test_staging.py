@@ -526,3 +526,13 @@ def test_what_keys_have_signed_of_a_published_release_is_kept(small_world: World
         assert [row.session_id for row in sql.execute(approval.select())] == [id_of(kept)]
         assert [one.digest for one in files_of_session(sql, id_of(kept))] == [wheel().sha256]
     assert sweep_all(world) == 2, "what was canceled"
+
+
+def test_a_legacy_upload_counts_among_the_files_of_its_session(
+    small_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("customhouse.index.staging.add_file.MOST_FILES", 2)
+    token = stage_only(small_world)
+    assert [send(small_world, token, one).status for one in (sdist(), wheel())] == [202, 202]
+    assert send(small_world, token, wheel(tag="py2-none-any")).status == 409
+    assert send(small_world, token, wheel()).status == 202, "it is here already"

@@ -92,6 +92,16 @@ def insert_file(tx: Tx, session: Session, name: WheelName | SdistName, command: 
     return found
 
 
+def refuse_too_many_files(tx: Tx, session: Session) -> None:
+    """So many files are in one session, those counted that were deleted again."""
+    count = sa.select(sa.func.count()).select_from(upload_file).where(upload_file.c.session_id == session.id)
+    if tx.sql.execute(count).scalar_one() >= MOST_FILES:
+        raise Refused(
+            "too-many-files", f"{MOST_FILES} files of this session were announced already.", "Make a new session.",
+            status=409,
+        )  # fmt: skip
+
+
 def refuse_unless_room(
     tx: Tx, session: Session, project: Project | None, size_bytes: int, policy: Policy, *, here_bytes: int = 0
 ) -> None:
@@ -136,11 +146,7 @@ def _refuse_taken(tx: Tx, session: Session, name: WheelName | SdistName) -> None
         raise Refused(
             "file-in-session", f"{name.filename!r} is in this session already, {here}.", "Delete it first.", status=409
         )
-    if len(rows) >= MOST_FILES:
-        raise Refused(
-            "too-many-files", f"{MOST_FILES} files of this session were announced already.", "Make a new session.",
-            status=409,
-        )  # fmt: skip
+    refuse_too_many_files(tx, session)
     if tx.sql.execute(sa.select(file_name.c.filename).where(file_name.c.key == name.key)).first() is not None:
         raise Refused(
             "file-exists", f"{name.filename!r} has been published already, and a name is never used again.",

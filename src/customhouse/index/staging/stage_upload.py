@@ -14,7 +14,7 @@ from customhouse.catalog.staged import Session, StagedFile, files_of_session, fi
 from customhouse.catalog.staged_tables import upload_file
 from customhouse.index.approving.model import Reason
 from customhouse.index.publication import Accepted, StoredFile, earlier_upload, file_exists
-from customhouse.index.staging.add_file import AddFile, insert_file, refuse_unless_room
+from customhouse.index.staging.add_file import AddFile, insert_file, refuse_too_many_files, refuse_unless_room
 from customhouse.index.staging.complete import write_completed
 from customhouse.index.staging.open_session import OpenSession, SessionExists, open_session
 from customhouse.index.staging.policy import LEGACY, Policy
@@ -62,6 +62,7 @@ def stage_upload(command: StageUpload, tx: Tx) -> Waiting | Accepted:
         return Waiting(session.normalized, version, session.id, here.filename, stored.digest, reasons)
     project = queries.find_project(tx.sql, wanted.normalized)
     refuse_unless_room(tx, session, project, stored.size_bytes, command.policy)
+    refuse_too_many_files(tx, session)
     announced = AddFile(
         session.id, stored.name.filename, stored.size_bytes, {"sha256": stored.digest}, LEGACY, by, command.policy
     )
