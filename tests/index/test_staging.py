@@ -536,3 +536,25 @@ def test_a_legacy_upload_counts_among_the_files_of_its_session(
     assert [send(small_world, token, one).status for one in (sdist(), wheel())] == [202, 202]
     assert send(small_world, token, wheel(tag="py2-none-any")).status == 409
     assert send(small_world, token, wheel()).status == 202, "it is here already"
+
+
+def test_no_log_tells_the_address_of_a_stage(
+    broken_world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An object is lost from the store: the fault is logged with the address that was asked for."""
+    alice = Stager(broken_world.client, broken_world.user())
+    session = alice.session()
+    alice.add(session, wheel())
+    logger = logging.getLogger("customhouse")
+    for name in ("handlers", "level", "propagate"):
+        monkeypatch.setattr(logger, name, list(logger.handlers) if name == "handlers" else getattr(logger, name))
+    configure_logs("info")
+    broken_world.app.blobs.delete(Digest(wheel().sha256))
+    secret = session["session-token"]
+    lost = TestClient(broken_world.client.app, base_url="http://index.test", raise_server_exceptions=False)
+    assert lost.get(f"/stage/{secret}/files/{wheel().filename}").status_code == 500
+    logger.info("POST /upload/files/%s/x/bytes/ failed", secret)
+    said = capsys.readouterr().err
+    assert said.count("/stage/…/files/") >= 1
+    assert "/upload/files/…/x/" in said
+    assert secret not in said

@@ -1,7 +1,7 @@
 """Logging in one shape: time, level, room, sentence, to standard error.
 
-No secret is ever an argument; and should an API token or a link from a mail stand in an address or in a traceback, its
-secret part is left out. Whatever others have written stays in its line: no name can add an entry (A49).
+No secret is ever an argument; and should an API token, a link from a mail or a stage's secret stand in an address or a
+traceback, its secret part is left out. Whatever others have written stays in its line: no name can add an entry (A49).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 from customhouse.formats.api_token import redact
 
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
+_STAGE = re.compile(r"(/(?:stage|upload/files)/)[0-9a-f]{64}", re.ASCII)
 _LINK = re.compile(r"\b([a-z2-7]{26})\.[A-Za-z0-9_-]{43}", re.ASCII)
 
 
@@ -31,7 +32,7 @@ class _Redacting(logging.Formatter):
     """Formats a whole entry, its traceback too, then takes tokens and links out (A19)."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return _LINK.sub(r"\1.…", redact(super().format(record)))
+        return _STAGE.sub(r"\1…", _LINK.sub(r"\1.…", redact(super().format(record))))
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the library's name
         """The sentence in one line."""
