@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from customhouse.accounts.index_flags import SetFlag, set_flag
 from customhouse.catalog.namespaces import all_grants
 from customhouse.formats.negotiate import JSON
@@ -11,6 +13,7 @@ from customhouse.index.delete import Delete
 from customhouse.index.namespaces import GrantNamespace, RevokeNamespace, grant_namespace, revoke_namespace
 from customhouse.index.new_project import CreateProject, new_project
 from customhouse.index.prohibited import Allow, Prohibit, allow, prohibit, prohibited_names
+from customhouse.terms.errors import Refused
 from neighbours import (
     actor,
     enlist,
@@ -133,6 +136,10 @@ def test_an_operator_prohibits_and_allows_names(world: World) -> None:
     ):  # fmt: skip
         with refused(code):
             world.app.do(prohibit, Prohibit(name, "A trademark."))
+    world.app.staging.open("kept", "1.0", actor(world, "alice"))
+    with pytest.raises(Refused, match="kept for a first release") as kept:
+        world.app.do(prohibit, Prohibit("kept", "A trademark."))
+    assert "Cancel the session" in kept.value.accepted
     with refused("no-reason"):
         world.app.do(prohibit, Prohibit("fine", " "))
     with refused("not-an-operator"):

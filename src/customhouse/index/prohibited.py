@@ -102,6 +102,11 @@ def _taken(tx: Tx, wanted: ProjectName) -> Refused:
             f"{wanted.display!r} looks like {claim.normalized!r}, which is {claim.state}: nobody can have it anyway.",
             status=409,
         )
+    if claim.state == "staged":
+        return Refused(
+            "name-in-use", f"The name {wanted.display!r} is kept for a first release that is being made.",
+            "Cancel the session of that release, as an operator may, and prohibit the name then.", status=409,
+        )  # fmt: skip
     return Refused(
         "name-in-use", f"The name {wanted.display!r} is {claim.state} here.", "Quarantine or delete its project.",
         status=409,
