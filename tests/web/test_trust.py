@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import trust_town
@@ -202,6 +202,7 @@ def test_nothing_is_drawn_across_a_gap(values: list[int | None]) -> None:
 
 
 @given(st.integers(0, 4000), st.dates(date(2026, 1, 1), date(2030, 1, 1)))
+@example(days=72, until=date(2026, 1, 5))  # the first name begins at the left edge
 def test_the_names_below_a_chart_do_not_touch_even_on_a_phone(days: int, until: date) -> None:
     drawn = area_chart("x", [], (), since=until - days * DAY, until=until, title="t", description="d")
     found = re.findall(r'x="([\d.]+)" y="283" text-anchor="(\w+)">([^<]+)<', drawn)

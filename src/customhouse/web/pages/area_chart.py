@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import pairwise
 
 from markupsafe import Markup
 
@@ -68,6 +69,25 @@ class Frame:
     def y(self, value: float) -> float:
         """Where a number is."""
         return _BOTTOM - (_BOTTOM - _TOP) * value / self.top
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """What stands below a tick, as wide as on a phone."""
+
+    x: float
+    anchor: str
+    text: str
+
+    @property
+    def left(self) -> float:
+        """Where it begins."""
+        return self.x - {"start": 0.0, "middle": 0.5, "end": 1.0}[self.anchor] * _LETTER * len(self.text)
+
+    @property
+    def right(self) -> float:
+        """Where it ends."""
+        return self.left + _LETTER * len(self.text)
 
 
 def area_chart(
@@ -147,18 +167,30 @@ def _scale(frame: Frame) -> Markup:
 
 def _calendar(frame: Frame) -> Markup:
     """Ticks at weeks or months, and names at every so many of them, as far apart as a phone needs."""
-    drawn, ticks = [], _ticks(frame)
+    ticks = _ticks(frame)
     width = _WIDE_NAME if len({day.year for day in ticks}) > 1 and _is_long(frame) else _NAME_WIDTH
     every = max(1, -(-width * len(ticks) // (_RIGHT - _LEFT)))
-    named = ticks[::every]
-    drawn += [_TICK.format(x=short(frame.x(day)), top=_BOTTOM, bottom=_BOTTOM + 7) for day in ticks]
-    for number, day in enumerate(named):
-        x, name = frame.x(day), _name(frame, named, number)
-        # A name near an edge does not reach beyond it.
-        half = _LETTER * len(name) / 2
-        anchor = "start" if x - half < _LEFT else "end" if x + half > WIDTH + _MARGIN else "middle"
-        drawn.append(_NAME.format(x=short(x), y=_BOTTOM + 27, anchor=anchor, text=name))
+    # A name that begins or ends at its tick reaches farther to one side than the others do.
+    while _touch(names := _names(frame, ticks[::every])):
+        every += 1
+    drawn = [_TICK.format(x=short(frame.x(day)), top=_BOTTOM, bottom=_BOTTOM + 7) for day in ticks]
+    drawn += [_NAME.format(x=short(one.x), y=_BOTTOM + 27, anchor=one.anchor, text=one.text) for one in names]
     return Markup().join(drawn)
+
+
+def _names(frame: Frame, named: Sequence[date]) -> list[Name]:
+    """The names of these days. One near an edge does not reach beyond it."""
+    found = []
+    for number, day in enumerate(named):
+        x, text = frame.x(day), _name(frame, named, number)
+        half = _LETTER * len(text) / 2
+        anchor = "start" if x - half < _LEFT else "end" if x + half > WIDTH + _MARGIN else "middle"
+        found.append(Name(x, anchor, text))
+    return found
+
+
+def _touch(names: Sequence[Name]) -> bool:
+    return any(before.right + 1 > after.left for before, after in pairwise(names))
 
 
 def _name(frame: Frame, named: Sequence[date], number: int) -> str:
