@@ -74,12 +74,19 @@ def town(request: pytest.FixtureRequest, walkers: Walkers, tmp_path_factory: pyt
         assert made.changed() == {}, "somebody's reading has changed something"
 
 
+FOR_PROGRAMS = ("/upload/", "/integrity/", "/.well-known/", "/_/oidc/")
+
+
 def look(
     town: Town, row: Row, kind: Kind = "anonymous", query: str = "", verb: str = "GET", /, **headers: str
 ) -> httpx.Response:
     """Read a door, in clear, as somebody, with headers (an underscore stands for a dash)."""
     sent = {"accept-encoding": "identity"} | {name.replace("_", "-"): text for name, text in headers.items()}
-    return town.knock(kind, verb, row.page(town, kind, query), headers=sent, accept=headers.pop("accept", HTML))
+    token = town.people[kind].token
+    if row.path.startswith("/upload/") and token:
+        sent |= {"authorization": f"Bearer {token}"}
+    usual = "*/*" if row.path.startswith(FOR_PROGRAMS) else HTML
+    return town.knock(kind, verb, row.page(town, kind, query), headers=sent, accept=headers.pop("accept", usual))
 
 
 def told(answer: httpx.Response) -> tuple[int, dict[str, str], bytes]:
@@ -239,7 +246,7 @@ def test_a39_what_depends_on_who_asks_says_so_or_is_kept_by_nobody(town: Town, r
         assert answer.status_code < 400
         if told(answer) != told(stranger):
             assert not shared(answer), f"{kind}: {answer.headers['cache-control']}"
-            by = "Authorization" if row.path.startswith("/api/") else "Cookie"
+            by = "Authorization" if row.path.startswith(("/api/", "/upload/")) else "Cookie"
             varies = stranger.headers.get("vary", "")
             asked_again = "no-cache" in stranger.headers["cache-control"]
             assert not shared(stranger) or asked_again or by in varies, f"{kind}: {stranger.headers}"
