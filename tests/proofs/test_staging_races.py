@@ -238,6 +238,22 @@ def test_p1_a_publication_that_is_killed_has_published_all_or_nothing(
     assert outcomes == {0, 5}
 
 
+@pytest.mark.parametrize("rounds", [1, pytest.param(40, marks=pytest.mark.prove)])
+def test_the_first_releases_of_one_new_name_are_published_at_once(server: Server, rounds: int) -> None:
+    """One makes the project, while the others have their sessions in hand; nobody waits for somebody who waits."""
+    token = server.new_token("founder")
+    with httpx.Client(base_url=server.url, timeout=60) as http:
+        alice = Stager(http, token)
+        for number in range(rounds):
+            name = f"founded-{rounds}-{number}"
+            sessions = [alice.session(name, f"{version}.0") for version in range(RACERS)]
+            for version, session in enumerate(sessions):
+                alice.add(session, wheel(name, f"{version}.0"))
+            answers = at_once(server, [partial(_publish, token, session) for session in sessions])
+            assert Counter(answers) == {201: RACERS}
+            assert len(http.get(f"/simple/{name}/", headers=JSON).json()["versions"]) == RACERS
+
+
 def test_the_first_releases_of_one_new_name_are_opened_and_canceled_at_once(server: Server) -> None:
     """Whoever comes first: the name is kept as long as any of them is being made, and no longer."""
     token = server.new_token()

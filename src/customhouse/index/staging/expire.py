@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from customhouse.catalog import queries
 from customhouse.catalog.staged import find_session
 from customhouse.catalog.staged_tables import approval, upload_file, upload_part, upload_session
 from customhouse.index.staging.end import end_session
 from customhouse.index.staging.policy import RETENTION
+from customhouse.index.staging.rights import lock_session
 from customhouse.ledger.tx import Deeds, Tx
 from customhouse.terms.identity import SYSTEM
 
@@ -36,8 +36,7 @@ def expire_sessions(deeds: Deeds) -> int:
 
 def _expire(session_id: str, tx: Tx) -> None:
     seen = find_session(tx.sql, session_id)
-    project = queries.find_project(tx.sql, seen.normalized, lock=True) if seen is not None else None
-    session = find_session(tx.sql, session_id, lock=True)
+    session, project = lock_session(tx, seen) if seen is not None else (None, None)
     if session is not None and session.state in ("open", "error") and session.expires_at <= tx.now():
         end_session(tx, session, project, SYSTEM, why="expired")
 

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 from customhouse.catalog import queries
 from customhouse.catalog.model import Project, may_upload
 from customhouse.catalog.staged import Session, find_session
+from customhouse.index import names
 from customhouse.index.founders import founds
 from customhouse.index.publication import refuse_if, role_here
 from customhouse.ledger.tx import Tx
@@ -64,19 +65,31 @@ def refuse_unless_may(
 
 
 def subject(tx: Tx, session_id: str | None, by: Actor | None, wish: Wish = "stage") -> tuple[Session, Project | None]:
-    """The session of that id and its project, both locked, the project first; by None: this index itself."""
+    """The session of that id and its project, both locked; by None: this index itself."""
     seen = find_session(tx.sql, session_id) if session_id is not None else None
     if seen is None:
         if by is not None:
             refuse_if(may_stage(by))
         raise no_session()
-    project = queries.find_project(tx.sql, seen.normalized, lock=True)
-    session = find_session(tx.sql, seen.id, lock=True)
+    session, project = lock_session(tx, seen)
     if session is None:
         raise no_session()
     if by is not None:
         refuse_unless_may(tx.sql, session, project, by, wish, tx.now())
     return session, project
+
+
+def lock_session(tx: Tx, seen: Session) -> tuple[Session | None, Project | None]:
+    """A session and its project as they are now, the project locked first.
+
+    Where there is none, the name that is kept for it stands for it: whoever makes the project holds the name, and then
+    wants all sessions of it. By the time that the name is ours, the project may be there.
+    """
+    project = queries.find_project(tx.sql, seen.normalized, lock=True)
+    if project is None:
+        names.lock_kept(tx.sql, seen.normalized)
+        project = queries.find_project(tx.sql, seen.normalized, lock=True)
+    return find_session(tx.sql, seen.id, lock=True), project
 
 
 def look_at(sql: Connection, session_id: str | None, by: Actor, now: datetime) -> Session:
