@@ -130,6 +130,18 @@ def may_upload(project: Project, role: Role | None) -> Refused | None:
     return None
 
 
+def may_spell(version: str, existing: str, *, status: int = 409) -> Refused | None:
+    """A version is spelled as the one that is here: to installers 1.0 and 1.0.0 are one release (PEP 440)."""
+    if existing == version:
+        return None
+    return Refused(
+        "version-spelled-otherwise",
+        f"Version {version} is the release {existing}, spelled otherwise.",
+        f"Name its files for {existing}, or release a new version.",
+        status=status,
+    )
+
+
 def may_add_file(release: Release, open_for: timedelta, now: datetime) -> Refused | None:
     """A release takes new files for a while after it appeared, so that old pins cannot be poisoned later.
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 
 import sqlalchemy as sa
+from packaging.utils import canonicalize_version
 from sqlalchemy.engine import Connection
 
 from customhouse.catalog.model import File, Project, Release
@@ -90,6 +92,11 @@ _VERSIONS = (
 )
 _RELEASES = sa.select(*_RELEASE).where(release.c.project_id == sa.bindparam("project")).order_by(release.c.id)
 _ONE_RELEASE = _RELEASES.where(release.c.version == sa.bindparam("version"))
+# Every spelling of one version, and few others: a version has no character that means anything to LIKE.
+_EQUAL_RELEASES = _RELEASES.where(
+    sa.or_(release.c.version == sa.bindparam("shortest"), release.c.version.like(sa.bindparam("longer")))
+)
+_NUMBERS = re.compile(r"(?:[0-9]+!)?[0-9]+(?:\.[0-9]+)*")
 # What `model.offered` says of a file, in SQL.
 _LISTED = (
     file.c.deleted_at.is_(None), file.c.erased_at.is_(None), release.c.deleted_at.is_(None),
@@ -189,6 +196,20 @@ def releases_of(sql: Connection, project_id: int) -> list[Release]:
 def find_release(sql: Connection, project_id: int, version: str) -> Release | None:
     """The release of that canonical version, deleted or not."""
     row = sql.execute(_ONE_RELEASE, {"project": project_id, "version": version}).one_or_none()
+    return Release(**row._mapping) if row else None  # noqa: SLF001 - as above
+
+
+def find_equal_release(sql: Connection, project_id: int, version: str) -> Release | None:
+    """The release of that canonical version; if there is none, of one that is equal to it, as 1.0 is to 1.0.0.
+
+    Deleted or not. A project may have both spellings from before only one was taken.
+    """
+    shortest = canonicalize_version(version)
+    numbers = _NUMBERS.match(shortest)
+    end = numbers.end() if numbers else len(shortest)
+    ids = {"project": project_id, "shortest": shortest, "longer": f"{shortest[:end]}.0%{shortest[end:]}"}
+    equal = [row for row in sql.execute(_EQUAL_RELEASES, ids) if canonicalize_version(row.version) == shortest]
+    row = min(equal, key=lambda one: (one.version != version, one.id), default=None)
     return Release(**row._mapping) if row else None  # noqa: SLF001 - as above
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 from customhouse.accounts import tokens
 from customhouse.catalog import queries, rights
 from customhouse.catalog.lifecycle_events import ReleaseCreated
-from customhouse.catalog.model import Project, Role, may_add_file, may_upload
+from customhouse.catalog.model import Project, Role, may_add_file, may_spell, may_upload
 from customhouse.catalog.tables import file, file_name, release, requirement
 from customhouse.formats.agreement import check_agreement
 from customhouse.formats.examination import Examination
@@ -166,15 +166,18 @@ def earlier_upload(sql: Connection, name: WheelName | SdistName, sha256: str) ->
 
 
 def release_for(tx: Tx, project_id: int, version: str, open_for: timedelta) -> tuple[int, bool]:
-    """The release's id, and whether this call made it; raises `Refused` if it takes no more files."""
+    """The release's id, and whether this call made it.
+
+    Raises `Refused` if it takes no more files, and if the version is there already, spelled otherwise.
+    """
+    found = queries.find_equal_release(tx.sql, project_id, version)
+    if found is not None:
+        refuse_if(may_spell(version, found.version) or may_add_file(found, open_for, tx.now()))
+        return found.id, False
     made = insert_new(tx.sql, release, project_id=project_id, version=version, created_at=tx.now())
-    if made is not None:
-        return made[0], True
-    found = queries.find_release(tx.sql, project_id, version)
-    if found is None:
+    if made is None:
         raise Broken(f"The release {version!r} of project {project_id} is neither new nor there.")
-    refuse_if(may_add_file(found, open_for, tx.now()))
-    return found.id, False
+    return made[0], True
 
 
 def add_files(tx: Tx, project: Project, version: str, files: tuple[StoredFile, ...], open_for: timedelta) -> list[int]:

@@ -14,7 +14,7 @@ from typing import Protocol
 from sqlalchemy.engine import Connection
 
 from customhouse.catalog import queries, quotas
-from customhouse.catalog.model import Project, may_add_file
+from customhouse.catalog.model import Project, may_add_file, may_spell
 from customhouse.catalog.quotas import Limits, may_store
 from customhouse.formats.api_token import redact
 from customhouse.formats.examination import Examination
@@ -262,10 +262,10 @@ def _check_ready(sql: Connection, publisher: Publisher, version: str) -> None:
 
 
 def _check_open(sql: Connection, project: Project, version: str, open_for: timedelta, now: datetime) -> None:
-    """A first look whether the release still takes files; the deed looks again."""
-    found = queries.find_release(sql, project.id, version)
+    """A first look whether the release still takes files, and is spelled so; the deed looks again."""
+    found = queries.find_equal_release(sql, project.id, version)
     if found is not None:
-        refuse_if(may_add_file(found, open_for, now))
+        refuse_if(may_spell(version, found.version, status=400) or may_add_file(found, open_for, now))
 
 
 def _check_room(sql: Connection, project: Project | None, wanted: ProjectName, upload: Upload, limits: Limits) -> None:

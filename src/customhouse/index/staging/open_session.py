@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import sqlalchemy as sa
+from packaging.utils import canonicalize_version
 
 from customhouse.catalog import queries
-from customhouse.catalog.model import Project, may_add_file
+from customhouse.catalog.model import Project, may_add_file, may_spell
 from customhouse.catalog.organizations import find_organization, role_in
 from customhouse.catalog.rights import MANAGING
-from customhouse.catalog.staged import ONGOING, Session, find_session, ongoing_session
+from customhouse.catalog.staged import ONGOING, Session, find_session, ongoing_sessions
 from customhouse.catalog.staged_events import SessionOpened
 from customhouse.catalog.staged_tables import upload_session
 from customhouse.index import names
@@ -80,8 +81,9 @@ def open_session(command: OpenSession, tx: Tx) -> Session:
         _check_project(tx, project, command, by)
     else:
         organization_id = _keep_name(tx, command, by)
-    existing = ongoing_session(tx.sql, wanted.normalized, version)
+    existing = _holding(tx, wanted, version)
     if existing is not None and (existing.expires_at > now or existing.state == "processing"):
+        refuse_if(may_spell(version, existing.version, status=_status(command)))
         raise SessionExists(existing)
     if existing is not None:
         end_session(tx, existing, project, by.identity, why="expired", keep_name=True)
@@ -99,11 +101,27 @@ def open_session(command: OpenSession, tx: Tx) -> Session:
     return session
 
 
+def _holding(tx: Tx, wanted: ProjectName, version: str) -> Session | None:
+    """The session that holds the version; one that holds it spelled otherwise only as long as it has time."""
+    ongoing = ongoing_sessions(tx.sql, wanted.normalized)
+    if (exact := next((one for one in ongoing if one.version == version), None)) is not None:
+        return exact
+    same = canonicalize_version(version)
+    equal = (one for one in ongoing if canonicalize_version(one.version) == same)
+    return next((one for one in equal if one.expires_at > tx.now() or one.state == "processing"), None)
+
+
+def _status(command: OpenSession) -> int:
+    """Clients of the legacy upload take 409 for a file that they may skip."""
+    return 400 if command.protocol == "legacy" else 409
+
+
 def _check_project(tx: Tx, project: Project, command: OpenSession, by: Actor) -> None:
     check_right(tx.sql, project, command.name, by)
     refuse_unless_ready_to_stage(tx.sql, Publisher(by, project, tx.now(), command.policy.site))
-    found = queries.find_release(tx.sql, project.id, command.version)
+    found = queries.find_equal_release(tx.sql, project.id, command.version)
     if found is not None:
+        refuse_if(may_spell(command.version, found.version, status=_status(command)))
         refuse_if(may_add_file(found, command.policy.open_for, tx.now()))
 
 
