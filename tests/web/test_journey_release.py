@@ -203,7 +203,7 @@ def test_a_release_without_a_secret_and_without_regret(  # noqa: PLR0915 - one j
     alice.look()
     alice.photograph("release-staged.png")
     alice.press("Approve with a security key or passkey")
-    assert "1 more to go" in alice.page.inner_text("main")
+    assert "1 more approval is wanted" in alice.page.inner_text("main")
     alice.photograph("release-approved-once.png")
     assert alice.page.get_by_role("button", name="Approve with a security key or passkey").count() == 0
     assert "You have approved these files already." in alice.page.inner_text("main")
