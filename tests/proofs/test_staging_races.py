@@ -90,8 +90,8 @@ def test_p7_of_legacy_uploads_and_publications_of_one_file_name_one_wins(server:
             answers = at_once(server, works + [partial(_upload, token, one, version) for one in others])
             published, sent = Counter(answers[:RACERS]), Counter(answers[RACERS:])
             assert published[201] + sent[200] == 1, (published, sent)
-            assert published[409] == RACERS - published[201]
-            assert sent[400] == RACERS - sent[200]
+            assert published[409] == RACERS - published[201], (published, sent)
+            assert sent[400] == RACERS - sent[200], (published, sent)
             page = http.get("/simple/demo/", headers=JSON).json()
             (listed,) = [one for one in page["files"] if one["filename"] == mine.filename]
             winner = mine if published[201] else others[answers[RACERS:].index(200)]

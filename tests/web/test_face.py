@@ -80,8 +80,8 @@ def _alike(page: str, name: str) -> str:
 
 def _is_page(answer: httpx.Response) -> bool:
     html = answer.headers.get("content-type", "").startswith("text/html")
-    # The simple pages are for programs; they come without any style.
-    return html and "sandbox" not in answer.headers["content-security-policy"]
+    # The simple pages are for programs; they come without any style. What asks for a token is for programs, too.
+    return html and "sandbox" not in answer.headers["content-security-policy"] and answer.status_code != 401
 
 
 @pytest.fixture(scope="module")

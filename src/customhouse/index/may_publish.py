@@ -33,8 +33,3 @@ def refuse_unless_ready(sql: Connection, publisher: Publisher) -> None:
     for rule in OF_ALL if publisher.by.account_id is None else (*OF_ALL, *OF_PEOPLE):
         if (refusal := rule(sql, publisher)) is not None:
             raise refusal
-
-
-def refuse_unless_ready_to_stage(sql: Connection, publisher: Publisher) -> None:
-    """The same for a release that is only made ready: whoever owes something makes none."""
-    refuse_unless_ready(sql, publisher)

@@ -24,7 +24,7 @@ from customhouse.formats.prohibited_names import name_refusal
 from customhouse.formats.upload_form import UploadForm, check_form, compare_form
 from customhouse.index.approving.waits import reasons_to_wait
 from customhouse.index.attesting import Attesting
-from customhouse.index.may_publish import refuse_unless_ready, refuse_unless_ready_to_stage
+from customhouse.index.may_publish import refuse_unless_ready
 from customhouse.index.names import Claim, claim_project, look_again, refuse_reserved, refuse_taken
 from customhouse.index.publication import (
     Accepted,
@@ -130,7 +130,7 @@ class Reception:
             if earlier is not None:
                 return earlier
             if found is not None:
-                _check_ready(sql, Publisher(upload.by, found, now, self._policy.site), version)
+                refuse_unless_ready(sql, Publisher(upload.by, found, now, self._policy.site))
                 _check_open(sql, found, version, self._policy.open_for, now)
             _check_room(sql, found, wanted, upload, self._policy.limits)
         examination = self._examine(spooled.path, spooled.filename)
@@ -251,14 +251,6 @@ def _check_permission(sql: Connection, wanted: ProjectName, by: Actor, now: date
         return None
     check_right(sql, project, wanted, by)
     return project
-
-
-def _check_ready(sql: Connection, publisher: Publisher, version: str) -> None:
-    """A first look whether he owes anything; what only waits is asked for less."""
-    if reasons_to_wait(sql, publisher.by, publisher.project, version, (), publisher.now):
-        refuse_unless_ready_to_stage(sql, publisher)
-    else:
-        refuse_unless_ready(sql, publisher)
 
 
 def _check_open(sql: Connection, project: Project, version: str, open_for: timedelta, now: datetime) -> None:

@@ -15,7 +15,7 @@ from customhouse.catalog.staged_tables import upload_file
 from customhouse.catalog.tables import file_name
 from customhouse.formats.filenames import SdistName, WheelName, parse_filename
 from customhouse.index.approving.only_stages import only_stages
-from customhouse.index.may_publish import refuse_unless_ready_to_stage
+from customhouse.index.may_publish import refuse_unless_ready
 from customhouse.index.publication import refuse_if
 from customhouse.index.publisher import Publisher
 from customhouse.index.staging.policy import MECHANISMS, MOST_FILES, Policy
@@ -56,7 +56,7 @@ def add_file(command: AddFile, tx: Tx) -> StagedFile:
         )  # fmt: skip
     _refuse_taken(tx, session, name)
     if project is not None:
-        refuse_unless_ready_to_stage(tx.sql, Publisher(command.by, project, tx.now(), command.policy.site))
+        refuse_unless_ready(tx.sql, Publisher(command.by, project, tx.now(), command.policy.site))
         found = queries.find_release(tx.sql, project.id, session.version)
         refuse_if(may_add_file(found, command.policy.open_for, tx.now()) if found is not None else None)
     refuse_unless_room(tx, session, project, command.size_bytes, command.policy)

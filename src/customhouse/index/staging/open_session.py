@@ -18,7 +18,7 @@ from customhouse.catalog.staged_events import SessionOpened
 from customhouse.catalog.staged_tables import upload_session
 from customhouse.index import names
 from customhouse.index.founders import Founder, founder_of
-from customhouse.index.may_publish import refuse_unless_ready_to_stage
+from customhouse.index.may_publish import refuse_unless_ready
 from customhouse.index.names import Claim
 from customhouse.index.publication import check_right, look_again, refuse_if
 from customhouse.index.publisher import Publisher
@@ -118,7 +118,7 @@ def _status(command: OpenSession) -> int:
 
 def _check_project(tx: Tx, project: Project, command: OpenSession, by: Actor) -> None:
     check_right(tx.sql, project, command.name, by)
-    refuse_unless_ready_to_stage(tx.sql, Publisher(by, project, tx.now(), command.policy.site))
+    refuse_unless_ready(tx.sql, Publisher(by, project, tx.now(), command.policy.site))
     found = queries.find_equal_release(tx.sql, project.id, command.version)
     if found is not None:
         refuse_if(may_spell(command.version, found.version, status=_status(command)))
