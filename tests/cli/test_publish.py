@@ -234,13 +234,22 @@ def test_without_an_index_it_says_how_to_name_one(monkeypatch: pytest.MonkeyPatc
         publish()
 
 
+# What a shell has put into the background does not hear Ctrl-C, and these tests may run there.
+HEARS_CTRL_C = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from customhouse.cli.main import main
+sys.exit(main())
+"""
+
+
 def test_ctrl_c_ends_at_once_and_says_how_to_go_on() -> None:
     with reference_server() as index:
         index.mechanisms, index.part_bytes, index.hold_parts_after = [PARTS], 2**20, 2
         put(large_wheel(24 * 2**20))
         environment = os.environ | {"CUSTOMHOUSE_INDEX": index.url, "CUSTOMHOUSE_TOKEN": "good"}
         process = subprocess.Popen(
-            [sys.executable, "-m", "customhouse", "publish", "--parallel", "1"],
+            [sys.executable, "-c", HEARS_CTRL_C, "publish", "--parallel", "1"],
             env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         assert index.held.wait(60)
