@@ -100,7 +100,7 @@ def keep_name(command: Claim, tx: Tx) -> int | None:
     if claim is not None and not _is_kept_for(tx.sql, wanted, claim, by, tx.now()):
         raise _taken(tx.sql, wanted, claim)
     if claim is not None and not lock_kept(tx.sql, wanted.normalized):
-        raise Refused("name-changes", "What this name is changes at this moment.", "Try again.", status=409)
+        raise _name_changes()
     return _holder(command, tx)
 
 
@@ -183,8 +183,15 @@ def _take_name(wanted: ProjectName, by: Actor, tx: Tx) -> bool:
         return False
     if not _is_kept_for(tx.sql, wanted, claim, by, tx.now()):
         raise _taken(tx.sql, wanted, claim)
-    tx.sql.execute(name.update().where(name.c.normalized == wanted.normalized).values(state="hosted"))
+    # Of several who take it at once, with the same right to it, one does; the others find what he has made.
+    mine = name.update().where(name.c.normalized == wanted.normalized, name.c.state == "staged")
+    if not tx.sql.execute(mine.values(state="hosted")).rowcount:
+        raise _name_changes()
     return True
+
+
+def _name_changes() -> Refused:
+    return Refused("name-changes", "What this name is changes at this moment.", "Try again.", status=409)
 
 
 def _insert_name(wanted: ProjectName, state: str, tx: Tx) -> queries.NameClaim | None:
