@@ -13,8 +13,3 @@ class Verify(Protocol):
     def __call__(self, file: StagedFile, sha256: str, /) -> list[dict[str, Any]] | None:
         """What was shown, for the file's row; None if nothing was attested. Raises `Rejected`."""
         ...
-
-
-def keep_only(_file: StagedFile, _sha256: str) -> list[dict[str, Any]] | None:
-    """Keep what was sent and show nothing."""
-    return None

@@ -18,7 +18,7 @@ from customhouse.formats.filenames import parse_filename
 from customhouse.formats.look_alike import look_alike, popular_names
 from customhouse.index.publication import stored_file
 from customhouse.index.staging import publish as publication
-from customhouse.index.staging.attested import Verify, keep_only
+from customhouse.index.staging.attested import Verify
 from customhouse.index.staging.complete import Completion, Failure, complete_file, defer, fail_file
 from customhouse.index.staging.files import (
     look_at_file,
@@ -53,7 +53,7 @@ class Desk:
     """Where releases are made ready."""
 
     def __init__(
-        self, deeds: Deeds, blobs: Blobs, examine: Examine, spool: Path, policy: Policy, *, verify: Verify = keep_only
+        self, deeds: Deeds, blobs: Blobs, examine: Examine, spool: Path, policy: Policy, *, verify: Verify
     ) -> None:
         self._deeds = deeds
         self._blobs = blobs
