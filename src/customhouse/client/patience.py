@@ -7,7 +7,8 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from threading import Event
-from time import time
+
+from customhouse.terms.clock import Clock, SystemClock
 
 ATTEMPTS = 6
 FIRST_SECONDS, LONGEST_SECONDS = 0.5, 30.0
@@ -26,6 +27,7 @@ class Patience:
     stop: Event = field(default_factory=Event)
     sleep: Callable[[float], object] | None = None
     """Something else than waiting for real, for tests."""
+    clock: Clock = field(default_factory=SystemClock)
 
     def check(self) -> None:
         """Raise `Stopped` if we are to end."""
@@ -49,12 +51,16 @@ def seconds_before(attempt: int, headers: Mapping[str, str] | None = None) -> fl
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """The seconds of a Retry-After header (RFC 9110, 10.2.3), a number or a date; None if there is none to read."""
+    """The seconds of a Retry-After header (RFC 9110, 10.2.3), a number or a date; None if there is none to read.
+
+    A date is compared with the answer's own ``Date``, so that nobody's clock has to be right.
+    """
     text = headers.get("retry-after", "").strip()
     if text.isascii() and text.isdigit():
         return min(float(text[:9]), LONGEST_ASKED_SECONDS)
     try:
         moment = email.utils.parsedate_to_datetime(text).timestamp()
+        said = email.utils.parsedate_to_datetime(headers.get("date", "")).timestamp()
     except (TypeError, ValueError, OverflowError):
         return None
-    return min(max(0.0, moment - time()), LONGEST_ASKED_SECONDS)
+    return min(max(0.0, moment - said), LONGEST_ASKED_SECONDS)

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Literal
 
 from customhouse.client.dists import Dist, Release
@@ -110,11 +109,11 @@ def _open_all(door: Upload2, releases: Sequence[Release], tell: Tell) -> list[_S
 
 def _with_time(door: Upload2, session: Session, tell: Tell) -> Session:
     """The session, with more time if it has little left: one that was begun long ago may end while files travel."""
-    left = session.seconds_left(datetime.now(UTC))
+    left = session.seconds_left(door.wire.patience.clock.now())
     if left is None or left >= ENOUGH_SECONDS:
         return session
     session = door.extend(session, WANTED_SECONDS)
-    left = session.seconds_left(datetime.now(UTC))
+    left = session.seconds_left(door.wire.patience.clock.now())
     if left is not None and left < ENOUGH_SECONDS:
         tell(Warned(f"The session of this release ends at {session.expires_at}; what is not published then is lost."))
     return session
