@@ -16,7 +16,7 @@ from customhouse.accounts.tables import api_token
 from customhouse.accounts.tokens import CreateToken
 from customhouse.accounts.users import Freeze, find_user, freeze
 from customhouse.catalog.queries import find_project
-from customhouse.catalog.staged import files_of_session, find_session, ongoing_session
+from customhouse.catalog.staged import files_of_session, find_session, ongoing_sessions
 from customhouse.catalog.staged_tables import approval
 from customhouse.catalog.tables import organization_member, project_role
 from customhouse.index.namespaces import GrantNamespace, grant_namespace
@@ -72,8 +72,7 @@ def test_a_legacy_upload_that_must_wait_becomes_a_file_of_a_session(world: World
     assert first.status == 202, first.text
     assert "waits for people" in first.text
     with world.app.database.read() as sql:
-        session = ongoing_session(sql, "demo", "1.0")
-        assert session is not None
+        (session,) = ongoing_sessions(sql, "demo")
         files = files_of_session(sql, session.id)
     assert f"/manage/project/demo/staged/{session.id}/" in first.text
     assert (session.protocol, [one["code"] for one in session.reasons]) == ("legacy", ["stages-only"])

@@ -97,11 +97,6 @@ _FILE = [upload_file.c[name] for name in StagedFile.__slots__]
 _BY_ID = sa.select(*_SESSION).where(upload_session.c.id == sa.bindparam("id"))
 _BY_ID_LOCKED = _BY_ID.with_for_update()
 _BY_STAGE = sa.select(*_SESSION).where(upload_session.c.stage == sa.bindparam("stage"))
-_ONGOING = sa.select(*_SESSION).where(
-    upload_session.c.normalized == sa.bindparam("normalized"),
-    upload_session.c.version == sa.bindparam("version"),
-    upload_session.c.state.in_(ONGOING),
-)
 _OF_PROJECT = (
     sa.select(*_SESSION)
     .where(upload_session.c.normalized == sa.bindparam("normalized"), upload_session.c.state.in_(ONGOING))
@@ -132,12 +127,6 @@ def find_session(sql: Connection, session_id: str, *, lock: bool = False) -> Ses
 def session_of_stage(sql: Connection, stage: str) -> Session | None:
     """The session whose stage has that secret address."""
     row = sql.execute(_BY_STAGE, {"stage": stage}).one_or_none()
-    return Session(*row) if row is not None else None
-
-
-def ongoing_session(sql: Connection, normalized: str, version: str) -> Session | None:
-    """The session that holds this name and canonical version."""
-    row = sql.execute(_ONGOING, {"normalized": normalized, "version": version}).one_or_none()
     return Session(*row) if row is not None else None
 
 

@@ -64,15 +64,3 @@ def dependents_of(
                 found[row.normalized] = Dependent(row.normalized, text)
                 break
     return list(found.values())
-
-
-def dependents_count(sql: Connection, normalized: str) -> int:
-    """How many projects here require this one in a release that is listed."""
-    listed = (
-        sa.select(sa.func.count(sa.distinct(file.c.project_id)))
-        .select_from(requirement)
-        .join(file, file.c.id == requirement.c.file_id)
-        .join(project, project.c.id == file.c.project_id)
-        .where(requirement.c.name == normalized, file.c.deleted_at.is_(None), project.c.deleted_at.is_(None))
-    )
-    return sql.execute(listed).scalar_one()

@@ -61,16 +61,6 @@ class Continuity:
     state: State
     alarms: tuple[Alarm, ...]
 
-    @property
-    def is_lost(self) -> bool:
-        """Whether there is less provenance than before."""
-        return any(alarm.code == "lost" for alarm in self.alarms)
-
-    @property
-    def is_changed(self) -> bool:
-        """Whether it is somebody else's."""
-        return any(alarm.code == "changed" for alarm in self.alarms)
-
 
 def continuity(now: ReleaseProvenance, before: ReleaseProvenance | None) -> Continuity:
     """Compare a release with the one before it.

@@ -37,11 +37,6 @@ class ReleaseRule:
     team_id: int | None = None
     """The team whose members alone approve; None: owners and maintainers."""
 
-    @property
-    def makes_wait(self) -> bool:
-        """Whether no release appears at once."""
-        return self.approvals > 0 or self.minimum_age > timedelta(0)
-
 
 NO_RULE = ReleaseRule()
 
