@@ -435,5 +435,8 @@ def test_a_web_process_without_a_worker_beside_it_folds_by_itself(stocked: Stock
 
 def test_looking_ends_with_the_process(stocked: Stocked) -> None:
     watch = NeglectedSpools(stocked.app.database, counts_folder(stocked.app.settings.data), stocked.app.clock)
+    before = set(threading.enumerate())
     watch.start()
+    assert len(set(threading.enumerate()) - before) == 1
     watch.close()
+    assert set(threading.enumerate()) <= before

@@ -526,10 +526,13 @@ def test_staged_bytes_count_against_the_quota(small_world: World) -> None:
     assert alice.announce(session, dists[-1]).status_code == 202
 
 
-def test_the_worker_has_the_jobs(small_world: World) -> None:
+def test_the_worker_ends_what_nobody_has_published_in_time(small_world: World) -> None:
+    alice = stager(small_world)
+    session = alice.session()
     seed_periodic_jobs(small_world.app)
-    small_world.clock.turn(timedelta(hours=2))
+    small_world.clock.turn(timedelta(days=small_world.app.settings.stage_days, hours=2))
     run_jobs(small_world)
+    assert alice.status(session)["status"] == "canceled"
 
 
 def test_answers_are_for_clients_that_can_read_them(small_world: World) -> None:
