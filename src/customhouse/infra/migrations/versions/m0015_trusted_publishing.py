@@ -16,6 +16,7 @@ BIG_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 def upgrade() -> None:
     """Make the tables."""
     _publishers()
+    _tokens()
     _attestations()
 
 
@@ -93,6 +94,10 @@ def _publishers() -> None:
         sqlite_where=sa.text("removed_at IS NULL"),
         postgresql_where=sa.text("removed_at IS NULL"),
     )
+
+
+def _tokens() -> None:
+    """What they are given, and which ID tokens are used up."""
     op.create_table(
         "minted_token",
         sa.Column("id", sa.String(length=32), nullable=False),
