@@ -38,6 +38,11 @@ STORING = (
     "test_jobs_and_check.py", "test_staging.py",
 )  # fmt: skip
 """The files whose worlds stand on an object store, too: what they test puts, reads or removes bytes."""
+STANDING = {
+    "world", "small_world", "broken_world", "database_settings", "postgres", "object_store", "walkers", "browser", "sink",
+    "running_index", "postgres_index",
+}  # fmt: skip
+"""Fixtures that need an installation, a server or a browser: no unit test does."""
 DATABASES = ("sqlite", "postgresql")
 STORES = ("local", "s3")
 
@@ -75,9 +80,13 @@ def clock() -> TurnableClock:
     return TurnableClock()
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long files first; the order inside a file stays."""
+    """Long files first, in their own order; what stands on an installation is slow, whether it says so or not."""
     items.sort(key=lambda item: not _is_long(item.path))
+    for item in items:
+        if STANDING & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
 
 
 def _is_long(path: Path) -> bool:
