@@ -169,10 +169,15 @@ class Looker:
             "console", lambda message: self._hear(message.text) if message.type in ("error", "warning") else None
         )
         self.page.on("pageerror", lambda error: self._hear(str(error)))
-        self.page.on("requestfailed", lambda request: self._hear(f"failed: {request.url}"))
+        self.page.on("requestfailed", self._failed)
         self.page.on(
             "request", lambda request: None if request.url.startswith(self.index.url) else self._hear(request.url)
         )
+
+    def _failed(self, request: Request) -> None:
+        # Chromium gives up what it still fetches for a page that is left, its icon for example. That is no fault of it.
+        if request.failure != "net::ERR_ABORTED":
+            self._hear(f"failed: {request.url}: {request.failure}")
 
     def _hear(self, text: str) -> None:
         # Chromium mentions each page that is answered with an error.

@@ -1,0 +1,12 @@
+"""Libraries that files of the index bundle, with the evidence."""
+
+from __future__ import annotations
+
+revision = "0018"
+down_revision = "0017"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Make the tables."""

@@ -1,0 +1,12 @@
+"""CVE and NVD records to be triaged: candidates, evidence, verdicts."""
+
+from __future__ import annotations
+
+revision = "0019"
+down_revision = "0018"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Make the tables."""

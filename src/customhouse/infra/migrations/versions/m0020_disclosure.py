@@ -1,0 +1,12 @@
+"""Disclosure cases: reports, members, messages, embargoes, CVE ids."""
+
+from __future__ import annotations
+
+revision = "0020"
+down_revision = "0019"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Make the tables."""
