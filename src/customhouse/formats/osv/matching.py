@@ -2,8 +2,7 @@
 
 A version is affected if it is listed (``1.0`` is ``1.0.0``; what is no version is compared as text) or if it lies in a
 range of type ECOSYSTEM. GIT ranges say nothing of versions. A local version (``1.0+cu118``) is looked for as it is, and
-as its public version. Pre-releases stand where PEP 440 puts them: ``2.0rc1`` is before ``2.0``, so it lacks a fix that came
-in 2.0.
+as its public version. Pre-releases stand where PEP 440 puts them: ``2.0rc1`` is before ``2.0`` and lacks what 2.0 mends.
 """
 
 from __future__ import annotations
