@@ -1,7 +1,7 @@
 """Rendering what `serve` sends: the pages and gates of one project, or the list of projects, from one serial.
 
 Pages are rendered by whoever needs them first: the door after a commit, or the first reader of a missing page. Only one
-thread of a process renders a given name at a time; the others wait for its result.
+thread of a process renders a given name of a given serial at a time; the others wait for its result.
 """
 
 from __future__ import annotations
@@ -44,19 +44,23 @@ class Rendered:
     gates: tuple[Gate, ...] = ()
 
 
+Flight = tuple[str, str, int]
+"""What is rendered: the view, the name and the serial of its last change that the first of its readers saw."""
+
+
 class Flights:
-    """At most one computation of each name at a time; latecomers share its result or its exception."""
+    """At most one computation of each flight at a time; latecomers share its result or its exception."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
-        self._running: dict[str, Future[Rendered | None]] = {}
+        self._running: dict[Flight, Future[Rendered | None]] = {}
 
-    def share(self, name: str, compute: Callable[[], Rendered | None]) -> Rendered | None:
-        """The result of the running computation of this name, or of a new one."""
+    def share(self, flight: Flight, compute: Callable[[], Rendered | None]) -> Rendered | None:
+        """The result of the running computation of this flight, or of a new one."""
         with self._guard:
-            running = self._running.get(name)
+            running = self._running.get(flight)
             if running is None:
-                mine = self._running[name] = Future()
+                mine = self._running[flight] = Future()
         if running is not None:
             return running.result()
         try:
@@ -69,7 +73,7 @@ class Flights:
             return result
         finally:
             with self._guard:
-                del self._running[name]
+                del self._running[flight]
 
 
 class Renderer:
@@ -88,14 +92,14 @@ class Renderer:
     def render(self, normalized: str) -> Rendered | None:
         """Render and store one project's pages and gates; None if strangers may not know of it.
 
-        Joins a rendering that is under way, so what it returns may be one serial behind a deed that commits meanwhile:
-        fit for a reader, who came before that deed ended. A door that has just committed uses `render_after_commit`.
+        Joins a rendering that is under way only if nothing has changed since that one began: who asks after a deed is
+        told what is so after it.
         """
-        return self._flights.share(normalized, lambda: self._render_project(normalized, PUBLIC))
+        return self._share(PUBLIC, normalized, lambda: self._render_project(normalized, PUBLIC))
 
     def render_private(self, normalized: str) -> Rendered | None:
         """The same for a private project; whether the one who asks may see it is the caller's business."""
-        return self._flights.share(f"{PRIVATE}/{normalized}", lambda: self._render_project(normalized, PRIVATE))
+        return self._share(PRIVATE, normalized, lambda: self._render_project(normalized, PRIVATE))
 
     def render_after_commit(self, normalized: str) -> None:
         """Render what a deed of this thread has changed, from rows that contain it."""
@@ -103,14 +107,18 @@ class Renderer:
 
     def render_list(self) -> Rendered:
         """Render and store the list of projects."""
-        rendered = self._flights.share("", self._render_list)
+        rendered = self._share(PUBLIC, "", self._render_list)
         if rendered is None:
             raise LookupError("the list of projects always exists")
         return rendered
 
-    def _render_project(self, normalized: str, view: str) -> Rendered | None:
+    def _share(self, view: str, name: str, compute: Callable[[], Rendered | None]) -> Rendered | None:
         with self._database.read() as sql:
-            # The serial first: if the project moves on while we read, what we rendered is of no serial and not stored.
+            serial = changed_serial(sql, name)
+        return self._flights.share((view, name, serial), compute)
+
+    def _render_project(self, normalized: str, view: str) -> Rendered | None:
+        with self._database.read(snapshot=True) as sql:
             serial = changed_serial(sql, normalized)
             found = queries.find_project(sql, normalized)
             if found is None or (found.visibility == "private") != (view == PRIVATE):
@@ -131,7 +139,7 @@ class Renderer:
         return Rendered(json, html, gates)
 
     def _render_list(self) -> Rendered:
-        with self._database.read() as sql:
+        with self._database.read(snapshot=True) as sql:
             projects = hosted_list(sql)
         json = _page("", "json", projects.serial, simple.list_to_json(projects))
         html = _page("", "html", projects.serial, simple.list_to_html(projects))
