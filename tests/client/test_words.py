@@ -10,9 +10,9 @@ from customhouse.cli.publish import table_lines
 from customhouse.client.address import Index, is_loopback
 from customhouse.client.news import Ended, FileState, Opened, Waiting
 from customhouse.client.patience import retry_after, seconds_before
-from customhouse.client.plain import plain
 from customhouse.client.problem import Declined
 from customhouse.client.sentences import sentence, size_words
+from customhouse.formats.plain import plain
 from customhouse.terms.errors import CustomhouseError, Refused
 
 

@@ -21,13 +21,13 @@ from customhouse.client.dists import Release, Unfit, find_files, read_releases
 from customhouse.client.listeners import Bars, JsonLines, Lines, Listener, say
 from customhouse.client.news import Ended, News, Note, Waiting, Warned
 from customhouse.client.patience import Patience
-from customhouse.client.plain import plain
 from customhouse.client.problem import Declined
 from customhouse.client.releasing import Plan, Result, publish_releases
 from customhouse.client.sending import Outcome
 from customhouse.client.sentences import ended_lines, size_words
 from customhouse.client.signing import sign_releases
 from customhouse.client.wire import Wire
+from customhouse.formats.plain import plain
 from customhouse.terms.errors import CustomhouseError, Rejected, Unavailable
 
 FINE, FINDINGS, PARTIAL, SERVICE_FAILED, INTERRUPTED = 0, 1, 3, 4, 130

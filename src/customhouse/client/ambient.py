@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from customhouse.client.plain import plain
+from customhouse.formats.plain import plain
 from customhouse.terms.errors import Rejected
 
 TOKEN_VARIABLE = "CUSTOMHOUSE_OIDC_TOKEN"  # noqa: S105 - a variable's name

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from customhouse.client.plain import plain
+from customhouse.formats.plain import plain
 from customhouse.terms.errors import CustomhouseError
 
 MOST_ERRORS = 20

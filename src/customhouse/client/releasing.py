@@ -12,12 +12,12 @@ from customhouse.client.dists import Dist, Release
 from customhouse.client.legacy import upload_release
 from customhouse.client.news import Begun, Ended, FileState, Note, Opened, Tell, Waiting, Warned
 from customhouse.client.patience import Patience, Stopped
-from customhouse.client.plain import plain
 from customhouse.client.problem import Declined
 from customhouse.client.sending import LONGEST_PROCESSING_SECONDS, Outcome, Sending
 from customhouse.client.session import Session
 from customhouse.client.upload_2 import CONFLICT, NOT_FOUND, NoUpload2, Upload2
 from customhouse.client.wire import Wire
+from customhouse.formats.plain import plain
 from customhouse.terms.errors import CustomhouseError, Refused, Rejected, Unavailable
 
 NEEDS_APPROVAL = "needs-approval"

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 
 from customhouse.client.news import Begun, Ended, FileState, Moved, News, Note, Opened, Waiting, Warned
-from customhouse.client.plain import plain
+from customhouse.formats.plain import plain
 
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 

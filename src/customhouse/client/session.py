@@ -9,7 +9,7 @@ from typing import Any
 
 from customhouse.client.address import Index
 from customhouse.client.patience import retry_after
-from customhouse.client.plain import plain
+from customhouse.formats.plain import plain
 from customhouse.terms.errors import Unavailable
 
 MEDIA_TYPE = "application/vnd.pypi.upload.v2+json"

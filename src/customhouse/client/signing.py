@@ -8,7 +8,7 @@ from pathlib import Path
 from customhouse.client.ambient import Ambient, NoIdentity
 from customhouse.client.attested import fits
 from customhouse.client.dists import Release
-from customhouse.client.plain import plain
+from customhouse.formats.plain import plain
 from customhouse.terms.errors import Refused, Rejected, Unavailable
 
 AUDIENCE = "sigstore"

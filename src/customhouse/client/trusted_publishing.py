@@ -9,9 +9,9 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from customhouse.client.address import Index
-from customhouse.client.plain import plain
 from customhouse.client.problem import Declined
 from customhouse.client.wire import Wire
+from customhouse.formats.plain import plain
 from customhouse.terms.errors import Refused, Unavailable
 
 MEDIA_TYPE = "application/vnd.pypi.pytp.v1+json"

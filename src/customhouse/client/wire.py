@@ -15,8 +15,8 @@ import httpx2
 
 from customhouse.client.address import Index
 from customhouse.client.patience import ATTEMPTS, Patience, seconds_before
-from customhouse.client.plain import plain
 from customhouse.client.problem import Declined
+from customhouse.formats.plain import plain
 from customhouse.terms.errors import Unavailable
 
 CONNECT_SECONDS, READ_SECONDS, WRITE_SECONDS = 10.0, 300.0, 60.0
