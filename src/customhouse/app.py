@@ -25,12 +25,14 @@ from customhouse.accounts.tokens import (
     RevokedToken,
     note_revoked_use,
 )
+from customhouse.advisories import tables as _advisory_tables  # noqa: F401 - part of the schema
 from customhouse.catalog import critical_tables as _critical_tables  # noqa: F401 - part of the schema
 from customhouse.catalog import staged_tables as _staged_tables  # noqa: F401 - part of the schema
 from customhouse.catalog.lifecycle import DeletionPolicy, Price
 from customhouse.catalog.quotas import Limits
 from customhouse.formats.examination import Examination
 from customhouse.index import check as invariants
+from customhouse.index.advising import tables as _advising_tables  # noqa: F401 - part of the schema
 from customhouse.index.attesting import Attesting
 from customhouse.index.delete import Delete, delete
 from customhouse.index.diff import Comparisons
