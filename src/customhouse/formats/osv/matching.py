@@ -7,12 +7,12 @@ as its public version. Pre-releases stand where PEP 440 puts them: ``2.0rc1`` is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from packaging.version import Version
 
-from customhouse.formats.osv.model import Affected, Event, Range, Record
+from customhouse.formats.osv.model import Affected, Event, EventKind, Range, Record
 from customhouse.terms.versions import version_of
 
 read_version = lru_cache(maxsize=50_000)(version_of)
@@ -32,12 +32,13 @@ def affects(affected: Affected, version: str) -> bool:
     parsed = read_version(version)
     if parsed is None:
         return version in affected.versions
-    return _is_listed(affected.versions, version, parsed) or any(
+    return is_listed(affected.versions, version, parsed) or any(
         covers(one, parsed) for one in affected.ranges if one.kind == "ECOSYSTEM"
     )
 
 
-def _is_listed(versions: tuple[str, ...], version: str, parsed: Version) -> bool:
+def is_listed(versions: Sequence[str], version: str, parsed: Version) -> bool:
+    """Whether a version is one of these: ``1.0`` is ``1.0.0``, and ``1.0+cu118`` is looked for as ``1.0`` too."""
     if version in versions:
         return True
     alike = {parsed, Version(parsed.public)} if parsed.local else {parsed}
@@ -45,10 +46,15 @@ def _is_listed(versions: tuple[str, ...], version: str, parsed: Version) -> bool
 
 
 def covers(affected: Range, version: Version) -> bool:
-    """Whether a range holds a version: its events are walked in the order of PEP 440."""
+    """Whether a range holds a version."""
+    return walk(((event.kind, edge) for event, edge in edges_of(affected)), version)
+
+
+def walk(edges: Iterable[tuple[EventKind, Version | None]], version: Version) -> bool:
+    """Whether a version is inside after its edges were passed in the order of `edges_of`; None is before all."""
     inside = False
-    for event, edge in _in_order(affected.events):
-        match event.kind:
+    for kind, edge in edges:
+        match kind:
             case "introduced" if edge is None or version >= edge:
                 inside = True
             case "fixed" | "limit" if edge is not None and version >= edge:
@@ -62,15 +68,18 @@ def _is_local_of(version: Version, edge: Version) -> bool:
     return version.local is not None and edge.local is None and Version(version.public) == edge
 
 
-def _in_order(events: Iterable[Event]) -> Iterator[tuple[Event, Version | None]]:
-    """Events by version; None is before all. Edges that are no versions are passed over: `unread_edges` names them."""
-    known = [(event, None if _is_open(event) else read_version(event.version)) for event in events]
+def edges_of(affected: Range) -> list[tuple[Event, Version | None]]:
+    """A range's events in the order of PEP 440; None is before all.
+
+    Edges that are no versions are passed over: `unread_edges` names them.
+    """
+    known = [(event, None if _is_open(event) else read_version(event.version)) for event in affected.events]
     told = [
         (event, edge) for event, edge in known if edge is not None or (event.kind == "introduced" and _is_open(event))
     ]
     # A range that begins again at the version that mended it before is affected there: introduced comes last.
     told.sort(key=lambda one: (one[1] is not None, one[1] or Version("0"), one[0].kind == "introduced"))
-    yield from told
+    return told
 
 
 def _is_open(event: Event) -> bool:
