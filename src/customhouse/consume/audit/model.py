@@ -23,7 +23,7 @@ class Mitigation:
     statement: str
     """Its id."""
     status: str
-    """not_affected | fixed | under_investigation | affected, as OpenVEX has them."""
+    """not_affected | fixed, as OpenVEX has them; what says anything else mitigates nothing and is in the remarks."""
     justification: str
     reason: str
     owner: str
@@ -65,6 +65,9 @@ class Finding:
     library: Library | None = None
     """Set if not the package itself is affected but a library that it bundles."""
     mitigation: Mitigation | None = None
+    """Set only if it holds: such a finding does not count."""
+    remarks: tuple[str, ...] = ()
+    """What else VEX statements say: why one counts no more, that two contradict each other, what to do. Sentences."""
     blocked: Blocked | None = None
     known: bool = False
     """It stands in the baseline."""
