@@ -47,6 +47,7 @@ PUBLIC: Mapping[str, str] = {
     "publisher-removed": "no longer let {title} publish into the project",
     "publishers-only-switched": "changed whether trusted publishers alone publish into the project",
     "flag-set": "turned a switch of the index: {flag}",
+    "advisories-changed": "wrote advisories of the source {source}",
 }
 """For everybody, unless the project is private. Their bodies name no network, no token's secret and no reporter."""
 
@@ -158,6 +159,9 @@ OPERATORS: Mapping[str, str] = {
     "name-allowed": "allowed the name {name} again",
     "network-banned": "banned or let in the network {network}",
     "download-log-imported": "imported the access log {log}",
+    "advisory-source-set": "{change} the source of advisories {source}",
+    "advisory-source-failed": "could not read all of the source of advisories {source}: {reason}",
+    "exploitation-changed": "read {rows} rows of the list {list}, on exploitation",
     "report-filed": "reported the project",
     "report-refused": "sent a report that was not taken",
     "case-opened": "opened a case about the project",
