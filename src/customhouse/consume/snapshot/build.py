@@ -1,0 +1,164 @@
+"""Writes a snapshot: always a new file beside the old one, whole on the disk before it takes the old one's name.
+
+So readers see the old state or the new one, a crash leaves a file that nobody reads, and two processes that update at
+once wait for each other (`one_at_a_time`) and never for readers.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from customhouse.consume.snapshot.compact import write_entry
+from customhouse.consume.snapshot.sources import Unread, write_document
+from customhouse.formats.osv.model import Record
+from customhouse.formats.osv.severity import score_of
+from customhouse.formats.osv.times import write_time
+
+FORMAT = 1
+"""Changes with the layout; a snapshot of another one is built anew."""
+APPLICATION = 0x43484F41
+"""``CHOA``: what SQLite's header says of whose file it is."""
+INTERPRETER = "cpython"
+_TABLES = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE record (id TEXT PRIMARY KEY, modified TEXT NOT NULL, withdrawn INTEGER NOT NULL,
+    level INTEGER NOT NULL, base REAL, vector TEXT NOT NULL, body BLOB NOT NULL);
+CREATE TABLE affected (ecosystem TEXT NOT NULL, name TEXT NOT NULL, id TEXT NOT NULL, entry TEXT NOT NULL,
+    PRIMARY KEY (ecosystem, name, id)) WITHOUT ROWID;
+CREATE TABLE alias (alias TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (alias, id)) WITHOUT ROWID;
+CREATE TABLE exploited (cve TEXT PRIMARY KEY, added TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE likelihood (cve TEXT PRIMARY KEY, score REAL NOT NULL, percentile REAL, day TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE unread (place TEXT PRIMARY KEY, why TEXT NOT NULL, packages TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX affected_id ON affected (id);
+CREATE INDEX alias_id ON alias (id);
+"""
+
+
+class Builder:
+    """Puts records into a file that nobody reads yet."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._sql = connection
+
+    def put(self, record: Record | Unread) -> None:
+        """Add a record, or replace the one that has its id."""
+        if isinstance(record, Unread):
+            packages = " ".join(record.packages)
+            self._sql.execute("REPLACE INTO unread VALUES (?, ?, ?)", (record.where, record.why[:500], packages))
+            return
+        self.remove(record.id)
+        score = score_of(record)
+        self._sql.execute(
+            "INSERT INTO record VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                record.id, write_time(record.modified), record.withdrawn is not None, int(score.level), score.base,
+                score.vector, zlib.compress(write_document(record), 6),
+            ),
+        )  # fmt: skip
+        names = dict.fromkeys((one.ecosystem, one.name) for one in record.affected)
+        if record.withdrawn is None:
+            self._sql.executemany(
+                "INSERT INTO affected VALUES (?, ?, ?, ?)",
+                [
+                    (ecosystem, name or INTERPRETER, record.id, write_entry(record, name, ecosystem, score))
+                    for ecosystem, name in names
+                    if name or _is_of_interpreter(record)
+                ],
+            )
+        self._sql.executemany("INSERT INTO alias VALUES (?, ?)", [(alias, record.id) for alias in record.aliases])
+
+    def remove(self, record_id: str) -> None:
+        """Forget a record and what was unread under its name."""
+        for statement in (
+            "DELETE FROM record WHERE id = ?",
+            "DELETE FROM affected WHERE id = ?",
+            "DELETE FROM alias WHERE id = ?",
+        ):
+            self._sql.execute(statement, (record_id,))
+        self._sql.execute("DELETE FROM unread WHERE place IN (?, ?)", (record_id, f"{record_id}.json"))
+
+    def exploited(self, rows: Iterable[tuple[str, str]]) -> None:
+        """Replace the catalogue of known exploited vulnerabilities: CVE and the day it was added."""
+        self._sql.execute("DELETE FROM exploited")
+        self._sql.executemany("REPLACE INTO exploited VALUES (?, ?)", rows)
+
+    def likelihood(self, rows: Iterable[tuple[str, float, float | None, str]]) -> None:
+        """Replace the probabilities: CVE, EPSS score, percentile, day."""
+        self._sql.execute("DELETE FROM likelihood")
+        self._sql.executemany("REPLACE INTO likelihood VALUES (?, ?, ?, ?)", rows)
+
+    def note(self, values: Mapping[str, str]) -> None:
+        """Remember where it comes from and when."""
+        self._sql.executemany("REPLACE INTO meta VALUES (?, ?)", list(values.items()))
+
+    def known(self) -> dict[str, str]:
+        """When each record was changed that is here."""
+        return dict(self._sql.execute("SELECT id, modified FROM record").fetchall())
+
+
+def _is_of_interpreter(record: Record) -> bool:
+    return any(
+        one.repo.rstrip("/").removesuffix(".git").endswith("/python/cpython")
+        for affected in record.affected
+        for one in affected.ranges
+    )
+
+
+def write_snapshot(path: Path, fill: Callable[[Builder], None], *, grow_from: Path | None = None) -> None:
+    """Build a snapshot at a path, from nothing or from an older one, and let it take the path's name when it is whole.
+
+    Call it under `one_at_a_time`. The time of the newest record and the number of records are noted.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
+    draft.unlink(missing_ok=True)
+    try:
+        if grow_from is not None:
+            draft.write_bytes(grow_from.read_bytes())
+        connection = sqlite3.connect(draft, isolation_level=None)
+        try:
+            # Nobody reads the draft, and a broken one is thrown away: it needs no journal.
+            connection.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;")
+            if grow_from is None:
+                connection.executescript(f"PRAGMA application_id = {APPLICATION};" + _TABLES)
+            connection.execute("BEGIN")
+            builder = Builder(connection)
+            fill(builder)
+            newest, count = connection.execute("SELECT coalesce(max(modified), ''), count(*) FROM record").fetchone()
+            builder.note({"format": str(FORMAT), "newest": newest, "records": str(count)})
+            connection.execute("COMMIT")
+            if grow_from is None:
+                connection.execute("VACUUM")
+        finally:
+            connection.close()
+        with draft.open("rb") as file:
+            os.fsync(file.fileno())
+        draft.replace(path)
+        _sync_folder(path.parent)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def one_at_a_time(path: Path) -> Iterator[None]:
+    """One process builds at a time; the kernel lets go of the lock when its holder dies. Old drafts are removed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(f".{path.name}.lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        for left in path.parent.glob(f".{path.name}.*.draft"):
+            left.unlink(missing_ok=True)
+        yield
