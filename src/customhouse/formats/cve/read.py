@@ -1,0 +1,69 @@
+"""Tells which form a document has, and reads the CVE records in it. Damaged ones are handed back with their place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import BinaryIO
+
+from customhouse.formats.cve.model import CveRecord, Damage
+from customhouse.formats.cve.nvd import read_nvd1, read_nvd2
+from customhouse.formats.cve.record5 import read_record5
+from customhouse.formats.cve.stream import elements
+from customhouse.formats.strict_json import read_json
+from customhouse.terms.errors import Rejected
+
+RECORD_BYTES = 8 * 1024 * 1024
+"""Of one record. The largest of 44,130 had 1.1 MB."""
+PEEK_BYTES = 64 * 1024
+_MANY: Mapping[bytes, tuple[str, Callable[[object, str], CveRecord]]] = {
+    b'"CVE_Items"': ("CVE_Items", read_nvd1),
+    b'"vulnerabilities"': ("vulnerabilities", read_nvd2),
+}
+_NVD2_FORMAT = re.compile(rb'"format"\s*:\s*"NVD_CVE"')
+
+
+def read_document(document: object, where: str) -> CveRecord:
+    """One record in any of the three forms; raises `Rejected` with the place."""
+    if isinstance(document, dict):
+        if "cveMetadata" in document:
+            return read_record5(document, where)
+        if "CVE_data_meta" in (document.get("cve") or ()):
+            return read_nvd1(document, where)
+        if "descriptions" in document or "descriptions" in (document.get("cve") or ()):
+            return read_nvd2(document, where)
+    raise Rejected("bad-cve", where, "it is no CVE record that is known here", "CVE JSON 5, NVD 2.0 or NVD 1.1")
+
+
+def read_bytes(body: bytes, where: str) -> CveRecord:
+    """One record from the bytes of its file; raises `Rejected` with the place."""
+    if len(body) > RECORD_BYTES:
+        raise Rejected("bad-cve", where, f"it has {len(body):,} bytes", f"at most {RECORD_BYTES:,}")
+    try:
+        document = read_json(body.decode("utf-8-sig"))
+    except ValueError as error:
+        raise Rejected("bad-cve", where, f"it is no JSON: {error}", "a JSON object in UTF-8") from error
+    return read_document(document, where)
+
+
+def records_in(file: BinaryIO, where: str) -> Iterator[CveRecord | Damage]:
+    """The records of an open file: one, or those of an NVD feed of any length, which is read piece by piece."""
+    head = file.read(PEEK_BYTES)
+    kind = next((kind for mark, kind in _MANY.items() if mark in head), None)
+    if kind is None:
+        body = head + file.read(RECORD_BYTES + 1 - len(head))
+        try:
+            yield read_bytes(body, where)
+        except Rejected as fault:
+            yield Damage(fault.where, str(fault))
+        return
+    key, read = kind
+    try:
+        for at, element in enumerate(elements(head, file, key, most_bytes=RECORD_BYTES)):
+            place = f"{where}: {key}[{at}]"
+            try:
+                yield read(element, place)
+            except Rejected as fault:
+                yield Damage(fault.where, str(fault))
+    except ValueError as error:
+        yield Damage(where, f"{where}: {error}")
