@@ -40,6 +40,11 @@ app.command("customhouse.cli.terms:app", name="terms", help="Terms of use, and h
 app.command("customhouse.cli.recovery:app", name="recovery", help="Cases of accounts whose factor is lost: read them.")
 app.command("customhouse.cli.domain:app", name="domain", help="Mail domains of accounts, and those that have lapsed.")
 app.command("customhouse.cli.check:check", name="check", help="Test every invariant of this installation.")
+app.command(
+    "customhouse.cli.audit:audit", name="audit", help="What is known to be wrong with what is installed or locked.",
+    help_epilogue="Exit code 0: nothing known; 1: findings at or over the level; 2: usage; 3: something could not be"
+    " checked; 4: a service failed.",
+)  # fmt: skip
 app.command("customhouse.cli.ledger:app", name="ledger", help="What happened here, as a chain of hashed entries.")
 
 

@@ -102,7 +102,9 @@ def read_entry(text: str) -> Entry:
     """The row again."""
     id_, modified, aliases, upstream, summary, (level, base, vector), parts, unread = json.loads(text)
     score = Score(Level(level), base, vector) if level else UNSCORED
-    return Entry(id_, modified, tuple(aliases), tuple(upstream), summary, score, tuple(map(tuple, parts)), tuple(unread))
+    return Entry(
+        id_, modified, tuple(aliases), tuple(upstream), summary, score, tuple(map(tuple, parts)), tuple(unread)
+    )
 
 
 def summary_of(record: Record) -> str:

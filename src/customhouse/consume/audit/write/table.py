@@ -1,0 +1,173 @@
+"""What an audit found, for a terminal of 80 columns: a block for each package, the worst first, each with its next step.
+
+Names and texts of advisories are strangers': whatever has no picture is shown as its number (`formats/plain`).
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+from customhouse.consume.audit.model import Finding, Gap, Report, Status
+from customhouse.consume.audit.verdict import counts
+from customhouse.formats.osv.severity import Level
+from customhouse.formats.plain import plain
+
+COLUMNS = 80
+_COLOURS = {Level.CRITICAL: "1;31", Level.HIGH: "31", Level.MEDIUM: "33", Level.LOW: "36", Level.UNKNOWN: "35"}
+_MOST_NAMES = 3
+
+
+def table(report: Report, level: Level, *, coloured: bool = False) -> str:
+    """The whole text, with a line feed at the end."""
+    lines: list[str] = []
+    shown = [one for one in report.findings if not one.known]
+    for group in _by_component(shown):
+        lines += [*_block(group, coloured=coloured), ""]
+    if report.statuses:
+        lines += [*_statuses(report.statuses), ""]
+    if report.gaps:
+        lines += [*_gaps(report.gaps), ""]
+    lines += _summary(report, level)
+    return "\n".join(lines) + "\n"
+
+
+def _by_component(findings: Sequence[Finding]) -> list[list[Finding]]:
+    groups: dict[tuple[str, str, str], list[Finding]] = {}
+    for one in findings:
+        groups.setdefault((one.component.name, one.component.version, one.component.where), []).append(one)
+    return sorted(groups.values(), key=lambda group: (-max(one.score.level for one in group), group[0].component.name))
+
+
+def _block(group: Sequence[Finding], *, coloured: bool) -> Iterator[str]:
+    first = group[0]
+    component = first.component
+    head = f"{plain(component.name, 60)} {plain(component.version, 40)}"
+    yield _cut(f"{head}  ({plain(component.where, 200)})")
+    for one in group:
+        yield from _finding(one, coloured=coloured)
+    yield from _paths(first)
+    yield from _next(group)
+
+
+def _finding(finding: Finding, *, coloured: bool) -> Iterator[str]:
+    word = f"{finding.score.level.word:<8}"
+    names = [plain(one, 40) for one in finding.same.names[:_MOST_NAMES]]
+    fix = f"mended in {plain(finding.fixes[0], 40)}" if finding.fixes else "no fix known"
+    head = ", ".join(names)
+    while len(names) > 1 and len(head) + len(fix) + 14 > COLUMNS:
+        names.pop()
+        head = ", ".join(names)
+    gap = max(2, COLUMNS - 12 - len(head) - len(fix))
+    text = _cut(f"  {word}  {head}{' ' * gap}{fix}".rstrip())
+    colour = _COLOURS.get(finding.score.level)
+    yield text.replace(word, f"\x1b[{colour}m{word}\x1b[0m", 1) if coloured and colour else text
+    if finding.library is not None:
+        library = finding.library
+        version = plain(library.version, 40) if library.version else "of unknown version"
+        yield from _wrapped(f"in {plain(library.name, 60)} {version}, bundled: {plain(library.where, 200)}", 12)
+    summary = plain(finding.same.first.summary, 200)
+    if summary:
+        yield _cut(f"            {summary}")
+    if finding.exploited or finding.likelihood is not None:
+        told = ["known to be exploited (KEV)"] if finding.exploited else []
+        if finding.likelihood is not None:
+            told.append(f"exploited within 30 days with {finding.likelihood:.1%} (EPSS)")
+        yield from _wrapped(", ".join(told), 12)
+    if finding.mitigation is not None:
+        held = finding.mitigation
+        until = f", until {held.expires.isoformat()}" if held.expires else ""
+        yield from _wrapped(
+            f"does not count: {plain(held.status)} says {plain(held.owner)}{until}: {plain(held.reason)}", 12
+        )
+    for remark in finding.remarks:
+        yield from _wrapped(plain(remark), 12)
+
+
+def _paths(finding: Finding) -> Iterator[str]:
+    """Who brought it in, as a line of a tree."""
+    asked = [path for path in finding.paths if len(path) == 1]
+    if asked or finding.component.direct:
+        yield "  └─ you asked for it"
+    for path in [path for path in finding.paths if len(path) > 1][:_MOST_NAMES]:
+        yield from _wrapped("└─ " + " → ".join(plain(one, 60) for one in path), 2)
+
+
+def _next(group: Sequence[Finding]) -> Iterator[str]:
+    first = group[0]
+    blocked = next((one.blocked for one in group if one.blocked is not None), None)
+    if blocked is not None:
+        sure = {True: ", written before such versions existed", False: "", None: ""}[blocked.speculative]
+        yield from _wrapped(
+            f"Blocked: {plain(blocked.by)} {plain(blocked.by_version)} requires {plain(blocked.requirement)}{sure}.", 2
+        )
+        for number, remedy in enumerate(blocked.remedies, 1):
+            yield from _wrapped(f"{number}. {plain(remedy)}", 4)
+        return
+    name = plain(first.component.name, 60)
+    own = [one for one in group if one.library is None]
+    if first.library is not None and not own:
+        yield from _wrapped(f"Next: take a release of {name} that bundles a mended one.", 2)
+    elif first.upgrade is not None:
+        all_of = f", which mends all {len(own)}" if len(own) > 1 else ""
+        yield from _wrapped(f"Next: raise {name} to {plain(first.upgrade, 60)}{all_of}.", 2)
+    else:
+        yield from _wrapped(
+            f"Next: no version of {name} mends all of this. Replace it, or state in a VEX file why it does no harm"
+            " (--vex).", 2,
+        )  # fmt: skip
+
+
+def _statuses(statuses: Iterable[Status]) -> Iterator[str]:
+    yield "The index advises against:"
+    for one in statuses:
+        reason = f": {plain(one.reason)}" if one.reason else ""
+        yield from _wrapped(f"{plain(one.component.name)} {plain(one.component.version)} is {one.status}{reason}", 2)
+
+
+def _gaps(gaps: Sequence[Gap]) -> Iterator[str]:
+    yield f"NOT CHECKED ({len(gaps)}):"
+    for one in gaps:
+        step = f" Next: {plain(one.next_step)}." if one.next_step else ""
+        yield from _wrapped(f"{plain(one.where, 200)}: {plain(one.why)}.{step}", 2)
+
+
+def _summary(report: Report, level: Level) -> Iterator[str]:
+    packages = sum(len(one.components) for one in report.subjects)
+    titles = ", ".join(plain(one.title, 60) for one in report.subjects[:_MOST_NAMES])
+    more = f" and {len(report.subjects) - _MOST_NAMES} more" if len(report.subjects) > _MOST_NAMES else ""
+    yield from _wrapped(
+        f"Checked {packages:,} packages of {titles}{more} against {report.advisories:,} advisories,"
+        f" the newest of {report.snapshot[:10] or 'no day'}.", 0,
+    )  # fmt: skip
+    counted = [one for one in report.findings if counts(one, level)]
+    if not report.findings:
+        yield "Nothing known is wrong with what was checked."
+    else:
+        words = Counter(one.score.level for one in report.findings)
+        each = ", ".join(f"{words[one]} {one.word}" for one in sorted(words, reverse=True))
+        affected = len({(one.component.name, one.component.version) for one in report.findings})
+        yield from _wrapped(
+            f"{len(report.findings)} vulnerabilities in {affected} packages: {each}."
+            f" {len(counted)} count at the level {level.word}.", 0,
+        )  # fmt: skip
+    known = sum(one.known for one in report.findings)
+    silenced = sum(one.mitigation is not None for one in report.findings)
+    if known:
+        yield f"{known} stand in the baseline and are not shown."
+    if silenced:
+        yield f"{silenced} do not count because of VEX statements."
+    if report.gaps:
+        yield f"{len(report.gaps)} things were not checked; see above."
+
+
+def _wrapped(text: str, indent: int) -> list[str]:
+    blanks = " " * indent
+    return textwrap.wrap(
+        text, COLUMNS, initial_indent=blanks, subsequent_indent=blanks + "  ", break_on_hyphens=False
+    ) or [""]  # fmt: skip
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= COLUMNS else f"{line[: COLUMNS - 1]}…"
