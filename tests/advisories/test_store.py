@@ -41,7 +41,7 @@ def events(world: World) -> int:
 
 def trust(world: World, name: str, rank: int) -> None:
     with world.app.database.write() as sql:
-        row = {"kind": "folder", "place": "/x", "configured": False, "added_at": world.clock.now()}
+        row = {"kind": "folder", "place": "/x", "origin": "import", "added_at": world.clock.now()}
         sql.execute(advisory_source.insert().values(name=name, trust=rank, **row))
 
 

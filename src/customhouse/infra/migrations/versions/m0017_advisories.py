@@ -73,7 +73,12 @@ def _sources() -> None:
         sa.Column(
             "trust", sa.Integer(), nullable=False, comment="a record of a lower one never replaces one of a higher"
         ),
-        sa.Column("configured", sa.Boolean(), nullable=False, comment="the worker asks it every hour"),
+        sa.Column(
+            "ecosystems", sa.Text(), server_default="", nullable=False, comment="with blanks between; empty: all"
+        ),
+        sa.Column(
+            "origin", sa.String(length=16), nullable=False, comment="settings | operator: asked hourly | import: once"
+        ),
         sa.Column("added_at", sa.BigInteger(), nullable=False),
         sa.Column("etag", sa.Text(), server_default="", nullable=False),
         sa.Column(
