@@ -143,7 +143,7 @@ class _Lazy:
 
 
 def _merged(entries: Sequence[Entry], affecting: Mapping[str, Entry], name: str) -> list[Same]:
-    """One value for each vulnerability. Records that do not affect the version may still tell that two others are one."""
+    """One value for each vulnerability. Records that do not affect it may still tell that two others are one."""
     if len(affecting) == 1:
         return merge(one.record(name, PYPI) for one in affecting.values())
     records = [

@@ -1,7 +1,8 @@
 """What an audit comes to: an exit code, and which findings count.
 
-Findings at or over the level, 1. No such findings, but something that could not be checked, 3. Both, 1: what is known to
-be wrong is the stronger word, and what could not be checked is told beside it. A service that failed, 4, before any of this.
+Findings at or over the level, 1. No such findings, but something that could not be checked, 3. Both, 1: what is known
+to be wrong is the stronger word, and what could not be checked is told beside it. A service that failed, 4, before any
+of this.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ def counts(finding: Finding, level: Level) -> bool:
     """
     if finding.known or (finding.mitigation is not None and finding.mitigation.status in NO_LONGER):
         return False
-    return finding.score.level in (Level.UNKNOWN,) or finding.score.level >= level
+    return finding.score.level is Level.UNKNOWN or finding.score.level >= level
 
 
 def exit_code(report: Report, level: Level) -> int:

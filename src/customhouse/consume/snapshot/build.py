@@ -15,29 +15,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from customhouse.consume.snapshot.compact import write_entry
-from customhouse.consume.snapshot.sources import Unread, write_document
+from customhouse.consume.snapshot.layout import APPLICATION, FORMAT, INTERPRETER, TABLES, Unread
+from customhouse.consume.snapshot.sources import write_document
 from customhouse.formats.osv.model import Record
 from customhouse.formats.osv.severity import score_of
 from customhouse.formats.osv.times import write_time
-
-FORMAT = 1
-"""Changes with the layout; a snapshot of another one is built anew."""
-APPLICATION = 0x43484F41
-"""``CHOA``: what SQLite's header says of whose file it is."""
-INTERPRETER = "cpython"
-_TABLES = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE record (id TEXT PRIMARY KEY, modified TEXT NOT NULL, withdrawn INTEGER NOT NULL,
-    level INTEGER NOT NULL, base REAL, vector TEXT NOT NULL, body BLOB NOT NULL);
-CREATE TABLE affected (ecosystem TEXT NOT NULL, name TEXT NOT NULL, id TEXT NOT NULL, entry TEXT NOT NULL,
-    PRIMARY KEY (ecosystem, name, id)) WITHOUT ROWID;
-CREATE TABLE alias (alias TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (alias, id)) WITHOUT ROWID;
-CREATE TABLE exploited (cve TEXT PRIMARY KEY, added TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE likelihood (cve TEXT PRIMARY KEY, score REAL NOT NULL, percentile REAL, day TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE unread (place TEXT PRIMARY KEY, why TEXT NOT NULL, packages TEXT NOT NULL) WITHOUT ROWID;
-CREATE INDEX affected_id ON affected (id);
-CREATE INDEX alias_id ON alias (id);
-"""
 
 
 class Builder:
@@ -46,19 +28,21 @@ class Builder:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._sql = connection
 
-    def put(self, record: Record | Unread) -> None:
-        """Add a record, or replace the one that has its id."""
+    def put(self, record: Record | Unread, origin: str) -> None:
+        """Add a record, or replace the one that has its id; ``origin`` is the source it comes from."""
         if isinstance(record, Unread):
-            packages = " ".join(record.packages)
-            self._sql.execute("REPLACE INTO unread VALUES (?, ?, ?)", (record.where, record.why[:500], packages))
+            self._sql.execute(
+                "REPLACE INTO unread VALUES (?, ?, ?, ?)",
+                (origin, record.where, record.why[:500], " ".join(record.packages)),
+            )
             return
         self.remove(record.id)
         score = score_of(record)
         self._sql.execute(
-            "INSERT INTO record VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO record VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                record.id, write_time(record.modified), record.withdrawn is not None, int(score.level), score.base,
-                score.vector, zlib.compress(write_document(record), 6),
+                record.id, origin, write_time(record.modified), record.withdrawn is not None, int(score.level),
+                score.base, score.vector, zlib.compress(write_document(record), 6),
             ),
         )  # fmt: skip
         names = dict.fromkeys((one.ecosystem, one.name) for one in record.affected)
@@ -97,9 +81,20 @@ class Builder:
         """Remember where it comes from and when."""
         self._sql.executemany("REPLACE INTO meta VALUES (?, ?)", list(values.items()))
 
-    def known(self) -> dict[str, str]:
-        """When each record was changed that is here."""
-        return dict(self._sql.execute("SELECT id, modified FROM record").fetchall())
+    def clear(self, origin: str) -> None:
+        """Forget everything that came from a source."""
+        for (one,) in self._sql.execute("SELECT id FROM record WHERE origin = ?", (origin,)).fetchall():
+            self.remove(one)
+        self._sql.execute("DELETE FROM unread WHERE origin = ?", (origin,))
+
+    def known(self, origin: str) -> dict[str, str]:
+        """When each record was changed that came from a source."""
+        return dict(self._sql.execute("SELECT id, modified FROM record WHERE origin = ?", (origin,)).fetchall())
+
+    def meta(self, key: str) -> str:
+        """What was noted; empty if nothing was."""
+        row = self._sql.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return row[0] if row else ""
 
 
 def _is_of_interpreter(record: Record) -> bool:
@@ -126,7 +121,7 @@ def write_snapshot(path: Path, fill: Callable[[Builder], None], *, grow_from: Pa
             # Nobody reads the draft, and a broken one is thrown away: it needs no journal.
             connection.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;")
             if grow_from is None:
-                connection.executescript(f"PRAGMA application_id = {APPLICATION};" + _TABLES)
+                connection.executescript(f"PRAGMA application_id = {APPLICATION};" + TABLES)
             connection.execute("BEGIN")
             builder = Builder(connection)
             fill(builder)

@@ -68,14 +68,14 @@ class Entry:
             upstream=self.upstream,
             summary=self.summary,
             affected=tuple(
-                Affected(
-                    ecosystem, name, name,
-                    tuple(Range("ECOSYSTEM", tuple(Event(kind, edge or "0") for kind, edge in edges)) for edges in ranges),
-                    tuple(listed),
-                )
+                Affected(ecosystem, name, name, tuple(_range(edges) for edges in ranges), tuple(listed))
                 for ranges, listed in self.parts
             ),
-        )  # fmt: skip
+        )
+
+
+def _range(edges: list[tuple[EventKind, str]]) -> Range:
+    return Range("ECOSYSTEM", tuple(Event(kind, edge or "0") for kind, edge in edges))
 
 
 def write_entry(record: Record, name: str, ecosystem: str, score: Score | None = None) -> str:

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from customhouse.consume.snapshot.build import APPLICATION, FORMAT
 from customhouse.consume.snapshot.compact import Entry, read_entry
-from customhouse.consume.snapshot.sources import Unread
+from customhouse.consume.snapshot.layout import APPLICATION, FORMAT, Unread
 from customhouse.formats.osv.severity import UNSCORED, Level, Score, highest
 from customhouse.terms.errors import Rejected
 
@@ -53,9 +52,9 @@ class Snapshot:
         return int(self.meta.get("records", "0"))
 
     @property
-    def source(self) -> str:
+    def sources(self) -> tuple[str, ...]:
         """Where it was built from."""
-        return self.meta.get("source", "")
+        return tuple(json.loads(self.meta.get("sources", "[]")))
 
     def entries(self, name: str, ecosystem: str = "PyPI") -> list[Entry]:
         """What is known of a package; ``name`` is normalised."""
@@ -100,7 +99,7 @@ class Snapshot:
 
 
 def _must_be_whole(path: Path) -> None:
-    """Compare the file with its own header: SQLite would read a file that was cut off until it meets the missing part."""
+    """Compare the file with its own header: SQLite reads a file that was cut off until it meets the lack."""
     try:
         with path.open("rb") as file:
             header = file.read(_HEADER_BYTES)

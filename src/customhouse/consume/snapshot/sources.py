@@ -9,10 +9,10 @@ import json
 import tarfile
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from customhouse.consume.snapshot.layout import Unread
 from customhouse.formats.osv.model import Record
 from customhouse.formats.osv.read import read_record
 from customhouse.formats.strict_json import read_json
@@ -28,21 +28,11 @@ _PASSED_OVER = frozenset({"false_positives.yaml", "pypi_links.json", "pypi_versi
 """What stands beside the records in the PyPA's repository."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unread:
-    """A record that could not be read, and the packages it seems to speak of (none: it may speak of any)."""
-
-    where: str
-    why: str
-    packages: tuple[str, ...] = ()
-
-
 def read_source(path: Path) -> Iterator[Record | Unread]:
     """Every record of a zip, a tar, a folder or a file; raises `Rejected` if it is none of them."""
-    spent = count = 0
-    for where, body in _members(path):
+    spent = 0
+    for count, (where, body) in enumerate(_members(path), 1):
         spent += len(body)
-        count += 1
         if spent > MOST_BYTES or count > MOST_RECORDS:
             raise Rejected("bad-advisories", str(path), "more records than anybody has published", "OSV's own zips")
         yield read_bytes(body, where)
@@ -67,12 +57,9 @@ def _parsed(body: bytes, where: str) -> object:
     import yaml  # noqa: PLC0415
 
     try:
-        events = 0
-        for event in yaml.parse(body, Loader=_loader(yaml)):
-            events += 1
-            if isinstance(event, yaml.AliasEvent):
-                # Nine lines of aliases make a thousand million items ("billion laughs"); no advisory needs one.
-                raise ValueError("it holds a YAML alias")  # noqa: TRY004 - the bytes are wrong, not a type
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(body, Loader=_loader(yaml))):
+            # Nine lines of aliases make a thousand million items ("billion laughs"); no advisory needs one.
+            raise ValueError("it holds a YAML alias")
         return yaml.load(body, Loader=_loader(yaml))  # noqa: S506 - a safe loader
     except (yaml.YAMLError, RecursionError) as error:
         raise ValueError(f"it is no YAML: {' '.join(str(error).split())[:200]}") from error

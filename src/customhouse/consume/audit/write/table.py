@@ -1,4 +1,4 @@
-"""What an audit found, for a terminal of 80 columns: a block for each package, the worst first, each with its next step.
+"""What an audit found, for a terminal of 80 columns: a block for each package, the worst first, each with a next step.
 
 Names and texts of advisories are strangers': whatever has no picture is shown as its number (`formats/plain`).
 """

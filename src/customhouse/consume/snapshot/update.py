@@ -1,0 +1,219 @@
+"""Brings a snapshot up to date: from an address only what has changed, from a file or folder everything.
+
+An address is that of a Customhouse, or of a store with OSV.dev's layout: ``PyPI/modified_id.csv`` (the newest first),
+``PyPI/all.zip`` and ``PyPI/ID.json``. The list is asked for only if it has changed (ETag). If few records have, each is
+asked for; else the whole archive. Whatever fails, the snapshot that was there stays as it was.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from customhouse.consume.snapshot.build import Builder, one_at_a_time, write_snapshot
+from customhouse.consume.snapshot.layout import Unread
+from customhouse.consume.snapshot.read import Snapshot
+from customhouse.consume.snapshot.sources import read_bytes, read_source
+from customhouse.formats.osv.model import Record
+from customhouse.formats.osv.times import read_time, write_time
+from customhouse.terms.errors import Rejected, Unavailable
+
+if TYPE_CHECKING:
+    # httpx2 is slow to load, and sources on this machine need none.
+    from customhouse.consume.wire import Wire
+
+OSV_DEV = "https://osv-vulnerabilities.storage.googleapis.com"
+"""Where OSV.dev publishes its records (google.github.io/osv.dev/data)."""
+FEW = 400
+"""Up to so many changed records are asked for one by one."""
+AT_ONCE = 8
+FRESH = timedelta(hours=1)
+"""So long nobody is asked again."""
+
+Listener = Callable[[str, int, int], None]
+"""Told what is done, how much of it, of how much (0: unknown)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What an update has done."""
+
+    whole: bool
+    """Whether everything was read again."""
+    records: int
+    """How many records were written."""
+    removed: int = 0
+
+
+def is_address(source: str) -> bool:
+    """Whether a source is asked over the network."""
+    return source.startswith(("https://", "http://"))
+
+
+def is_fresh(path: Path, now: datetime) -> bool:
+    """Whether the source was asked a short while ago: that is when the file was written or touched."""
+    try:
+        age = now.timestamp() - path.stat().st_mtime
+    except OSError:
+        return False
+    return 0 <= age < FRESH.total_seconds()
+
+
+def update(
+    path: Path,
+    sources: Sequence[str],
+    wire: Callable[[], Wire],
+    listener: Listener = lambda _what, _done, _of: None,
+) -> Changed | None:
+    """Bring the snapshot at ``path`` up to date; None if nothing has changed. Raises `Unavailable` or `Rejected`.
+
+    ``wire`` is called if an address has to be asked. A damaged snapshot, or one of other sources, is built anew.
+    """
+    with one_at_a_time(path):
+        old = _usable(path, sources)
+        work = _Update(wire, listener, grows=old)
+        write_snapshot_if(path, work, sources, old=old)
+        return work.done
+
+
+def write_snapshot_if(path: Path, work: _Update, sources: Sequence[str], *, old: bool) -> None:
+    """Write a new file unless nothing has changed; then the old one is only touched."""
+    try:
+        write_snapshot(path, lambda builder: work.fill(builder, sources), grow_from=path if old else None)
+    except _NothingNewError:
+        os.utime(path)
+
+
+class _NothingNewError(Exception):
+    """Nothing has changed at any source, so the draft is thrown away."""
+
+
+def _usable(path: Path, sources: Sequence[str]) -> bool:
+    try:
+        snapshot = Snapshot(path)
+    except Rejected:
+        return False
+    snapshot.close()
+    return snapshot.sources == tuple(sources)
+
+
+class _Update:
+    """One update, from several sources into one file."""
+
+    def __init__(self, wire: Callable[[], Wire], listener: Listener, *, grows: bool) -> None:
+        self._wire = wire
+        self._listener = listener
+        self._grows = grows
+        self.done: Changed | None = None
+
+    def fill(self, builder: Builder, sources: Sequence[str]) -> None:
+        """Put what has changed into the draft; raises `_NothingNewError` if nothing has."""
+        done = [one for source in sources if (one := self._one(builder, source)) is not None]
+        if not done and self._grows:
+            raise _NothingNewError
+        builder.note({"sources": json.dumps(list(sources))})
+        self.done = Changed(
+            any(one.whole for one in done), sum(one.records for one in done), sum(one.removed for one in done)
+        )
+
+    def _one(self, builder: Builder, source: str) -> Changed | None:
+        return self._from_address(builder, source) if is_address(source) else self._from_file(builder, Path(source))
+
+    def _from_file(self, builder: Builder, path: Path) -> Changed:
+        builder.clear(str(path))
+        return Changed(whole=True, records=self._put_all(builder, read_source(path), str(path)))
+
+    def _put_all(self, builder: Builder, records: Iterable[Record | Unread], origin: str) -> int:
+        count = 0
+        for record in records:
+            builder.put(record, origin)
+            count += 1
+            if count % 100 == 0:
+                self._listener("advisories", count, 0)
+        if not count:
+            raise Rejected(
+                "no-advisories", origin, "it holds no OSV record", "a zip, a folder or an address of OSV records"
+            )
+        return count
+
+    def _from_address(self, builder: Builder, source: str) -> Changed | None:
+        base, listing, etag = self._listing(source, builder.meta(f"etag:{source}") if self._grows else "")
+        if listing is None:
+            return None
+        builder.note({f"etag:{source}": etag})
+        known = builder.known(source)
+        stale = [one for one, modified in listing.items() if known.get(one) != modified]
+        gone = known.keys() - listing.keys()
+        if not known or len(stale) > FEW:
+            return self._whole(builder, source, base)
+        if not stale and not gone:
+            return None
+        for one in gone:
+            builder.remove(one)
+        for count, record in enumerate(self._each(base, stale), 1):
+            builder.put(record, source)
+            self._listener("changed advisories", count, len(stale))
+        return Changed(whole=False, records=len(stale), removed=len(gone))
+
+    def _listing(self, source: str, etag: str) -> tuple[str, dict[str, str] | None, str]:
+        """Where the records are, when each was modified, and the list's ETag; no list if it is the one we know."""
+        wire = self._wire()
+        bare = source.rstrip("/").removesuffix("/PyPI/all.zip")
+        for base in dict.fromkeys((bare if bare.endswith("/osv") else f"{bare}/osv", bare)):
+            answer = wire.get(f"{base}/PyPI/modified_id.csv", headers={"If-None-Match": etag} if etag else {})
+            if answer.status == 304:  # noqa: PLR2004 - not modified, in HTTP
+                return base, None, etag
+            if answer.status != 404:  # noqa: PLR2004 - not found, in HTTP
+                return base, _read_listing(answer.body, source), answer.headers.get("etag", "")
+        raise Unavailable(source, "it offers neither osv/PyPI/modified_id.csv nor PyPI/modified_id.csv")
+
+    def _whole(self, builder: Builder, source: str, base: str) -> Changed:
+        with tempfile.TemporaryDirectory(prefix="customhouse-advisories-") as folder:
+            archive = Path(folder) / "all.zip"
+            answer = self._wire().get(f"{base}/PyPI/all.zip", into=archive)
+            if answer.status != 200:  # noqa: PLR2004 - OK, in HTTP
+                raise Unavailable(source, f"it answers {answer.status} for PyPI/all.zip")
+            try:
+                builder.clear(source)
+                return Changed(whole=True, records=self._put_all(builder, read_source(archive), source))
+            except Rejected as error:
+                raise Unavailable(source, f"its all.zip cannot be used: {error.why}") from error
+
+    def _each(self, base: str, ids: Sequence[str]) -> Iterator[Record | Unread]:
+        wire = self._wire()
+
+        def one(record_id: str) -> Record | Unread:
+            answer = wire.get(f"{base}/PyPI/{quote(record_id, safe='')}.json")
+            if answer.status != 200:  # noqa: PLR2004 - OK, in HTTP
+                raise Unavailable(base, f"it lists {record_id} and answers {answer.status} for it")
+            found = read_bytes(answer.body, f"{record_id}.json")
+            if isinstance(found, Record) and found.id != record_id:
+                return Unread(f"{record_id}.json", f"it holds {found.id} instead")
+            return found
+
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            yield from pool.map(one, ids)
+
+
+def _read_listing(body: bytes, source: str) -> dict[str, str]:
+    """When each record was modified: lines of time and id; raises `Unavailable`."""
+    found: dict[str, str] = {}
+    try:
+        for at, row in enumerate(csv.reader(io.StringIO(body.decode("utf-8"))), 1):
+            if not row:
+                continue
+            moment, name = row
+            found[name.rpartition("/")[2]] = write_time(read_time(moment, f"line {at}"))
+    except (ValueError, csv.Error, Rejected) as error:
+        raise Unavailable(source, f"its list of records cannot be read: {error}") from error
+    return found
