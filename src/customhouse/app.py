@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -26,6 +25,7 @@ from customhouse.accounts.tokens import (
     note_revoked_use,
 )
 from customhouse.advisories import tables as _advisory_tables  # noqa: F401 - part of the schema
+from customhouse.advisories.known import Known
 from customhouse.catalog import critical_tables as _critical_tables  # noqa: F401 - part of the schema
 from customhouse.catalog import staged_tables as _staged_tables  # noqa: F401 - part of the schema
 from customhouse.catalog.lifecycle import DeletionPolicy, Price
@@ -57,6 +57,7 @@ from customhouse.infra.db import Database, database_url
 from customhouse.infra.dns import Resolver
 from customhouse.infra.fetch import Outbound
 from customhouse.infra.issuer import Issuers
+from customhouse.infra.key_file import make_key, read_secret
 from customhouse.infra.migrate import migrate
 from customhouse.infra.pages import Pages
 from customhouse.infra.pages_open import open_pages
@@ -76,7 +77,6 @@ from customhouse.trust.roots import Root, roots_of
 
 C = TypeVar("C")
 R = TypeVar("R")
-KEY_BYTES = 32
 
 
 @dataclass(frozen=True)
@@ -102,6 +102,8 @@ class App:
     limiter: Limiter
     breached: Breached
     logins: Logins
+    advice: Known
+    """What is known to be wrong with packages."""
     roots: tuple[Root, ...]
     """Of trust: whose certificates attestations may rest on."""
 
@@ -188,15 +190,22 @@ class App:
 
 
 @contextmanager
-def open_app(settings: Settings, *, clock: Clock | None = None, walkers: Walkers | None = None) -> Iterator[App]:
+def open_app(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    walkers: Walkers | None = None,
+    pages: Pages | None = None,
+    blobs: Blobs | None = None,
+) -> Iterator[App]:
     """Open the parts on a database that `prepare` has brought up to date, and close them at the end.
 
-    Walkers that are handed in are shared and stay open.
+    Walkers that are handed in are shared and stay open. Pages are closed with the rest, whoever has opened them.
     """
     clock = clock or SystemClock()
     database = Database(database_url(settings))
-    blobs = open_blobs(settings)
-    pages = open_pages(settings)
+    blobs = blobs or open_blobs(settings)
+    pages = pages or open_pages(settings)
     own = walkers is None
     walkers = walkers or Walkers(
         count=os.cpu_count() or 1, seconds=settings.walk_seconds, memory_bytes=settings.walk_memory_bytes
@@ -248,6 +257,7 @@ def open_app(settings: Settings, *, clock: Clock | None = None, walkers: Walkers
             limiter=Limiter(database, clock, key),
             breached=breached_of(settings, outbound),
             logins=Logins(settings.oidc_logins, issuers, outbound, key, clock, settings.public_url),
+            advice=Known(database),
             roots=roots,
         )
     finally:
@@ -261,7 +271,7 @@ def prepare(settings: Settings) -> None:
     """Make the data folder, the server's key and the schema; harmless when they are there."""
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     open_spool(settings.data)
-    _make_key(key_path(settings))
+    make_key(settings)
     database = Database(database_url(settings))
     try:
         migrate(database)
@@ -296,35 +306,6 @@ def policy_of(settings: Settings) -> Policy:
     )
 
 
-def key_path(settings: Settings) -> Path:
-    """Where the server's key lies: outside the database and its backups."""
-    return settings.key_file or settings.data / "server.key"
-
-
 def read_key(settings: Settings) -> ServerKey:
     """The server's key; raises `Unavailable` if it is missing or damaged."""
-    path = key_path(settings)
-    try:
-        secret = bytes.fromhex(path.read_text().strip())
-    except (OSError, ValueError) as error:
-        raise Unavailable("The server's key", f"{path} cannot be read: {error}") from error
-    if len(secret) != KEY_BYTES:
-        raise Unavailable("The server's key", f"{path} does not hold {KEY_BYTES} bytes in hexadecimal")
-    return ServerKey(secret)
-
-
-def _make_key(path: Path) -> None:
-    temporary = path.with_name(f"{path.name}.{os.getpid()}")
-    if path.exists():
-        return
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as new:
-        new.write(secrets.token_hex(KEY_BYTES) + "\n")
-        new.flush()
-        os.fsync(new.fileno())
-    try:
-        # A link and not a rename: if another process made the key meanwhile, its key stays.
-        os.link(temporary, path)
-    except FileExistsError:
-        pass
-    finally:
-        temporary.unlink()
+    return ServerKey(read_secret(settings))

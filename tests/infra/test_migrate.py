@@ -14,7 +14,9 @@ from sqlalchemy.exc import IntegrityError
 import customhouse.app  # noqa: F401 - loads every room's tables
 from customhouse.infra.db import METADATA, Database, database_url
 from customhouse.infra.fair_lock import FairLock
-from customhouse.infra.migrate import known_revisions, migrate
+from customhouse.infra.migrate import migrate
+from customhouse.infra.prepared import has_newest_schema
+from customhouse.infra.revisions import known_revisions
 from customhouse.infra.settings import Settings
 from customhouse.terms.errors import Broken, Refused, Unavailable
 
@@ -40,6 +42,25 @@ def test_migrating_again_changes_nothing(database_settings: Settings) -> None:
     database = Database(database_url(database_settings))
     assert migrate(database) == known_revisions()[-1]
     database.close()
+
+
+def test_a_start_that_has_nothing_to_migrate_sees_so_without_loading_what_migrates(database_settings: Settings) -> None:
+    assert has_newest_schema(database_settings)
+    database = Database(database_url(database_settings))
+    with database.write() as sql:
+        sql.execute(sa.text("UPDATE alembic_version SET version_num = '0016'"))
+    assert not has_newest_schema(database_settings)
+    with database.write() as sql:
+        sql.execute(sa.text("DELETE FROM alembic_version"))
+    assert not has_newest_schema(database_settings)
+    database.close()
+
+
+def test_a_database_that_is_not_there_has_not_the_newest_schema(tmp_path: Path) -> None:
+    assert not has_newest_schema(Settings.model_validate({"data": tmp_path}))
+    assert list(tmp_path.iterdir()) == []
+    elsewhere = {"data": tmp_path, "database": "postgresql+psycopg://nobody@127.0.0.1:1/none"}
+    assert not has_newest_schema(Settings.model_validate(elsewhere))
 
 
 def test_rows_that_refer_to_a_table_outlive_its_making_anew(database_settings: Settings) -> None:

@@ -18,6 +18,7 @@ from customhouse.cli.options import read_settings
 from customhouse.cli.supervisor import Child, Supervisor
 from customhouse.infra.lifeline import die_with_parent
 from customhouse.infra.logs import configure_logs
+from customhouse.infra.prepared import has_newest_schema, is_at, was_at
 from customhouse.infra.settings import Settings
 from customhouse.infra.spool import empty_spool
 from customhouse.terms.errors import Unavailable
@@ -79,12 +80,9 @@ def web(*, data: Path | None = None, supervised_by: Supervised = 0) -> None:
     from granian.http import HTTP1Settings  # noqa: PLC0415 - as above
     from granian.log import LogLevels  # noqa: PLC0415 - as above
 
-    from customhouse.app import forget_addresses, prepare  # noqa: PLC0415 - loads the database, as above
-
-    prepare(settings)
-    forget_addresses(settings)
+    _prepare(settings)
     Granian(
-        "customhouse.web.asgi:create",
+        "customhouse.web.worker:create",
         address=settings.host,
         port=settings.port,
         interface=Interfaces.ASGI,
@@ -100,6 +98,18 @@ def web(*, data: Path | None = None, supervised_by: Supervised = 0) -> None:
         respawn_failed_workers=True,
         workers_kill_timeout=5,
     ).serve()
+
+
+def _prepare(settings: Settings) -> None:
+    """Bring the installation to this version, and drop pages that name another address, if there is need."""
+    moved = was_at(settings) != settings.public_url
+    if not moved and has_newest_schema(settings):
+        return
+    from customhouse.app import forget_addresses, prepare  # noqa: PLC0415 - most starts need none of it
+
+    prepare(settings)
+    forget_addresses(settings)
+    is_at(settings)
 
 
 def work(*, data: Path | None = None, supervised_by: Supervised = 0) -> None:

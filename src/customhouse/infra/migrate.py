@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from customhouse.infra.db import Database
+from customhouse.infra.revisions import known_revisions
 from customhouse.terms.errors import Refused
-
-_VERSIONS = Path(__file__).parent / "migrations" / "versions"
-_FILE = re.compile(r"m(\d{4})_\w+\.py")
-
-
-def known_revisions() -> list[str]:
-    """The revisions that this version has, oldest first; read from the file names, without loading alembic."""
-    return sorted(match[1] for path in _VERSIONS.iterdir() if (match := _FILE.fullmatch(path.name)))
 
 
 def current_revision(connection: Connection) -> str | None:

@@ -11,7 +11,12 @@ def open_pages(settings: Settings) -> Pages:
     if settings.database:
         from customhouse.infra.pages_postgres import PostgresPages  # noqa: PLC0415 - only one driver is loaded
 
-        return PostgresPages(settings.database.replace("postgresql+psycopg://", "postgresql://", 1))
+        return PostgresPages(plain_url(settings))
     from customhouse.infra.pages_sqlite import SqlitePages  # noqa: PLC0415 - as above
 
     return SqlitePages(settings.data / "customhouse.sqlite3")
+
+
+def plain_url(settings: Settings) -> str:
+    """The database's address as libpq has it, for the plain driver."""
+    return settings.database.replace("postgresql+psycopg://", "postgresql://", 1)

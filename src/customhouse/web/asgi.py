@@ -1,27 +1,24 @@
-"""The web application: `serve` in front, Starlette behind it. Made once in each worker process by `create`."""
+"""The web application: `serve` in front, Starlette behind it."""
 
 from __future__ import annotations
 
-import logging
-import os
-from collections.abc import AsyncIterator
-from contextlib import AbstractContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
+from dataclasses import dataclass
 
 import anyio.to_thread
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Router
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from customhouse.app import App, open_app
+from customhouse.advisories.archive import Archive
+from customhouse.app import App
 from customhouse.catalog.downloads.neglect import NeglectedSpools
 from customhouse.infra.client_address import parse_networks
 from customhouse.infra.client_hash import ClientHashes
 from customhouse.infra.count_spool import CountSpool, counts_folder
-from customhouse.infra.lifeline import die_with_parent
-from customhouse.infra.logs import configure_logs
-from customhouse.infra.settings import Settings
 from customhouse.serve.asgi import Serve
 from customhouse.serve.hosts import Hosts
 from customhouse.terms.errors import CustomhouseError
@@ -32,6 +29,7 @@ from customhouse.web.api.integrity import PROVENANCE, Integrity
 from customhouse.web.api.leaked_tokens import LeakedTokens
 from customhouse.web.api.legacy import LegacyUpload
 from customhouse.web.api.namespaces import namespace_doors
+from customhouse.web.api.osv import Osv
 from customhouse.web.api.project_json import project_document
 from customhouse.web.api.publishing import Publishing
 from customhouse.web.api.reports import report_api_doors
@@ -80,31 +78,51 @@ from customhouse.web.permissions import Permission
 from customhouse.web.problems import on_customhouse_error, on_http_exception, on_unexpected
 from customhouse.web.visit import Visit
 
-log = logging.getLogger("customhouse.web")
-
 # Sync handlers and page rendering; bodies and archive walks have limiters of their own.
 PAGE_THREADS = 40
 
 
-def create() -> ASGIApp:
-    """The application of one worker, from the settings in its environment."""
-    die_with_parent(os.getppid())
-    settings = Settings()
-    configure_logs(settings.log_level)
-    if not settings.breached_passwords:
-        log.warning("new passwords are not compared with breached ones: the setting breached_passwords is empty")
-    context = open_app(settings)
-    return build(context.__enter__(), context)
+@dataclass(frozen=True)
+class Inner:
+    """The application behind the read path, and what must run for as long as it is used."""
+
+    app: ASGIApp
+    lives: Callable[[], AbstractAsyncContextManager[None]]
 
 
-def build(app: App, context: AbstractContextManager[App] | None = None) -> Serve:
-    """The application around an open `App`; ``context`` is left when the server shuts down."""
+def build(app: App) -> Serve:
+    """The application around an open `App`, whole from the first request on."""
     trusted = parse_networks(app.settings.trusted_proxies)
     counts = CountSpool(app.settings.data, app.clock, ClientHashes(app.key.secret), trusted)
+    around = _Around()
+    serve = Serve(app.pages, app.blobs, around, count=counts.count, hosts=Hosts(names_of(app.settings)))
+    around.inner = inner_of(app, serve, counts)
+    return serve
+
+
+class _Around:
+    """Joins requests and the lifespan of an `Inner` in one application."""
+
+    inner: Inner
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, or live from start to stop (ASGI, section "Lifespan protocol")."""
+        if scope["type"] != "lifespan":
+            await self.inner.app(scope, receive, send)
+            return
+        await receive()
+        async with self.inner.lives():
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+def inner_of(app: App, serve: Serve, counts: CountSpool, context: AbstractContextManager[App] | None = None) -> Inner:
+    """What stands behind ``serve``; ``context`` is left when the server shuts down."""
     neglected = NeglectedSpools(app.database, counts_folder(app.settings.data), app.clock)
 
     @asynccontextmanager
-    async def lifespan(_inner: Starlette) -> AsyncIterator[None]:
+    async def lives() -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = PAGE_THREADS
         app.walkers.start()
         counts.start()
@@ -116,7 +134,6 @@ def build(app: App, context: AbstractContextManager[App] | None = None) -> Serve
             context.__exit__(None, None, None)
 
     inner = Starlette(
-        lifespan=lifespan,
         exception_handlers={
             CustomhouseError: on_customhouse_error,
             HTTPException: on_http_exception,
@@ -125,11 +142,9 @@ def build(app: App, context: AbstractContextManager[App] | None = None) -> Serve
     )
     # Addresses that end in a slash are part of the protocol: we redirect where it says so, and nowhere else.
     inner.state.customhouse = app
-    inner.router = Router(lifespan=lifespan, redirect_slashes=False)
-    hosts = Hosts(names_of(app.settings))
-    serve = Serve(app.pages, app.blobs, Dressed(inner), count=counts.count, hosts=hosts)
+    inner.router = Router(redirect_slashes=False)
     inner.router.routes.extend(_routes(app, serve))
-    return serve
+    return Inner(Dressed(inner), lives)
 
 
 def _routes(app: App, serve: Serve) -> list[Door]:
@@ -197,6 +212,7 @@ def _routes(app: App, serve: Serve) -> list[Door]:
         *page_doors(),
         *download_doors(),
         *xmlrpc_doors(),
+        *Osv(app, Archive(app.database, app.settings.data / "osv")).doors(),
     ]
 
 

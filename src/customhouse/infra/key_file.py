@@ -1,0 +1,48 @@
+"""The file that holds the server's key, outside the database and its backups."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from customhouse.infra.settings import Settings
+from customhouse.terms.errors import Unavailable
+
+KEY_BYTES = 32
+
+
+def key_path(settings: Settings) -> Path:
+    """Where the key lies."""
+    return settings.key_file or settings.data / "server.key"
+
+
+def read_secret(settings: Settings) -> bytes:
+    """The key's bytes; raises `Unavailable` if the file is missing or damaged."""
+    path = key_path(settings)
+    try:
+        secret = bytes.fromhex(path.read_text().strip())
+    except (OSError, ValueError) as error:
+        raise Unavailable("The server's key", f"{path} cannot be read: {error}") from error
+    if len(secret) != KEY_BYTES:
+        raise Unavailable("The server's key", f"{path} does not hold {KEY_BYTES} bytes in hexadecimal")
+    return secret
+
+
+def make_key(settings: Settings) -> None:
+    """Make a key if there is none."""
+    path = key_path(settings)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}")
+    if path.exists():
+        return
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as new:
+        new.write(secrets.token_hex(KEY_BYTES) + "\n")
+        new.flush()
+        os.fsync(new.fileno())
+    try:
+        # A link and not a rename: if another process made the key meanwhile, its key stays.
+        os.link(temporary, path)
+    except FileExistsError:
+        pass
+    finally:
+        temporary.unlink()
