@@ -22,6 +22,7 @@ import sqlalchemy as sa
 from starlette.routing import BaseRoute
 from starlette.testclient import TestClient
 
+from advising import advise, record
 from attesting import House, attest
 from clock import TurnableClock
 from customhouse.accounts import sessions
@@ -603,7 +604,9 @@ def _lose(town: Town) -> None:
 
 
 def _judge(town: Town) -> None:
-    """Two cases with a report each, one of them decided; whoever listens has heard of all that."""
+    """An advisory, and two cases with a report each, one decided; whoever listens has heard of all that."""
+    advise(town.app, record("PYSEC-2026-1", "demo", fixed="9.0"))
+    town.facts["advisory"] = "PYSEC-2026-1"
     app, rita, rules = town.app, _actor(town, "rita"), Rules.of(town.app.settings)
     claim = parse_claim({"kind": "malware", "text": "It reads ~/.pypirc.", "version": "2.0", "evidence_excerpt": "x"})
     taken = app.do(file_report, FileReport("demo", claim, rita, rules))

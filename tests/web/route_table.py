@@ -100,6 +100,7 @@ CASE = "/admin/cases/{case}"
 GUILD = "/manage/organization/{organization}"
 WAITS, READY = MANAGE + "/staged/{session}/", {"session": "{session_ready}"}
 TEAM = GUILD + "/teams/{team}"
+ASKED = {"body": '{"package": {"name": "demo", "ecosystem": "PyPI"}, "version": "1.0"}'}
 HOOK = {"url": "https://hooks.invalid/other", "events": "*"}
 
 
@@ -195,6 +196,13 @@ ROWS = [
     # XML-RPC posts its questions and changes nothing.
     Row("POST", "/pypi", "xmlrpc:read", EVERYBODY, sends="call"),
     Row("POST", "/pypi/", "xmlrpc:read", EVERYBODY, sends="call"),
+    # So does the protocol of OSV.dev.
+    Row("POST", "/v1/query", "osv:read", EVERYBODY, ASKED, sends="call"),
+    Row("POST", "/v1/querybatch", "osv:read", EVERYBODY, {"body": '{"queries": []}'}, sends="call"),
+    reads("/v1/vulns/{advisory}", "public:read", EVERYBODY),
+    reads("/osv/PyPI/all.zip", "public:read", EVERYBODY),
+    reads("/osv/PyPI/modified_id.csv", "public:read", EVERYBODY),
+    reads("/osv/PyPI/{advisory}.json", "public:read", EVERYBODY),
     # Only what a reporter has signed is taken: tests/web/test_leaked_tokens.py.
     writes("/-/leaked-tokens/", "token:leak-report", frozenset()),
     reads("/.well-known/pytp", "public:read", EVERYBODY, query="discover=/legacy/"),

@@ -123,7 +123,7 @@ def _furnished(world: World, how: str) -> Vault:
         "version": "1.0", "old": "1.0", "new": "2.0", "organization": "guild", "team": "builders", "user": "alice",
         "account": "alice", "invitation": number, "token": world.tokens["alice"].split(".")[1], "case": "1",
         "reporter": "carol", "link": link_text(world.app.key, link_id), "namespace": "secret", "hook": "x" * 26,
-        "login": "guild", "campaign": "keys", "change": "1", "mandate": "1", "factor": "1", "exemption": "1", "table": "accounts",
+        "advisory": "PYSEC-2026-1", "login": "guild", "campaign": "keys", "change": "1", "mandate": "1", "factor": "1", "exemption": "1", "table": "accounts",
         "linked": "1", "publisher": "1", "day": "2026-01-01", "session": "x" * 26, "stage": "x" * 64, "staged_file": "x" * 26,
         "address": static_address("house.css").rpartition("/")[2],
     }  # fmt: skip

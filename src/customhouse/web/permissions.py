@@ -41,6 +41,8 @@ class Permission(Enum):
     STAGE_READ = ("stage:read", Need.ANYBODY, False, False)
     # XML-RPC posts its questions; its handler has no way to change anything.
     XMLRPC_READ = ("xmlrpc:read", Need.ANYBODY, False, False)
+    # So does the protocol of OSV.dev.
+    OSV_READ = ("osv:read", Need.ANYBODY, False, False)
 
     LEAK_REPORT = ("token:leak-report", Need.OWN_CHECK, True, False)
     PUBLISHER_MINT = ("publisher:mint", Need.OWN_CHECK, True, False)

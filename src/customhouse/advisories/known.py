@@ -1,0 +1,88 @@
+"""What a process remembers of advisories: parsed records by the name of their package, right at every look.
+
+A record costs a fraction of a millisecond to parse, so each is parsed once in a process and not once for a question.
+Every look asks the database first whether an advisory was written since the last one; then the names that it speaks of,
+and those it spoke of before, are forgotten.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from customhouse.advisories import queries
+from customhouse.advisories.tables import advisory, advisory_package
+from customhouse.formats.osv.matching import affects
+from customhouse.formats.osv.model import Record
+from customhouse.infra.db import Database
+
+MOST_NAMES = 50_000
+"""So many names are remembered, most of them with nothing to say."""
+_AT_ONCE = 500
+
+# A record that names no package any more is among them, with nothing beside its id.
+_CHANGED = (
+    sa.select(advisory.c.id, advisory_package.c.name)
+    .join(advisory_package, advisory_package.c.advisory_id == advisory.c.id, isouter=True)
+    .where(advisory.c.changed_serial > sa.bindparam("serial"))
+)
+
+
+class Known:
+    """The advisories of an installation; safe to use from several threads."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._guard = threading.Lock()
+        self._serial = 0
+        self._by_name: dict[str, tuple[Record, ...]] = {}
+
+    def of(self, names: Collection[str]) -> Mapping[str, Sequence[Record]]:
+        """The records that speak of each of these PyPI packages, ordered by id, withdrawn ones too; names normalised.
+
+        Their documents are left in the database.
+        """
+        with self._database.read() as sql, self._guard:
+            self._catch_up(sql)
+            missing = [name for name in dict.fromkeys(names) if name not in self._by_name]
+            if len(self._by_name) + len(missing) > MOST_NAMES:
+                self._by_name.clear()
+                missing = list(dict.fromkeys(names))
+            for start in range(0, len(missing), _AT_ONCE):
+                self._remember(sql, missing[start : start + _AT_ONCE])
+            return {name: self._by_name[name] for name in names}
+
+    def affecting(self, name: str, version: str) -> list[Record]:
+        """The records by which this version is affected; an empty version asks for all that are not withdrawn."""
+        return matching(self.of([name])[name], name, version)
+
+    def _remember(self, sql: Connection, names: Sequence[str]) -> None:
+        stored = queries.of_names(sql, names)
+        for name in names:
+            # What lies in the store was read when it was written, so reading it cannot fail.
+            records = (one.record for one in stored.get(name, ()))
+            self._by_name[name] = tuple(replace(one, document={}, details="", credits=()) for one in records)
+
+    def _catch_up(self, sql: Connection) -> None:
+        serial = queries.last_change(sql)
+        if serial == self._serial:
+            return
+        rows = sql.execute(_CHANGED, {"serial": self._serial}).all()
+        ids = {row.id for row in rows}
+        before = [name for name, records in self._by_name.items() if not ids.isdisjoint(one.id for one in records)]
+        for name in {row.name for row in rows}.union(before):
+            self._by_name.pop(name, None)
+        self._serial = serial
+
+
+def matching(records: Iterable[Record], name: str, version: str) -> list[Record]:
+    """Those of some records by which a version of a package is affected, or all of them if there is none."""
+    return [
+        record
+        for record in records
+        if record.withdrawn is None and (not version or any(affects(one, version) for one in record.of(name)))
+    ]
