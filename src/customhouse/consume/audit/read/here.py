@@ -1,0 +1,92 @@
+"""Environments of this machine as subjects: the running one, a venv, a prefix, a folder of packages, an interpreter."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import sys
+from pathlib import Path
+
+from customhouse.consume.audit.read.environment import read_packages
+from customhouse.consume.audit.read.prefixes import Prefix, prefixes_at
+from customhouse.consume.audit.read.source import CODE
+from customhouse.consume.audit.read.tree import DiskTree, Tree
+from customhouse.formats.inventory.marks import Marks
+from customhouse.formats.inventory.model import Gap, Subject
+from customhouse.terms.errors import Rejected
+
+PYTHON_FILE = re.compile(r"(?:python|pypy)(?:\d+(?:\.\d+)?t?)?(?:w)?(?:\.exe)?")
+_LIB_VERSION = re.compile(r"(?:python|pypy)(\d{1,2}\.\d{1,3})t?")
+
+
+def running_environment() -> Subject:
+    """What this very process could import."""
+    tree = DiskTree(Path("/"))
+    folders = [os.path.realpath(one).strip("/") for one in dict.fromkeys(sys.path) if one and Path(one).is_dir()]
+    exact = platform.python_version().rstrip("+") if sys.implementation.name == "cpython" else ""
+    components, gaps = read_packages(tree, list(dict.fromkeys(folders)), Marks())
+    return Subject(f"the running environment, {sys.prefix}{_told(exact)}", "environment", components, gaps, exact)
+
+
+def running_interpreter() -> Subject:
+    """The Python that runs this."""
+    exact = platform.python_version().rstrip("+") if sys.implementation.name == "cpython" else ""
+    gaps = (
+        () if exact else (Gap(sys.executable, f"{sys.implementation.name} is not CPython", "see its own advisories"),)
+    )
+    return Subject(f"the running interpreter, {sys.executable}{_told(exact)}", "interpreter", (), gaps, exact)
+
+
+def environments_at(path: Path) -> tuple[Subject, ...]:
+    """The environments of a venv or a prefix; none if the folder is neither."""
+    tree = DiskTree(path)
+    return tuple(environment_of(tree, one, str(path)) for one in prefixes_at(tree, ""))
+
+
+def environment_of(tree: Tree, prefix: Prefix, title: str) -> Subject:
+    """One environment as a subject."""
+    components, gaps = read_packages(tree, prefix.folders, Marks(prefix.python))
+    if not prefix.exact:
+        gaps += (
+            Gap(
+                title,
+                f"the exact release of its Python {prefix.python} is not told: the interpreter is not checked".replace(
+                    "  ", " "
+                ),
+                "run `customhouse audit interpreter` with it",
+            ),
+        )
+    return Subject(f"{title}{_told(prefix.exact)}", "environment", components, gaps, prefix.exact)
+
+
+def packages_at(path: Path) -> Subject:
+    """A folder in which packages lie: site-packages, or what ``pip install --target`` has filled."""
+    tree = DiskTree(path)
+    absolute = path.absolute()
+    version = _LIB_VERSION.fullmatch(absolute.parent.name)
+    exact = ""
+    if absolute.name in ("site-packages", "dist-packages") and version is not None:
+        own = prefixes_at(DiskTree(absolute.parents[2]), "")
+        exact = next((one.exact for one in own if one.python.startswith(version[1])), "")
+    components, gaps = read_packages(tree, [""], Marks(exact or (version[1] if version is not None else "")))
+    return Subject(f"{path}{_told(exact)}", "environment", components, gaps, exact)
+
+
+def environment_of_python(path: Path) -> Subject:
+    """The environment of ``PREFIX/bin/python``, which is not run. Raises `Rejected`."""
+    # The link of a venv is looked at first: behind it is the Python that it was made from.
+    link = Path(os.path.abspath(path))  # noqa: PTH100  # `resolve` would follow it
+    for executable in (link, path.resolve()):
+        prefix = executable.parent.parent if executable.parent.name in ("bin", "Scripts") else executable.parent
+        tree = DiskTree(prefix)
+        found = prefixes_at(tree, "")
+        version = _LIB_VERSION.fullmatch(path.resolve().name)
+        found = tuple(one for one in found if version is None or one.python.startswith(version[1])) or found
+        if found and (found[0].is_venv or executable != link or link == path.resolve()):
+            return environment_of(tree, found[0], f"{path} ({prefix})")
+    raise Rejected(CODE, str(path), "no packages lie beside this Python", "the python of an environment, or its folder")
+
+
+def _told(exact: str) -> str:
+    return f" (CPython {exact})" if exact else ""

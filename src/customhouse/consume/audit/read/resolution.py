@@ -1,0 +1,146 @@
+"""Requirements that are not pinned, resolved by ``uv pip compile``: a plan, nothing is installed or built."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess  # uv is called by a list of arguments, never by a shell
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from customhouse.consume.audit.read.options import ReadOptions
+from customhouse.formats.inventory.model import Component, Edge, Gap
+from customhouse.formats.inventory.requirements_file import Wanted, read_lines
+from customhouse.terms.names import normalize
+
+if TYPE_CHECKING:
+    from customhouse.consume.audit.read.requirements import Collected
+
+MOST_OUTPUT_BYTES = 64 * 2**20
+_MOST_TOLD = 600
+
+
+def resolved(
+    found: Collected,
+    loose: Sequence[tuple[str, Wanted]],
+    pinned: Sequence[Component],
+    options: ReadOptions,
+    beside: Path,
+) -> tuple[list[Component], list[Gap]]:
+    """Everything that an installation would bring, or the pins alone with a gap that says why."""
+    if options.offline or options.resolve == "never":
+        why = "nothing is asked over the network" if options.offline else "nothing is to be resolved"
+        return list(pinned), list(_unpinned(loose, why))
+    plan = _compile(found, options, beside)
+    if isinstance(plan, Gap):
+        return list(pinned), [plan, *_unpinned(loose, "it could not be resolved")]
+    return list(_components(plan, found, pinned)), []
+
+
+def _unpinned(loose: Iterable[tuple[str, Wanted]], why: str) -> Iterator[Gap]:
+    for file, one in loose:
+        yield Gap(
+            f"{file}:{one.line}",
+            f"{one.text[:120]} is not pinned, and {why}",
+            "pin it, or audit a lock file, or let uv resolve it",
+        )
+
+
+def _compile(found: Collected, options: ReadOptions, beside: Path) -> str | Gap:
+    with TemporaryDirectory(prefix="customhouse-audit-") as folder:
+        wanted = Path(folder) / "wanted.txt"
+        wanted.write_text("".join(f"{line}\n" for line in _lines(found.wanted)), "utf-8")
+        constraints = Path(folder) / "constraints.txt"
+        constraints.write_text("".join(f"{line}\n" for line in _lines(found.constraints)), "utf-8")
+        arguments = [
+            _program(options.uv), "pip", "compile", str(wanted), "--constraints", str(constraints),
+            # Our own Python: uv would look for one in the folder that is audited, and run it.
+            "--python", sys.executable, "--no-python-downloads", "--no-build",
+            "--quiet", "--no-header", "--no-progress", "--color", "never", "--annotation-style", "line",
+        ]  # fmt: skip
+        if options.python:
+            arguments += ["--python-version", options.python]
+        index, *extra = [options.index_url] if options.index_url else found.indexes or [""]
+        if index:
+            arguments += ["--default-index", index]
+        for one in extra:
+            arguments += ["--index", one]
+        return _run(arguments, options, beside)
+
+
+def _program(name: str) -> str:
+    """The program by its path: what lies beside our own Python counts where the search path has none."""
+    beside = Path(sys.executable).with_name(name)
+    return shutil.which(name) or (str(beside) if beside.is_file() else name)
+
+
+def _lines(wanted: Iterable[tuple[str, Wanted]]) -> Iterator[str]:
+    for _file, one in wanted:
+        if not one.editable and (not one.address or "://" in one.address):
+            yield one.text
+
+
+def _run(arguments: Sequence[str], options: ReadOptions, beside: Path) -> str | Gap:
+    where = "uv pip compile"
+    try:
+        process = subprocess.Popen(  # noqa: S603  # no shell, and requirements go through a file
+            arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=beside,
+            start_new_session=True,
+        )  # fmt: skip
+    except OSError as error:
+        return Gap(where, f"{options.uv} cannot be started: {error.strerror}", "install uv, or pin everything")
+    try:
+        out, err = process.communicate(timeout=options.resolve_seconds)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        return Gap(where, f"no answer within {options.resolve_seconds:g} s", "try again, or audit a lock file")
+    if process.returncode != 0:
+        told = " ".join(err.decode("utf-8", "replace").split())
+        return Gap(where, told[:_MOST_TOLD] or f"it ended with {process.returncode}", _advice(told))
+    if len(out) > MOST_OUTPUT_BYTES:
+        return Gap(where, f"its answer has more than {MOST_OUTPUT_BYTES} bytes", "audit it in parts")
+    return out.decode("utf-8", "replace")
+
+
+def _advice(told: str) -> str:
+    if "building" in told.lower() or "no-build" in told:
+        return "something has no wheel and would have to be built: lock it where that is allowed, and audit the lock"
+    if "unsatisfiable" in told or "No solution" in told:
+        return "mend the requirements: they cannot be installed together"
+    return "look at the index that uv asks, or audit a lock file"
+
+
+def _components(plan: str, found: Collected, pinned: Sequence[Component]) -> Iterator[Component]:
+    """What uv has chosen; its comments say who required it."""
+    asked = {one.name: (file, one) for file, one in reversed(found.wanted) if one.name}
+    hashes = {one.name: one.hashes for one in pinned}
+    lines = [one for one in read_lines(plan) if isinstance(one, Wanted)]
+    requires: dict[str, list[Edge]] = {}
+    for one in lines:
+        for who in one.via:
+            if not who.startswith("-"):
+                requires.setdefault(normalize(who), []).append(Edge(one.name))
+    told = {one.name: one for one in pinned}
+    for one in lines:
+        version = one.specifier.removeprefix("==")
+        kept = told.get(one.name)
+        if one.address:
+            if kept is not None:
+                yield replace(kept, requires=tuple(dict.fromkeys(requires.get(one.name, ()))))
+            continue
+        file_and_line = asked.get(one.name)
+        where = f"{file_and_line[0]}:{file_and_line[1].line}" if file_and_line else "resolved by uv"
+        yield Component(
+            one.name, version, where, direct=file_and_line is not None,
+            requires=tuple(dict.fromkeys(requires.get(one.name, ()))), hashes=hashes.get(one.name, frozenset()),
+            index=kept.index if kept is not None else "",
+        )  # fmt: skip
+    planned = {one.name for one in lines}
+    # Pins whose marker does not hold here are no part of the plan.
+    yield from (one for one in pinned if one.name not in planned)

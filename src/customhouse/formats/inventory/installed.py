@@ -1,0 +1,118 @@
+"""What the metadata of an installed package says, read up to the blank line and no further.
+
+Sources: "Recording installed projects" and the core metadata specification of packaging.python.org. `email` would read
+whole descriptions; an environment of 250 packages is to be read in 0.15 s.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from customhouse.terms.names import normalize
+
+MOST_HEADER_BYTES = 1 * 2**20
+MOST_REQUIREMENTS = 5_000
+MOST_LIBRARIES = 5_000
+_END = re.compile(rb"\r?\n\r?\n")
+_HEADER = re.compile(r"^(Name|Version|Requires-Dist)[ \t]*:[ \t]*(.*?)[ \t]*$", re.IGNORECASE | re.MULTILINE)
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?", re.ASCII)
+# A requirement that needs no parser: a name, extras, specifiers with or without brackets, a marker.
+_REQUIREMENT = re.compile(
+    r"\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:\[([^\]\[;@]*)\])?\s*"
+    r"(?:\(([^()]*)\)|([=<>!~][^;()@]*)|(@[^;]*?(?=\s;|$)))?\s*(?:;(.*))?",
+    re.ASCII,
+)
+_LIBRARY = re.compile(
+    rb"^(?P<quote>\"?)(?P<path>[^\n\",]*?(?:\.libs/[^\n\",/]+|\.dylibs/[^\n\",/]+|\.so(?:\.[0-9.]+)?|\.pyd|\.dylib|\.dll))"
+    rb"(?P=quote),",
+    re.MULTILINE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """One requirement, apart."""
+
+    name: str
+    """Normalised."""
+    extras: frozenset[str]
+    specifier: str
+    marker: str
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """The few headers that an audit needs."""
+
+    name: str
+    """As written; empty if there is none that is a name."""
+    version: str
+    """As written; empty if there is none."""
+    requires: tuple[Requirement, ...]
+    faults: tuple[str, ...]
+    """Requirements that are none, as they stand there."""
+
+
+def read_installed(raw: bytes) -> Installed:
+    """Read METADATA or PKG-INFO. Damage is told by empty fields and by ``faults``."""
+    end = _END.search(raw)
+    text = raw[: end.start() if end else len(raw)].decode("utf-8", "replace")
+    name = version = ""
+    requires: list[Requirement] = []
+    faults: list[str] = []
+    for header, value in _HEADER.findall(text):
+        match header.lower():
+            case "name" if not name:
+                name = value if _NAME.fullmatch(value) else ""
+            case "version" if not version:
+                version = value
+            case "requires-dist" if len(requires) < MOST_REQUIREMENTS:
+                found = split_requirement(value)
+                if found is None:
+                    faults.append(value)
+                else:
+                    requires.append(found)
+            case _:
+                pass
+    return Installed(name, version, tuple(requires), tuple(faults))
+
+
+def split_requirement(text: str) -> Requirement | None:
+    """The parts of a requirement (PEP 508); None for what is none. Specifiers and markers are not looked into."""
+    found = _REQUIREMENT.fullmatch(text)
+    if found is None:
+        return None
+    name, extras, bracketed, bare, url, marker = found.groups()
+    return Requirement(
+        normalize(name),
+        frozenset(normalize(one.strip()) for one in (extras or "").split(",") if one.strip()),
+        (bracketed or bare or "").replace(" ", "").strip(),
+        (marker or "").strip(),
+        (url or "")[1:].strip(),
+    )
+
+
+def read_requires_txt(text: str) -> tuple[Requirement, ...]:
+    """The ``requires.txt`` of an egg: lines below ``[extra:marker]``."""
+    section = ""
+    found: list[Requirement] = []
+    for line in text.splitlines()[:MOST_REQUIREMENTS]:
+        plain = line.strip()
+        if plain.startswith("[") and plain.endswith("]"):
+            extra, _, marker = plain[1:-1].partition(":")
+            section = " and ".join(part for part in (f'extra == "{extra}"' if extra else "", marker) if part)
+        elif plain and (one := split_requirement(plain)) is not None:
+            found.append(Requirement(one.name, one.extras, one.specifier, one.marker or section, one.url))
+    return tuple(found)
+
+
+def libraries_of(record: bytes) -> tuple[str, ...]:
+    """Paths of the native libraries that a RECORD lists, at most `MOST_LIBRARIES`."""
+    found = []
+    for match in _LIBRARY.finditer(record):
+        found.append(match["path"].decode("utf-8", "replace"))
+        if len(found) >= MOST_LIBRARIES:
+            break
+    return tuple(found)
