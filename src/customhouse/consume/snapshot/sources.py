@@ -10,121 +10,108 @@ import tarfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from customhouse.consume.snapshot.layout import Unread
+from customhouse.formats.osv.documents import (
+    MAX_BYTES,
+    MAX_FILE_BYTES,
+    SUFFIXES,
+    Damaged,
+    read_content,
+    read_documents,
+    records_among,
+)
 from customhouse.formats.osv.model import Record
-from customhouse.formats.osv.read import read_record
-from customhouse.formats.strict_json import read_json
+from customhouse.formats.osv.zipped import files_in, names_in, open_zip
 from customhouse.terms.errors import Rejected
 from customhouse.terms.names import normalize
 
-LONGEST_RECORD_BYTES = 8 * 2**20
-MOST_RECORDS = 1_000_000
-MOST_BYTES = 4 * 2**30
-"""Of all records together, unpacked: OSV's largest ecosystems stay below."""
-_SUFFIXES = (".json", ".yaml", ".yml")
-_PASSED_OVER = frozenset({"false_positives.yaml", "pypi_links.json", "pypi_versions.json"})
-"""What stands beside the records in the PyPA's repository."""
+MOST_MEMBERS = 500_000
+MOST_TAR_BYTES = 2**30
+ACCEPTED = "a zip, tar or folder of OSV records"
 
 
 def read_source(path: Path) -> Iterator[Record | Unread]:
     """Every record of a zip, a tar, a folder or a file; raises `Rejected` if it is none of them."""
-    spent = 0
-    for count, (where, body) in enumerate(_members(path), 1):
-        spent += len(body)
-        if spent > MOST_BYTES or count > MOST_RECORDS:
-            raise Rejected("bad-advisories", str(path), "more records than anybody has published", "OSV's own zips")
-        yield read_bytes(body, where)
+    for where, body in _members(path):
+        if isinstance(body, Damaged):
+            yield Unread(where, _without(body.reason, where))
+        else:
+            yield from read_bytes(body, where)
 
 
-def read_bytes(body: bytes, where: str) -> Record | Unread:
-    """One record, JSON or YAML by its name's ending."""
-    document: object = None
+def read_bytes(body: bytes, where: str) -> Iterator[Record | Unread]:
+    """The records of one file, JSON or YAML by its name's ending."""
+    for one in read_documents(body, where):
+        yield (
+            Unread(one.place, _without(one.reason, one.place), _packages(body, where))
+            if isinstance(one, Damaged)
+            else one
+        )
+
+
+def _without(reason: str, place: str) -> str:
+    return reason.removeprefix(f"{place}: ")
+
+
+def _packages(body: bytes, where: str) -> tuple[str, ...]:
+    """What a broken record seems to speak of; none if that cannot be told for each."""
     try:
-        document = _parsed(body, where)
-        return read_record(document, where)
-    except (Rejected, ValueError) as error:
-        return Unread(where, str(error).removeprefix(f"{where}: "), _packages(document))
-
-
-def _parsed(body: bytes, where: str) -> object:
-    if len(body) > LONGEST_RECORD_BYTES:
-        raise ValueError(f"it is longer than {LONGEST_RECORD_BYTES} bytes")
-    if where.endswith(".json"):
-        return read_json(body.decode("utf-8"))
-    # Only trees of YAML need it, and it is slow to load.
-    import yaml  # noqa: PLC0415
-
-    try:
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(body, Loader=_loader(yaml))):
-            # Nine lines of aliases make a thousand million items ("billion laughs"); no advisory needs one.
-            raise ValueError("it holds a YAML alias")
-        return yaml.load(body, Loader=_loader(yaml))  # noqa: S506 - a safe loader
-    except (yaml.YAMLError, RecursionError) as error:
-        raise ValueError(f"it is no YAML: {' '.join(str(error).split())[:200]}") from error
-
-
-def _loader(yaml: Any) -> Any:
-    return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-def _packages(document: object) -> tuple[str, ...]:
-    """What a broken record seems to speak of."""
+        document = read_content(body, where)
+    except Rejected:
+        return ()
     found: list[str] = []
     affected = document.get("affected") if isinstance(document, dict) else None
     for one in affected if isinstance(affected, list) else []:
         package = one.get("package") if isinstance(one, dict) else None
         name = package.get("name") if isinstance(package, dict) else None
-        if not isinstance(name, str):
+        if not isinstance(name, str) or " " in name:
             return ()
         found.append(normalize(name))
     return tuple(dict.fromkeys(found))
 
 
-def _members(path: Path) -> Iterator[tuple[str, bytes]]:
+def _members(path: Path) -> Iterator[tuple[str, bytes | Damaged]]:
     if path.is_dir():
-        for one in sorted(path.rglob("*")):
-            if _is_record(one.name) and one.is_file():
-                with one.open("rb") as file:
-                    yield str(one.relative_to(path)), file.read(LONGEST_RECORD_BYTES + 1)
+        names = [str(one.relative_to(path)) for one in sorted(path.rglob("*")) if one.name.endswith(SUFFIXES)]
+        for name in records_among(names):
+            if (path / name).is_file():
+                with (path / name).open("rb") as file:
+                    yield name, file.read(MAX_BYTES + 1)
     elif not path.is_file():
-        raise Rejected("bad-advisories", str(path), "there is no such file or folder", "a zip or folder of OSV records")
+        raise Rejected("bad-advisories", str(path), "there is no such file or folder", ACCEPTED)
     elif zipfile.is_zipfile(path):
-        yield from _zip(path)
-    elif path.suffix in _SUFFIXES:
-        yield path.name, path.read_bytes()
+        with path.open("rb") as file:
+            archive = open_zip(file, str(path))
+            for one in files_in(archive, names_in(archive), str(path)):
+                yield (one.place, one) if isinstance(one, Damaged) else one
+    elif path.suffix.lower() in SUFFIXES:
+        with path.open("rb") as file:
+            yield path.name, file.read(MAX_FILE_BYTES + 1)
     else:
         yield from _tar(path)
 
 
-def _zip(path: Path) -> Iterator[tuple[str, bytes]]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for one in archive.infolist():
-                if _is_record(one.filename):
-                    with archive.open(one) as file:
-                        yield one.filename, file.read(LONGEST_RECORD_BYTES + 1)
-    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError) as error:
-        raise Rejected("bad-advisories", str(path), f"the zip is damaged: {error}", "a whole one") from error
-
-
 def _tar(path: Path) -> Iterator[tuple[str, bytes]]:
+    """Read once from front to back: an archive that is packed as a whole cannot be read otherwise without unpacking."""
+    spent = 0
+    found: dict[str, bytes] = {}
+    names: list[str] = []
     try:
         with tarfile.open(path, "r|*") as archive:
-            for one in archive:
-                file = archive.extractfile(one) if one.isfile() and _is_record(one.name) else None
+            for count, one in enumerate(archive):
+                names.append(one.name)
+                spent += one.size
+                if count > MOST_MEMBERS or spent > MOST_TAR_BYTES:
+                    raise Rejected("bad-advisories", str(path), "it expands to more than anybody has", ACCEPTED)
+                file = archive.extractfile(one) if one.isfile() and one.name.endswith(SUFFIXES) else None
                 if file is not None:
-                    yield one.name, file.read(LONGEST_RECORD_BYTES + 1)
+                    found[one.name] = file.read(MAX_BYTES + 1)
     except (tarfile.TarError, EOFError, OSError) as error:
-        raise Rejected(
-            "bad-advisories", str(path), f"it is no archive: {error}", "a zip, tar or folder of OSV records"
-        ) from error
-
-
-def _is_record(name: str) -> bool:
-    last = name.rpartition("/")[2]
-    return last.endswith(_SUFFIXES) and last not in _PASSED_OVER and not last.startswith(".")
+        raise Rejected("bad-advisories", str(path), f"it is no archive: {error}", ACCEPTED) from error
+    for name in records_among(names):
+        if name in found:
+            yield name, found[name]
 
 
 def write_document(record: Record) -> bytes:

@@ -196,7 +196,7 @@ class _Update:
             answer = wire.get(f"{base}/PyPI/{quote(record_id, safe='')}.json")
             if answer.status != 200:  # noqa: PLR2004 - OK, in HTTP
                 raise Unavailable(base, f"it lists {record_id} and answers {answer.status} for it")
-            found = read_bytes(answer.body, f"{record_id}.json")
+            found = next(read_bytes(answer.body, f"{record_id}.json"))
             if isinstance(found, Record) and found.id != record_id:
                 return Unread(f"{record_id}.json", f"it holds {found.id} instead")
             return found
