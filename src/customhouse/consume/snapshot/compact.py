@@ -118,12 +118,12 @@ def _ranges(affected: Affected) -> list[list[tuple[str, str]]]:
     return [
         [(event.kind, "" if edge is None else event.version) for event, edge in edges_of(one)]
         for one in affected.ranges
-        if one.kind == "ECOSYSTEM"
+        if one.of_versions
     ]
 
 
 def _left(affected: Affected) -> list[str]:
-    ranges = [one for one in affected.ranges if one.kind == "ECOSYSTEM"]
+    ranges = [one for one in affected.ranges if one.of_versions]
     if any((edge := read_version(event.version)) is not None and edge.local for one in ranges for event in one.events):
         # Between local versions a public one may be outside where its neighbours are inside: keep them all.
         return list(affected.versions)

@@ -15,7 +15,6 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -32,14 +31,9 @@ if TYPE_CHECKING:
     # httpx2 is slow to load, and sources on this machine need none.
     from customhouse.consume.wire import Wire
 
-OSV_DEV = "https://osv-vulnerabilities.storage.googleapis.com"
-"""Where OSV.dev publishes its records (google.github.io/osv.dev/data)."""
 FEW = 400
 """Up to so many changed records are asked for one by one."""
 AT_ONCE = 8
-FRESH = timedelta(hours=1)
-"""So long nobody is asked again."""
-
 Listener = Callable[[str, int, int], None]
 """Told what is done, how much of it, of how much (0: unknown)."""
 
@@ -58,15 +52,6 @@ class Changed:
 def is_address(source: str) -> bool:
     """Whether a source is asked over the network."""
     return source.startswith(("https://", "http://"))
-
-
-def is_fresh(path: Path, now: datetime) -> bool:
-    """Whether the source was asked a short while ago: that is when the file was written or touched."""
-    try:
-        age = now.timestamp() - path.stat().st_mtime
-    except OSError:
-        return False
-    return 0 <= age < FRESH.total_seconds()
 
 
 def update(
