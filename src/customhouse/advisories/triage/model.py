@@ -1,0 +1,97 @@
+"""What triage says of a vulnerability: which packages it may concern, and why; pure.
+
+Everything that speaks for or against a package is a piece of evidence with the weight of its rule and what was found,
+so that a person sees the very sum that the program has made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from customhouse.formats.cve.model import CveRecord, Span
+
+Field = Literal["reference", "product", "cpe", "text", "store", "record"]
+Status = Literal["ignored", "waiting", "later", "accepted", "not-python", "duplicate", "rejected", "withdrawn"]
+OPEN: tuple[Status, ...] = ("waiting", "later")
+
+QUEUE = 3
+"""From this score on somebody looks at it."""
+AUTOMATIC = 9
+"""From this score on it becomes an advisory without anybody, if nothing else stands in the way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One thing that speaks for or against a package."""
+
+    rule: str
+    weight: int
+    """Positive: for; negative: against."""
+    found: str
+    """What was found, as it stands in the record."""
+    field: Field
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A package that a vulnerability may concern."""
+
+    package: str
+    """Normalised as PEP 503 says."""
+    display: str
+    """As somebody spelled it."""
+    evidence: tuple[Evidence, ...]
+    spans: tuple[Span, ...] = ()
+    stops: tuple[str, ...] = ()
+    """Why a person must look at it, whatever the score: codes of `STOPS`."""
+
+    @property
+    def score(self) -> int:
+        """The sum of the weights."""
+        return sum(one.weight for one in self.evidence)
+
+    @property
+    def automatic(self) -> bool:
+        """Whether it may become an advisory without a person."""
+        return self.score >= AUTOMATIC and not self.stops
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What came of one record."""
+
+    record: CveRecord
+    candidates: tuple[Candidate, ...] = ()
+    """Those that are worth a look, the likeliest first."""
+
+    @property
+    def score(self) -> int:
+        """Of the likeliest; 0 if there is none."""
+        return max((one.score for one in self.candidates), default=0)
+
+    @property
+    def automatic(self) -> tuple[Candidate, ...]:
+        """What may become advisories by itself: all or nothing, a person finishes what is clear in part."""
+        strong = [one for one in self.candidates if one.score >= AUTOMATIC]
+        return tuple(strong) if strong and all(one.automatic for one in strong) else ()
+
+
+STOPS = {
+    "open-range": "No version ends it: such a record would mark every future release.",
+    "one-version": "It names one version only, and nothing of those around it.",
+    "no-versions": "It says nothing of versions.",
+    "odd-versions": "An edge of its ranges is no version of PEP 440, or its edges contradict each other.",
+    "uncertain": "Nothing but names leads to the package: there may be something else of that name.",
+    "unknown-name": "No package of that name is known here.",
+    "other-language": "It speaks of another language or registry, too.",
+    "elsewhere": "The package is built from another repository than the one that it leads to.",
+    "several": "Several packages come from that repository, and it does not say which it means.",
+    "part": "It speaks of a part or an extension that may be a package of its own.",
+    "bundled": "It may be a library that the package contains.",
+    "interpreter": "It seems to concern Python itself, which is no package.",
+    "disputed": "Somebody disputes that it is a vulnerability.",
+    "false-positive": "It stands on the list of false positives.",
+    "not-hosted-versions": "None of its edges fits a version that this index has of the package.",
+}
+"""What keeps a candidate from becoming an advisory by itself, each with the sentence that people read."""

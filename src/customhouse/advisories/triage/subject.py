@@ -1,0 +1,77 @@
+"""Which names of packages a text holds, and whether it is about them; pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from customhouse.terms.names import normalize
+
+_WORD = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
+_HEAD = 400
+"""Characters within which a text says what it is about."""
+_BEHIND = re.compile(
+    r"['’]?s?\s*(?:\([^)]{0,60}\)\s*)?(?:,\s*)?(?:(?:versions?|releases?)\s*)?(?:v?\.?\d|<|>|\bbefore\b|\bthrough\b|\bprior\s+to\b|\bup\s+to\b|\bversions?\b"
+    r"|\bis\s+(?:a|an|the|vulnerable|affected)\b|\ballows?\b|\bwas\b|\bdoes\b|\bhas\b|\bcontains?\b|\bpackage\b|\blibrary\b|\bmodule\b)",
+    re.IGNORECASE,
+)
+_BEFORE = re.compile(r"(?:^|[.\n]\s*|\b(?:in|of|package|library|affects|module|project)\s+(?:the\s+)?(?:\w+\s+){0,2})$", re.IGNORECASE)
+_STARTS = re.compile(r"(?:^|\n)\s*(?:(?:In|The|An?)\s+)?(?:\w+\s+){0,2}$")
+_INSIDE = re.compile(r"\b(?:in|of|affects|affecting)\s+$")
+_ENDS = re.compile(r"[,;.)]|\s+(?:and|when|that|which|where|via|due|by)\b|\s*$")
+MOST_WORDS = 700
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A name in a text."""
+
+    name: str
+    """Normalised."""
+    spelled: str
+    is_subject: bool
+
+
+def names_in(text: str, known: frozenset[str], longest: int) -> Iterator[Named]:
+    """Every known name in a text, of up to ``longest`` words in a row.
+
+    It is the subject if what stands around it says so: "NAME before 1.2", "NAME is a …", "in NAME 1.2" near the
+    beginning. A common word that happens to be a package's name is only mentioned.
+    """
+    words = [(one.start(), one.end(), one[0]) for one, _ in zip(_WORD.finditer(text), range(MOST_WORDS), strict=False)]
+    for at, (start, _, _) in enumerate(words):
+        parts: list[str] = []
+        for start_of, end, word in words[at : at + longest]:
+            if parts and text[end_before:start_of].strip():
+                break
+            parts.append(word)
+            end_before = end
+            name = normalize("-".join(parts))
+            if name in known:
+                yield Named(name, text[start:end], is_subject_at(text, start, end))
+
+
+def mention_of(text: str, name: str) -> Named | None:
+    """Where a text mentions a name, as its subject if anywhere; None if it does not."""
+    pattern = r"[\s._-]{0,2}".join(re.escape(part) for part in re.split(r"[-_.]", name) if part)
+    found: Named | None = None
+    for one in re.finditer(rf"(?<![\w-])(?:{pattern})(?![\w-]|\.\w)", text, re.IGNORECASE):
+        this = Named(name, one[0], is_subject_at(text, one.start(), one.end()))
+        if this.is_subject:
+            return this
+        found = found or this
+    return found
+
+
+def is_subject_at(text: str, start: int, end: int) -> bool:
+    """Whether what stands there is what the text is about."""
+    if start > _HEAD:
+        return False
+    before, behind = text[max(0, start - 60) : start], text[end : end + 90]
+    if behind[:1] in "/@(" and not behind.startswith(("(", " (")):
+        return False
+    if _BEHIND.match(behind):
+        return bool(_BEFORE.search(before) or _STARTS.search(before))
+    # "a flaw in VTK, and it lies …": a name of its own, for a word of the language would begin small.
+    return text[start:end] != text[start:end].lower() and bool(_INSIDE.search(before)) and bool(_ENDS.match(behind))
