@@ -18,8 +18,8 @@ from customhouse.formats.osv.merging import Same, merge
 from customhouse.formats.osv.model import PYPI, Record
 from customhouse.formats.osv.severity import UNSCORED
 
-Existing = Callable[[str], Sequence[str] | None]
-"""The versions of a project that can be installed; None if nobody can say."""
+Existing = Callable[[Component], Sequence[str] | None]
+"""The versions of a component's project that can be installed; None if nobody can say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Engine:
 
     snapshot: Snapshot
     scope: Scope = Scope()
-    existing: Existing = lambda _name: None
+    existing: Existing = lambda _component: None
     advance: Callable[[int], None] = lambda _count: None
     """Told how many components have been looked at."""
     ignored: Mapping[str, str] = field(default_factory=dict)
@@ -86,7 +86,7 @@ class Engine:
         affecting = [one for one in entries if one.affects(component.version, parsed)]
         if not affecting:
             return [], gaps
-        upgrade = smallest_upgrade(entries, parsed, self.existing(component.name))
+        upgrade = smallest_upgrade(entries, parsed, self.existing(component))
         by_id = {one.id: one for one in affecting}
         findings = []
         for same in _merged(entries, by_id, component.name):

@@ -1,0 +1,85 @@
+"""What ``customhouse audit`` has around it: connections that open late, a line that says how far it is, whole files."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from customhouse.formats.plain import plain
+from customhouse.terms.errors import Rejected
+
+if TYPE_CHECKING:
+    from customhouse.consume.wire import Wire
+
+_BAR_SIGNS = 20
+
+
+class Connections:
+    """Made when the first address is asked, closed at the end."""
+
+    def __init__(self) -> None:
+        self._wire: Wire | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_why: object) -> None:
+        if self._wire is not None:
+            self._wire.close()
+
+    def get(self) -> Wire:
+        """The connections."""
+        if self._wire is None:
+            # httpx2 takes longer to load than a whole audit.
+            from customhouse.consume.wire import Wire  # noqa: PLC0415
+
+            self._wire = Wire()
+        return self._wire
+
+
+class ProgressLine:
+    """How far it is, in one line of a terminal; nothing where standard error is none."""
+
+    def __init__(self) -> None:
+        self._shows = sys.stderr.isatty()
+        self._shown = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_why: object) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Take the line away."""
+        if self._shown:
+            sys.stderr.write("\r\x1b[K")
+            self._shown = False
+
+    def show(self, what: str, done: int, of: int) -> None:
+        """So many are done, of so many (0: nobody knows)."""
+        if not self._shows:
+            return
+        self._shown = True
+        bar = f" [{'#' * (_BAR_SIGNS * done // of):<{_BAR_SIGNS}}]" if of else ""
+        sys.stderr.write(f"\r\x1b[K{what}: {done:,}{f' of {of:,}' if of else ''}{bar}")
+        sys.stderr.flush()
+
+
+def write_whole(path: Path, text: str) -> None:
+    """The whole file or none: what stood there stays until the new one is complete. Raises `Rejected`."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
+    try:
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(path)
+    except OSError as error:
+        raise Rejected("bad-output", str(path), error.strerror or "it cannot be written", "a writable path") from error
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def warn(sentence: str) -> None:
+    """One line on standard error."""
+    print(f"customhouse: {plain(sentence)}", file=sys.stderr)
