@@ -27,6 +27,11 @@ FLAGS = {
 }
 
 
+# Made once: building a statement costs more than running it, and every upload asks.
+_ON = sa.select(index_flag.c.name, index_flag.c.reason, index_flag.c.set_at)
+_BANNED = sa.select(network_ban.c.network)
+
+
 @dataclass(frozen=True, slots=True)
 class SetFlag:
     """An operator's wish to turn a switch."""
@@ -90,8 +95,7 @@ def ban(command: Ban, tx: Tx) -> str:
 
 def flags(sql: Connection) -> dict[str, Flag]:
     """The switches that are on."""
-    rows = sql.execute(sa.select(index_flag.c.name, index_flag.c.reason, index_flag.c.set_at))
-    return {row.name: Flag(*row) for row in rows}
+    return {row.name: Flag(*row) for row in sql.execute(_ON)}
 
 
 def bans(sql: Connection) -> list[Flag]:
@@ -101,7 +105,7 @@ def bans(sql: Connection) -> list[Flag]:
 
 def refuse_banned(sql: Connection, address: str) -> None:
     """Raise `Refused` if the address lies in a network that is kept out, however somebody proves who he is (TOB-6)."""
-    networks = list(sql.execute(sa.select(network_ban.c.network)).scalars())
+    networks = list(sql.execute(_BANNED).scalars())
     if not networks:
         return
     try:

@@ -57,11 +57,11 @@ def claim_project(command: Claim, tx: Tx) -> Project:
     """
     wanted, by = command.name, command.by
     refuse_unverified(tx.sql, by.account_id)
-    refuse_new(tx.sql, wanted, by)
+    reserved_for = refuse_new(tx.sql, wanted, by)
     if (rejection := name_refusal(wanted)) is not None:
         raise rejection
     kept = _take_name(wanted, by, tx)
-    organization_id = _holder(command, tx)
+    organization_id = _holder(command, reserved_for, tx)
     made = queries.insert_project(
         tx.sql,
         wanted.normalized,
@@ -93,7 +93,7 @@ def keep_name(command: Claim, tx: Tx) -> int | None:
     """
     wanted, by = command.name, command.by
     refuse_unverified(tx.sql, by.account_id)
-    refuse_new(tx.sql, wanted, by)
+    reserved_for = refuse_new(tx.sql, wanted, by)
     if (rejection := name_refusal(wanted)) is not None:
         raise rejection
     claim = _insert_name(wanted, "staged", tx)
@@ -101,7 +101,7 @@ def keep_name(command: Claim, tx: Tx) -> int | None:
         raise _taken(tx.sql, wanted, claim)
     if claim is not None and not lock_kept(tx.sql, wanted.normalized):
         raise _name_changes()
-    return _holder(command, tx)
+    return _holder(command, reserved_for, tx)
 
 
 def lock_kept(sql: Connection, normalized: str) -> bool:
@@ -114,16 +114,20 @@ def free_name(sql: Connection, normalized: str) -> None:
     sql.execute(name.delete().where(name.c.normalized == normalized, name.c.state == "staged"))
 
 
-def refuse_taken(sql: Connection, wanted: ProjectName, by: Actor, now: datetime) -> None:
-    """Refuse a name that nobody could claim, before anything dear is done. The deed looks again."""
-    refuse_new(sql, wanted, by)
+def refuse_taken(sql: Connection, wanted: ProjectName, by: Actor, now: datetime) -> int | None:
+    """Refuse a name that nobody could claim, before anything dear is done. The deed looks again.
+
+    Returns the organization that has the namespace around it, or None.
+    """
+    reserved_for = refuse_new(sql, wanted, by)
     claim = queries.find_claim(sql, wanted.normalized, wanted.ultranormalized)
     if claim is not None and not _is_kept_for(sql, wanted, claim, by, now):
         raise _taken(sql, wanted, claim)
+    return reserved_for
 
 
-def refuse_new(sql: Connection, wanted: ProjectName, by: Actor) -> None:
-    """Refuse what would be refused of any name that is free.
+def refuse_new(sql: Connection, wanted: ProjectName, by: Actor) -> int | None:
+    """Refuse what would be refused of any name that is free; returns the organization that has the namespace, or None.
 
     It comes before every look at what is taken, so that a name which is not free for a hidden reason is answered like
     its free neighbours: by a token for another project, while no names are given out, and inside a namespace.
@@ -131,7 +135,7 @@ def refuse_new(sql: Connection, wanted: ProjectName, by: Actor) -> None:
     if (refusal := by.scope.refusal("upload", wanted.normalized)) is not None:
         raise refusal
     index_flags.refuse_if_flagged(sql, "no-new-projects", actor=by)
-    refuse_reserved(sql, wanted, by)
+    return refuse_reserved(sql, wanted, by)
 
 
 def refuse_reserved(sql: Connection, wanted: ProjectName, by: Actor) -> int | None:
@@ -167,9 +171,8 @@ def name_reserved(wanted: ProjectName) -> Refused:
     return Refused("name-reserved", f"The name {wanted.display!r} is reserved.", "Choose another name.")
 
 
-def _holder(command: Claim, tx: Tx) -> int | None:
+def _holder(command: Claim, reserved_for: int | None, tx: Tx) -> int | None:
     """The organization that will hold the project: the namespace's, or the one that was wished for."""
-    reserved_for = refuse_reserved(tx.sql, command.name, command.by)
     if reserved_for is not None and command.organization_id not in (None, reserved_for):
         grants = namespaces.grants_covering(tx.sql, command.name.normalized)
         raise may_claim(command.name.display, grants, acts_for=False) or name_reserved(command.name)

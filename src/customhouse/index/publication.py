@@ -105,6 +105,10 @@ class Accepted:
     filename: str
     sha256: str
     new: bool
+    into: Project | None = None
+    """The project's row, if it was looked up."""
+    beside: str | None = None
+    """The title of the trusted publisher that could have sent it; empty if there is none, None if nobody has asked."""
 
 
 def stored_file(

@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 
 from customhouse.catalog import queries, quotas
 from customhouse.catalog.model import Project, may_add_file, may_spell
-from customhouse.catalog.quotas import Limits, may_store
+from customhouse.catalog.quotas import may_store
 from customhouse.formats.api_token import redact
 from customhouse.formats.examination import Examination
 from customhouse.formats.filenames import SdistName, WheelName, parse_filename
@@ -25,7 +25,7 @@ from customhouse.formats.upload_form import UploadForm, check_form, compare_form
 from customhouse.index.approving.waits import reasons_to_wait
 from customhouse.index.attesting import Attesting
 from customhouse.index.may_publish import refuse_unless_ready
-from customhouse.index.names import Claim, claim_project, look_again, refuse_reserved, refuse_taken
+from customhouse.index.names import Claim, claim_project, look_again, refuse_taken
 from customhouse.index.publication import (
     Accepted,
     StoredFile,
@@ -125,14 +125,19 @@ class Reception:
         version, now = str(name.version), self._deeds.clock.now()
         refuse_if(may_stage(upload.by, wanted.normalized, version))
         with self._database.read() as sql:
-            found = _check_permission(sql, wanted, as_stager(upload.by), now)
+            found, reserved_for = _check_permission(sql, wanted, as_stager(upload.by), now)
             earlier = earlier_upload(sql, name, spooled.sha256)
             if earlier is not None:
                 return earlier
             if found is not None:
                 refuse_unless_ready(sql, Publisher(upload.by, found, now, self._policy.site))
                 _check_open(sql, found, version, self._policy.open_for, now)
-            _check_room(sql, found, wanted, upload, self._policy.limits)
+            usage = (
+                quotas.usage_of(sql, found.id, self._policy.limits)
+                if found is not None
+                else quotas.usage_of_new(sql, reserved_for, self._policy.limits)
+            )
+            refuse_if(may_store(spooled.size_bytes, usage, (found or wanted).display))
         examination = self._examine(spooled.path, spooled.filename)
         compare_form(form, examination.metadata)
         if not spooled.size_bytes:
@@ -170,11 +175,11 @@ def take_in(command: PublishFile, tx: Tx) -> Accepted | Waiting:
         minted.use(tx, stored.by.token_id)
     if reasons_to_wait(tx.sql, stored.by, project, version, (stored,), tx.now()):
         return stage_upload(StageUpload(stored, command.policy, command.seen_marks), tx)
-    return publish_file(command, tx)
+    return publish_file(command, project, tx)
 
 
-def publish_file(command: PublishFile, tx: Tx) -> Accepted:
-    """Name a stored file by a row and list it.
+def publish_file(command: PublishFile, project: Project | None, tx: Tx) -> Accepted:
+    """Name a stored file by a row and list it; ``project`` is locked, or does not exist yet.
 
     The first upload of a free name claims the name. A file name keeps its first digest for ever: the same bytes again
     are no fault, other bytes are refused. A release has at most one sdist.
@@ -182,7 +187,6 @@ def publish_file(command: PublishFile, tx: Tx) -> Accepted:
     stored, by = command.stored, command.stored.by
     wanted, version = ProjectName.parse(stored.metadata.name), str(stored.name.version)
     refuse_if(by.scope.refusal("upload", wanted.normalized, version))
-    project = queries.find_project(tx.sql, wanted.normalized, lock=True)
     made = False
     if project is None:
         project, made = _claim_or_find(command, wanted, tx)
@@ -196,9 +200,9 @@ def publish_file(command: PublishFile, tx: Tx) -> Accepted:
     look_again_at_right(tx, project, wanted, by)
     if made:
         look_again(project, by, tx)
-    note_token_beside(tx, project, by)
+    beside = note_token_beside(tx, project, by)
     sweep_marks.check_unchanged(tx.sql, command.seen_marks)
-    return Accepted(project.normalized, stored.name.filename, stored.digest, new=True)
+    return Accepted(project.normalized, stored.name.filename, stored.digest, new=True, into=project, beside=beside)
 
 
 def _claim_or_find(command: PublishFile, wanted: ProjectName, tx: Tx) -> tuple[Project, bool]:
@@ -243,14 +247,18 @@ def _check_digests(form: UploadForm, spooled: Spooled) -> None:
             )  # fmt: skip
 
 
-def _check_permission(sql: Connection, wanted: ProjectName, by: Actor, now: datetime) -> Project | None:
-    """A first look before the expensive checks; the deed looks again. None if there is no such project yet."""
+def _check_permission(
+    sql: Connection, wanted: ProjectName, by: Actor, now: datetime
+) -> tuple[Project | None, int | None]:
+    """A first look before the expensive checks; the deed looks again.
+
+    Returns the project; or None, and the organization that would hold it because of its namespace.
+    """
     project = queries.find_project(sql, wanted.normalized)
     if project is None:
-        refuse_taken(sql, wanted, by, now)
-        return None
+        return None, refuse_taken(sql, wanted, by, now)
     check_right(sql, project, wanted, by)
-    return project
+    return project, None
 
 
 def _check_open(sql: Connection, project: Project, version: str, open_for: timedelta, now: datetime) -> None:
@@ -258,16 +266,6 @@ def _check_open(sql: Connection, project: Project, version: str, open_for: timed
     found = queries.find_equal_release(sql, project.id, version)
     if found is not None:
         refuse_if(may_spell(version, found.version, status=400) or may_add_file(found, open_for, now))
-
-
-def _check_room(sql: Connection, project: Project | None, wanted: ProjectName, upload: Upload, limits: Limits) -> None:
-    """A first look whether the file is small enough and the project has room; the deed looks again."""
-    size_bytes = upload.spooled.size_bytes if upload.spooled is not None else 0
-    if project is not None:
-        usage = quotas.usage_of(sql, project.id, limits)
-    else:
-        usage = quotas.usage_of_new(sql, refuse_reserved(sql, wanted, upload.by), limits)
-    refuse_if(may_store(size_bytes, usage, project.display if project is not None else wanted.display))
 
 
 def _with_trace(error: CustomhouseError, upload: Upload) -> Refused:

@@ -83,11 +83,16 @@ def no_token_beside(sql: Connection, publisher: Publisher) -> Refused | None:
     )
 
 
-def note_token_beside(tx: Tx, found: Project, by: Actor) -> None:
-    """An API token has published beside a publisher that is in use: the owners hear of it once a week at most."""
+def note_token_beside(tx: Tx, found: Project, by: Actor) -> str:
+    """An API token has published beside a publisher that is in use: the owners hear of it once a week at most.
+
+    Returns the publisher's title; empty if there is none.
+    """
     used, now = _used_beside(tx.sql, found, by), tx.now()
-    if used is None or (used.warned_at is not None and now - used.warned_at < WARNED_EVERY):
-        return
+    if used is None:
+        return ""
+    if used.warned_at is not None and now - used.warned_at < WARNED_EVERY:
+        return used.title
     tx.sql.execute(trusted_publisher.update().where(trusted_publisher.c.id == used.id).values(warned_at=now))
     tx.record(
         TokenBesidePublisher(
@@ -95,15 +100,21 @@ def note_token_beside(tx: Tx, found: Project, by: Actor) -> None:
             title=used.title,
         )
     )  # fmt: skip
+    return used.title
 
 
-def word_about_token(sql: Connection, found: Project, by: Actor) -> str:
-    """What whoever has published by an API token beside a publisher is told; empty for everybody else."""
+def token_beside(sql: Connection, found: Project, by: Actor) -> str:
+    """The title of the publisher that is in use beside a token; empty if there is none."""
     used = _used_beside(sql, found, by)
-    if used is None:
+    return used.title if used is not None else ""
+
+
+def word_about_token(found: Project, title: str) -> str:
+    """What whoever has published by an API token beside a publisher is told; empty for everybody else."""
+    if not title:
         return ""
     return (
-        f"{found.display} has the trusted publisher {used.title}, and this came with an API token. If the token is no"
+        f"{found.display} has the trusted publisher {title}, and this came with an API token. If the token is no"
         " longer needed, revoke it, or let the project take trusted publishers only."
     )
 

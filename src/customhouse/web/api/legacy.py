@@ -22,7 +22,7 @@ from customhouse.catalog.queries import find_project
 from customhouse.index.mandates.may_upload import reminders
 from customhouse.index.publication import Accepted
 from customhouse.index.publisher import Publisher
-from customhouse.index.publishing.only import word_about_token
+from customhouse.index.publishing.only import token_beside, word_about_token
 from customhouse.index.staging.stage_upload import Waiting
 from customhouse.index.upload import Upload
 from customhouse.infra.spool import SpoolWriter, open_spool
@@ -121,11 +121,12 @@ class LegacyUpload:
         if sender.account_id is None:
             return []
         with self._app.database.read() as sql:
-            project = find_project(sql, accepted.project)
+            project = accepted.into or find_project(sql, accepted.project)
             if project is None:
                 return []
             site = self._app.settings.public_url
-            word = word_about_token(sql, project, sender)
+            beside = accepted.beside if accepted.beside is not None else token_beside(sql, project, sender)
+            word = word_about_token(project, beside)
             return [*reminders(sql, Publisher(sender, project, self._app.clock.now(), site)), *([word] if word else [])]
 
 
