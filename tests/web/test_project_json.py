@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from advising import advise, record
 from clock import TurnableClock
 from customhouse.app import open_app, prepare
 from customhouse.formats.project_json import choose_version
@@ -81,3 +82,28 @@ def test_full_addresses_are_those_that_the_operator_has_set(behind_a_proxy: Worl
     whole = behind_a_proxy.client.get("/pypi/demo/json").json()
     assert whole["urls"][0]["url"] == f"https://packages.example.org/packages/demo/{wheel().filename}"
     assert "https://packages.example.org/simple/" in behind_a_proxy.client.get("/project/demo/").text
+
+
+def test_known_vulnerabilities_of_the_shown_version_are_told_as_pypi_does(published: World) -> None:
+    def told(address: str = "/pypi/demo/json") -> list[dict[str, object]]:
+        found: list[dict[str, object]] = published.client.get(address).json()["vulnerabilities"]
+        return found
+
+    assert told() == []
+    before = published.client.get("/pypi/demo/json").headers["etag"]
+    advise(
+        published.app,
+        record("PYSEC-2026-1", "Demo", fixed="2.1", aliases=["CVE-2026-1"], details="Long.\nLonger."),
+        record("PYSEC-2026-2", "demo", fixed="2.0"),
+        record("PYSEC-2026-3", "demo", withdrawn="2026-11-21T00:00:00Z"),
+    )
+    assert told() == [
+        {
+            "aliases": ["CVE-2026-1"], "details": "Long.\nLonger.", "fixed_in": ["2.1"], "id": "PYSEC-2026-1",
+            "link": "http://index.test/advisory/PYSEC-2026-1/", "published": "2026-11-20T00:00:00Z", "source": "osv",
+            "summary": "Demo is wrong", "withdrawn": None,
+        }
+    ]  # fmt: skip
+    assert [one["id"] for one in told("/pypi/demo/1.0/json")] == ["PYSEC-2026-1", "PYSEC-2026-2"]
+    assert told("/pypi/demo/3.0rc1/json") == []
+    assert published.client.get("/pypi/demo/json", headers={"if-none-match": before}).status_code == 200

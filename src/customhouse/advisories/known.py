@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from customhouse.advisories import queries
+from customhouse.advisories.queries import Stored
 from customhouse.advisories.tables import advisory, advisory_package
-from customhouse.formats.osv.matching import affects
+from customhouse.formats.osv.covered import Covered
 from customhouse.formats.osv.model import Record
+from customhouse.formats.osv.severity import Level
 from customhouse.infra.db import Database
 
 MOST_NAMES = 50_000
@@ -32,6 +34,22 @@ _CHANGED = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """A record as it is remembered: what matching needs, and how bad it is."""
+
+    record: Record
+    """Without its document, details and credits, which stay in the database."""
+    level: Level
+    covered: Covered
+    """What it says of the package under whose name it is remembered."""
+
+    @property
+    def id(self) -> str:
+        """The record's."""
+        return self.record.id
+
+
 class Known:
     """The advisories of an installation; safe to use from several threads."""
 
@@ -39,13 +57,10 @@ class Known:
         self._database = database
         self._guard = threading.Lock()
         self._serial = 0
-        self._by_name: dict[str, tuple[Record, ...]] = {}
+        self._by_name: dict[str, tuple[Advice, ...]] = {}
 
-    def of(self, names: Collection[str]) -> Mapping[str, Sequence[Record]]:
-        """The records that speak of each of these PyPI packages, ordered by id, withdrawn ones too; names normalised.
-
-        Their documents are left in the database.
-        """
+    def of(self, names: Collection[str]) -> Mapping[str, Sequence[Advice]]:
+        """What is known of each of these PyPI packages, ordered by id, withdrawn records too; names normalised."""
         with self._database.read() as sql, self._guard:
             self._catch_up(sql)
             missing = [name for name in dict.fromkeys(names) if name not in self._by_name]
@@ -56,16 +71,15 @@ class Known:
                 self._remember(sql, missing[start : start + _AT_ONCE])
             return {name: self._by_name[name] for name in names}
 
-    def affecting(self, name: str, version: str) -> list[Record]:
-        """The records by which this version is affected; an empty version asks for all that are not withdrawn."""
-        return matching(self.of([name])[name], name, version)
+    def affecting(self, name: str, version: str) -> list[Advice]:
+        """What affects this version of a package; an empty version asks for all that is not withdrawn."""
+        return matching(self.of([name])[name], version)
 
     def _remember(self, sql: Connection, names: Sequence[str]) -> None:
         stored = queries.of_names(sql, names)
         for name in names:
             # What lies in the store was read when it was written, so reading it cannot fail.
-            records = (one.record for one in stored.get(name, ()))
-            self._by_name[name] = tuple(replace(one, document={}, details="", credits=()) for one in records)
+            self._by_name[name] = tuple(_advice(one, name) for one in stored.get(name, ()))
 
     def _catch_up(self, sql: Connection) -> None:
         serial = queries.last_change(sql)
@@ -73,16 +87,17 @@ class Known:
             return
         rows = sql.execute(_CHANGED, {"serial": self._serial}).all()
         ids = {row.id for row in rows}
-        before = [name for name, records in self._by_name.items() if not ids.isdisjoint(one.id for one in records)]
+        before = [name for name, advice in self._by_name.items() if not ids.isdisjoint(one.id for one in advice)]
         for name in {row.name for row in rows}.union(before):
             self._by_name.pop(name, None)
         self._serial = serial
 
 
-def matching(records: Iterable[Record], name: str, version: str) -> list[Record]:
-    """Those of some records by which a version of a package is affected, or all of them if there is none."""
-    return [
-        record
-        for record in records
-        if record.withdrawn is None and (not version or any(affects(one, version) for one in record.of(name)))
-    ]
+def _advice(stored: Stored, name: str) -> Advice:
+    record = replace(stored.record, document={}, details="", credits=())
+    return Advice(record, stored.level, Covered.of(record, name))
+
+
+def matching(advice: Iterable[Advice], version: str) -> list[Advice]:
+    """Those that affect a version of their package, or all that count if no version is asked for."""
+    return [one for one in advice if (one.covered.holds(version) if version else one.record.withdrawn is None)]

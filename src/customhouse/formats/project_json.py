@@ -14,6 +14,9 @@ from typing import Any
 from packaging.version import Version
 
 from customhouse.formats.metadata import CoreMetadata
+from customhouse.formats.osv.matching import fixed_versions
+from customhouse.formats.osv.model import Record
+from customhouse.formats.osv.times import write_time
 from customhouse.formats.simple import timestamp
 
 
@@ -60,6 +63,7 @@ def project_json(
     project_url: str,
     with_releases: bool,
     status: str,
+    vulnerabilities: Sequence[Mapping[str, Any]] = (),
 ) -> bytes:
     """The document for one version; ``with_releases`` adds every file of the project by version."""
     mine = [file for file in files if file.version == version]
@@ -71,9 +75,27 @@ def project_json(
         versions = sorted({file.version for file in files}, key=Version)
         whole["releases"] = {one: [_file(file) for file in files if file.version == one] for one in versions}
     whole["urls"] = [_file(file) for file in mine]
-    whole["vulnerabilities"] = []
+    whole["vulnerabilities"] = list(vulnerabilities)
     whole["_customhouse"] = {"status": status}
     return json.dumps(whole, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def vulnerability(record: Record, name: str, link: str) -> dict[str, Any]:
+    """A record that affects the shown version, as PyPI tells it; ``link`` is where people read more.
+
+    Each fix is a version of PEP 440: pip-audit gives up at any other.
+    """
+    return {
+        "aliases": list(record.aliases),
+        "details": record.details,
+        "fixed_in": list(fixed_versions(record, name)),
+        "id": record.id,
+        "link": link,
+        "published": write_time(record.published) if record.published else None,
+        "source": "osv",
+        "summary": record.summary or None,
+        "withdrawn": write_time(record.withdrawn) if record.withdrawn else None,
+    }
 
 
 def _info(metadata: CoreMetadata, version: str, files: Sequence[JsonFile], project_url: str) -> dict[str, Any]:

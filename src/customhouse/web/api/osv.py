@@ -75,7 +75,7 @@ class Osv:
 
     def _query(self, body: bytes) -> bytes:
         query = read_query(body)
-        found = [record.id for record in self.app.advice.affecting(query.name, query.version)]
+        found = [one.id for one in self.app.advice.affecting(query.name, query.version)]
         with self.app.database.read() as sql:
             documents = [json.loads(one.document) for one in queries.find_all(sql, found)]
         return write({"vulns": [answered(one) for one in documents]}) if documents else b"{}"
@@ -85,8 +85,8 @@ class Osv:
         known = self.app.advice.of({query.name for query in asked})
 
         def result(query: Query) -> dict[str, object]:
-            found = matching(known[query.name], query.name, query.version)
-            return {"vulns": [{"id": one.id, "modified": write_time(one.modified)} for one in found]} if found else {}
+            found = matching(known[query.name], query.version)
+            return {"vulns": [{"id": one.id, "modified": write_time(one.record.modified)} for one in found]} if found else {}
 
         return write({"results": [result(query) for query in asked]})
 

@@ -6,12 +6,16 @@ would offer for ever what was deleted or quarantined here.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from starlette.responses import Response
 
+from customhouse.advisories import queries
 from customhouse.catalog.model import File
 from customhouse.formats.filenames import WheelName, parse_filename
 from customhouse.formats.metadata import CoreMetadata
-from customhouse.formats.project_json import JsonFile, choose_version, project_json
+from customhouse.formats.project_json import JsonFile, choose_version, project_json, vulnerability
 from customhouse.serve.conditions import none_match
 from customhouse.terms.digest import Digest
 from customhouse.terms.errors import Refused
@@ -36,6 +40,7 @@ def project_document(visit: Visit) -> Response:
         project_url=f"{visit.site}/project/{facts.project.normalized}/",
         with_releases=wanted is None,
         status=facts.project.status,
+        vulnerabilities=_vulnerabilities(facts, version, visit.site) if version else (),
     )
     etag = f'"{Digest.of(body).hex[:32]}"'
     headers = {
@@ -48,6 +53,17 @@ def project_document(visit: Visit) -> Response:
     if none_match(visit.request.headers.get("if-none-match"), etag):
         return Response(status_code=304, headers=headers)
     return Response(body, media_type="application/json", headers=headers)
+
+
+def _vulnerabilities(facts: ProjectFacts, version: str, site: str) -> Sequence[dict[str, Any]]:
+    """What is known of the shown version, looked up at each request: no copy can be older than the store."""
+    name = facts.project.normalized
+    found = facts.app.advice.affecting(name, version)
+    if not found:
+        return ()
+    with facts.app.database.read() as sql:
+        stored = queries.find_all(sql, [one.id for one in found])
+    return [vulnerability(one.record, name, f"{site}/advisory/{one.id}/") for one in stored]
 
 
 def _best_version(facts: ProjectFacts) -> str:

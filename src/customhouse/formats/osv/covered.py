@@ -1,0 +1,65 @@
+"""Which versions a record covers, put in order once so that each question is a look-up: the answers of `matching`."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+
+from packaging.version import Version
+
+from customhouse.formats.osv.matching import affects, covers, edges_of, read_version
+from customhouse.formats.osv.model import Affected, Range, Record
+
+
+@dataclass(frozen=True, slots=True)
+class Edges:
+    """The edges of one range in the order of versions, and whether a version is inside after each of them."""
+
+    range: Range
+    versions: tuple[Version, ...]
+    inside: tuple[bool, ...]
+    """One more than there are edges: the first is before them all."""
+    limited: bool
+
+    @classmethod
+    def of(cls, affected: Range) -> Edges:
+        """Put a range in order."""
+        events = edges_of(affected)
+        edges = [(event, edge) for event, edge in events if edge is not None]
+        inside = [len(edges) < len(events), *(event.kind == "introduced" for event, _ in edges)]
+        limited = any(event.kind == "limit" for event in affected.events)
+        return cls(affected, tuple(edge for _, edge in edges), tuple(inside), limited)
+
+    def hold(self, version: Version) -> bool:
+        """Whether the range holds a version."""
+        at = bisect_right(self.versions, version)
+        # What happens at an edge itself is for the matcher to say, and so is what a limit does.
+        if self.limited or (at and self.versions[at - 1] == version):
+            return covers(self.range, version)
+        return self.inside[at]
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """What a record says of the versions of one package."""
+
+    affected: tuple[Affected, ...]
+    texts: frozenset[str]
+    listed: frozenset[Version]
+    edges: tuple[Edges, ...]
+
+    @classmethod
+    def of(cls, record: Record, name: str) -> Covered:
+        """Put what a record says of a package in order; a withdrawn one says nothing."""
+        affected = record.of(name) if record.withdrawn is None else ()
+        texts = frozenset(text for one in affected for text in one.versions)
+        listed = frozenset(parsed for text in texts if (parsed := read_version(text)) is not None)
+        ranges = (place for one in affected for place in one.ranges if place.kind == "ECOSYSTEM")
+        return cls(affected, texts, listed, tuple(map(Edges.of, ranges)))
+
+    def holds(self, version: str) -> bool:
+        """Whether a version is affected."""
+        parsed = read_version(version)
+        if parsed is None or parsed.local is not None:
+            return any(affects(one, version) for one in self.affected)
+        return version in self.texts or parsed in self.listed or any(one.hold(parsed) for one in self.edges)
