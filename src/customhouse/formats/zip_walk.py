@@ -18,7 +18,7 @@ import struct
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, Protocol
 
 from customhouse.formats.inspection import Limits, Member
 from customhouse.formats.member_names import Tree, check_name, decode_name
@@ -86,17 +86,31 @@ class _End(NamedTuple):
     directory_offset: int
 
 
+class Follower(Protocol):
+    """Hears the content of one member, chunk by chunk."""
+
+    def feed(self, chunk: bytes) -> None:
+        """Take the next chunk, of at most 1 MiB."""
+        ...
+
+    def end(self) -> None:
+        """The member was whole, and its CRC was true."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Watch:
     """What a caller wants from a walk besides the members.
 
     ``keep`` answers with the greatest number of bytes at which it wants a member's content in memory (0: not at all);
     a member that it wants and that is larger is refused. ``glance`` sees the first chunk (at most 1 MiB) of each file.
+    ``follow`` sees the same chunk and answers with who wants to hear the member, that chunk included.
     ``also`` names further hashes that are made of every file.
     """
 
     keep: Callable[[str], int] = lambda _name: 0
     glance: Callable[[str, bytes], None] | None = None
+    follow: Callable[[str, bytes], Follower | None] | None = None
     also: tuple[str, ...] = ()
 
 
@@ -490,10 +504,13 @@ def _take(file: BinaryIO, entry: Entry, name: str, walk: Walk, watch: Watch) -> 
     sha256 = hashlib.sha256(usedforsecurity=True)
     others = [hashlib.new(algorithm) for algorithm in watch.also]
     kept: list[bytes] = []
+    follower: Follower | None = None
     crc = size_bytes = 0
     for chunk in _chunks(file, entry, path):
-        if not size_bytes and watch.glance is not None:
-            watch.glance(path, chunk)
+        if not size_bytes:
+            follower = _show(watch, path, chunk)
+        if follower is not None:
+            follower.feed(chunk)
         size_bytes += len(chunk)
         crc = zlib.crc32(chunk, crc)
         sha256.update(chunk)
@@ -501,12 +518,9 @@ def _take(file: BinaryIO, entry: Entry, name: str, walk: Walk, watch: Watch) -> 
             other.update(chunk)
         if keep:
             kept.append(chunk)
-    if size_bytes != entry.size_bytes:
-        raise Rejected("zip-size", path, f"the member has {size_bytes} bytes, its header says {entry.size_bytes}",
-                       "true sizes", offset=entry.offset)  # fmt: skip
-    if crc != entry.crc:
-        raise Rejected("zip-crc", path, f"the CRC is {crc:08x}, the header says {entry.crc:08x}", "a true CRC",
-                       offset=entry.offset)  # fmt: skip
+    _check_content(entry, path, size_bytes, crc)
+    if follower is not None:
+        follower.end()
     if keep:
         walk.kept[path] = b"".join(kept)
     for algorithm, other in zip(watch.also, others, strict=True):
@@ -514,6 +528,23 @@ def _take(file: BinaryIO, entry: Entry, name: str, walk: Walk, watch: Watch) -> 
     walk.expanded_bytes += size_bytes
     kind, digest = ("directory", "") if folder else ("file", sha256.hexdigest())
     walk.members.append(Member(path, kind, size_bytes, digest))  # type: ignore[arg-type]  # kind is one of two literals
+
+
+def _show(watch: Watch, path: str, chunk: bytes) -> Follower | None:
+    """Let those who watch see the first chunk of a member."""
+    if watch.glance is not None:
+        watch.glance(path, chunk)
+    return watch.follow(path, chunk) if watch.follow is not None else None
+
+
+def _check_content(entry: Entry, path: str, size_bytes: int, crc: int) -> None:
+    """What was unpacked is what the header says."""
+    if size_bytes != entry.size_bytes:
+        raise Rejected("zip-size", path, f"the member has {size_bytes} bytes, its header says {entry.size_bytes}",
+                       "true sizes", offset=entry.offset)  # fmt: skip
+    if crc != entry.crc:
+        raise Rejected("zip-crc", path, f"the CRC is {crc:08x}, the header says {entry.crc:08x}", "a true CRC",
+                       offset=entry.offset)  # fmt: skip
 
 
 def _chunks(file: BinaryIO, entry: Entry, where: str) -> Iterator[bytes]:
