@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from customhouse.formats.osv.model import PYPI, Record
 from customhouse.formats.osv.severity import Level, score_of
+from customhouse.formats.osv.write import write_record
 
 OWN = "here"
 """The source of the records that we write ourselves."""
@@ -70,7 +71,7 @@ class Written:
 def prepare(record: Record) -> Prepared:
     """Do what takes time."""
     score = score_of(record)
-    document = write_document(record.document)
+    document = write_document(record.document or write_record(record))
     digest = hashlib.sha256(document.encode()).hexdigest()
     return Prepared(record, score.level, score.base, document, digest, packages_of(record))
 

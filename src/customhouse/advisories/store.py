@@ -164,7 +164,8 @@ def _row(one: Prepared, source: str, serial: int) -> dict[str, object]:
         "modified": record.modified,
         "published": record.published,
         "withdrawn": record.withdrawn,
-        "summary": record.summary,
+        # PostgreSQL stores no NUL.
+        "summary": record.summary.replace("\0", " "),
         "level": int(one.level),
         "base_score": one.base_score,
         "source": source,

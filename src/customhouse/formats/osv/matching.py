@@ -1,8 +1,9 @@
 """Whether a version is affected, exactly as PyPI's versions are ordered (PEP 440).
 
 A version is affected if it is listed (``1.0`` is ``1.0.0``; what is no version is compared as text) or if it lies in a
-range of type ECOSYSTEM. GIT ranges say nothing of versions. A local version (``1.0+cu118``) is looked for as it is, and
-as its public version. Pre-releases stand where PEP 440 puts them: ``2.0rc1`` is before ``2.0`` and lacks what 2.0 mends.
+range of versions. GIT ranges say nothing of versions. A local version (``1.0+cu118``) is looked for as it is, and
+as its public version. Pre-releases stand where PEP 440 puts them: ``2.0rc1`` is before ``2.0`` and lacks what 2.0
+mends. An edge that cannot be read never makes a version safe.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def affects(affected: Affected, version: str) -> bool:
     if parsed is None:
         return version in affected.versions
     return is_listed(affected.versions, version, parsed) or any(
-        covers(one, parsed) for one in affected.ranges if one.kind == "ECOSYSTEM"
+        covers(one, parsed) for one in affected.ranges if one.of_versions
     )
 
 
@@ -52,16 +53,19 @@ def covers(affected: Range, version: Version) -> bool:
 
 def walk(edges: Iterable[tuple[EventKind, Version | None]], version: Version) -> bool:
     """Whether a version is inside after its edges were passed in the order of `edges_of`; None is before all."""
-    inside = False
+    inside = limited = below = False
     for kind, edge in edges:
         match kind:
             case "introduced" if edge is None or version >= edge:
                 inside = True
-            case "fixed" | "limit" if edge is not None and version >= edge:
+            case "fixed" if edge is not None and version >= edge:
                 inside = False
             case "last_affected" if edge is not None and version > edge and not _is_local_of(version, edge):
                 inside = False
-    return inside
+            case "limit":
+                # Not an edge like the others: of several limits the highest bounds the range as a whole.
+                limited, below = True, below or edge is None or version < edge
+    return inside and (below or not limited)
 
 
 def _is_local_of(version: Version, edge: Version) -> bool:
@@ -69,14 +73,13 @@ def _is_local_of(version: Version, edge: Version) -> bool:
 
 
 def edges_of(affected: Range) -> list[tuple[Event, Version | None]]:
-    """A range's events in the order of PEP 440; None is before all.
+    """A range's events in the order of PEP 440; None is before all, and for a limit beyond all.
 
-    Edges that are no versions are passed over: `unread_edges` names them.
+    Of edges that are no versions those that would mend are left out, the others are taken for None: `unread_edges`
+    names them.
     """
     known = [(event, None if _is_open(event) else read_version(event.version)) for event in affected.events]
-    told = [
-        (event, edge) for event, edge in known if edge is not None or (event.kind == "introduced" and _is_open(event))
-    ]
+    told = [(event, edge) for event, edge in known if edge is not None or event.kind in ("introduced", "limit")]
     # A range that begins again at the version that mended it before is affected there: introduced comes last.
     told.sort(key=lambda one: (one[1] is not None, one[1] or Version("0"), one[0].kind == "introduced"))
     return told
@@ -91,7 +94,7 @@ def unread_edges(affected: Affected) -> tuple[str, ...]:
     return tuple(
         event.version
         for one in affected.ranges
-        if one.kind == "ECOSYSTEM"
+        if one.of_versions
         for event in one.events
         if not _is_open(event) and read_version(event.version) is None
     )
@@ -103,7 +106,7 @@ def fixed_versions(record: Record, name: str) -> tuple[str, ...]:
         parsed: event.version
         for affected in record.of(name)
         for one in affected.ranges
-        if one.kind == "ECOSYSTEM"
+        if one.of_versions
         for event in one.events
         if event.kind == "fixed" and (parsed := read_version(event.version)) is not None
     }

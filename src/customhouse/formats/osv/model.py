@@ -31,6 +31,11 @@ class Range:
     repo: str = ""
     """Of a GIT range."""
 
+    @property
+    def of_versions(self) -> bool:
+        """Whether it bounds versions. One of type SEMVER does too: what it says of a package of PyPI is not lost."""
+        return self.kind != "GIT"
+
 
 @dataclass(frozen=True, slots=True)
 class Severity:

@@ -25,6 +25,8 @@ from customhouse.terms.names import normalize
 T = TypeVar("T")
 CODE = "bad-advisory"
 MAJOR = "1"
+LONGEST_NAME, LONGEST_ECOSYSTEM = 500, 100
+"""Characters of a package's name (Go's are addresses) and of its ecosystem's."""
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}", re.ASCII)
 _EVENT_KINDS: Mapping[str, EventKind] = {kind: kind for kind in get_args(EventKind)}
 _RANGE_KINDS: Mapping[str, RangeKind] = {kind: kind for kind in get_args(RangeKind)}
@@ -71,6 +73,9 @@ def _affected(document: object, where: str) -> Affected:
     name = _text(package.get("name") or "", f"{where}: package.name")
     if bool(ecosystem) != bool(name):
         raise Rejected(CODE, f"{where}: package", "it has a name or an ecosystem only", "both")
+    if len(name) > LONGEST_NAME or len(ecosystem) > LONGEST_ECOSYSTEM or not f"{name}{ecosystem}".isprintable():
+        raise Rejected(CODE, f"{where}: package", "its name is too long, or holds what cannot be printed",
+                       f"at most {LONGEST_NAME} printable characters")  # fmt: skip
     return Affected(
         ecosystem=ecosystem,
         package=name,
@@ -92,7 +97,10 @@ def _range(document: object, where: str) -> Range:
     events = _each(top, "events", where, _event)
     if not any(one.kind == "introduced" for one in events):
         raise Rejected(CODE, f"{where}: events", "none says where it was introduced", '{"introduced": "0"} for all')
-    return Range(kind, events, _text(top.get("repo") or "", f"{where}: repo"))
+    repo = _text(top.get("repo") or "", f"{where}: repo")
+    if len(repo) > LONGEST_NAME or not repo.isprintable():
+        raise Rejected(CODE, f"{where}: repo", f"{repo[:60]!r} is no address", f"at most {LONGEST_NAME} characters")
+    return Range(kind, events, repo)
 
 
 def _event(document: object, where: str) -> Event:
