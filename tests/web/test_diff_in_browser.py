@@ -68,7 +68,7 @@ def test_the_comparison_is_quiet_fits_and_can_be_read(index: Server, browser: Br
     page.add_init_script(WATCH)
     said: list[str] = []
     page.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
-    page.on("requestfailed", lambda request: said.append(f"failed: {request.url}"))
+    page.on("requestfailed", lambda request: said.append(f"failed: {request.url}: {request.failure}"))
     page.goto(index.url + PAGE)
     page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
     assert said == []
