@@ -62,8 +62,10 @@ def _is_worth_a_look(candidate: Candidate, known: Known) -> bool:
     rules = {one.rule for one in candidate.evidence}
     if not rules & _GROUNDS:
         return False
-    if candidate.package in known.names or rules & _REGISTRY:
+    if rules & _REGISTRY:
         return True
+    if candidate.package in known.names:
+        return bool(rules & _GROUNDS - {"repository-name"}) or "mention" in rules
     return bool(rules & _FOR_PYTHON) and bool(rules & {"product-name", "cpe-name", "subject", "mention"})
 
 
@@ -96,20 +98,22 @@ def _suspects(leads: Leads, known: Known) -> dict[str, _Suspect]:
     for host, url in leads.hosts.items():
         if name := known.sites.get(host):
             add(name, name, evidence("own-site", url, "reference"))
-    for named in names_in(leads.text, known.names, known.longest):
+    for named in names_in(leads.text, known.names, known.longest, known.by_squeezed):
         if named.is_subject and named.name not in found:
             add(named.name, named.spelled)
     return found
 
 
 def _from_repository(add: object, repository: str, url: str, known: Known) -> None:
-    built, earlier = known.repositories.get(repository), known.earlier.get(repository)
+    built, earlier = known.repositories.get(repository, frozenset()), known.earlier.get(repository, {})
     tail = repository.rpartition("/")[2]
-    rule = "repository" if built else "earlier-repository"
-    names = built or earlier or frozenset()
+    names = built | earlier.keys()
     for name in sorted(names):
-        suspect = add(name, name, evidence(rule, url, "reference"))  # type: ignore[operator]
-        if len(names) > 1:
+        rule = "repository" if name in built else "earlier-repository"
+        suspect = add(name, name)  # type: ignore[operator]
+        if not suspect.has("repository", "earlier-repository"):
+            suspect.found.append(evidence(rule, url, "reference"))
+        if known.is_shared(repository, name):
             suspect.stops.append("several")
     if normalize(tail) not in names:
         name = known.by_squeezed.get(squeezed(tail), tail)
@@ -145,14 +149,14 @@ def _weigh(record: CveRecord, name: str, suspect: _Suspect, leads: Leads, known:
     suspect.stops.extend(_stops(record, name, suspect, leads, known))
     suspect.stops.extend(ranges.stops)
     return Candidate(
-        name, suspect.display, tuple(suspect.found), ranges.spans, tuple(dict.fromkeys(_kept(suspect, name, leads)))
+        name, suspect.display, tuple(suspect.found), ranges.spans, tuple(dict.fromkeys(_kept(suspect)))
     )
 
 
 def _of_text(suspect: _Suspect, name: str, leads: Leads) -> None:
     named = mention_of(leads.text, name)
     if named is None and suspect.display != name:
-        named = mention_of(leads.text, suspect.display)
+        named = mention_of(leads.text, suspect.display.replace(" ", "-"))
     if named is not None:
         suspect.found.append(evidence("subject" if named.is_subject else "mention", named.spelled, "text"))
 
@@ -206,7 +210,7 @@ def _stops(record: CveRecord, name: str, suspect: _Suspect, leads: Leads, known:
         yield "unknown-name"
     if languages.BUNDLED.search(leads.text):
         yield "bundled"
-    if _is_part(suspect, name, leads):
+    if _is_part(suspect, name, leads) or _names_longer(name, leads, known):
         yield "part"
 
 
@@ -224,10 +228,16 @@ def _is_part(suspect: _Suspect, name: str, leads: Leads) -> bool:
     return any(whole in squeezed(one) and whole != squeezed(one) for one in leads.products)
 
 
-def _kept(suspect: _Suspect, name: str, leads: Leads) -> list[str]:
-    """A shared repository does no harm where the issuer, or the registry, names the package beside it."""
-    settled = suspect.has("registry-link", "registry-entry", "package-database", "cpe-python", "product-name")
-    return [one for one in suspect.stops if not (one == "several" and (settled or name in leads.products))]
+def _names_longer(name: str, leads: Leads, known: Known) -> bool:
+    """Whether it names another known package that is called like this one and something more."""
+    named = {*leads.products, *leads.cpes, *(one.name for one in names_in(leads.text, known.names, known.longest))}
+    return any(one.startswith(f"{name}-") and one in known.names for one in named)
+
+
+def _kept(suspect: _Suspect) -> list[str]:
+    """A shared repository does no harm where the registry names the package beside it."""
+    settled = suspect.has("registry-link", "registry-entry", "package-database", "cpe-python")
+    return [one for one in suspect.stops if not (one == "several" and settled)]
 
 
 def _without_shadows(candidates: list[Candidate]) -> list[Candidate]:

@@ -46,8 +46,8 @@ class Known:
     """Of packages that exist: hosted here, spoken of by advisories, in the repository table, in the operator's list."""
     repositories: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """By repository, the packages that are built from it: of the table, and of verified links of projects here."""
-    earlier: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """By repository, the packages whose earlier advisories lead to changes in it."""
+    earlier: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """By repository, how many earlier advisories of each package lead to changes in it."""
     sites: Mapping[str, str] = field(default_factory=dict)
     """By host, the package whose earlier advisories alone lead there, and after which the host is called."""
     advised: Mapping[str, int] = field(default_factory=dict)
@@ -60,11 +60,23 @@ class Known:
     def homes(self) -> Mapping[str, frozenset[str]]:
         """By package, the repositories that it is built from."""
         found: dict[str, set[str]] = {}
-        for table in (self.repositories, self.earlier):
+        tables: tuple[Mapping[str, Iterable[str]], ...] = (self.repositories, self.earlier)
+        for table in tables:
             for repository, names in table.items():
                 for name in names:
                     found.setdefault(name, set()).add(repository)
         return {name: frozenset(every) for name, every in found.items()}
+
+    def is_shared(self, repository: str, name: str) -> bool:
+        """Whether several packages come from a repository, and a new advisory may well concern another one.
+
+        It hardly does if nearly all of many earlier advisories that lead there concern this one: the share that is
+        to be expected of the next is (n + 1) / (N + 2), Laplace's rule of succession.
+        """
+        counts = self.earlier.get(repository, {})
+        if len(self.repositories.get(repository, frozenset()) | counts.keys()) <= 1:
+            return False
+        return (counts.get(name, 0) + 1) / (sum(counts.values()) + 2) < SHARE_OF_SHARED
 
     @cached_property
     def by_squeezed(self) -> Mapping[str, str]:
@@ -87,7 +99,7 @@ def by_repository(table: Mapping[str, Iterable[str]]) -> dict[str, frozenset[str
     return {repository: frozenset(names) for repository, names in found.items()}
 
 
-def learned(advisories: Iterable[tuple[Collection[str], Collection[str]]]) -> dict[str, frozenset[str]]:
+def learned(advisories: Iterable[tuple[Collection[str], Collection[str]]]) -> dict[str, dict[str, int]]:
     """The repositories that earlier advisories lead to, from pairs of their packages and their links.
 
     Only links to changes count (commits, pull requests, comparisons, releases, security advisories): others lead to
@@ -103,15 +115,15 @@ def learned(advisories: Iterable[tuple[Collection[str], Collection[str]]]) -> di
             for repository in changed:
                 counts[repository] = counts.get(repository, 0) + 1
     names = {squeezed(package) for package in seen}
-    found: dict[str, set[str]] = {}
+    found: dict[str, dict[str, int]] = {}
     for package, counts in seen.items():
         most = max(counts.values(), default=0)
         for repository, count in counts.items():
             namesake = squeezed(repository.rpartition("/")[2])
             others = namesake != squeezed(package) and namesake in names
             if namesake == squeezed(package) or (count == most and (count > 1 or not others)):
-                found.setdefault(repository, set()).add(package)
-    return {repository: frozenset(names) for repository, names in found.items()}
+                found.setdefault(repository, {})[package] = count
+    return found
 
 
 def own_sites(advisories: Iterable[tuple[Collection[str], Collection[str]]]) -> dict[str, str]:
@@ -137,6 +149,7 @@ def _telling(name: str) -> list[str]:
     return [part for part in (squeezed(name), *parts) if len(part) >= SHORTEST_TELLING]
 
 
+SHARE_OF_SHARED = 0.9
 FEWEST_OF_SITE = 2
 SHARE_OF_SITE = 0.8
 SHORTEST_TELLING = 4

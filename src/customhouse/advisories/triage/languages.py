@@ -19,7 +19,7 @@ PYTHON_STATED = re.compile(
     rf"\bPython(?:\s*[23](?:\.\d+)?)?[\s-]+{_BETWEEN}{_NOUN}\b"
     rf"|\b{_NOUN}\s+{_BETWEEN}(?:for|in|of)\s+(?:the\s+)?Python\b"
     r"|\b(?:written|implemented|developed|coded)\s+(?:purely\s+|entirely\s+)?in\s+(?:pure\s+)?Python\b"
-    r"|\bpure[- ]Python\b|\bPython-based\b|\bPyPI\b|\bPython\s+Package\s+Index\b|\bpip3?\s+install\b"
+    r"|\bfor\s+Python(?:\s*[23](?:\.\d+)?)?\b(?!\s+(?:script|file|code))|\bpure[- ]Python\b|\bPython-based\b|\bPyPI\b|\bPython\s+Package\s+Index\b|\bpip3?\s+install\b"
     rf"|\b(?:Django|Flask|Wagtail|Plone|Jupyter|FastAPI|Pyramid|Sphinx|pytest)\s+{_BETWEEN}{_NOUN}\b"
     r"|\bPyPA\b|\b[WA]SGI\b",
     re.IGNORECASE,

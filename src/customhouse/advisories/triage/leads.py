@@ -100,7 +100,8 @@ def _products(found: Leads, product: Product) -> None:
             found.python_cpes.setdefault(name, shown)
         found.cpes.setdefault(name, shown)
         found.cpes.setdefault(normalize(f"{cpe.vendor}-{cpe.product}"), shown)
-    if product.issuer != "nvd":
+    # What CISA and the NVD call a product is the CPE's word for it, and counts as that.
+    if product.issuer == "cna":
         for spelled in _spellings(product):
             found.products.setdefault(normalize(spelled.replace(" ", "-")), spelled)
         vendor = _LEGAL.sub(" ", product.vendor).strip().partition(" ")[0]

@@ -52,6 +52,11 @@ class Candidate:
         return sum(one.weight for one in self.evidence)
 
     @property
+    def named_by_issuer(self) -> bool:
+        """Whether the record's issuer, or the registry, calls it by its name."""
+        return any(one.rule in ("product-name", "registry-entry", "registry-link") for one in self.evidence)
+
+    @property
     def automatic(self) -> bool:
         """Whether it may become an advisory without a person."""
         return self.score >= AUTOMATIC and not self.stops
@@ -74,7 +79,8 @@ class Judgement:
     def automatic(self) -> tuple[Candidate, ...]:
         """What may become advisories by itself: all or nothing, a person finishes what is clear in part."""
         strong = [one for one in self.candidates if one.score >= AUTOMATIC]
-        return tuple(strong) if strong and all(one.automatic for one in strong) else ()
+        alone = len(strong) == 1 or all(one.named_by_issuer for one in strong)
+        return tuple(strong) if strong and alone and all(one.automatic for one in strong) else ()
 
 
 STOPS = {

@@ -47,7 +47,7 @@ def _sources(record: CveRecord, name: str, display: str) -> Iterator[tuple[Span,
     for issuer in ("cna", "adp", "nvd"):
         of_issuer = [one for one in own if one.issuer == issuer]
         every = [one for one in record.products if one.issuer == issuer and one.spans]
-        if not of_issuer and len({(one.vendor, one.name) for one in every}) == 1:
+        if not own and len({(one.vendor, one.name) for one in every}) == 1:
             of_issuer = every
         spans = tuple(span for one in of_issuer for span in one.spans if span.kind not in _NO_RELEASES)
         if spans:

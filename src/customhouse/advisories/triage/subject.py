@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from customhouse.terms.names import normalize
@@ -33,11 +33,11 @@ class Named:
     is_subject: bool
 
 
-def names_in(text: str, known: frozenset[str], longest: int) -> Iterator[Named]:
+def names_in(text: str, known: frozenset[str], longest: int, joined: Mapping[str, str] | None = None) -> Iterator[Named]:
     """Every known name in a text, of up to ``longest`` words in a row.
 
     It is the subject if what stands around it says so: "NAME before 1.2", "NAME is a …", "in NAME 1.2" near the
-    beginning. A common word that happens to be a package's name is only mentioned.
+    beginning. ``joined`` are names by what is left of them without punctuation. A common word that happens to be a package's name is only mentioned.
     """
     words = [(one.start(), one.end(), one[0]) for one, _ in zip(_WORD.finditer(text), range(MOST_WORDS), strict=False)]
     for at, (start, _, _) in enumerate(words):
@@ -47,9 +47,18 @@ def names_in(text: str, known: frozenset[str], longest: int) -> Iterator[Named]:
                 break
             parts.append(word)
             end_before = end
-            name = normalize("-".join(parts))
+            name = _as_packaged(normalize("-".join(parts)), known)
+            if name not in known and joined and len(parts) > 1:
+                # "Home Assistant" is the package homeassistant.
+                name = joined.get("".join(parts).lower(), "")
             if name in known:
                 yield Named(name, text[start:end], is_subject_at(text, start, end))
+
+
+def _as_packaged(name: str, known: frozenset[str]) -> str:
+    """Distributions of Linux put ``python-`` in front of what is called otherwise on PyPI."""
+    bare = name.removeprefix("python-").removeprefix("python3-")
+    return bare if name not in known and bare in known else name
 
 
 def mention_of(text: str, name: str) -> Named | None:
