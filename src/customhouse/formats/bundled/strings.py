@@ -87,13 +87,14 @@ def _said(pattern: Pattern, match: re.Match[bytes]) -> Said:
 
 def constants(known: Known, body: bytearray) -> list[Said]:
     """The bare constants that may be the version of the library that the file is called by."""
-    if known.short is None:
-        return []
     found: dict[str, Said] = {}
-    for match in known.short.finditer(body):
-        version = match[1].decode("ascii")
-        found.setdefault(version, Said(version, shown(match[0])))
-        if len(found) >= MAX_DIFFERENT:
+    for pattern in known.short:
+        for match in pattern.finditer(body):
+            version = match[1].decode("ascii")
+            found.setdefault(version, Said(version, shown(match[0])))
+            if len(found) >= MAX_DIFFERENT:
+                break
+        if found:
             break
     return list(found.values())
 

@@ -92,6 +92,11 @@ def _libpq(parts: tuple[int, ...], _: str) -> Said | None:
     return ("soname-major", str(parts[1])) if found else None
 
 
+def _x264(parts: tuple[int, ...], suffix: str) -> Said | None:
+    # x264.h: X264_BUILD, which is all the version that it has.
+    return ("soname", suffix) if len(parts) == 1 else None
+
+
 def _tail(parts: tuple[int, ...], _: str) -> Said | None:
     # PROJ and GDAL: the number of the interface, then the release.
     return ("soname", ".".join(map(str, parts[1:]))) if len(parts) == _WHOLE + 1 else None
@@ -115,6 +120,7 @@ _RULES: Mapping[str, Callable[[tuple[int, ...], str], Said | None]] = {
     "glib": _glib,
     "pango": _pango,
     "libpq": _libpq,
+    "x264": _x264,
     "tail": _tail,
     "arrow": _arrow,
 }

@@ -15,6 +15,7 @@ from importlib.resources import files
 from typing import Any
 
 _NOT_A_LETTER = re.compile(r"[^a-z0-9+]+")
+_BEFORE_CONSTANTS = (rb"\x00", rb"(?<![0-9._@/-])")
 _NUMBERED = re.compile(r"(?P<stem>.*?[a-z_])[-_.]?[0-9]+(?:[._][0-9]+)*\Z")
 
 
@@ -45,8 +46,9 @@ class Known:
     packages: tuple[str, ...] = ()
     cpe: str = ""
     strings: tuple[Pattern, ...] = ()
-    short: re.Pattern[bytes] | None = None
-    """A bare constant, which says something only in a file that is called by the library's name."""
+    short: tuple[re.Pattern[bytes], ...] = ()
+    """A bare constant, which says something only in a file that is called by the library's name: as a string by itself,
+    and, if there is none, behind bytes that are no text (some compilers lay no zero between)."""
     suffix: str = ""
     """``release`` if the suffix is the version; ``table``; or a formula of `suffixes`."""
     siblings: bool = True
@@ -131,7 +133,7 @@ def _known(name: str, values: Mapping[str, Any], releases: Mapping[str, Any]) ->
         tuple(values.get("packages", ())),
         values.get("cpe", ""),
         tuple(_pattern(each) for each in values.get("strings", ())),
-        re.compile(rb"\x00" + short.encode() + rb"(?=\x00)") if short else None,
+        tuple(re.compile(before + short.encode() + rb"(?=\x00)") for before in _BEFORE_CONSTANTS) if short else (),
         values.get("suffix", ""),
         values.get("siblings", True),
         {f"{stem} {suffix}": version for stem, rows in releases.items() if isinstance(rows, dict)
