@@ -111,6 +111,7 @@ from customhouse.work import run_followers
 from dns_simulator import dns_simulator
 from packages import Dist, wheel
 from person import hashed_password
+from town_disclosure import accepted_case, actor_of, attach, stage_for
 from world import upload
 
 Kind = Literal["anonymous", "half", "user", "maintainer", "owner", "member", "manager", "chair", "support", "operator"]
@@ -295,6 +296,7 @@ def open_town(settings: Settings, clock: Clock, walkers: Walkers | None = None) 
         _lapse(town)
         _trust_builds(town)
         _stage(town)
+        _disclose(town)
         for person in town.people.values():
             if person.token:
                 app.authenticate(person.token)  # the last use is noted now and not at the first knock
@@ -423,6 +425,18 @@ def _stage(town: Town) -> None:
         if what in ("staged_done", "staged_ready"):
             desk.complete(whose.stage, file.id, owner)
     town.facts["staged_filename"] = files["staged_done"][1].filename
+
+
+def _disclose(town: Town) -> None:
+    """A case that is worked on, and one whose release can be tried."""
+    operator, owner = actor_of(town.app, "olga"), actor_of(town.app, "alice")
+    case, link = accepted_case(town.app, operator, "alice")
+    staged, _link = accepted_case(town.app, operator, "alice")
+    stage_for(town.app, staged, owner, "5.0")
+    town.facts |= {
+        "disclosure": case.public_id, "member_link": link, "disclosure_staged": staged.public_id,
+        "attachment": str(attach(town.app, case, operator, b"a tar")),
+    }  # fmt: skip
 
 
 def find_identity(town: Town, kind: Kind) -> Identity:

@@ -26,6 +26,8 @@ from customhouse.accounts.tokens import (
 )
 from customhouse.advisories import tables as _advisory_tables  # noqa: F401 - part of the schema
 from customhouse.advisories.known import Known
+from customhouse.advisories.disclosure import tables as _disclosure_tables  # noqa: F401 - part of the schema
+from customhouse.advisories.triage import tables as _triage_tables  # noqa: F401 - part of the schema
 from customhouse.catalog import critical_tables as _critical_tables  # noqa: F401 - part of the schema
 from customhouse.catalog import staged_tables as _staged_tables  # noqa: F401 - part of the schema
 from customhouse.catalog.lifecycle import DeletionPolicy, Price

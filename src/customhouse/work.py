@@ -22,6 +22,9 @@ from customhouse.catalog.search.write import index_all, index_entry
 from customhouse.index import dormant
 from customhouse.index.close_account import FORGET_JOB, forget_address
 from customhouse.index.delete import END_JOB, end_deleted_files
+from customhouse.index.disclosing.complete_letter import complete_letter as complete_disclosure
+from customhouse.index.disclosing.rules import Rules
+from customhouse.index.disclosing.tell import LETTER as DISCLOSURE_LETTER
 from customhouse.index.erase import ERASE_JOB
 from customhouse.index.giveaway.draw import draw_due
 from customhouse.index.letters.letter import Site, readable_span
@@ -132,6 +135,9 @@ def _complete(app: App, template: str, values: Mapping[str, Any]) -> Mapping[str
         text = devices.link_text(app.key, values["question_id"])
         life = readable_span(sessions.WAITING_LIFE)
         return {**values, "url": f"{app.settings.public_url}/account/browser/{text}/", "life": life}
+    if template == DISCLOSURE_LETTER:
+        with app.database.read() as sql:
+            return complete_disclosure(app.key, sql, values, Rules.of(app.settings))
     if template == "change-put-off":
         text = veto_text(app.key, values["body"]["change_id"], values["reader_id"])
         return {**values, "veto_url": f"{app.settings.public_url}/veto/{text}/"}

@@ -97,6 +97,8 @@ def idle(
 NEW_PASSWORD = {"password": "a new and long password", "again": "a new and long password"}
 PROJECT, MANAGE, ADMIN, API = "/project/{name}", "/manage/project/{name}", "/admin", "/api/projects/{name}"
 CASE = "/admin/cases/{case}"
+DISCLOSURE, BY_LINK = "/security/cases/{disclosure}/", "/security/case/{member_link}/"
+HANDLERS: frozenset[Kind] = frozenset({"owner", "operator"})
 GUILD = "/manage/organization/{organization}"
 WAITS, READY = MANAGE + "/staged/{session}/", {"session": "{session_ready}"}
 TEAM = GUILD + "/teams/{team}"
@@ -203,6 +205,8 @@ ROWS = [
     reads("/osv/PyPI/all.zip", "public:read", EVERYBODY),
     reads("/osv/PyPI/modified_id.csv", "public:read", EVERYBODY),
     reads("/osv/PyPI/{advisory}.json", "public:read", EVERYBODY),
+    reads("/advisories/", "public:read", EVERYBODY),
+    reads("/advisory/{advisory}/", "public:read", EVERYBODY),
     # Only what a reporter has signed is taken: tests/web/test_leaked_tokens.py.
     writes("/-/leaked-tokens/", "token:leak-report", frozenset()),
     reads("/.well-known/pytp", "public:read", EVERYBODY, query="discover=/legacy/"),
@@ -355,6 +359,8 @@ ROWS = [
     reads("/api/search", "public:read", EVERYBODY, query="q=demo"),
     reads("/rss/updates.xml", "public:read", EVERYBODY),
     reads("/rss/packages.xml", "public:read", EVERYBODY),
+    reads("/rss/advisories.xml", "public:read", EVERYBODY),
+    reads("/feeds/advisories.xml", "public:read", EVERYBODY),
     reads("/rss/project/{name}/releases.xml", "project:read", EVERYBODY),
     reads("/feeds/updates.xml", "public:read", EVERYBODY),
     reads("/feeds/packages.xml", "public:read", EVERYBODY),
@@ -372,6 +378,36 @@ ROWS = [
     writes(f"{CASE}/verdict/", "cases:decide", OPERATORS, verdict="malware", note="It does."),
     writes(f"{CASE}/undo/", "cases:decide", OPERATORS, {"case": "{decided_case}"}, note="It does not."),
     writes("/admin/reporters/{reporter}/trust/", "cases:decide", OPERATORS, trusted="yes", reason="Known to us."),
+    # Vulnerabilities that are not public: alice and olga belong to the cases, and whoever has the link comes by it.
+    reads("/security/report/", "disclosure:form", EVERYBODY),
+    writes("/security/report/", "disclosure:report", EVERYBODY, title="It leaks", text="Look at line 3."),
+    reads("/security/cases/", "disclosure:read", SIGNED_IN),
+    reads(f"{DISCLOSURE}", "disclosure:read", HANDLERS),
+    reads(f"{DISCLOSURE}attached/{{attachment}}/", "disclosure:read", HANDLERS),
+    writes(f"{DISCLOSURE}say/", "disclosure:write", HANDLERS, text="Look at line 4, too."),
+    writes(f"{DISCLOSURE}credit/", "disclosure:write", HANDLERS, name="Rita", kind="finder"),
+    writes(f"{DISCLOSURE}uncredit/", "disclosure:write", HANDLERS, credit="1"),
+    writes(f"{DISCLOSURE}confirm/", "disclosure:write", HANDLERS, {"disclosure": "{disclosure_staged}"}, works="yes"),
+    idle(f"{DISCLOSURE}agree/", "disclosure:write", HANDLERS),
+    writes(f"{DISCLOSURE}move/", "disclosure:write", HANDLERS, state="fixing"),
+    writes(f"{DISCLOSURE}exploited/", "disclosure:write", HANDLERS, reason="In a log."),
+    writes(f"{DISCLOSURE}draft/", "disclosure:write", HANDLERS, title="It leaks"),
+    writes(f"{DISCLOSURE}project/", "disclosure:write", HANDLERS, project="demo"),
+    writes(f"{DISCLOSURE}invite/", "disclosure:write", HANDLERS, user="paul"),
+    writes(f"{DISCLOSURE}take/", "disclosure:write", HANDLERS),
+    idle(f"{DISCLOSURE}remove/", "disclosure:write", HANDLERS, member="99"),
+    replace(writes(f"{DISCLOSURE}stage/", "disclosure:write", HANDLERS, version="5.1"), idle=OPERATORS),
+    idle(f"{DISCLOSURE}schedule/", "disclosure:write", HANDLERS, at="2027-01-01T12:00"),
+    writes(f"{DISCLOSURE}extend/", "disclosure:write", HANDLERS, reason="It is hard."),
+    reads(BY_LINK, "disclosure:link-read", EVERYBODY),
+    reads(f"{BY_LINK}attached/{{attachment}}/", "disclosure:link-read", EVERYBODY),
+    writes(f"{BY_LINK}say/", "disclosure:link-write", EVERYBODY, text="Look at line 4, too."),
+    writes(f"{BY_LINK}credit/", "disclosure:link-write", EVERYBODY, name="Rita", kind="finder"),
+    writes(f"{BY_LINK}uncredit/", "disclosure:link-write", EVERYBODY, credit="1"),
+    idle(f"{BY_LINK}confirm/", "disclosure:link-write", EVERYBODY, works="yes"),
+    idle(f"{BY_LINK}agree/", "disclosure:link-write", EVERYBODY),
+    writes(f"{BY_LINK}move/", "disclosure:link-write", EVERYBODY, state="disputed", reason="It is worse."),
+    writes(f"{BY_LINK}exploited/", "disclosure:link-write", EVERYBODY, reason="In a log."),
     # Getting an account back. Whom a case does not concern hears that there is none.
     reads("/account/recover/", "sign-in:form", EVERYBODY),
     writes("/account/recover/", "recovery:ask", EVERYBODY, name="alice", where="sent"),

@@ -43,6 +43,7 @@ ACTIONS: Mapping[str, str] = {
     "archived-by-verdict": "project archived",
     "release-quarantined": "quarantine release",
     "release-quarantine-lifted": "clear quarantine of release",
+    "disclosure-published": "publish advisory",
 }
 """What each kind of event is called. An event that voids pages and is not here would be missed by mirrors."""
 

@@ -64,6 +64,8 @@ _STAGED = (
     sa.select(sa.func.coalesce(sa.func.sum(upload_file.c.size_bytes), 0))
     .join(upload_session, upload_session.c.id == upload_file.c.session_id)
     .where(upload_session.c.state.in_(("open", "processing", "error")), upload_file.c.state != "canceled")
+    # What is under embargo shows in no number that others read.
+    .where(upload_session.c.embargo == "")
 )
 _STAGED_HERE = _STAGED.where(upload_session.c.normalized == project.c.normalized).correlate(project).scalar_subquery()
 _STAGED_OF = _STAGED.where(upload_session.c.normalized == sa.bindparam("normalized"))

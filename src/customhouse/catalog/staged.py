@@ -42,6 +42,8 @@ class Session:
     changed_at: datetime
     expires_at: datetime
     ended_at: datetime | None
+    embargo: str
+    """The disclosure case that alone may know of it, by its public id; empty for every other session."""
 
     @property
     def ongoing(self) -> bool:
@@ -130,9 +132,10 @@ def session_of_stage(sql: Connection, stage: str) -> Session | None:
     return Session(*row) if row is not None else None
 
 
-def ongoing_sessions(sql: Connection, normalized: str) -> list[Session]:
-    """The sessions of a project that can still be published, oldest first."""
-    return [Session(*row) for row in sql.execute(_OF_PROJECT, {"normalized": normalized})]
+def ongoing_sessions(sql: Connection, normalized: str, *, embargoed: bool = False) -> list[Session]:
+    """The sessions of a project that can still be published, oldest first; those under embargo only if asked for."""
+    found = [Session(*row) for row in sql.execute(_OF_PROJECT, {"normalized": normalized})]
+    return [one for one in found if embargoed or not one.embargo]
 
 
 def files_of_session(sql: Connection, session_id: str) -> list[StagedFile]:

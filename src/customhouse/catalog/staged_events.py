@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from customhouse.catalog.staged import Session
 from customhouse.ledger.events import Event
 
 
@@ -61,3 +62,17 @@ class ReleasePublished(Event):
     version: str
     session: str
     files: int
+
+
+@dataclass(frozen=True, slots=True)
+class EmbargoedStep(Event):
+    """Something was done with a release under embargo: what it was, by the kind of the event, and no name."""
+
+    kind: ClassVar[str] = "embargoed-step"
+    case: str
+    step: str
+
+
+def told(session: Session, event: Event) -> Event:
+    """The event as the ledger tells it: of a release under embargo only that something was done, to operators."""
+    return EmbargoedStep(event.actor, None, case=session.embargo, step=event.kind) if session.embargo else event

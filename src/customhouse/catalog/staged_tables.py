@@ -29,8 +29,14 @@ upload_session = sa.Table(
     sa.Column("changed_at", Instant, nullable=False, comment="of its files: approvals before it count no more"),
     sa.Column("expires_at", Instant, nullable=False, index=True),
     sa.Column("ended_at", Instant),
+    sa.Column(
+        "embargo", sa.String(40), nullable=False, server_default="",
+        comment="public id of the disclosure case that alone may know of it",
+    ),
+    # What is under embargo stands in nobody's way: whoever may not know of it must not run into it.
     sa.Index(
-        "upload_session_open", "normalized", "version", unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN
+        "upload_session_open", "normalized", "version", "embargo", unique=True, sqlite_where=_OPEN,
+        postgresql_where=_OPEN,
     ),
 )  # fmt: skip
 

@@ -58,7 +58,7 @@ def staged(name: str, *, data: Data = None) -> None:
     with open_app(settings) as parts, parts.database.read() as sql:
         now = parts.clock.now()
         found = find_subject(sql, name, "", "", COMMAND_LINE).project
-        sessions = ongoing_sessions(sql, found.normalized)
+        sessions = ongoing_sessions(sql, found.normalized, embargoed=True)
         for session in sessions:
             files = files_of_session(sql, session.id)
             clearance, waits = clearance_of(sql, session, now, files), missing(sql, session, None, now)

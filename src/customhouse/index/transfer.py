@@ -199,7 +199,7 @@ def _clear(tx: Tx, found: Project, by: Identity, *, keep: int | None) -> str:
     tx.sql.execute(team_role.delete().where(team_role.c.project_id == found.id))
     take_back(tx, invitations.unanswered_of_project(tx.sql, found.id), by)
     remove_all_publishers(tx, found, by)
-    for session in ongoing_sessions(tx.sql, found.normalized):
+    for session in ongoing_sessions(tx.sql, found.normalized, embargoed=True):
         end_session(tx, session, found, by, why="canceled")
     _silence_webhooks(tx, found, by)
     return before

@@ -42,6 +42,8 @@ class Letter:
     to: str
     subject: str
     text: str
+    reply_to: str = ""
+    """Where an answer goes, if not to the sender."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,8 @@ def compose(letter: Letter, smtp: Smtp, *, at: datetime, message_id: str) -> Ema
     message = EmailMessage(SMTP)
     message["From"] = address(plain, name=name, where="mail_from")
     message["To"] = address(letter.to)
+    if letter.reply_to:
+        message["Reply-To"] = address(letter.reply_to, where="security_address")
     message["Subject"] = _one_line(letter.subject)[:LONGEST_SUBJECT]
     message["Date"] = format_datetime(at)
     message["Message-ID"] = f"<{message_id}@{smtp.domain}>"

@@ -241,6 +241,24 @@ class Settings(BaseSettings):
     """So many addresses a day are given up without a human; beyond that, domains wait for an operator."""
     domain_alarm_days: int = Field(default=3, ge=1)
     """Operators are told when for so long nobody has answered what we ask about most domains."""
+    security_address: str = ""
+    """Where vulnerabilities are reported by mail (``security@example.org``); the mail server hands what comes there, and
+    to ``security+…@``, to `customhouse mail`. Empty: by the web alone."""
+    security_team: tuple[str, ...] = ()
+    """The accounts that work at the disclosure desk; empty: the operators."""
+    mail_in: str = Field(default="", pattern=r"^(|(lmtp|smtp)://[^/@\s]+:[0-9]{1,5})$")
+    """Where `customhouse work` takes mail in: ``lmtp://127.0.0.1:8424`` or ``smtp://…``; empty: nowhere. It asks nobody
+    who he is, so let only your own mail server reach it."""
+    advisory_prefix: str = Field(default="x_CUSTOMHOUSE", pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,30}$")
+    """How the ids of our own advisories begin; ``x_…`` until the OSV schema knows yours."""
+    disclosure_days: int = Field(default=90, ge=1, le=365)
+    """For so long a case may be under embargo."""
+    cve_services: str = ""
+    """The address of CVE Services (``https://cveawg.mitre.org/api/``); empty: CVE ids are typed in by hand."""
+    cve_org: str = ""
+    """The short name of your CNA."""
+    cve_user: str = ""
+    cve_key: SecretStr = SecretStr("")
     public_good_root: bool = True
     """Whether attestations may rest on Sigstore's public certificates and logs. Nothing is fetched: the root comes with
     the program."""

@@ -47,6 +47,8 @@ PUBLIC: Mapping[str, str] = {
     "publisher-removed": "no longer let {title} publish into the project",
     "publishers-only-switched": "changed whether trusted publishers alone publish into the project",
     "flag-set": "turned a switch of the index: {flag}",
+    "disclosure-published": "published the advisory {advisory}",
+    "security-policy-set": "changed how vulnerabilities of the project are reported",
     "advisories-changed": "wrote advisories of the source {source}",
 }
 """For everybody, unless the project is private. Their bodies name no network, no token's secret and no reporter."""
@@ -197,6 +199,11 @@ OPERATORS: Mapping[str, str] = {
     "pending-publisher-added": "let {title} make the project {name}",
     "pending-publisher-contested": "waits for the project {name} with builds that others wait for it with, too",
     "pending-publisher-ended": "ended what {title} was waiting for, the project {name}: {why}",
+    "disclosure-received": "reported a vulnerability ({via}), which became case {case}",
+    "disclosure-moved": "made case {case} {state}, which was {before}",
+    "disclosure-step": "did something in case {case}: {step}",
+    "disclosure-late": "reminded those of case {case} of a date: {clock}",
+    "embargoed-step": "did something with the release of case {case}: {step}",
     "recovery-refusal": "tried what was not allowed in recovery case {case_id}",
 }
 """For operators. The matters of accounts and of organizations, and whatever could tell who has reported whom."""

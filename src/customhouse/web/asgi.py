@@ -43,10 +43,13 @@ from customhouse.web.doors import Door, door, own_door, raw_door
 from customhouse.web.dress import Dressed
 from customhouse.web.pages.account import account_doors
 from customhouse.web.pages.admin import admin_doors
+from customhouse.web.pages.advisories import advisory_doors
 from customhouse.web.pages.approving import approving_doors
 from customhouse.web.pages.cases import case_doors
 from customhouse.web.pages.critical import critical_doors
 from customhouse.web.pages.diff import diff_doors
+from customhouse.web.pages.disclosure_case import disclosure_case_doors
+from customhouse.web.pages.disclosure_report import disclosure_report_doors
 from customhouse.web.pages.domains import domain_doors
 from customhouse.web.pages.factors import factor_doors
 from customhouse.web.pages.giveaway import giveaway_doors
@@ -204,12 +207,15 @@ def _routes(app: App, serve: Serve) -> list[Door]:
         *yank_api_doors(),
         *StagedState(app).doors(),
         *case_doors(),
+        *disclosure_report_doors(),
+        *disclosure_case_doors(),
         *recovery_doors(),
         *recovery_admin_doors(),
         *ledger_doors(),
         *search_doors(),
         *feed_doors(),
         *page_doors(),
+        *advisory_doors(),
         *download_doors(),
         *xmlrpc_doors(),
         *Osv(app, Archive(app.database, app.settings.data / "osv")).doors(),

@@ -96,6 +96,15 @@ class Permission(Enum):
     ORGANIZATION_MANAGE_DANGER = ("organization:manage-danger", Need.MANAGER, True, True)
     ORGANIZATION_DANGER = ("organization:danger", Need.ORGANIZATION_OWNER, True, True)
 
+    DISCLOSURE_FORM = ("disclosure:form", Need.ANYBODY, False, False)
+    DISCLOSURE_REPORT = ("disclosure:report", Need.ANYBODY, True, False)
+    # The handlers look who belongs to the case; whoever has a member's link comes as that member.
+    DISCLOSURE_READ = ("disclosure:read", Need.SIGNED_IN, False, False)
+    DISCLOSURE_WRITE = ("disclosure:write", Need.SIGNED_IN, True, False)
+    DISCLOSURE_PUBLISH = ("disclosure:publish", Need.SIGNED_IN, True, True)
+    DISCLOSURE_LINK_READ = ("disclosure:link-read", Need.ANYBODY, False, False)
+    DISCLOSURE_LINK_WRITE = ("disclosure:link-write", Need.ANYBODY, True, False)
+
     RECOVERY_ASK = ("recovery:ask", Need.ANYBODY, True, False)
     # Whoever has the link of a case: it is looked at by the handlers, as those of letters are.
     RECOVERY_READ = ("recovery:read", Need.ANYBODY, False, False)

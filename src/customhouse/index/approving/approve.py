@@ -9,9 +9,11 @@ import sqlalchemy as sa
 
 from customhouse.catalog import queries
 from customhouse.catalog.staged import Session, StagedFile, files_of_session, find_session, manifest_digest_of
+from customhouse.catalog.staged_events import told
 from customhouse.catalog.staged_tables import approval
 from customhouse.index.approving.clearance import Clearance, clearance_of
 from customhouse.index.approving.events import ApprovalWithdrawn, ReleaseApproved
+from customhouse.index.embargo import may_know
 from customhouse.infra.db import insert_new
 from customhouse.ledger.tx import Tx
 from customhouse.terms.errors import Refused
@@ -42,7 +44,7 @@ class Withdraw:
 
 def approve(command: Approve, tx: Tx) -> Clearance:
     """Approve; returns how far the release is then."""
-    session, files = _lock(tx, command.project, command.session_id)
+    session, files = _lock(tx, command.project, command.session_id, command.by)
     account_id = _person(command.by)
     before = clearance_of(tx.sql, session, tx.now(), files)
     refusal = may_approve(before, session, files, account_id) or may_approve_with(before, command.method)
@@ -54,18 +56,17 @@ def approve(command: Approve, tx: Tx) -> Clearance:
             status=409,
         )  # fmt: skip
     _write(tx, session, command, account_id)
-    tx.record(
-        ReleaseApproved(
-            command.by.identity, session.normalized, version=session.version, session=session.id,
-            manifest=command.manifest, method=command.method,
-        )
+    approved = ReleaseApproved(
+        command.by.identity, session.normalized, version=session.version, session=session.id,
+        manifest=command.manifest, method=command.method,
     )  # fmt: skip
+    tx.record(told(session, approved))
     return clearance_of(tx.sql, session, tx.now(), files)
 
 
 def withdraw(command: Withdraw, tx: Tx) -> Clearance:
     """Take one's own approval back, while the release still waits; returns how far it is then."""
-    session, files = _lock(tx, command.project, command.session_id)
+    session, files = _lock(tx, command.project, command.session_id, command.by)
     account_id = _person(command.by)
     mine = [
         one for one in clearance_of(tx.sql, session, tx.now(), files).approvals if one.account_id == account_id
@@ -73,12 +74,11 @@ def withdraw(command: Withdraw, tx: Tx) -> Clearance:
     if not mine:
         raise Refused("not-approved", "You have not approved this release as it is.", status=409)
     tx.sql.execute(approval.update().where(approval.c.id == mine[0].id).values(withdrawn_at=tx.now()))
-    tx.record(
-        ApprovalWithdrawn(
-            command.by.identity, session.normalized, version=session.version, session=session.id,
-            manifest=mine[0].manifest,
-        )
+    gone = ApprovalWithdrawn(
+        command.by.identity, session.normalized, version=session.version, session=session.id,
+        manifest=mine[0].manifest,
     )  # fmt: skip
+    tx.record(told(session, gone))
     return clearance_of(tx.sql, session, tx.now(), files)
 
 
@@ -124,11 +124,11 @@ def _person(by: Actor) -> int:
     return by.account_id
 
 
-def _lock(tx: Tx, project: str, session_id: str) -> tuple[Session, list[StagedFile]]:
+def _lock(tx: Tx, project: str, session_id: str, by: Actor) -> tuple[Session, list[StagedFile]]:
     """The project first, then its session, as every deed locks them."""
     found = queries.find_project(tx.sql, project, lock=True)
     session = find_session(tx.sql, session_id, lock=True)
-    if found is None or session is None or session.project_id != found.id:
+    if found is None or session is None or session.project_id != found.id or not may_know(tx.sql, session, by):
         raise unknown_session()
     return session, files_of_session(tx.sql, session.id)
 

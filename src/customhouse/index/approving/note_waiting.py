@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from customhouse.catalog.staged import Session, files_of_session
+from customhouse.catalog.staged_events import told
 from customhouse.catalog.staged_tables import upload_session
 from customhouse.index.approving.events import ReleaseHeld, ReleaseWaits
 from customhouse.index.approving.holds_now import holds_now
@@ -34,12 +35,11 @@ def note_waiting(tx: Tx, session: Session, reasons: Sequence[Reason], by: Identi
         .values(reasons=[one.row for one in everything])
     )  # fmt: skip
     held = tuple(one for one in new if one.hold)
-    told = ReleaseHeld if held else ReleaseWaits
+    event = ReleaseHeld if held else ReleaseWaits
     shown = held or new
-    tx.record(
-        told(
-            by, session.normalized, version=session.version, session=session.id,
-            codes=tuple(one.code for one in shown), why=" ".join(one.sentence for one in shown),
-        )
+    waits = event(
+        by, session.normalized, version=session.version, session=session.id,
+        codes=tuple(one.code for one in shown), why=" ".join(one.sentence for one in shown),
     )  # fmt: skip
+    tx.record(told(session, waits))
     return everything

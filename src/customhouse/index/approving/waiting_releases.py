@@ -34,7 +34,11 @@ def waiting_releases(sql: Connection, account_id: int, now: datetime) -> list[Wa
     own = sa.and_(upload_session.c.account_id == account_id, upload_session.c.project_id.is_(None))
     rows = sql.execute(
         sa.select(upload_session.c.id)
-        .where(upload_session.c.state.in_(ONGOING), sa.or_(upload_session.c.normalized.in_(names), own))
+        .where(
+            upload_session.c.state.in_(ONGOING),
+            upload_session.c.embargo == "",
+            sa.or_(upload_session.c.normalized.in_(names), own),
+        )
         .order_by(upload_session.c.created_at)
         .limit(MOST)
     )

@@ -8,7 +8,7 @@ from typing import Any
 from customhouse.catalog import queries
 from customhouse.catalog.model import Project
 from customhouse.catalog.staged import Session, StagedFile, files_of_session, staged_metadata
-from customhouse.catalog.staged_events import FileStaged
+from customhouse.catalog.staged_events import FileStaged, told
 from customhouse.catalog.staged_tables import upload_file, upload_part, upload_session
 from customhouse.formats.agreement import check_agreement
 from customhouse.formats.api_token import redact
@@ -93,18 +93,17 @@ def write_completed(
     )
     tx.sql.execute(upload_part.delete().where(upload_part.c.file_id == file.id))
     touch(tx, session)
-    tx.record(
-        FileStaged(
-            stored.by.identity,
-            session.normalized,
-            version=session.version,
-            session=session.id,
-            filename=stored.name.filename,
-            sha256=stored.digest,
-            size_bytes=stored.size_bytes,
-            token_id=stored.by.token_id,
-        )
+    staged = FileStaged(
+        stored.by.identity,
+        session.normalized,
+        version=session.version,
+        session=session.id,
+        filename=stored.name.filename,
+        sha256=stored.digest,
+        size_bytes=stored.size_bytes,
+        token_id=stored.by.token_id,
     )
+    tx.record(told(session, staged))
     # Somebody else than who sent the bytes may have completed the file.
     sender = sender_of(tx.sql, file) if file.stages_only else stored.by
     reasons = reasons_to_wait(tx.sql, sender, project, session.version, (stored,), tx.now())
@@ -130,12 +129,11 @@ def fail_file(command: Failure, tx: Tx) -> None:
     tx.sql.execute(upload_file.update().where(upload_file.c.id == file.id).values(state="error", notices=[sentence]))
     tx.sql.execute(upload_part.delete().where(upload_part.c.file_id == file.id))
     sender = command.by or sender_of(tx.sql, file)
-    tx.record(
-        UploadRefused(
-            sender.identity, session.normalized, filename=file.filename, code=command.code, sentence=sentence,
-            token_id=sender.token_id,
-        )
+    refused = UploadRefused(
+        sender.identity, session.normalized, filename=file.filename, code=command.code, sentence=sentence,
+        token_id=sender.token_id,
     )  # fmt: skip
+    tx.record(told(session, refused))
 
 
 def touch(tx: Tx, session: Session) -> None:

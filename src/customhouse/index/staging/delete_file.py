@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from customhouse.catalog.staged_events import StagedFileRemoved
+from customhouse.catalog.staged_events import StagedFileRemoved, told
 from customhouse.catalog.staged_tables import upload_file, upload_part
 from customhouse.index.staging.complete import touch
 from customhouse.index.staging.files import file_subject
@@ -40,9 +40,8 @@ def delete_file(command: DeleteFile, tx: Tx) -> None:
     tx.sql.execute(upload_part.delete().where(upload_part.c.file_id == file.id))
     if file.state == "completed":
         touch(tx, session)
-        tx.record(
-            StagedFileRemoved(
-                command.by.identity, session.normalized, version=session.version, session=session.id,
-                filename=file.filename,
-            )
+        removed = StagedFileRemoved(
+            command.by.identity, session.normalized, version=session.version, session=session.id,
+            filename=file.filename,
         )  # fmt: skip
+        tx.record(told(session, removed))

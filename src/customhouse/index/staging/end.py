@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from customhouse.catalog.model import Project
 from customhouse.catalog.staged import ONGOING, Session
-from customhouse.catalog.staged_events import SessionCanceled
+from customhouse.catalog.staged_events import SessionCanceled, told
 from customhouse.catalog.staged_tables import upload_file, upload_part, upload_session
 from customhouse.index import names
 from customhouse.ledger.tx import Tx
@@ -34,7 +34,8 @@ def end_session(
         .values(state="canceled", metadata=None, attestations=None)
     )
     forget_parts(tx, session.id)
-    tx.record(SessionCanceled(by, session.normalized, version=session.version, session=session.id, why=why))
+    gone = SessionCanceled(by, session.normalized, version=session.version, session=session.id, why=why)
+    tx.record(told(session, gone))
     if project is None and not keep_name and names.lock_kept(tx.sql, session.normalized):
         others = sa.select(sa.func.count()).select_from(upload_session).where(
             upload_session.c.normalized == session.normalized, upload_session.c.state.in_(ONGOING)

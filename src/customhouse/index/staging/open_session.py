@@ -14,9 +14,10 @@ from customhouse.catalog.model import Project, may_add_file, may_spell
 from customhouse.catalog.organizations import find_organization, role_in
 from customhouse.catalog.rights import MANAGING
 from customhouse.catalog.staged import ONGOING, Session, find_session, ongoing_sessions
-from customhouse.catalog.staged_events import SessionOpened
+from customhouse.catalog.staged_events import SessionOpened, told
 from customhouse.catalog.staged_tables import upload_session
 from customhouse.index import names
+from customhouse.index.embargo import may_know
 from customhouse.index.founders import Founder, founder_of
 from customhouse.index.may_publish import refuse_unless_ready
 from customhouse.index.names import Claim
@@ -65,6 +66,8 @@ class OpenSession:
     organization: str = ""
     """That is to hold a new project."""
     protocol: str = "2.0"
+    embargo: str = ""
+    """The disclosure case that alone may know of it, by its public id."""
 
 
 def open_session(command: OpenSession, tx: Tx) -> Session:
@@ -81,7 +84,7 @@ def open_session(command: OpenSession, tx: Tx) -> Session:
         _check_project(tx, project, command, by)
     else:
         organization_id = _keep_name(tx, command, by)
-    existing = _holding(tx, wanted, version)
+    existing = _holding(tx, command)
     if existing is not None and (existing.expires_at > now or existing.state == "processing"):
         refuse_if(may_spell(version, existing.version, status=_status(command)))
         raise SessionExists(existing)
@@ -89,21 +92,28 @@ def open_session(command: OpenSession, tx: Tx) -> Session:
         end_session(tx, existing, project, by.identity, why="expired", keep_name=True)
     _refuse_too_many(tx, wanted, by)
     session = _insert(tx, command, project, organization_id)
-    tx.record(
-        SessionOpened(
-            by.identity, wanted.normalized, version=version, session=session.id, protocol=command.protocol,
-            token_id=by.token_id,
-        )
+    opened = SessionOpened(
+        by.identity, wanted.normalized, version=version, session=session.id, protocol=command.protocol,
+        token_id=by.token_id,
     )  # fmt: skip
+    tx.record(told(session, opened))
     tx.serialize()
     if project is not None:
         look_again(tx, project, wanted, by)
     return session
 
 
-def _holding(tx: Tx, wanted: ProjectName, version: str) -> Session | None:
-    """The session that holds the version; one that holds it spelled otherwise only as long as it has time."""
-    ongoing = ongoing_sessions(tx.sql, wanted.normalized)
+def _holding(tx: Tx, command: OpenSession) -> Session | None:
+    """The session that holds the version; one that holds it spelled otherwise only as long as it has time.
+
+    One under embargo holds it only for those who may know of it: they mean that one, and others run into nothing.
+    """
+    version = command.version
+    every = ongoing_sessions(tx.sql, command.name.normalized, embargoed=True)
+    ongoing = sorted(
+        (one for one in every if one.embargo in ("", command.embargo) or may_know(tx.sql, one, command.by)),
+        key=lambda one: not one.embargo,
+    )
     if (exact := next((one for one in ongoing if one.version == version), None)) is not None:
         return exact
     same = canonicalize_version(version)
@@ -180,6 +190,7 @@ def _insert(tx: Tx, command: OpenSession, project: Project | None, organization_
             "account_id": by.account_id,
             "publisher_id": by.publisher_id,
             "protocol": command.protocol,
+            "embargo": command.embargo,
             "state": "open",
             "reasons": [],
             "notices": [],

@@ -61,6 +61,8 @@ class Publish:
     policy: Policy
     resembled: str | None = None
     """The popular name that a new project's could be mistaken for, found before the writers' turn."""
+    embargo: str = ""
+    """The disclosure case whose button was pressed, by its public id: nothing else publishes what is under embargo."""
 
 
 def note_reasons(command: Publish, tx: Tx) -> None:
@@ -84,6 +86,7 @@ def publish(command: Publish, tx: Tx) -> Session:
     by, now = command.by, tx.now()
     session, project = subject(tx, command.session_id, by)
     refuse_unless_editable(session, now)
+    _refuse_unless_by_its_case(session, command)
     _refuse_unfinished(files_of_session(tx.sql, session.id))
     files = _completed(tx, session)
     if (waits := missing(tx.sql, session, by, now)) is not None:
@@ -140,6 +143,15 @@ def _claim(tx: Tx, command: Publish, session: Session, wanted: ProjectName) -> P
     if by.publisher_id is not None:
         return claim_for_publisher(tx, wanted, by.publisher_id, resembled=command.resembled)
     return claim_project(Claim(wanted, by, command.resembled, organization_id=session.organization_id), tx)
+
+
+def _refuse_unless_by_its_case(session: Session, command: Publish) -> None:
+    """What is under embargo appears together with its advisory, by the button of its case and by nothing else."""
+    if session.embargo != command.embargo:
+        raise Refused(
+            "under-embargo", "This release is under embargo: it appears together with its advisory.",
+            "Publish it in its case.", status=409,
+        )  # fmt: skip
 
 
 def name_of_new(sql: Connection, session_id: str) -> str | None:

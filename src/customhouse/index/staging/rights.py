@@ -12,6 +12,7 @@ from customhouse.catalog import queries
 from customhouse.catalog.model import Project, may_upload
 from customhouse.catalog.staged import Session, find_session
 from customhouse.index import names
+from customhouse.index.embargo import may_know
 from customhouse.index.founders import founds
 from customhouse.index.publication import refuse_if, role_here
 from customhouse.ledger.tx import Tx
@@ -52,7 +53,7 @@ def refuse_unless_may(
     refuse_if(may_stage(by))
     if wish == "cancel" and by.operator and not by.token_id:
         return
-    if may_stage(by, session.normalized, session.version) is not None:
+    if may_stage(by, session.normalized, session.version) is not None or not may_know(sql, session, by):
         raise no_session()
     if project is None:
         if not founds(sql, session, by, now):
