@@ -1,0 +1,181 @@
+"""Fixes that a bound excludes: whose bound, whether it was a guess, and what to do, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+
+import pytest
+
+from customhouse.consume.audit.blocked import Nobody, Trial, explain_blocked
+from customhouse.consume.audit.history import Release, read_releases
+from customhouse.consume.audit.model import Blocked, Component, Finding, Subject
+from customhouse.formats.inventory.installed import Requirement, split_requirement
+from customhouse.formats.inventory.model import Edge
+from customhouse.formats.osv.matching import fixed_versions
+from customhouse.formats.osv.merging import merge
+from customhouse.formats.osv.read import read_record
+from customhouse.formats.osv.severity import UNSCORED
+from customhouse.terms.errors import Unavailable
+
+RECORD = read_record(
+    {
+        "id": "PYSEC-2026-1", "modified": "2026-10-01T00:00:00Z", "aliases": ["CVE-2026-1000"],
+        "affected": [{"package": {"name": "b", "ecosystem": "PyPI"}, "ranges": [
+            {"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": "2.1"}]}]}],
+    },
+    "record",
+)  # fmt: skip
+
+
+@dataclass
+class Index:
+    """An index in memory: versions with the day of their upload and what they require."""
+
+    projects: Mapping[str, Mapping[str, tuple[str | None, tuple[str, ...]]]]
+    asked: list[str] = field(default_factory=list)
+
+    def releases(self, name: str, index: str = "") -> Mapping[str, Release] | None:
+        del index
+        self.asked.append(name)
+        return {
+            version: Release(version, datetime.fromisoformat(f"{day}T00:00:00+00:00") if day else None, "there")
+            for version, (day, _) in self.projects[name].items()
+        } if name in self.projects else None  # fmt: skip
+
+    def requires(self, name: str, version: str, index: str = "") -> tuple[Requirement, ...] | None:
+        del index
+        lines = self.projects.get(name, {}).get(version, ("", ()))[1]
+        return tuple(one for one in map(split_requirement, lines) if one is not None)
+
+
+B = {"1.9": ("2024-01-01", ()), "2.0": ("2025-06-01", ()), "2.1": ("2026-09-01", ())}
+
+
+def lock(*edges: Edge, extra: tuple[Component, ...] = (), a: str = "1.4") -> Subject:
+    components = (
+        Component("a", a, "lock", direct=True, requires=edges or (Edge("b"),)),
+        Component("b", "1.9", "lock"),
+        *extra,
+    )
+    return Subject("lock", "uv-lock", components)
+
+
+def blocked(subject: Subject, index: Index | Nobody, runs: tuple[Trial, ...] = ()) -> Blocked | None:
+    component = next(one for one in subject.components if one.name == "b")
+    finding = Finding(component, merge([RECORD])[0], UNSCORED, fixed_versions(RECORD, "b"), "2.1")
+    (found,) = explain_blocked([finding], [subject], index, runs)
+    return found.blocked
+
+
+def test_the_very_edge_is_named_and_that_it_was_a_guess() -> None:
+    found = blocked(lock(), Index({"a": {"1.4": ("2025-01-01", ("b<2",))}, "b": B}))
+    assert found is not None
+    assert (found.by, found.by_version, found.requirement, found.speculative) == ("a", "1.4", "b<2", True)
+    assert [one.split()[0] for one in found.remedies] == ["Override", "If", "Replace"]
+    assert "no release of it allows b 2.1; its last release is of 2025-01-01" in found.remedies[-1]
+
+
+@pytest.mark.parametrize(
+    ("day", "requirement", "speculative"),
+    [
+        ("2025-01-01", "b<2", True),
+        ("2025-07-01", "b<2", False),
+        ("2025-01-01", "b~=1.4", True),
+        ("2025-07-01", "b==1.*", False),
+        ("2026-08-01", "b<2.1", True),
+        ("2026-08-01", "b==1.9", False),
+        ("2025-01-01", "b (<2,>=1)", True),
+        (None, "b<2", None),
+    ],
+)
+def test_a_bound_is_a_guess_if_nothing_beyond_it_existed(
+    day: str | None, requirement: str, speculative: bool | None
+) -> None:
+    found = blocked(lock(), Index({"a": {"1.4": (day, (requirement,))}, "b": B}))
+    assert found is not None
+    assert found.speculative is speculative
+
+
+def test_offline_the_edge_of_the_lock_is_named_and_nobody_knows_whether_it_was_a_guess() -> None:
+    found = blocked(lock(Edge("b", "<2")), Nobody())
+    assert found is not None
+    assert (found.requirement, found.speculative) == ("b<2", None)
+    assert "nobody could say" in found.remedies[0]
+    assert blocked(lock(), Nobody()) is None
+
+
+def test_a_bound_that_lets_one_fix_through_blocks_nothing() -> None:
+    assert blocked(lock(Edge("b", "<2.2")), Nobody()) is None
+    assert blocked(lock(Edge("b", ">=1")), Nobody()) is None
+    b = {**B, "1.9.1": ("2026-09-02", ())}
+    mended_below = Index({"a": {"1.4": ("2025-01-01", ("b<2",))}, "b": b})
+    assert blocked(lock(), mended_below) is not None  # 1.9.1 is affected: the record says so
+
+
+def test_a_newer_release_of_who_holds_it_back_is_the_first_remedy() -> None:
+    a = {"1.4": ("2025-01-01", ("b<2",)), "1.5": ("2026-01-01", ("b<2.1",)), "1.6": ("2026-10-01", ("b<3",)),
+         "2.0": ("2026-11-01", ())}  # fmt: skip
+    found = blocked(lock(), Index({"a": a, "b": B}))
+    assert found is not None
+    assert found.remedies[0] == (
+        "Upgrade a to 1.6, which allows b 2.1: uv lock --upgrade-package a==1.6 --upgrade-package b==2.1"
+    )
+    assert "Replace a by something" in found.remedies[-1]
+
+
+def test_what_holds_back_who_holds_it_back_must_move_too() -> None:
+    a = {"1.4": ("2025-01-01", ("b<2",)), "1.6": ("2026-10-01", ("b<3",))}
+    c = {"1": ("2025-01-01", ("a<1.5",)), "2": ("2026-10-02", ("a",))}
+    subject = lock(extra=(Component("c", "1", "lock", direct=True, requires=(Edge("a"),)),))
+    found = blocked(subject, Index({"a": a, "b": B, "c": c}))
+    assert found is not None
+    assert found.remedies[0].startswith("Upgrade a to 1.6 and c to 2, which allow b 2.1: uv lock --upgrade-package")
+    stuck = blocked(subject, Index({"a": a, "b": B, "c": {"1": c["1"]}}))
+    assert stuck is not None
+    assert "Upgrade" not in stuck.remedies[0]
+
+
+def test_all_who_hold_it_back_are_named() -> None:
+    d = Component("d", "3", "lock", requires=(Edge("b", "<1.95"),))
+    found = blocked(lock(Edge("b", "<2"), extra=(d,)), Index({"b": B, "a": {}, "d": {}}))
+    assert found is not None
+    assert found.remedies[0] == "All of these must go: a 1.4 requires b<2; d 3 requires b<1.95."
+
+
+def test_a_bound_of_an_extra_counts_only_if_there_is_no_other() -> None:
+    lines = ("b<2; extra == 'old'", "b<3")
+    assert blocked(lock(), Index({"a": {"1.4": ("2025-01-01", lines)}, "b": B})) is None
+
+
+@pytest.mark.parametrize(("code", "words"), [(0, "`pytest` passed with b 2.1"), (1, "`pytest` failed with b 2.1")])
+def test_a_recorded_run_is_told(code: int, words: str) -> None:
+    run = Trial("b", "2.1", "pytest", code, "ab" * 32, date(2026, 11, 28))
+    found = blocked(lock(Edge("b", "<2")), Nobody(), (run,))
+    assert found is not None
+    assert words in found.remedies[1]
+
+
+def test_yanked_and_pre_releases_are_no_fix() -> None:
+    index = Index({"a": {"1.4": ("2025-01-01", ("b<2",))}, "b": {**B, "3.0rc1": ("2026-10-01", ())}})
+    found = blocked(lock(), index)
+    assert found is not None
+    assert "b==2.1" in found.remedies[0]
+
+
+def test_a_page_tells_the_first_day_of_each_release_and_where_its_metadata_is() -> None:
+    page = b"""{"files": [
+      {"filename": "a-1.0.tar.gz", "url": "../../f/a-1.0.tar.gz", "upload-time": "2026-02-01T00:00:00Z", "yanked": "x"},
+      {"filename": "a-1.0-py3-none-any.whl", "url": "/f/a.whl#x", "upload-time": "2026-01-01T00:00:00Z",
+       "core-metadata": {"sha256": "x"}},
+      {"filename": "a-1.1.tar.gz", "url": "x", "upload-time": "never", "yanked": true}, {"filename": "odd"}, 7]}"""
+    found = read_releases(page, "https://index.test/simple/a/")
+    one = Release("1.0", datetime(2026, 1, 1, tzinfo=UTC), "https://index.test/f/a.whl.metadata")
+    assert found == {"1.0": one, "1.1": Release("1.1", None, "", yanked=True)}
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"files": 1}', b"[" * 100_000])
+def test_a_page_that_is_none_is_said(body: bytes) -> None:
+    with pytest.raises(Unavailable):
+        read_releases(body, "https://index.test/simple/a/")
