@@ -41,6 +41,7 @@ class Facts:
     strings: dict[str, dict[str, Said]] = field(default_factory=dict)
     constants: list[Said] = field(default_factory=list)
     built_in: list[Said] = field(default_factory=list)
+    trees: dict[str, dict[str, Said]] = field(default_factory=dict)
     packages: list[Package] = field(default_factory=list)
     product: Said | None = None
 
@@ -93,13 +94,15 @@ def _of_file(tables: Tables, facts: Facts) -> Iterator[_Line]:
     elif own is not None:
         yield _called(own, facts)
     needed = {known.name for each in facts.needed if (known := tables.of_file(library_file(each).stem)) is not None}
-    for library, said in facts.strings.items():
+    for library in dict.fromkeys((*facts.strings, *facts.trees)):
         # What a file asks another one for is not in it: its words come from the headers that it was built with.
         if (own is not None and library == own.name) or library in needed:
             continue
-        line = _Line(library, facts.path, tables.known[library])
-        for each in said.values():
+        line = _Line(library, facts.path, tables.known.get(library))
+        for each in facts.strings.get(library, {}).values():
             line.add("string", each.version or None, "its words", each.text)
+        for each in facts.trees.get(library, {}).values():
+            line.add("path", each.version, "a path of its build", each.text)
         yield line
 
 

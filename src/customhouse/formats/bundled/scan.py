@@ -171,6 +171,9 @@ class _Native:
         for known in self._scanner.tables.known.values():
             if known.strings and (said := strings.search(known, body)):
                 facts.strings.setdefault(known.name, {}).update({each.version: each for each in said})
+        for port, tree in strings.build_trees(body):
+            library = self._scanner.tables.of_package(port) or port
+            facts.trees.setdefault(library, {}).setdefault(tree.version, tree)
         if self._name.module:
             return
         facts.packages += strings.packages(body)

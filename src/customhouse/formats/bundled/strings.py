@@ -15,6 +15,7 @@ from customhouse.formats.bundled.tables import Known, Pattern
 BEFORE_BYTES, AFTER_BYTES = 96, 256
 MAX_PLACES = 64
 MAX_DIFFERENT = 4
+MAX_TREES = 100
 
 # objcopy --add-gnu-debuglink of rpm builds: libXau.so.6.0.0-1.0.9-3.el8.x86_64.debug
 _DEBUG_LINK = re.compile(
@@ -25,6 +26,10 @@ _DEBUG_LINK = re.compile(
 _PACKAGE_NOTE = re.compile(
     rb'\{"type":"(rpm|deb)"[^{}]{0,120}?"name":"([\w.+-]{1,80})",'
     rb'"version":"([\w.+:~-]{1,80})"'
+)
+_BUILD_TREES = b"/buildtrees/"
+_IN_TREE = re.compile(
+    rb"/buildtrees/([a-z0-9-]{1,60})/src/(?:[a-z]+[-_])?v?([0-9]+(?:[._][0-9]+)+)-[0-9a-f]{10}(?:\.clean)?/"
 )
 _PRODUCT_VERSION = "ProductVersion\0".encode("utf-16-le")
 _PRODUCT = re.compile(rb"(?:\x00\x00){0,2}((?:[0-9a-z., ]\x00){1,24})\x00\x00")
@@ -123,6 +128,22 @@ def product_version(body: bytearray) -> Said | None:
         return None
     version = match[1].decode("utf-16-le", errors="replace").replace(", ", ".").replace(",", ".").strip()
     return Said(version, f"ProductVersion {version}") if version[:1].isdecimal() else None
+
+
+def build_trees(body: bytearray) -> list[tuple[str, Said]]:
+    """The libraries whose source vcpkg has unpacked to link them in: the port's name, and its version.
+
+    vcpkg_extract_source_archive: ``buildtrees/PORT/src/REF-HASH.clean``, of which REF is the end of the tag's name.
+    """
+    found: dict[tuple[str, str], Said] = {}
+    at = body.find(_BUILD_TREES)
+    while at >= 0 and len(found) < MAX_TREES:
+        match = _IN_TREE.match(bytes(body[at : at + 160]))
+        if match is not None:
+            port, version = match[1].decode("ascii"), match[2].decode("ascii").replace("_", ".")
+            found.setdefault((port, version), Said(version, shown(match[0])))
+        at = body.find(_BUILD_TREES, at + len(_BUILD_TREES))
+    return [(port, said) for (port, _), said in found.items()]
 
 
 def built_in(stems: tuple[str, ...], body: bytearray) -> list[Said]:
