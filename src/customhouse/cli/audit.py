@@ -10,28 +10,23 @@ import os
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from customhouse.cli.audit_surroundings import Connections, ProgressLine, warn, write_whole
-from customhouse.consume.audit.baseline import Baseline, read_baseline, write_baseline
-from customhouse.consume.audit.engine import Engine, Scope
-from customhouse.consume.audit.model import Finding, Report, Subject
-from customhouse.consume.audit.read.detect import read_target
+from customhouse.cli.audit_surroundings import Connections, ProgressLine, write_whole
+from customhouse.cli.audit_work import Asked, Work
+from customhouse.consume.audit.baseline import Baseline, read_baseline
+from customhouse.consume.audit.baseline import write_baseline as write_baseline_text
+from customhouse.consume.audit.engine import Scope
+from customhouse.consume.audit.model import Report
 from customhouse.consume.audit.read.options import ReadOptions
 from customhouse.consume.audit.verdict import LEVELS, exit_code
-from customhouse.consume.snapshot.place import OLD_DAYS, Wanted, default_path, is_old, open_snapshot
-from customhouse.formats.inventory.model import PRODUCTION, Component
-from customhouse.formats.plain import plain
+from customhouse.consume.snapshot.place import OLD_DAYS, Wanted, default_path
+from customhouse.formats.inventory.model import PRODUCTION
 from customhouse.terms.clock import SystemClock
 from customhouse.terms.errors import Rejected
 
-if TYPE_CHECKING:
-    from customhouse.consume.audit.index_pages import IndexPages
-    from customhouse.formats.vex.model import Statement
-
-FORMATS = ("table", "json", "sarif", "markdown", "cyclonedx")
 ENVIRONMENT = "environment"
 
 Targets = Annotated[
@@ -102,6 +97,31 @@ NoIndex = Annotated[
         name="--no-index", negative="", show_default=False, help="Ask no index for statuses, yanks and versions."
     ),
 ]
+Fix = Annotated[
+    bool,
+    Parameter(
+        name="--fix", negative="", show_default=False,
+        help="Raise what can be raised in requirements files and uv.lock, hashes too, and audit again.",
+    ),
+]  # fmt: skip
+DryRun = Annotated[
+    bool, Parameter(name="--dry-run", negative="", show_default=False, help="With --fix: show, and write nothing.")
+]
+Install = Annotated[
+    bool,
+    Parameter(
+        name="--install", negative="", show_default=False,
+        help="Resolve requirements, audit what that gives, and install exactly that with uv if nothing counts.",
+    ),
+]  # fmt: skip
+WholeIndex = Annotated[
+    bool,
+    Parameter(
+        name="--index", negative="", show_default=False,
+        help="Audit every release that the index on this machine holds (--data).",
+    ),
+]  # fmt: skip
+Data = Annotated[Path | None, Parameter(help="With --index: the index's data folder (default ./customhouse-data).")]
 OldAfter = Annotated[int, Parameter(name="--old-after-days", help="Warn if the newest advisory is older than this.")]
 
 
@@ -110,7 +130,8 @@ def audit(
     advisories: Advisories = None, refresh: Refresh = False, level: LevelFlag = "low", groups: Groups = None,
     only_group: OnlyGroup = None, no_dev: NoDev = False, format: Format = "table", output: Output = None,  # noqa: A002
     baseline: BaselineFile = None, write_baseline: WriteBaseline = False, ignore: Ignore = None, reason: Reason = "",
-    vex: VexFiles = None, python: Python = "", index_url: IndexUrl = "", no_index: NoIndex = False,
+    vex: VexFiles = None, python: Python = "", index_url: IndexUrl = "", no_index: NoIndex = False, fix: Fix = False,
+    dry_run: DryRun = False, install: Install = False, index: WholeIndex = False, data: Data = None,
     old_after_days: OldAfter = OLD_DAYS,
 ) -> int:  # fmt: skip
     """Say what is known to be wrong with what is installed, locked or asked for. Nothing of it is run.
@@ -118,40 +139,68 @@ def audit(
     Exit code 0: nothing known at or over the level; 1: findings; 2: usage; 3: no findings, but something could not be
     checked; 4: a service failed.
     """
-    _must_have_reason(ignore, reason, baseline, writes=write_baseline)
-    wanted = Wanted(snapshot or default_path(os.environ), tuple(advisories or ()), offline, refresh)
+    if index:
+        # The only audit that needs the server's database.
+        from customhouse.cli.audit_index import audit_index  # noqa: PLC0415
+
+        return audit_index(LEVELS[level], format, output, data)
+    _must_fit(ignore, reason, baseline, writes=write_baseline, fix=fix, dry_run=dry_run, install=install)
+    asked = Asked(
+        Wanted(snapshot or default_path(os.environ), tuple(advisories or ()), offline, refresh),
+        ReadOptions(python=_version(python), offline=offline, index_url=index_url),
+        _scope(groups, only_group, no_dev=no_dev), dict.fromkeys(ignore or (), reason), tuple(vex or ()), baseline,
+        index_url, no_index, old_after_days,
+    )  # fmt: skip
     clock = SystemClock()
-    with ProgressLine() as line, Connections() as wires:
-        read = ReadOptions(python=_version(python), offline=offline, index_url=index_url)
-        subjects = [
-            subject for target in _targets(targets, python) for subject in read_target(target, read)
-        ]  # fmt: skip
-        store, gaps = open_snapshot(wanted, os.environ, clock.now(), wires.get, line.show)
-        if is_old(store, clock.now(), old_after_days):
-            warn(f"The newest advisory is of {store.newest[:10] or 'no day'}: the advisories may be old.")
-        scope = _scope(groups, only_group, no_dev=no_dev)
-        pages = None if offline or no_index else _pages(wires, index_url)
-        engine = Engine(store, scope, ignored=dict.fromkeys(ignore or (), reason))
-        if pages is not None:
-            engine.existing = lambda component: page.available if (page := pages.page(component)) else None
-            pages.ask(_in_scope(subjects, scope), lambda _one: line.show("project pages", 0, 0))
-        report = engine.audit(subjects)
-        if pages is not None:
-            statuses = tuple(pages.statuses(_in_scope(subjects, scope)))
-            report = replace(report, statuses=statuses, gaps=(*report.gaps, *pages.gaps()))
-        report = replace(report, gaps=(*gaps, *report.gaps))
-    if vex:
-        report = replace(report, findings=_mitigated(report, vex, clock))
-    report = _with_baseline(report, baseline, reason, writes=write_baseline)
+    with ProgressLine() as line, Connections() as connections:
+        work = Work(asked, clock, line, connections)
+        if install:
+            from customhouse.cli.audit_fix import install as install_  # noqa: PLC0415
+
+            def judge(pinned: Path) -> int:
+                report = work.report([str(pinned)])
+                _tell(report, level, format, output, clock)
+                return exit_code(report, LEVELS[level])
+
+            where = python or os.environ.get("VIRTUAL_ENV") or sys.executable
+            return install_(targets or [], where, index_url, judge, offline=offline)
+        report = work.report(_targets(targets, python))
+        if fix:
+            from customhouse.cli.audit_fix import mend  # noqa: PLC0415
+
+            done = mend(report, LEVELS[level], work.pages(), index_url, dry=dry_run)
+            report = work.report(_targets(targets, python)) if done and not dry_run else report
+    if write_baseline and baseline is not None:
+        report = _rebased(report, baseline, reason)
     _tell(report, level, format, output, clock)
     return exit_code(report, LEVELS[level])
 
 
-def _must_have_reason(ignore: list[str] | None, reason: str, baseline: Path | None, *, writes: bool) -> None:
+def _must_fit(
+    ignore: list[str] | None, reason: str, baseline: Path | None, *, writes: bool, fix: bool, dry_run: bool,
+    install: bool,
+) -> None:  # fmt: skip
+    """Flags that need each other, or exclude each other."""
     if ignore and not reason.strip():
         raise Rejected("no-reason", "--ignore", "nobody knows in a year why", "--reason with a sentence")
+    if baseline is not None and not writes and not baseline.exists():
+        raise Rejected("no-baseline", str(baseline), "there is no such file", "--write-baseline makes it")
     if writes and baseline is None:
         raise Rejected("no-baseline", "--write-baseline", "it is not said where", "--baseline FILE with it")
+    if dry_run and not fix:
+        raise Rejected("bad-dry-run", "--dry-run", "it shows what --fix would do", "--fix with it")
+    if install and (fix or writes):
+        raise Rejected("bad-install", "--install", "it contradicts --fix and --write-baseline", "one of them")
+
+
+def _rebased(report: Report, path: Path, reason: str) -> Report:
+    """Write what is found now to the baseline; then all of it is known."""
+    known = read_baseline(path) if path.exists() else Baseline({})
+    if not reason.strip() and any(not one.known for one in report.findings):
+        raise Rejected("no-reason", "--write-baseline", "new entries need one", "--reason with a sentence")
+    known = known.renewed(report.findings, reason.strip())
+    write_whole(path, write_baseline_text(known))
+    return replace(report, findings=tuple(known.marked(report.findings)))
 
 
 def _targets(targets: list[str] | None, python: str) -> list[str]:
@@ -174,46 +223,6 @@ def _scope(groups: list[str] | None, only: list[str] | None, *, no_dev: bool) ->
     if groups or no_dev:
         return Scope(frozenset({PRODUCTION, *(groups or ())}))
     return Scope()
-
-
-def _in_scope(subjects: list[Subject], scope: Scope) -> list[Component]:
-    return [one for subject in subjects for one in subject.components if scope.holds(one)]
-
-
-def _pages(wires: Connections, index_url: str) -> IndexPages:
-    from customhouse.consume.audit.index_pages import IndexPages  # noqa: PLC0415
-
-    return IndexPages(wires.get(), index_url)
-
-
-def _mitigated(report: Report, files: list[Path], clock: SystemClock) -> tuple[Finding, ...]:
-    from customhouse.consume.audit.mitigated import mitigate  # noqa: PLC0415
-    from customhouse.formats.vex.read import MAX_BYTES, read_vex, statements_of  # noqa: PLC0415
-
-    statements: list[Statement] = []
-    for path in files:
-        try:
-            with path.open("rb") as file:
-                body = file.read(MAX_BYTES + 1)
-        except OSError as error:
-            raise Rejected("bad-vex", str(path), error.strerror or "it cannot be read", "a VEX document") from error
-        statements += statements_of(read_vex(body, str(path)))
-    there = [one for subject in report.subjects for one in subject.components]
-    return mitigate(report.findings, statements, clock.now().date(), there)
-
-
-def _with_baseline(report: Report, path: Path | None, reason: str, *, writes: bool) -> Report:
-    if path is None:
-        return report
-    known = read_baseline(path) if path.exists() or not writes else Baseline({})
-    if writes:
-        if not reason.strip() and any(not one.known for one in known.marked(report.findings)):
-            raise Rejected("no-reason", "--write-baseline", "new entries need one", "--reason with a sentence")
-        known = known.renewed(report.findings, reason.strip())
-        write_whole(path, write_baseline(known))
-    for package, name in known.unused(report.findings):
-        warn(f"{path} knows {package} {name}, which is not found any more: --write-baseline removes it.")
-    return replace(report, findings=tuple(known.marked(report.findings)))
 
 
 def _tell(report: Report, level: str, format_: str, output: Path | None, clock: SystemClock) -> None:

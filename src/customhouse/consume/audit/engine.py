@@ -62,6 +62,9 @@ class Engine:
                     found, unsure = self._look_at(component)
                     gaps += unsure
                     findings += [self._with_paths(one, origins) for one in found]
+            more, undecided = self._beside_packages(subject)
+            findings += more
+            gaps += undecided
             self.advance(len(subject.components))
         gaps += self._unread(names)
         return Report(
@@ -107,6 +110,22 @@ class Engine:
             )
         findings.sort(key=lambda one: (-one.score.level, -(one.score.base or 0.0), one.same.names[0]))
         return findings, gaps
+
+    def _beside_packages(self, subject: Subject) -> tuple[list[Finding], list[Gap]]:
+        """The interpreter and bundled libraries, where a subject has them: rare, so they load late."""
+        found: list[Finding] = []
+        gaps: list[Gap] = []
+        if subject.interpreter:
+            from customhouse.consume.audit import interpreter  # noqa: PLC0415
+
+            of_python, undecided = interpreter.look_at(subject, self.snapshot, self.ignored)
+            found, gaps = found + of_python, gaps + undecided
+        if subject.libraries:
+            from customhouse.consume.audit import libraries  # noqa: PLC0415
+
+            bundled, unknown = libraries.look_at(subject, self.snapshot, self.ignored)
+            found, gaps = found + bundled, gaps + unknown
+        return found, gaps
 
     def _unsure(self, component: Component, entries: Sequence[Entry]) -> Iterator[Gap]:
         """Records that name the package and say nothing that could be compared."""

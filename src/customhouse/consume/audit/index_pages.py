@@ -16,6 +16,8 @@ from customhouse.terms.errors import Unavailable
 
 MEDIA_TYPE = "application/vnd.pypi.simple.v1+json"
 AT_ONCE = 16
+Advance = Callable[[int, int], None]
+"""Told how many pages have come, of how many."""
 ADVERSE = frozenset({"archived", "deprecated", "quarantined"})
 _MOST_NAMED = 5
 
@@ -37,20 +39,23 @@ class Page:
 class IndexPages:
     """Pages of one or several simple repositories, each asked for once."""
 
-    def __init__(self, wire: Wire, default: str = "") -> None:
-        """``default`` is asked for what does not say where it comes from; empty: nobody is."""
+    def __init__(self, wire: Callable[[], Wire], default: str = "") -> None:
+        """``default`` is asked for everything; empty: each component's own index, and for those without one nobody."""
         self._wire = wire
         self._default = default
         self._pages: dict[tuple[str, str], Page | Unavailable | None] = {}
 
-    def ask(self, components: Iterable[Component], advance: Callable[[int], None] = lambda _count: None) -> None:
+    def ask(self, components: Iterable[Component], advance: Advance = lambda _done, _of: None) -> None:
         """Get the pages of these, several at once."""
         wanted = {(self._index_of(one), one.name) for one in components}
         missing = sorted(one for one in wanted if one[0] and one not in self._pages)
+        if not missing:
+            return
+        self._wire()
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            for key, page in zip(missing, pool.map(self._get, missing), strict=True):
+            for done, (key, page) in enumerate(zip(missing, pool.map(self._get, missing), strict=True), 1):
                 self._pages[key] = page
-                advance(1)
+                advance(done, len(missing))
 
     def page(self, component: Component) -> Page | None:
         """The project's page; None if the index does not have it, or nobody could be asked."""
@@ -94,7 +99,7 @@ class IndexPages:
     def _get(self, key: tuple[str, str]) -> Page | Unavailable | None:
         index, name = key
         try:
-            answer = self._wire.get(f"{index.rstrip('/')}/{name}/", headers={"Accept": MEDIA_TYPE})
+            answer = self._wire().get(f"{index.rstrip('/')}/{name}/", headers={"Accept": MEDIA_TYPE})
             return None if answer.status == 404 else read_page(answer.body, index)  # noqa: PLR2004 - not found
         except Unavailable as error:
             return error

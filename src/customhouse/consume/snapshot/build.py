@@ -15,10 +15,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from customhouse.consume.snapshot.compact import write_entry
-from customhouse.consume.snapshot.layout import APPLICATION, FORMAT, INTERPRETER, TABLES, Unread
+from customhouse.consume.snapshot.layout import APPLICATION, FORMAT, INTERPRETER, LIBRARIES, TABLES, Unread
+from customhouse.consume.snapshot.libraries import library_entries
 from customhouse.consume.snapshot.sources import write_document
-from customhouse.formats.osv.model import Record
-from customhouse.formats.osv.severity import score_of
+from customhouse.formats.osv.cpython import is_on_cpython
+from customhouse.formats.osv.model import PYPI, Record
+from customhouse.formats.osv.severity import Score, score_of
 from customhouse.formats.osv.times import write_time
 
 
@@ -45,16 +47,8 @@ class Builder:
                 score.base, score.vector, zlib.compress(write_document(record), 6),
             ),
         )  # fmt: skip
-        names = dict.fromkeys((one.ecosystem, one.name) for one in record.affected)
         if record.withdrawn is None:
-            self._sql.executemany(
-                "INSERT INTO affected VALUES (?, ?, ?, ?)",
-                [
-                    (ecosystem, name or INTERPRETER, record.id, write_entry(record, name, ecosystem, score))
-                    for ecosystem, name in names
-                    if name or _is_of_interpreter(record)
-                ],
-            )
+            self._sql.executemany("INSERT INTO affected VALUES (?, ?, ?, ?)", _rows(record, score))
         self._sql.executemany("INSERT INTO alias VALUES (?, ?)", [(alias, record.id) for alias in record.aliases])
 
     def remove(self, record_id: str) -> None:
@@ -97,12 +91,15 @@ class Builder:
         return row[0] if row else ""
 
 
-def _is_of_interpreter(record: Record) -> bool:
-    return any(
-        one.repo.rstrip("/").removesuffix(".git").endswith("/python/cpython")
-        for affected in record.affected
-        for one in affected.ranges
-    )
+def _rows(record: Record, score: Score) -> Iterator[tuple[str, str, str, str]]:
+    """What is looked up: packages of PyPI, the interpreter, bundled libraries. Nobody asks for other ecosystems."""
+    for name in record.packages():
+        yield PYPI, name, record.id, write_entry(record, name, PYPI, score)
+    if is_on_cpython(record):
+        yield "", INTERPRETER, record.id, write_entry(record, "", "", score)
+        return
+    for name, on_it in library_entries(record):
+        yield LIBRARIES, name, record.id, write_entry(on_it, name, LIBRARIES, score)
 
 
 def write_snapshot(path: Path, fill: Callable[[Builder], None], *, grow_from: Path | None = None) -> None:

@@ -10,6 +10,8 @@ APPLICATION = 0x43484F41
 """``CHOA``: what SQLite's header says of whose file it is."""
 INTERPRETER = "cpython"
 """The name under which records on CPython itself stand, in no ecosystem."""
+LIBRARIES = "library"
+"""The ecosystem under which records on bundled libraries stand, whatever ecosystem they name themselves."""
 TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE record (id TEXT PRIMARY KEY, origin TEXT NOT NULL, modified TEXT NOT NULL, withdrawn INTEGER NOT NULL,

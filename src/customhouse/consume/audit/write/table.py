@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from customhouse.consume.audit.model import Finding, Gap, Report, Status
 from customhouse.consume.audit.verdict import counts
+from customhouse.formats.osv.matching import read_version
 from customhouse.formats.osv.severity import Level
 from customhouse.formats.plain import plain
 
@@ -113,10 +114,17 @@ def _next(group: Sequence[Finding]) -> Iterator[str]:
         all_of = f", which mends all {len(own)}" if len(own) > 1 else ""
         yield from _wrapped(f"Next: raise {name} to {plain(first.upgrade, 60)}{all_of}.", 2)
     else:
-        yield from _wrapped(
-            f"Next: no version of {name} mends all of this. Replace it, or state in a VEX file why it does no harm"
-            " (--vex).", 2,
-        )  # fmt: skip
+        yield from _wrapped(f"Next: {_as_far_as_possible(name, own)}", 2)
+
+
+def _as_far_as_possible(name: str, group: Sequence[Finding]) -> str:
+    """No version mends everything: which one mends what can be mended, and what to do about the rest."""
+    fixes = [(parsed, one.fixes[0]) for one in group if one.fixes and (parsed := read_version(one.fixes[0]))]
+    rest = "replace it, or state in a VEX file why it does no harm (--vex)."
+    if not fixes:
+        return f"no version of {name} mends this: {rest}"
+    least = plain(max(fixes)[1], 60)
+    return f"raise {name} to {least} at least, which mends {len(fixes)} of {len(group)}. For the others: {rest}"
 
 
 def _statuses(statuses: Iterable[Status]) -> Iterator[str]:

@@ -1,0 +1,114 @@
+"""One audit as the flags want it, that can be done again after something was mended."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from customhouse.cli.audit_surroundings import Connections, ProgressLine, warn
+from customhouse.consume.audit.engine import Engine, Scope
+from customhouse.consume.audit.model import Component, Finding, Gap, Report
+from customhouse.consume.audit.read.detect import read_target
+from customhouse.consume.audit.read.options import ReadOptions
+from customhouse.consume.snapshot.place import Wanted, is_old, open_snapshot
+from customhouse.consume.snapshot.read import Snapshot
+from customhouse.terms.clock import Clock
+
+if TYPE_CHECKING:
+    # Loaded only when an index is asked.
+    from customhouse.consume.audit.index_pages import IndexPages
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the flags say, however often it is done."""
+
+    wanted: Wanted
+    read: ReadOptions
+    scope: Scope
+    ignored: Mapping[str, str]
+    vex: tuple[Path, ...]
+    baseline: Path | None
+    index_url: str
+    no_index: bool
+    old_after_days: int
+
+
+class Work:
+    """Reading targets and looking everything up, with one snapshot and one set of project pages."""
+
+    def __init__(self, asked: Asked, clock: Clock, line: ProgressLine, connections: Connections) -> None:
+        self._asked = asked
+        self._clock = clock
+        self._line = line
+        self._connections = connections
+        self._pages: IndexPages | None = None
+        self._advisories: tuple[Snapshot, list[Gap]] | None = None
+
+    def pages(self) -> IndexPages | None:
+        """The index's pages; None if nobody is to be asked."""
+        if self._asked.wanted.offline or self._asked.no_index:
+            return None
+        if self._pages is None:
+            from customhouse.consume.audit.index_pages import IndexPages  # noqa: PLC0415
+
+            self._pages = IndexPages(self._connections.get, self._asked.index_url)
+        return self._pages
+
+    def report(self, targets: Sequence[str]) -> Report:
+        """Read the targets, look everything up, and mark what does not count."""
+        asked = self._asked
+        subjects = [subject for target in targets for subject in read_target(target, asked.read)]
+        store, gaps = self._snapshot()
+        engine = Engine(store, asked.scope, ignored=asked.ignored)
+        pages = self.pages()
+        there = [one for subject in subjects for one in subject.components if asked.scope.holds(one)]
+        if pages is not None:
+            pages.ask(there, lambda done, of: self._line.show("project pages", done, of))
+            engine.existing = lambda component: _available(pages, component)
+        report = engine.audit(subjects)
+        if pages is not None:
+            report = replace(report, statuses=tuple(pages.statuses(there)), gaps=(*report.gaps, *pages.gaps()))
+        report = replace(report, gaps=(*gaps, *report.gaps))
+        if asked.vex:
+            report = replace(report, findings=self._mitigated(report))
+        if asked.baseline is not None:
+            report = self._with_known(report, asked.baseline)
+        self._line.clear()
+        return report
+
+    def _snapshot(self) -> tuple[Snapshot, list[Gap]]:
+        if self._advisories is None:
+            asked, now = self._asked, self._clock.now()
+            self._advisories = open_snapshot(asked.wanted, os.environ, now, self._connections.get, self._line.show)
+            store = self._advisories[0]
+            if is_old(store, now, asked.old_after_days):
+                self._line.clear()
+                warn(f"The newest advisory is of {store.newest[:10] or 'no day'}: the advisories may be old.")
+        return self._advisories
+
+    def _mitigated(self, report: Report) -> tuple[Finding, ...]:
+        from customhouse.consume.audit.mitigated import mitigate  # noqa: PLC0415
+        from customhouse.consume.audit.vex_file import read_statements  # noqa: PLC0415
+
+        there = [one for subject in report.subjects for one in subject.components]
+        return mitigate(report.findings, read_statements(self._asked.vex), self._clock.now().date(), there)
+
+    def _with_known(self, report: Report, path: Path) -> Report:
+        from customhouse.consume.audit.baseline import read_baseline  # noqa: PLC0415
+
+        if not path.exists():
+            # --write-baseline is about to make it.
+            return report
+        known = read_baseline(path)
+        for package, name in known.unused(report.findings):
+            warn(f"{path} knows {package} {name}, which is not found any more: --write-baseline removes it.")
+        return replace(report, findings=tuple(known.marked(report.findings)))
+
+
+def _available(pages: IndexPages, component: Component) -> Sequence[str] | None:
+    page = pages.page(component)
+    return page.available if page is not None else None
