@@ -12,7 +12,7 @@ from typing import Literal
 from customhouse.formats.cve.model import CveRecord, Span
 
 Field = Literal["reference", "product", "cpe", "text", "store", "record"]
-Status = Literal["ignored", "waiting", "later", "accepted", "not-python", "duplicate", "rejected", "withdrawn"]
+Status = Literal["ignored", "waiting", "later", "accepted", "not-python", "duplicate", "rejected"]
 OPEN: tuple[Status, ...] = ("waiting", "later")
 
 QUEUE = 3

@@ -6,10 +6,12 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import BinaryIO
 
+from customhouse.formats.cve.from_osv import from_osv
 from customhouse.formats.cve.model import CveRecord, Damage
 from customhouse.formats.cve.nvd import read_nvd1, read_nvd2
 from customhouse.formats.cve.record5 import read_record5
 from customhouse.formats.cve.stream import elements
+from customhouse.formats.osv.read import read_record
 from customhouse.formats.strict_json import read_json
 from customhouse.terms.errors import Rejected
 
@@ -23,8 +25,11 @@ _MANY: Mapping[bytes, tuple[str, Callable[[object, str], CveRecord]]] = {
 _NVD2_FORMAT = re.compile(rb'"format"\s*:\s*"NVD_CVE"')
 
 
-def read_document(document: object, where: str) -> CveRecord:
-    """One record in any of the three forms; raises `Rejected` with the place."""
+def read_document(document: object, where: str) -> CveRecord | None:
+    """One record in any of the three forms, or of OSV; raises `Rejected` with the place.
+
+    None for a record of OSV that names a package of PyPI itself: there is nothing to be found out.
+    """
     if isinstance(document, dict):
         if "cveMetadata" in document:
             return read_record5(document, where)
@@ -32,11 +37,13 @@ def read_document(document: object, where: str) -> CveRecord:
             return read_nvd1(document, where)
         if "descriptions" in document or "descriptions" in (document.get("cve") or ()):
             return read_nvd2(document, where)
-    raise Rejected("bad-cve", where, "it is no CVE record that is known here", "CVE JSON 5, NVD 2.0 or NVD 1.1")
+        if "id" in document and "modified" in document:
+            return from_osv(read_record(document, where))
+    raise Rejected("bad-cve", where, "it is no CVE record that is known here", "CVE JSON 5, NVD 2.0, NVD 1.1 or OSV")
 
 
-def read_bytes(body: bytes, where: str) -> CveRecord:
-    """One record from the bytes of its file; raises `Rejected` with the place."""
+def read_bytes(body: bytes, where: str) -> CveRecord | None:
+    """One record from the bytes of its file, as `read_document` does; raises `Rejected` with the place."""
     if len(body) > RECORD_BYTES:
         raise Rejected("bad-cve", where, f"it has {len(body):,} bytes", f"at most {RECORD_BYTES:,}")
     try:
@@ -53,7 +60,8 @@ def records_in(file: BinaryIO, where: str) -> Iterator[CveRecord | Damage]:
     if kind is None:
         body = head + file.read(RECORD_BYTES + 1 - len(head))
         try:
-            yield read_bytes(body, where)
+            if (found := read_bytes(body, where)) is not None:
+                yield found
         except Rejected as fault:
             yield Damage(fault.where, str(fault))
         return
