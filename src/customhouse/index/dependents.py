@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 from packaging.requirements import Requirement
@@ -25,7 +26,7 @@ _NEWEST_RELEASE = (
     .scalar_subquery()
 )
 _ASKING = (
-    sa.select(project.c.normalized, file.c.metadata)
+    sa.select(project.c.normalized, project.c.visibility, file.c.metadata)
     .select_from(requirement)
     .join(file, file.c.id == requirement.c.file_id)
     .join(project, project.c.id == file.c.project_id)
@@ -42,25 +43,40 @@ _ASKING = (
 )
 
 
-def dependents_of(
-    sql: Connection, normalized: str, *, going: Collection[str], staying: Collection[str]
-) -> list[Dependent]:
-    """The projects that need one of the versions that go, and for which none of those that stay would do.
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What the newest release of a project asks of another one, in one line of its metadata."""
 
-    Looks at the newest release of each project. Requirements behind markers and extras count too: somebody has them.
+    project: str
+    public: bool
+    text: str
+    wanted: Requirement
+
+    def admits(self, version: Version) -> bool:
+        """Whether a version would do; pre-releases too, because somebody may ask for them."""
+        return self.wanted.specifier.contains(version, prereleases=True)
+
+
+def asking_for(sql: Connection, normalized: str) -> Iterator[Asking]:
+    """What the newest releases of all projects ask of one, in the order of their names.
+
+    Requirements behind markers and extras count too: somebody has them.
     """
-    found: dict[str, Dependent] = {}
-    left, gone = [Version(text) for text in staying], [Version(text) for text in going]
     for row in sql.execute(_ASKING, {"name": normalized}):
-        if row.normalized in found:
-            continue
         for text in parse_stored_metadata(queries.unpack_metadata(row.metadata)).requires_dist:
             wanted = Requirement(text)
             # What was taken in before there was a limit on versions says nothing that can be compared.
-            if normalize(wanted.name) != normalized or not are_short(wanted.specifier):
-                continue
-            hurt = any(wanted.specifier.contains(version, prereleases=True) for version in gone)
-            if hurt and not any(wanted.specifier.contains(version, prereleases=True) for version in left):
-                found[row.normalized] = Dependent(row.normalized, text)
-                break
+            if normalize(wanted.name) == normalized and are_short(wanted.specifier):
+                yield Asking(row.normalized, row.visibility == "public", text, wanted)
+
+
+def dependents_of(
+    sql: Connection, normalized: str, *, going: Collection[str], staying: Collection[str]
+) -> list[Dependent]:
+    """The projects that need one of the versions that go, and for which none of those that stay would do."""
+    found: dict[str, Dependent] = {}
+    left, gone = [Version(text) for text in staying], [Version(text) for text in going]
+    for one in asking_for(sql, normalized):
+        if one.project not in found and any(map(one.admits, gone)) and not any(map(one.admits, left)):
+            found[one.project] = Dependent(one.project, one.text)
     return list(found.values())

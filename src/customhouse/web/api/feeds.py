@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from urllib.parse import quote
 
 from starlette.responses import Response
 
 from customhouse.catalog.news import News, newest_projects, newest_releases
 from customhouse.formats.feeds import ATOM, RSS, Feed, Item, to_atom, to_rss
+from customhouse.index.advising.listing import newest_here
 from customhouse.serve.conditions import none_match
 from customhouse.terms.digest import Digest
 from customhouse.web.doors import Door, Handler, door
@@ -25,6 +27,7 @@ def feed_doors() -> list[Door]:
         doors += [
             door("GET", f"{folder}/updates.xml", _answers(_updates, write, media_type), Permission.PUBLIC_READ),
             door("GET", f"{folder}/packages.xml", _answers(_packages, write, media_type), Permission.PUBLIC_READ),
+            door("GET", f"{folder}/advisories.xml", _answers(_advisories, write, media_type), Permission.PUBLIC_READ),
             door(
                 "GET",
                 f"{folder}/project/{{name}}/releases.xml",
@@ -67,6 +70,24 @@ def _packages(visit: Visit) -> Feed:
         news = newest_projects(sql)
     items = [Item(one.display, f"{visit.site}/project/{one.normalized}/", one.summary, one.at) for one in news]
     return _feed(visit, f"Newest projects · {name}", "/", f"The newest projects in {name}", items)
+
+
+def _advisories(visit: Visit) -> Feed:
+    """The newest advisories that affect what everybody may see here."""
+    name = visit.app.settings.site_name
+    with visit.app.database.read() as sql:
+        lines = newest_here(sql)
+    items = [
+        Item(
+            f"{one.id}: {', '.join(one.here)} ({one.level.word})",
+            f"{visit.site}/advisory/{quote(one.id, safe='')}/",
+            one.summary,
+            one.modified,
+        )
+        for one in lines
+    ]
+    said = f"The newest advisories about projects in {name}"
+    return _feed(visit, f"Advisories · {name}", "/advisories/", said, items)
 
 
 def _releases(visit: Visit) -> Feed:

@@ -30,6 +30,7 @@ from customhouse.web.pages.model import FileRow, HomeView, ProjectView, ReleaseR
 from customhouse.web.pages.provenance import provenance_view
 from customhouse.web.pages.signals import signal_rows
 from customhouse.web.pages.timeline import Moment, timeline_of
+from customhouse.web.pages.warnings import warnings_view
 from customhouse.web.permissions import Permission
 from customhouse.web.visit import Visit
 
@@ -79,6 +80,7 @@ def project(visit: Visit) -> Response:
     with visit.app.database.read() as sql:
         critical = mark_of(sql, name)
         attested, unlike = compared(sql, facts.files, view.version)
+    advice = visit.app.advice.of([name])[name]
     moments = [Moment(row.version, row.released_at, row.yanked) for row in view.versions]
     return visit.page(
         "project.html",
@@ -89,6 +91,7 @@ def project(visit: Visit) -> Response:
         downloads=downloads,
         provenance=provenance_view(name, facts.files, attested, unlike),
         timeline=timeline_of(moments, visit.app.clock.now()),
+        warned=warnings_view(advice, name, view.version, [row.version for row in view.versions]),
     )
 
 
