@@ -184,7 +184,7 @@ class Town:
     def routes(self) -> list[BaseRoute]:
         """Every route of the application."""
         serve = self.client.app
-        return list(serve._inner._inner.router.routes)  # type: ignore[attr-defined] # what `build` wraps
+        return list(serve._inner.inner.app._inner.router.routes)  # type: ignore[attr-defined] # what `build` wraps
 
     @property
     def doors(self) -> list[Door]:

@@ -39,7 +39,7 @@ pytestmark = pytest.mark.slow
 NAME, DISPLAY, NOBODYS = "secret-plans", "Secret.Plans", "secret-plaqs"
 PRIVATELY, HIDDEN_LATER = "private from the beginning", "public before"
 KNOCKS = (("GET", "text/html"), ("GET", "application/vnd.pypi.simple.v1+json"), ("HEAD", "*/*"))
-FRESH = re.compile(r'(csrf" value=")[^"]+|(links?/)[a-z2-7]{26}\.[\w-]{43}')
+FRESH = re.compile(r'(csrf" value=")[^"]+|(links?/|case/)[a-z2-7]{26}\.[\w-]{43}')
 
 
 @dataclass
@@ -60,7 +60,7 @@ class Vault:
     def doors(self) -> list[Door]:
         """Every door that is only read through."""
         serve = self.world.client.app
-        routes = serve._inner._inner.router.routes  # type: ignore[attr-defined] # what `build` wraps
+        routes = serve._inner.inner.app._inner.router.routes  # type: ignore[attr-defined] # what `build` wraps
         return [route for route in routes if route.verb == "GET"]
 
     def address(self, door: Door, name: str) -> str:
@@ -123,6 +123,7 @@ def _furnished(world: World, how: str) -> Vault:
         "version": "1.0", "old": "1.0", "new": "2.0", "organization": "guild", "team": "builders", "user": "alice",
         "account": "alice", "invitation": number, "token": world.tokens["alice"].split(".")[1], "case": "1",
         "reporter": "carol", "link": link_text(world.app.key, link_id), "namespace": "secret", "hook": "x" * 26,
+        "disclosure": "x" * 26, "member_link": "x" * 26, "attachment": "1",
         "advisory": "PYSEC-2026-1", "login": "guild", "campaign": "keys", "change": "1", "mandate": "1", "factor": "1", "exemption": "1", "table": "accounts",
         "linked": "1", "publisher": "1", "day": "2026-01-01", "session": "x" * 26, "stage": "x" * 64, "staged_file": "x" * 26,
         "address": static_address("house.css").rpartition("/")[2],

@@ -11,11 +11,13 @@ from customhouse.advisories.disclosure.clocks import EXTENSION
 from customhouse.advisories.disclosure.events import DisclosureStep
 from customhouse.advisories.disclosure.model import Case
 from customhouse.advisories.disclosure.tables import disclosure_case
+from customhouse.catalog import queries
 from customhouse.catalog.staged import Session, find_session
 from customhouse.catalog.staged_tables import upload_session
 from customhouse.index.disclosing.access import Knock, enter, refuse_unless_handles
 from customhouse.index.disclosing.people import display_of
 from customhouse.index.disclosing.tell import tell
+from customhouse.index.publication import role_here
 from customhouse.index.staging.desk import canonical
 from customhouse.index.staging.open_session import OpenSession, SessionExists, open_session
 from customhouse.index.staging.policy import Policy
@@ -45,16 +47,21 @@ def open_stage(command: OpenStage, tx: Tx) -> Session:
     found = enter(tx, command.knock)
     refuse_unless_handles(found)
     case, by = found.case, command.knock.by
-    display, normalized = display_of(tx.sql, case)
-    if not normalized or not case.open:
+    project = queries.find_project(tx.sql, display_of(tx.sql, case)[1])
+    if project is None or not case.open:
         raise Refused("no-project", "The case is about no project here, or is over.", "Name its project.", status=409)
     if case.decided_at is None:
         raise Refused("not-decided", "It is not decided yet whether it is a vulnerability.", "Accept it.", status=409)
+    if role_here(tx.sql, project, by) is None:
+        raise Refused(
+            "not-an-uploader", f"Only an owner or maintainer of {project.display} makes its releases.", "Put one in.",
+            status=409,
+        )  # fmt: skip
     if (there := session_of(tx.sql, case)) is not None and there.ongoing:
         raise Refused("stage-exists", f"{there.version} is being made already.", "Cancel it first.", status=409)
     policy = replace(command.policy, life=max(command.policy.life, case.disclose_by - tx.now() + EXTENSION + SLACK))
     wish = OpenSession(
-        ProjectName.parse(display), canonical(command.version), by, policy, embargo=case.public_id
+        ProjectName.parse(project.display), canonical(command.version), by, policy, embargo=case.public_id
     )  # fmt: skip
     try:
         session = open_session(wish, tx)

@@ -55,9 +55,20 @@ def disclosure_case_doors() -> list[Door]:
         door("GET", OURS + "attached/{attachment}/", attached, reads),
         door("GET", BY_LINK, show, Permission.DISCLOSURE_LINK_READ),
         door("GET", BY_LINK + "attached/{attachment}/", attached, Permission.DISCLOSURE_LINK_READ),
-        *(door("POST", OURS + name, handler, writes) for name, handler in {**both, **ours}.items()),
-        *(door("POST", BY_LINK + name, handler, Permission.DISCLOSURE_LINK_WRITE) for name, handler in both.items()),
+        *(door("POST", OURS + name, _inside(handler), writes) for name, handler in {**both, **ours}.items()),
+        *(door("POST", BY_LINK + name, _inside(handler), Permission.DISCLOSURE_LINK_WRITE)
+          for name, handler in both.items()),
     ]
+
+
+def _inside(handler: Handler) -> Handler:
+    """Before anything else is looked at, whoever does not belong to the case hears that there is none."""
+
+    def checked(visit: Visit) -> Response:
+        _find(visit)
+        return handler(visit)
+
+    return checked
 
 
 def listing(visit: Visit) -> Response:
