@@ -16,6 +16,8 @@ from customhouse.accounts.emails import UNDO_LIFE
 from customhouse.accounts.sign_in_limits import second_limits
 from customhouse.accounts.users import find_user_by_id
 from customhouse.accounts.webauthn_challenges import forget_old_challenges
+from customhouse.advisories.refresh import READ_JOB, REFRESH_JOB, read_one, refresh
+from customhouse.advisories.sources.model import Source
 from customhouse.app import App, open_app
 from customhouse.catalog.downloads.fold_spools import fold_spools
 from customhouse.catalog.search.write import index_all, index_entry
@@ -272,6 +274,19 @@ def _keep_roles_job(app: App, _arguments: Mapping[str, Any]) -> None:
     app.do(dormant.keep_roles, None)
 
 
+def _refresh_advisories_job(app: App, _arguments: Mapping[str, Any]) -> None:
+    """Have every source of advisories read. Running it again finds them waiting, or read and unchanged."""
+    configured = [
+        Source(one.name, one.kind, one.place, one.trust, one.ecosystems) for one in app.settings.advisory_sources
+    ]
+    refresh(app.deeds, configured)
+
+
+def _read_advisory_source_job(app: App, arguments: Mapping[str, Any]) -> None:
+    """Read one source of advisories. Running it again writes what has changed since, mostly nothing."""
+    read_one(app.deeds, app.outbound, arguments["source"])
+
+
 def _tidy_publishing_job(app: App, _arguments: Mapping[str, Any]) -> None:
     """End pending publishers whose time is over. Running it again finds none."""
     app.do(tidy_publishing, None)
@@ -328,6 +343,8 @@ JOBS: Mapping[str, JobRun] = {
     EXAMINE_JOB: _examine_staged_job,
     EXPIRE_JOB: _expire_sessions_job,
     PUBLISHING_JOB: _tidy_publishing_job,
+    REFRESH_JOB: _refresh_advisories_job,
+    READ_JOB: _read_advisory_source_job,
 }
 PERIODIC: Mapping[str, timedelta] = {
     "keep-roles": timedelta(days=1),
@@ -344,10 +361,13 @@ PERIODIC: Mapping[str, timedelta] = {
     "trust-snapshot": COUNT_EVERY,
     EXPIRE_JOB: COUNT_EVERY,
     PUBLISHING_JOB: SWEEP_EVERY,
+    REFRESH_JOB: SWEEP_EVERY,
 }
 
+AT_ONCE = frozenset({REFRESH_JOB})
+"""Of these, those that run as soon as there is a worker: what they bring is missing until then."""
 
-OUTSIDE = frozenset({"mail", "webhook", "look-at-mail-domains"})
+OUTSIDE = frozenset({"mail", "webhook", "look-at-mail-domains", READ_JOB})
 """Jobs that wait for others outside. They have threads of their own, so that a receiver that hangs holds up nothing."""
 ATTEMPTS: Mapping[str, int] = {"mail": 60}
 """Jobs that are more patient than the others: a mail server may be away for two days."""
@@ -392,7 +412,8 @@ def seed_periodic_jobs(app: App) -> None:
     """Make sure that each periodic job is waiting exactly once."""
     with app.database.write() as sql:
         for name, every in PERIODIC.items():
-            jobs.add(sql, name, {}, due_at=app.clock.now() + every, key=f"periodic:{name}")
+            first = app.clock.now() + (timedelta() if name in AT_ONCE else every)
+            jobs.add(sql, name, {}, due_at=first, key=f"periodic:{name}")
 
 
 def run_followers(app: App) -> bool:

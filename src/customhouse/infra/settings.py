@@ -104,6 +104,23 @@ class TrustRoot(BaseModel):
     """The issuers of identities (OpenID Connect) that its certificates are believed about; empty means all."""
 
 
+class AdvisorySource(BaseModel):
+    """Where advisories (OSV records) are read from every hour."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(pattern=r"^[a-z0-9](?:[a-z0-9._-]{0,58}[a-z0-9])?$")
+    kind: Literal["zip", "folder", "git", "url", "file"]
+    """``git`` is a clone that somebody else fetches into; a ``url`` is a ZIP, a JSON file, or OSV.dev's list of changes
+    (``https://osv-vulnerabilities.storage.googleapis.com/PyPI/modified_id.csv``)."""
+    place: str = Field(min_length=1, max_length=2000)
+    """A path, or an address."""
+    trust: int = Field(default=0, gt=-1000, lt=1000)
+    """A record of a less trusted source never replaces one of a more trusted; among equals the newest counts."""
+    ecosystems: tuple[str, ...] = ()
+    """Only records on packages of these, such as ``PyPI``; empty: of all."""
+
+
 class Settings(BaseSettings):
     """What an operator can say. Sizes in bytes, times in seconds."""
 
@@ -271,6 +288,10 @@ class Settings(BaseSettings):
     """Networks of the front ends whose X-Forwarded-For and X-Forwarded-Proto are believed."""
     cdn: bool = False
     """Whether a CDN stands in front, so that most downloads are only in its logs."""
+    advisory_sources: tuple[AdvisorySource, ...] = ()
+    """Where advisories are read from every hour, besides what operators have added on the command line."""
+    malware_prefix: str = Field(default="MAL-CH-", pattern=r"^MAL-(?:[A-Z][A-Z0-9]{0,19}-)?$")
+    """How the ids of our own malware records begin: uv's check wants ``MAL-``, OpenSSF numbers ``MAL-YEAR-N``."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @field_validator("trust_roots")
