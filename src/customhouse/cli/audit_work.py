@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -75,6 +76,8 @@ class Work:
         report = replace(report, gaps=(*gaps, *report.gaps))
         if asked.vex:
             report = replace(report, findings=self._mitigated(report))
+        if report.findings:
+            report = replace(report, findings=self._explained(report))
         if asked.baseline is not None:
             report = self._with_known(report, asked.baseline)
         self._line.clear()
@@ -97,6 +100,26 @@ class Work:
         there = [one for subject in report.subjects for one in subject.components]
         return mitigate(report.findings, read_statements(self._asked.vex), self._clock.now().date(), there)
 
+    def _explained(self, report: Report) -> tuple[Finding, ...]:
+        """Where somebody's bound excludes a fix, the finding says whose."""
+        if self.pages() is not None:
+            from customhouse.consume.audit.blocked import explain_blocked  # noqa: PLC0415
+            from customhouse.consume.audit.history import History  # noqa: PLC0415
+
+            history = History(self._connections.get(), self._asked.index_url)
+            return explain_blocked(report.findings, report.subjects, history)
+        # Without an index only bounds that the target itself tells can be judged, and what holds their holders back
+        # cannot be known. A lock file of thousands that tells none is done.
+        affected = {one.component.name for one in report.findings}
+        bounded = {edge.requires for one in report.subjects for part in one.components for edge in part.requires
+                   if edge.specifier and edge.requires in affected}  # fmt: skip
+        if not bounded:
+            return report.findings
+        from customhouse.consume.audit.blocked import Nobody, explain_blocked  # noqa: PLC0415
+
+        near = [replace(one, components=tuple(_near(one.components, bounded))) for one in report.subjects]
+        return explain_blocked(report.findings, near, Nobody())
+
     def _with_known(self, report: Report, path: Path) -> Report:
         from customhouse.consume.audit.baseline import read_baseline  # noqa: PLC0415
 
@@ -107,6 +130,10 @@ class Work:
         for package, name in known.unused(report.findings):
             warn(f"{path} knows {package} {name}, which is not found any more: --write-baseline removes it.")
         return replace(report, findings=tuple(known.marked(report.findings)))
+
+
+def _near(components: Sequence[Component], names: AbstractSet[str]) -> Iterator[Component]:
+    return (one for one in components if one.name in names or any(edge.requires in names for edge in one.requires))
 
 
 def _available(pages: IndexPages, component: Component) -> Sequence[str] | None:

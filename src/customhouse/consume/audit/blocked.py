@@ -9,17 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from packaging.specifiers import Specifier, SpecifierSet
 from packaging.version import Version
 
-from customhouse.consume.audit.history import Release
 from customhouse.consume.audit.model import Blocked, Component, Finding, Subject
 from customhouse.consume.audit.remedies import Allowed, Situation, remedies
 from customhouse.formats.inventory.installed import Requirement
 from customhouse.formats.osv.matching import is_affected, read_version
 from customhouse.terms.versions import specifiers_of, version_of
+
+if TYPE_CHECKING:
+    # It speaks HTTP, which takes longer to load than a whole audit offline.
+    from customhouse.consume.audit.history import Release
 
 MOST_NEWER = 15
 """How many newer releases of one package are looked at for one that allows the fix, the nearest first."""
