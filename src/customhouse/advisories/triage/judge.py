@@ -145,7 +145,7 @@ def _weigh(record: CveRecord, name: str, suspect: _Suspect, leads: Leads, known:
     suspect.found.extend(leads.for_python)
     suspect.found.extend(_against(suspect, name, leads, known))
     ranges = ranges_for(record, name, suspect.display)
-    suspect.found.extend(_versions(ranges, known.hosted(name)))
+    suspect.found.extend(_versions(ranges, known.hosted.get(name, frozenset())))
     suspect.stops.extend(_stops(record, name, suspect, leads, known))
     suspect.stops.extend(ranges.stops)
     return Candidate(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from urllib.parse import urlsplit
@@ -21,7 +21,7 @@ _REPOSITORY = re.compile(
 _NO_OWNERS = frozenset(
     {"advisories", "security", "orgs", "features", "settings", "marketplace", "topics", "sponsors", "about", "search"}
 )
-_NO_VERSIONS: frozenset[str] = frozenset()
+
 
 
 def repository_of(url: str) -> str:
@@ -52,8 +52,8 @@ class Known:
     """By host, the package whose earlier advisories alone lead there, and after which the host is called."""
     advised: Mapping[str, int] = field(default_factory=dict)
     """How many earlier advisories each package has."""
-    hosted: Callable[[str], frozenset[str]] = lambda _name: _NO_VERSIONS
-    """The versions that this index has of a package."""
+    hosted: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """The versions that this index has, by package; of those that it has alone."""
     false_positives: FalsePositives = field(default_factory=FalsePositives)
 
     @cached_property

@@ -18,6 +18,9 @@ from customhouse.formats.cve.model import CveRecord
 
 
 _ONE = sa.select(triage_case).where(triage_case.c.id == sa.bindparam("case"))
+_DIGESTS = sa.select(triage_case.c.id, triage_case.c.digest, triage_case.c.form).where(
+    triage_case.c.id.in_(sa.bindparam("ids", expanding=True))
+)
 _QUEUE = sa.select(triage_case).order_by(triage_case.c.score.desc(), triage_case.c.id)
 _TO_SEE = sa.or_(
     triage_case.c.status == "waiting", sa.and_(triage_case.c.status == "accepted", triage_case.c.note != "")
@@ -102,10 +105,10 @@ def counts(sql: Connection) -> dict[str, int]:
     return found
 
 
-def digests(sql: Connection, ids: Collection[str]) -> dict[str, str]:
-    """The digests under which records are stored."""
-    rows = sql.execute(sa.select(triage_case.c.id, triage_case.c.digest).where(triage_case.c.id.in_(ids)))
-    return dict(rows.tuples().all())
+def digests(sql: Connection, ids: Collection[str]) -> dict[str, tuple[str, str]]:
+    """The digests under which records are stored, and of which form they are."""
+    rows = sql.execute(_DIGESTS, {"ids": list(ids)})
+    return {row.id: (row.digest, row.form) for row in rows}
 
 
 def verdicts_of(sql: Connection, case_id: str) -> list[Verdict]:
