@@ -91,9 +91,10 @@ class _Listing:
         again = [name for _, name in changes if name in odd]
         new = sorted((at, name) for at, name in changes if since is None or at >= since)
         mark = self.mark if newest is None else Mark(self.mark.etag, self.mark.last_modified, write_time(newest))
-        if len(new) > MOST_RECORDS:
+        beyond = [at for at, _ in new if since is None or at > since]
+        if len(beyond) > MOST_RECORDS:
             # All of one time together, or there would be no going on behind it.
-            until = new[MOST_RECORDS - 1][0]
+            until = beyond[MOST_RECORDS - 1]
             new = [one for one in new if one[0] <= until]
             mark = Mark(revision=write_time(until))
         names = list(dict.fromkeys([*again, *(name for _, name in new)]))
