@@ -25,9 +25,11 @@ from customhouse.accounts.tokens import (
     note_revoked_use,
 )
 from customhouse.advisories import tables as _advisory_tables  # noqa: F401 - part of the schema
-from customhouse.advisories.known import Known
 from customhouse.advisories.disclosure import tables as _disclosure_tables  # noqa: F401 - part of the schema
+from customhouse.advisories.known import Known
 from customhouse.advisories.triage import tables as _triage_tables  # noqa: F401 - part of the schema
+from customhouse.advisories.vex import tables as _vex_tables  # noqa: F401 - part of the schema
+from customhouse.catalog import bundled_tables as _bundled_tables  # noqa: F401 - part of the schema
 from customhouse.catalog import critical_tables as _critical_tables  # noqa: F401 - part of the schema
 from customhouse.catalog import staged_tables as _staged_tables  # noqa: F401 - part of the schema
 from customhouse.catalog.lifecycle import DeletionPolicy, Price
@@ -50,6 +52,7 @@ from customhouse.index.render import Renderer
 from customhouse.index.slow.model import PendingChange
 from customhouse.index.staging.desk import Desk
 from customhouse.index.staging.policy import Policy
+from customhouse.index.standing import tables as _standing_tables  # noqa: F401 - part of the schema
 from customhouse.index.sweep import sweep
 from customhouse.index.trust import tables as _trust_tables  # noqa: F401 - part of the schema
 from customhouse.index.upload import Reception

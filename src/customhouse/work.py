@@ -25,8 +25,12 @@ from customhouse.index import dormant
 from customhouse.index.close_account import FORGET_JOB, forget_address
 from customhouse.index.delete import END_JOB, end_deleted_files
 from customhouse.index.disclosing.complete_letter import complete_letter as complete_disclosure
+from customhouse.index.disclosing.cve_jobs import PUBLISH_JOB as PUBLISH_CVE_JOB
+from customhouse.index.disclosing.cve_jobs import RELEASE_JOB, RESERVE_JOB
+from customhouse.index.disclosing.reserve import publish_now, release_now, reserve_now
 from customhouse.index.disclosing.rules import Rules
 from customhouse.index.disclosing.tell import LETTER as DISCLOSURE_LETTER
+from customhouse.index.disclosing.watch_clocks import WATCH_JOB, watch_clocks
 from customhouse.index.erase import ERASE_JOB
 from customhouse.index.giveaway.draw import draw_due
 from customhouse.index.letters.letter import Site, readable_span
@@ -49,6 +53,9 @@ from customhouse.index.slow.links import veto_text
 from customhouse.index.slow.put_off import JOB as PENDING_JOB
 from customhouse.index.staging.complete import EXAMINE_JOB
 from customhouse.index.staging.expire import EXPIRE_JOB, expire_sessions
+from customhouse.index.standing.deliver import deliver as deliver_standing
+from customhouse.index.standing.look import WEBHOOK_JOB, hear, look
+from customhouse.index.standing.register import JOB as STANDING_JOB
 from customhouse.index.sweep import sweep_digests
 from customhouse.index.tell import tell_people
 from customhouse.index.trust.snapshot import take_snapshot
@@ -57,6 +64,7 @@ from customhouse.index.webhooks import deliver
 from customhouse.index.webhooks.deliver import Courier
 from customhouse.index.webhooks.queue import queue_deliveries
 from customhouse.infra import jobs
+from customhouse.infra.cve_services import CveServices
 from customhouse.infra.count_spool import counts_folder
 from customhouse.infra.mail import smtp_of
 from customhouse.infra.settings import Settings
@@ -302,6 +310,48 @@ def _expire_sessions_job(app: App, _arguments: Mapping[str, Any]) -> None:
     expire_sessions(app.deeds)
 
 
+def _hear_for_standing(app: App, sql: Connection, entry: Entry) -> None:
+    """Have registered lists looked at again when something changes of what is in them."""
+    hear(sql, entry, app.clock.now())
+
+
+def _standing_audit_job(app: App, arguments: Mapping[str, Any]) -> None:
+    """Audit a registered list again. Running it again finds nothing new and tells nothing."""
+    look(app.deeds, str(arguments["standing"]))
+
+
+def _standing_webhook_job(app: App, arguments: Mapping[str, Any]) -> None:
+    """Send findings to a webhook. Running it again sends the same under the same identifier."""
+    deliver_standing(app.deeds, app.outbound, app.key.secret, arguments)
+
+
+def _reserve_cve_job(app: App, arguments: Mapping[str, Any]) -> None:
+    """Have CVE Services reserve an id. Running it again finds the one that the last run has reserved."""
+    reserve_now(app.deeds, _cve_services(app), arguments["case_id"])
+
+
+def _publish_cve_job(app: App, arguments: Mapping[str, Any]) -> None:
+    """Publish a CVE record whose advisory is public. Running it again writes the same record."""
+    publish_now(app.deeds, _cve_services(app), Rules.of(app.settings), arguments["case_id"])
+
+
+def _release_cve_job(app: App, arguments: Mapping[str, Any]) -> None:
+    """Give a CVE id back. Running it again finds it given back."""
+    release_now(app.deeds, _cve_services(app), arguments["case_id"])
+
+
+def _cve_services(app: App) -> CveServices:
+    services = CveServices.of(app.settings, app.outbound)
+    if services is None:
+        raise Unavailable("CVE Services", "the setting cve_services is empty", retry_after_seconds=3600)
+    return services
+
+
+def _watch_disclosures_job(app: App, _arguments: Mapping[str, Any]) -> None:
+    """Warn of dates in disclosure cases and of what is late. Running it again finds it told."""
+    watch_clocks(app.deeds, Rules.of(app.settings))
+
+
 def _note_use(_app: App, sql: Connection, entry: Entry) -> None:
     """Note that somebody has used his role in a project."""
     dormant.note_use(sql, entry)
@@ -314,10 +364,13 @@ FOLLOWERS: Mapping[str, Follower] = {
     "search": _keep_search,
     "history": _keep_history,
     "roles": _note_use,
+    "standing": _hear_for_standing,
 }
 """Who hears of every event, by name: see `ledger.follow`."""
 
 JOBS: Mapping[str, JobRun] = {
+    STANDING_JOB: _standing_audit_job,
+    WEBHOOK_JOB: _standing_webhook_job,
     "sweep": _sweep_job,
     "count-critical": _count_critical_job,
     LETTERS_JOB: _mandate_letters_job,
@@ -326,6 +379,10 @@ JOBS: Mapping[str, JobRun] = {
     "mail": _mail_job,
     RESET_JOB: _reset_password_job,
     "webhook": _webhook_job,
+    RESERVE_JOB: _reserve_cve_job,
+    PUBLISH_CVE_JOB: _publish_cve_job,
+    RELEASE_JOB: _release_cve_job,
+    WATCH_JOB: _watch_disclosures_job,
     "tidy-webhooks": _tidy_webhooks_job,
     "gather-mail-domains": _gather_domains_job,
     "look-at-mail-domains": _look_at_domains_job,
@@ -349,6 +406,7 @@ JOBS: Mapping[str, JobRun] = {
 PERIODIC: Mapping[str, timedelta] = {
     "keep-roles": timedelta(days=1),
     "sweep": SWEEP_EVERY,
+    WATCH_JOB: SWEEP_EVERY,
     "count-critical": SWEEP_EVERY,
     LETTERS_JOB: DAILY,
     "old-sessions": SWEEP_EVERY,
@@ -367,9 +425,9 @@ PERIODIC: Mapping[str, timedelta] = {
 AT_ONCE = frozenset({REFRESH_JOB})
 """Of these, those that run as soon as there is a worker: what they bring is missing until then."""
 
-OUTSIDE = frozenset({"mail", "webhook", "look-at-mail-domains", READ_JOB})
+OUTSIDE = frozenset({"mail", "webhook", WEBHOOK_JOB, "look-at-mail-domains", READ_JOB, RESERVE_JOB, PUBLISH_CVE_JOB, RELEASE_JOB})
 """Jobs that wait for others outside. They have threads of their own, so that a receiver that hangs holds up nothing."""
-ATTEMPTS: Mapping[str, int] = {"mail": 60}
+ATTEMPTS: Mapping[str, int] = {"mail": 60, RESERVE_JOB: 60, PUBLISH_CVE_JOB: 200, RELEASE_JOB: 60}
 """Jobs that are more patient than the others: a mail server may be away for two days."""
 OUTSIDE_THREADS = 4
 OUTSIDE_STOPS_SECONDS = 5.0

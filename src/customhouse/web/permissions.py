@@ -65,12 +65,16 @@ class Permission(Enum):
     INVITATION_ANSWER = ("invitation:answer", Need.SIGNED_IN, True, False)
 
     REPORT_FORM = ("report:form", Need.SIGNED_IN, False, False)
+    STANDING_READ = ("standing:read", Need.SIGNED_IN_OR_TOKEN, False, False)
+    STANDING_WRITE = ("standing:write", Need.SIGNED_IN_OR_TOKEN, True, False)
+
     REPORT_WRITE = ("report:write", Need.SIGNED_IN_OR_TOKEN, True, False)
 
     PROJECT_CREATE_FORM = ("project:create-form", Need.SIGNED_IN, False, False)
     PROJECT_CREATE = ("project:create", Need.SIGNED_IN, True, False)
     PROJECT_MANAGE_READ = ("project:manage-read", Need.MAINTAINER, False, False)
     PROJECT_YANK = ("project:yank", Need.MAINTAINER, True, False)
+    PROJECT_VEX = ("project:vex", Need.MAINTAINER, True, False)
     PROJECT_LEAVE = ("project:leave", Need.MAINTAINER, True, True)
     PROJECT_SETTINGS_READ = ("project:settings-read", Need.OWNER, False, False)
     PROJECT_SETTINGS = ("project:settings", Need.OWNER, True, False)

@@ -20,6 +20,7 @@ from customhouse.index.letters import (
     recovery,
     releases,
     slow,
+    standing,
     webhooks,
 )
 from customhouse.index.letters.letter import Write
@@ -40,5 +41,6 @@ LETTERS: Mapping[str, Write] = {
     **recovery.LETTERS,
     **releases.LETTERS,
     **slow.LETTERS,
+    **standing.LETTERS,
     **webhooks.LETTERS,
 }
