@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from customhouse.catalog.staged_tables import upload_file, upload_part, upload_session
+from customhouse.formats.bundled.model import BundledScan
 from customhouse.formats.manifest import manifest_digest
 
 SessionState = Literal["open", "processing", "error", "published", "canceled"]
@@ -172,6 +173,12 @@ def attach_sessions(sql: Connection, normalized: str, project_id: int) -> None:
 def staged_metadata(sql: Connection, file_id: str) -> bytes:
     """The packed METADATA or PKG-INFO of a file that has been examined."""
     return sql.execute(sa.select(upload_file.c.metadata).where(upload_file.c.id == file_id)).scalar_one()  # type: ignore[no-any-return]
+
+
+def staged_bundled(sql: Connection, file_id: str) -> BundledScan | None:
+    """What a completed wheel bundles; None if it was completed before anybody looked."""
+    found = sql.execute(sa.select(upload_file.c.bundled).where(upload_file.c.id == file_id)).scalar_one()
+    return BundledScan.from_dict(found) if found is not None else None
 
 
 def manifest_digest_of(files: list[StagedFile]) -> str:

@@ -71,6 +71,7 @@ upload_file = sa.Table(
     sa.Column("metadata_served", sa.Boolean),
     sa.Column("metadata", sa.LargeBinary, comment="METADATA or PKG-INFO, zlib"),
     sa.Column("signals", sa.JSON),
+    sa.Column("bundled", sa.JSON, comment="what a wheel bundles, until published"),
     sa.Index("upload_file_account", "account_id", "created_at"),
     sa.Index("upload_file_created_at", "created_at"),
     sa.Index(

@@ -1,14 +1,16 @@
-"""All that is asked of an uploaded file: the strict walk, its metadata, and whether its description renders.
+"""All that is asked of an uploaded file: the strict walk, metadata, whether the description renders, what it bundles.
 
-It runs in a process that can be killed, because each of the three can be made slow; so its result is plain data.
+It runs in a process that can be killed, because each of them can be made slow; so its result is plain data.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from customhouse.formats.bundled.model import BundledScan
+from customhouse.formats.bundled.scan import Scanner
 from customhouse.formats.description import render_description
 from customhouse.formats.filenames import SdistName, WheelName, parse_filename
 from customhouse.formats.inspect import inspect_archive
@@ -31,6 +33,8 @@ class Examination:
     metadata_served: bool
     """Whether the metadata may be offered beside the file (PEP 658): always for wheels, for sdists if it is final."""
     signals: tuple[Signal, ...]
+    bundled: BundledScan = field(default_factory=BundledScan)
+    """The libraries that a wheel bundles; they were looked for on the same walk."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -40,6 +44,7 @@ class Examination:
             "metadata": self.metadata.to_dict(),
             "metadata_served": self.metadata_served,
             "signals": [asdict(signal) for signal in self.signals],
+            "bundled": self.bundled.to_dict(),
         }
 
     @classmethod
@@ -51,6 +56,7 @@ class Examination:
             CoreMetadata.from_dict(values["metadata"]),
             values["metadata_served"],
             tuple(Signal(**signal) for signal in values["signals"]),
+            BundledScan.from_dict(values["bundled"]),
         )
 
 
@@ -58,7 +64,8 @@ def examine(path: Path, filename: str, limits: Limits = DEFAULT_LIMITS) -> Exami
     """Examine one distribution file; raises `Rejected` naming the fault, the place and the offset."""
     # The door has applied the platform rule already; here the name only has to be read.
     name = parse_filename(filename, linux_tags=True)
-    inspection = inspect_archive(path, filename, limits)
+    scanner = Scanner()
+    inspection = inspect_archive(path, filename, limits, scanner.follow)
     metadata = parse_metadata(inspection.metadata, name=name.name, version=name.version)
     _check_license_files(inspection, metadata, name)
     render_description(metadata.description, metadata.description_content_type)
@@ -68,6 +75,7 @@ def examine(path: Path, filename: str, limits: Limits = DEFAULT_LIMITS) -> Exami
         metadata,
         inspection.kind == "bdist_wheel" or metadata.is_final,
         inspection.signals[:MAX_SIGNALS],
+        scanner.result(),
     )
 
 

@@ -7,7 +7,7 @@ Sources: the binary distribution format (PEP 427), entry points specification, P
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from math import prod
 from typing import BinaryIO
@@ -20,7 +20,7 @@ from customhouse.formats.filenames import WheelName
 from customhouse.formats.inspection import Inspection, Limits, Member, Signal
 from customhouse.formats.record import check_record, parse_record, stronger_hashes
 from customhouse.formats.signals import EncryptedCode, wheel_signals
-from customhouse.formats.zip_walk import Walk, Watch, walk_zip
+from customhouse.formats.zip_walk import Follower, Walk, Watch, walk_zip
 from customhouse.terms.errors import Rejected
 from customhouse.terms.names import normalize
 from customhouse.terms.versions import version_of
@@ -69,8 +69,13 @@ class _Content:
     """Files of ``.data/scripts``."""
 
 
-def inspect_wheel(file: BinaryIO, name: WheelName, limits: Limits) -> Inspection:
-    """Walk and check a wheel whose file name says ``name``; raises `Rejected`."""
+def inspect_wheel(
+    file: BinaryIO, name: WheelName, limits: Limits, follow: Callable[[str, bytes], Follower | None] | None = None
+) -> Inspection:
+    """Walk and check a wheel whose file name says ``name``; raises `Rejected`.
+
+    ``follow`` is asked who else wants to hear a member, so that the archive is read once for all.
+    """
 
     def keep(path: str) -> int:
         if not _INFO_FILE.fullmatch(path):
@@ -79,7 +84,7 @@ def inspect_wheel(file: BinaryIO, name: WheelName, limits: Limits) -> Inspection
         return {"RECORD": limits.record_bytes, "METADATA": limits.metadata_bytes}.get(base, _SMALL_FILE_BYTES)
 
     encrypted = EncryptedCode()
-    walk = walk_zip(file, limits, Watch(keep, encrypted.glance))
+    walk = walk_zip(file, limits, Watch(keep, encrypted.glance, follow))
     content = _content(walk, name)
     info = content.info
     wheel = parse_wheel_file(_text(walk, f"{info}/WHEEL", "wheel-file"), f"{info}/WHEEL")

@@ -15,10 +15,12 @@ from sqlalchemy.engine import Connection
 
 from customhouse.accounts import tokens
 from customhouse.catalog import queries, rights
+from customhouse.catalog.bundled import keep_scan
 from customhouse.catalog.lifecycle_events import ReleaseCreated
 from customhouse.catalog.model import Project, Role, may_add_file, may_spell, may_upload
 from customhouse.catalog.tables import file, file_name, release, requirement
 from customhouse.formats.agreement import check_agreement
+from customhouse.formats.bundled.model import BundledScan
 from customhouse.formats.examination import Examination
 from customhouse.formats.filenames import SdistName, WheelName, parse_filename
 from customhouse.formats.metadata import CoreMetadata
@@ -90,6 +92,8 @@ class StoredFile:
     """Who sent it."""
     attested: tuple[Verified, ...] = ()
     """What was attested of it, and verified."""
+    bundled: BundledScan | None = None
+    """The libraries that a wheel bundles; None if nobody has looked yet."""
 
     @property
     def digests(self) -> list[str]:
@@ -131,6 +135,7 @@ def stored_file(
             {"code": signal.code, "where": signal.where, "detail": signal.detail} for signal in examination.signals
         ),
         by=by,
+        bundled=examination.bundled,
     )
 
 
@@ -251,6 +256,8 @@ def _add_file(tx: Tx, project: Project, release_id: int, version: str, stored: S
     file_id: int = tx.sql.execute(_INSERT_FILE, _row(stored, project, release_id, tx)).scalar_one()
     if required := stored.metadata.required_projects:
         tx.sql.execute(_INSERT_REQUIREMENT, [{"file_id": file_id, "name": name} for name in required])
+    if stored.bundled is not None and stored.kind == "bdist_wheel":
+        keep_scan(tx.sql, file_id, stored.bundled, tx.now())
     tx.record(
         FileUploaded(
             stored.by.identity,

@@ -71,6 +71,12 @@ class BundledLibrary:
         return () if self.version is None else (self.version, *self.conflicting)
 
     @property
+    def partial(self) -> bool:
+        """Whether only the beginning of the version is known: "17" of libpq, which may be any 17.x."""
+        told = [each.kind for each in self.evidence if each.version == self.version]
+        return self.version is not None and bool(told) and all(kind == "soname-major" for kind in told)
+
+    @property
     def distribution(self) -> str:
         """The distribution that built it, which may have mended what its version number does not show; or empty."""
         kind, _, rest = self.purl.removeprefix("pkg:").partition("/")

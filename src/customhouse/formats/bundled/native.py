@@ -14,6 +14,8 @@ from typing import Literal, Protocol
 MAX_PARTS = 512
 MAX_NEEDED = 256
 MAX_NAME_BYTES = 512
+MAX_NOTES_BYTES = 2**17
+_EVERYTHING = 2**63
 
 Kind = Literal["ELF", "PE", "Mach-O"]
 
@@ -43,7 +45,7 @@ class Outline:
 
     kind: Kind
     code: list[tuple[int, int]] = field(default_factory=list)
-    """From and to, in bytes into the file: machine code, which holds no words."""
+    """From and to, in bytes into the file: machine code, symbols and the like, which hold no words of interest."""
     needed: list[str] = field(default_factory=list)
     """The shared libraries that it asks for, as far as the first bytes tell (Mach-O)."""
     dynamic: tuple[int, int] = (0, 0)
@@ -135,6 +137,9 @@ def _elf(head: bytes) -> Outline:
     # Where constants have a segment of their own, code has one too; older linkers lay both into one.
     if len(found.loads) > len(executable) + writable:
         found.code = executable
+    # What lies behind all that is loaded is symbols and debugging information, after a few short notes.
+    if found.loads:
+        found.code.append((max(offset + size for _, offset, size in found.loads) + MAX_NOTES_BYTES, _EVERYTHING))
     return found
 
 

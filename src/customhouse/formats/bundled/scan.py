@@ -22,8 +22,10 @@ from customhouse.formats.zip_walk import Watch, walk_zip
 WINDOW_BYTES = 64 * 2**20
 OVERLAP_BYTES = 1024
 MAX_NATIVE_FILES = 5000
-_HEAD_BYTES = 8
 DEFAULT_LIMITS = Limits()
+_PE_ENDINGS = (".dll", ".pyd", ".exe")
+MAX_SEARCHED_BYTES = 2**30
+"""Of all files of a wheel: about ten seconds. What lies behind is noted, and known by its names."""
 
 
 def scan_wheel(path: Path, limits: Limits = DEFAULT_LIMITS) -> BundledScan:
@@ -42,12 +44,14 @@ class Scanner:
         self._facts: list[Facts] = []
         self._components: list[tuple[str, Component]] = []
         self._notes: list[str] = []
+        self._left_bytes = MAX_SEARCHED_BYTES
 
     def follow(self, path: str, head: bytes) -> _Native | _Sbom | None:
         """Who wants to hear the bytes of a member that begins so; None if nobody does."""
-        if is_sbom(path):
+        if "/sboms/" in path and is_sbom(path):
             return _Sbom(self, path)
-        if native.kind_of(head) is None:
+        kind = native.kind_of(head)
+        if kind is None or (kind == "PE" and not path.lower().endswith(_PE_ENDINGS) and b"PE\0\0" not in head[:4096]):
             return None
         if len(self._facts) >= MAX_NATIVE_FILES:
             self.note(path, f"not scanned: there are more than {MAX_NATIVE_FILES} native files")
@@ -71,6 +75,14 @@ class Scanner:
         """Keep what could not be read."""
         if len(self._notes) < MAX_NOTES:
             self._notes.append(f"{where[:300]}: {why[:300]}")
+
+    def may_search(self, path: str, size_bytes: int) -> bool:
+        """Whether so many more bytes may be searched."""
+        if self._left_bytes < size_bytes:
+            self.note(path, "not wholly searched for words: the wheel has too many native files")
+            return False
+        self._left_bytes -= size_bytes
+        return True
 
     def add(self, facts: Facts) -> None:
         """Take what one native file says."""
@@ -168,6 +180,8 @@ class _Native:
 
     def _search(self) -> None:
         body, facts = self._body, self._facts
+        if not self._scanner.may_search(facts.path, len(body)):
+            return
         for known in self._scanner.tables.known.values():
             if known.strings and (said := strings.search(known, body)):
                 facts.strings.setdefault(known.name, {}).update({each.version: each for each in said})

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+import sqlalchemy as sa
+
 from customhouse.catalog import queries
 from customhouse.catalog.model import Project
 from customhouse.catalog.staged import Session, StagedFile, files_of_session, staged_metadata
@@ -88,6 +90,7 @@ def write_completed(
             metadata_served=stored.metadata_served,
             metadata=stored.packed_metadata,
             signals=list(stored.signals),
+            bundled=stored.bundled.to_dict() if stored.bundled is not None else sa.null(),
             attested=attested,
         )
     )

@@ -15,6 +15,7 @@ from customhouse.catalog.staged import (
     find_staged_file,
     session_of_file,
     session_of_stage,
+    staged_bundled,
     staged_metadata,
 )
 from customhouse.formats.filenames import parse_filename
@@ -98,6 +99,7 @@ def stored_of(sql: Connection, file: StagedFile) -> StoredFile:
         metadata_served=file.metadata_served,
         signals=tuple(file.signals or ()),
         by=sender_of(sql, file),
+        bundled=staged_bundled(sql, file.id),
         attested=from_json(file.attested or ()),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from customhouse.catalog.model import Project
@@ -112,7 +113,9 @@ def publish(command: Publish, tx: Tx) -> Session:
     )
     # What they say stands in the rows of the published files from now on.
     tx.sql.execute(
-        upload_file.update().where(upload_file.c.session_id == session.id).values(metadata=None, attestations=None)
+        upload_file.update()
+        .where(upload_file.c.session_id == session.id)
+        .values(metadata=None, attestations=None, bundled=sa.null())
     )
     forget_parts(tx, session.id)
     if files:
