@@ -81,7 +81,7 @@ def _affected(document: object, where: str) -> Affected:
         package=name,
         name=normalize(name) if ecosystem == PYPI else name,
         ranges=_each(top, "ranges", where, _range),
-        versions=_each(top, "versions", where, _text),
+        versions=_versions(top, where),
         severity=_severity(top, where),
         purl=_text(package.get("purl") or "", f"{where}: package.purl"),
         ecosystem_specific=_object(top.get("ecosystem_specific") or {}, f"{where}: ecosystem_specific"),
@@ -139,6 +139,14 @@ def _credit(document: object, where: str) -> Credit:
 
 def _each(top: Mapping[str, Any], key: str, where: str, read: Callable[[object, str], T]) -> tuple[T, ...]:
     return tuple(read(one, f"{where}: {key}[{at}]") for at, one in enumerate(_list(top, key, where)))
+
+
+def _versions(top: Mapping[str, Any], where: str) -> tuple[str, ...]:
+    versions = _list(top, "versions", where)
+    # There may be hundreds: no place is spelled out for a list that has nothing but texts.
+    if all(type(one) is str for one in versions):
+        return tuple(versions)
+    return _each(top, "versions", where, _text)
 
 
 def _object(value: object, where: str) -> Mapping[str, Any]:
