@@ -34,7 +34,11 @@ app.command("customhouse.cli.quota:app", name="quota", help="How large files and
 app.command("customhouse.cli.token:app", name="token", help="API tokens.")
 app.command("customhouse.cli.publisher:app", name="publisher", help="Builds that publish without a stored secret.")
 app.command("customhouse.cli.downloads:app", name="downloads", help="Download counts: import a CDN's logs.")
+app.command(
+    "customhouse.cli.advisory:app", name="advisory", help="Known vulnerabilities: import them, see where they are from."
+)
 app.command("customhouse.cli.case:app", name="case", help="Cases: what people have reported, and the verdicts.")
+app.command("customhouse.cli.triage:app", name="triage", help="CVE records: which concern packages of Python.")
 app.command("customhouse.cli.mandate:app", name="mandate", help="Who must have a second factor, from when on.")
 app.command("customhouse.cli.giveaway:app", name="giveaway", help="Security keys for maintainers.")
 app.command("customhouse.cli.terms:app", name="terms", help="Terms of use, and how many agree to them.")

@@ -46,7 +46,7 @@ def open_address(source: Source, outbound: Outbound, *, again: bool) -> Iterator
     is_listing = target.path.partition("?")[0].lower().endswith(".csv")
     # What could not be read from a list of changes is asked for again, even if the list is the same.
     conditional = not again and not (is_listing and source.problems)
-    answer = _fetch(outbound, target, source.mark if conditional else Mark())
+    answer = fetch(outbound, target, source.mark if conditional else Mark())
     if answer.status == HTTPStatus.NOT_MODIFIED:
         yield None
         return
@@ -84,7 +84,7 @@ class _Listing:
         since = None if self.again or not self.source.mark.revision else _time(self.source.mark.revision)
         if since is None:
             everything = self.target.joined("all.zip")
-            archive = _fetch(self.outbound, everything, Mark(), needed=False)
+            archive = fetch(self.outbound, everything, Mark(), needed=False)
             if archive.fine:
                 return _zipped(archive.body, str(everything), _mark_of(archive, newest), stack)
         odd = {place.removesuffix(".json") for place in self.source.problems[:MOST_AGAIN]}
@@ -152,7 +152,8 @@ def _time(text: str) -> datetime | None:
         return None
 
 
-def _fetch(outbound: Outbound, target: Target, mark: Mark, *, needed: bool = True) -> Answer:
+def fetch(outbound: Outbound, target: Target, mark: Mark, *, needed: bool = True) -> Answer:
+    """What is there now, or 304 if it is what the mark says; raises `Unavailable` for any other status if needed."""
     headers = {"Accept": "*/*"}
     if mark.etag:
         headers["If-None-Match"] = mark.etag

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from pathlib import Path
 
-from customhouse.advisories.sources.address import open_address
+from customhouse.advisories.sources.address import MAX_DOWNLOAD_BYTES, fetch, open_address
 from customhouse.advisories.sources.files import open_file, open_folder, open_zip_file
 from customhouse.advisories.sources.git import open_repository
-from customhouse.advisories.sources.model import Reading, Source
+from customhouse.advisories.sources.model import Mark, Reading, Source
 from customhouse.infra.fetch import Outbound
+from customhouse.infra.targets import Target
+from customhouse.terms.errors import Rejected
 
 
 def open_source(source: Source, outbound: Outbound, *, again: bool = False) -> AbstractContextManager[Reading | None]:
@@ -28,3 +31,16 @@ def open_source(source: Source, outbound: Outbound, *, again: bool = False) -> A
             return open_repository(source, again=again)
         case "url":
             return open_address(source, outbound, again=again)
+
+
+def fetch_content(place: str, outbound: Outbound) -> tuple[bytes, str]:
+    """What a file or an address holds, and what to call it; raises `Rejected` or `Unavailable`."""
+    if "://" in place:
+        return fetch(outbound, Target.parse(place, where="place"), Mark()).body, place
+    path = Path(place)
+    try:
+        if path.stat().st_size > MAX_DOWNLOAD_BYTES:
+            raise Rejected("bad-file", place, f"{path.stat().st_size} bytes", f"at most {MAX_DOWNLOAD_BYTES}")
+        return path.read_bytes(), path.name
+    except OSError as error:
+        raise Rejected("no-such-file", place, error.strerror or "it cannot be read", "a file or an address") from error
