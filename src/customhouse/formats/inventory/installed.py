@@ -24,7 +24,7 @@ _REQUIREMENT = re.compile(
     re.ASCII,
 )
 _LIBRARY = re.compile(
-    rb"^(?P<quote>\"?)(?P<path>[^\n\",]*?(?:\.libs/[^\n\",/]+|\.dylibs/[^\n\",/]+|\.so(?:\.[0-9.]+)?|\.pyd|\.dylib|\.dll))"
+    rb"^(?P<quote>\"?)(?P<path>[^\n\",]*?(?:\.libs/[^\n\",/]+|\.dylibs/[^\n\",/]+|\.dist-info/sboms/[^\n\",]+|\.so(?:\.[0-9.]+)?|\.pyd|\.dylib|\.dll))"
     rb"(?P=quote),",
     re.MULTILINE,
 )

@@ -79,12 +79,16 @@ def _dist_info(tree: Tree, folder: str, place: str, name: str) -> Unrooted | Gap
     if "direct_url.json" in beside:
         origin = _origin(tree.read(f"{place}/direct_url.json", MOST_SMALL_BYTES) or b"")
     prefix = f"{folder}/" if folder else ""
+    if folder.endswith("dist-packages") and "INSTALLER" in beside:
+        by = (tree.read(f"{place}/INSTALLER", 64) or b"").strip()
+        # A distribution mends what it ships and keeps the version.
+        origin = origin or ("from Debian, which may have mended it" if by == b"debian" else "")
     component = replace(
         package.component,
         files=tuple(prefix + path for path in libraries_of(record)) if record else (),
         where=package.component.where + (f" ({origin})" if origin else ""),
     )
-    return Unrooted(component, package.requires, "REQUESTED" in beside or bool(origin))
+    return Unrooted(component, package.requires, "REQUESTED" in beside or "direct_url.json" in beside)
 
 
 def _origin(raw: bytes) -> str:

@@ -62,7 +62,8 @@ def _folders(tree: Tree, path: str, names: tuple[str, ...]) -> Iterator[tuple[st
         for name in tree.names(_join(path, lib)) or ():
             if (version := _LIB.fullmatch(name)) is not None:
                 place = _join(path, f"{lib}/{name}")
-                for kind in ("site-packages", "dist-packages"):
+                # What Debian installs below local/ belongs to its own Python; site-packages there to another one.
+                for kind in ("dist-packages",) if lib == "local/lib" else ("site-packages", "dist-packages"):
                     found.setdefault(version[1], []).extend(_there(tree, f"{place}/{kind}"))
     shared = _there(tree, _join(path, "lib/python3/dist-packages"))
     if "Lib" in names:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -28,7 +28,7 @@ class Collected:
     """What a requirements file and all that it includes say together."""
 
     wanted: list[tuple[str, Wanted]] = field(default_factory=list)
-    """Each with its file."""
+    """Each with its place, ``requirements.txt:3``."""
     constraints: list[tuple[str, Wanted]] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
     indexes: list[str] = field(default_factory=list)
@@ -49,17 +49,16 @@ def subject_of(found: Collected, title: str, options: ReadOptions, *, beside: Pa
     pinned: list[Component] = []
     loose: list[tuple[str, Wanted]] = []
     gaps = list(found.gaps)
-    for file, one in found.wanted:
+    for place, one in found.wanted:
         if options.python and not marks.hold(one.marker):
             continue
-        place = f"{file}:{one.line}"
         match _pinned(one, place, found.indexes):
             case Component() as component:
                 pinned.append(component)
             case Gap() as gap:
                 gaps.append(gap)
             case None:
-                loose.append((file, one))
+                loose.append((place, one))
     if (loose or options.resolve == "always") and found.wanted:
         from customhouse.consume.audit.read.resolution import resolved  # noqa: PLC0415 - starts another program
 
@@ -137,7 +136,7 @@ def _collect(path: Path, found: Collected, *, constrain: bool, depth: int) -> No
                 if len(listed) >= MOST_REQUIREMENTS:
                     found.gaps.append(Gap(place, f"more than {MOST_REQUIREMENTS} requirements", "audit it in parts"))
                     return
-                listed.append((str(path), one))
+                listed.append((place, one))
             case Option():
                 _follow(one, path, found, constrain=constrain, depth=depth)
 
@@ -169,9 +168,3 @@ def _follow(option: Option, path: Path, found: Collected, *, constrain: bool, de
 
 def _next_step(why: str) -> str:
     return "write its value, then audit again" if "expanded" in why else "mend the line, then audit again"
-
-
-def requirement_lines(wanted: Iterable[tuple[str, Wanted]]) -> Iterator[str]:
-    """What a resolver is to read."""
-    for _file, one in wanted:
-        yield one.text

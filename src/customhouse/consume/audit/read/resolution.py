@@ -43,9 +43,9 @@ def resolved(
 
 
 def _unpinned(loose: Iterable[tuple[str, Wanted]], why: str) -> Iterator[Gap]:
-    for file, one in loose:
+    for place, one in loose:
         yield Gap(
-            f"{file}:{one.line}",
+            place,
             f"{one.text[:120]} is not pinned, and {why}",
             "pin it, or audit a lock file, or let uv resolve it",
         )
@@ -80,7 +80,7 @@ def _program(name: str) -> str:
 
 
 def _lines(wanted: Iterable[tuple[str, Wanted]]) -> Iterator[str]:
-    for _file, one in wanted:
+    for _place, one in wanted:
         if not one.editable and (not one.address or "://" in one.address):
             yield one.text
 
@@ -118,7 +118,7 @@ def _advice(told: str) -> str:
 
 def _components(plan: str, found: Collected, pinned: Sequence[Component]) -> Iterator[Component]:
     """What uv has chosen; its comments say who required it."""
-    asked = {one.name: (file, one) for file, one in reversed(found.wanted) if one.name}
+    asked = {one.name: place for place, one in reversed(found.wanted) if one.name}
     hashes = {one.name: one.hashes for one in pinned}
     lines = [one for one in read_lines(plan) if isinstance(one, Wanted)]
     requires: dict[str, list[Edge]] = {}
@@ -134,10 +134,9 @@ def _components(plan: str, found: Collected, pinned: Sequence[Component]) -> Ite
             if kept is not None:
                 yield replace(kept, requires=tuple(dict.fromkeys(requires.get(one.name, ()))))
             continue
-        file_and_line = asked.get(one.name)
-        where = f"{file_and_line[0]}:{file_and_line[1].line}" if file_and_line else "resolved by uv"
+        where = asked.get(one.name, "resolved by uv")
         yield Component(
-            one.name, version, where, direct=file_and_line is not None,
+            one.name, version, where, direct=one.name in asked,
             requires=tuple(dict.fromkeys(requires.get(one.name, ()))), hashes=hashes.get(one.name, frozenset()),
             index=kept.index if kept is not None else "",
         )  # fmt: skip

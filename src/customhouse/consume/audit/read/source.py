@@ -32,6 +32,19 @@ def read_bytes(path: Path, most_bytes: int = MOST_TEXT_BYTES) -> bytes:
     return body
 
 
+def read_head(path: Path, most_bytes: int = 4096) -> bytes:
+    """How a regular file begins. Raises `Rejected`."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else "it cannot be opened"
+        raise Rejected(CODE, str(path), why, "a file that can be read") from None
+    with open(descriptor, "rb") as file:  # noqa: PTH123  # of a descriptor
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise Rejected(CODE, str(path), "it is no plain file", "a file")
+        return file.read(most_bytes)
+
+
 def read_text(path: Path, most_bytes: int = MOST_TEXT_BYTES) -> str:
     """The same as text: UTF-8, or UTF-16 with its mark (what PowerShell writes by ``>``). Raises `Rejected`."""
     return text_of(read_bytes(path, most_bytes), str(path))

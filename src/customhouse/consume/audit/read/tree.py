@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
+
+_NOT_ON_A_DISK = frozenset({"proc", "sys", "dev"})
 
 
 class Tree(Protocol):
     """Files by paths with ``/`` between their parts, from the tree's root, without a slash at either end."""
+
+    is_whole: bool
+    """Whether each file can be read, or only those that an audit needs."""
 
     def names(self, folder: str) -> tuple[str, ...] | None:
         """What stands in a folder, sorted; None if there is no such folder or it cannot be read."""
@@ -22,11 +28,15 @@ class Tree(Protocol):
         """The path as people know it."""
         ...
 
+    def folders(self) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """Every folder with what stands in it, the root first; links are not followed."""
+        ...
+
     def inside(self, target: str) -> str | None:
         """The path of what a file of the tree names absolutely; None if that is not in the tree."""
         ...
 
-    def real(self, path: str) -> str:
+    def real(self, path: str) -> object:
         """The same for two paths of one folder."""
         ...
 
@@ -36,6 +46,8 @@ class DiskTree:
 
     ``confined``: it is somebody else's file system (a container's), whose links must lead nowhere outside of it.
     """
+
+    is_whole = True
 
     def __init__(self, root: Path, *, confined: bool = False) -> None:
         self._root = os.fspath(root)
@@ -75,6 +87,15 @@ class DiskTree:
     def shown(self, path: str) -> str:
         """See `Tree`."""
         return f"{self._root}/{path}" if path else self._root
+
+    def folders(self) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """See `Tree`."""
+        for place, folders, files in os.walk(self._root, followlinks=False):
+            path = os.path.relpath(place, self._root)
+            if path == ".":
+                path = ""
+                folders[:] = [one for one in folders if one not in _NOT_ON_A_DISK]
+            yield path, (*sorted(folders), *files)
 
     def inside(self, target: str) -> str | None:
         """See `Tree`. A confined tree's absolute paths begin at its own root."""
