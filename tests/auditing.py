@@ -11,6 +11,7 @@ from pathlib import Path
 
 from packaging.version import Version
 
+from customhouse.consume.snapshot.build import Builder, write_snapshot
 from customhouse.formats.osv.matching import read_version
 from customhouse.formats.osv.model import Record
 
@@ -102,6 +103,17 @@ def write_environment(folder: Path, pins: Mapping[str, str]) -> Path:
         (place / "RECORD").write_text("".join(f"{stem}/module_{n}.py,sha256=x,{n}\n" for n in range(60)))
         (place / "INSTALLER").write_text("uv")
     return folder / "venv"
+
+
+def snapshot_of(path: Path, *records: Record) -> Path:
+    """A snapshot of some records."""
+
+    def fill(into: Builder) -> None:
+        for one in records:
+            into.put(one, "test")
+
+    write_snapshot(path, fill)
+    return path
 
 
 def our_command(*arguments: str | Path, snapshot: Path) -> list[str]:

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from customhouse.consume.audit.model import Component, Finding
 
-_PLACE = re.compile(r"(?P<file>.+?)(?::|, line )(?P<line>\d{1,9})\b")
+_PLACE = re.compile(r"(?P<file>.+?)(?::|, line )(?P<line>\d{1,9})\b", re.DOTALL)
 
 
 def in_order(findings: Sequence[Finding]) -> list[Finding]:

@@ -71,11 +71,10 @@ def _finding(finding: Finding, *, coloured: bool) -> Iterator[str]:
     summary = plain(finding.same.first.summary, 200)
     if summary:
         yield _cut(f"            {summary}")
-    if finding.exploited or finding.likelihood is not None:
-        told = ["known to be exploited (KEV)"] if finding.exploited else []
-        if finding.likelihood is not None:
-            told.append(f"exploited within 30 days with {finding.likelihood:.1%} (EPSS)")
-        yield from _wrapped(", ".join(told), 12)
+    if finding.exploited:
+        yield f"{' ' * 12}known to be exploited (KEV)"
+    if finding.likelihood is not None:
+        yield f"{' ' * 12}exploited within 30 days with a probability of {finding.likelihood:.1%} (EPSS)"
     if finding.mitigation is not None:
         held = finding.mitigation
         until = f", until {held.expires.isoformat()}" if held.expires else ""
@@ -142,32 +141,37 @@ def _gaps(gaps: Sequence[Gap]) -> Iterator[str]:
 
 
 def _summary(report: Report, level: Level) -> Iterator[str]:
-    packages = sum(len(one.components) for one in report.subjects)
+    packages = _many(sum(len(one.components) for one in report.subjects), "package", "packages")
     titles = ", ".join(plain(one.title, 60) for one in report.subjects[:_MOST_NAMES])
     more = f" and {len(report.subjects) - _MOST_NAMES} more" if len(report.subjects) > _MOST_NAMES else ""
-    yield from _wrapped(
-        f"Checked {packages:,} packages of {titles}{more} against {report.advisories:,} advisories,"
-        f" the newest of {report.snapshot[:10] or 'no day'}.", 0,
-    )  # fmt: skip
-    counted = [one for one in report.findings if counts(one, level)]
+    advisories = _many(report.advisories, "advisory", "advisories")
+    newest = report.snapshot[:10] or "no day"
+    yield from _wrapped(f"Checked {packages} of {titles}{more} against {advisories}, the newest of {newest}.", 0)
     if not report.findings:
         yield "Nothing known is wrong with what was checked."
     else:
-        words = Counter(one.score.level for one in report.findings)
-        each = ", ".join(f"{words[one]} {one.word}" for one in sorted(words, reverse=True))
-        affected = len({(one.component.name, one.component.version) for one in report.findings})
-        yield from _wrapped(
-            f"{len(report.findings)} vulnerabilities in {affected} packages: {each}."
-            f" {len(counted)} count at the level {level.word}.", 0,
-        )  # fmt: skip
+        yield from _wrapped(_counted(report, level), 0)
     known = sum(one.known for one in report.findings)
     silenced = sum(one.mitigation is not None for one in report.findings)
     if known:
-        yield f"{known} stand in the baseline and are not shown."
+        yield f"{_many(known, 'stands', 'stand')} in the baseline and {'is' if known == 1 else 'are'} not shown."
     if silenced:
-        yield f"{silenced} do not count because of VEX statements."
+        yield f"{_many(silenced, 'does', 'do')} not count because of VEX statements."
     if report.gaps:
-        yield f"{len(report.gaps)} things were not checked; see above."
+        yield f"{_many(len(report.gaps), 'thing was', 'things were')} not checked; see above."
+
+
+def _counted(report: Report, level: Level) -> str:
+    words = Counter(one.score.level for one in report.findings)
+    each = ", ".join(f"{words[one]} {one.word}" for one in sorted(words, reverse=True))
+    affected = len({(one.component.name, one.component.version) for one in report.findings})
+    found = _many(len(report.findings), "vulnerability", "vulnerabilities")
+    counted = _many(sum(counts(one, level) for one in report.findings), "counts", "count")
+    return f"{found} in {_many(affected, 'package', 'packages')}: {each}. {counted} at the level {level.word}."
+
+
+def _many(count: int, one: str, several: str) -> str:
+    return f"{count:,} {one if count == 1 else several}"
 
 
 def _wrapped(text: str, indent: int) -> list[str]:

@@ -1,0 +1,61 @@
+"""Raising pins in a requirements file: nothing but the version and its hashes changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from customhouse.consume.audit.mend.plan import Raise
+from customhouse.consume.audit.mend.requirements_text import has_hashes, raised
+
+OLD, NEW = "sha256:" + "a" * 64, ["sha256:" + "c" * 64, "sha256:" + "b" * 64]
+
+
+def one(line: int, name: str = "demo", version: str = "1.0") -> Raise:
+    return Raise(name, version, "2.0", Path("requirements.txt"), line, "requirements")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("demo==1.0\n", "demo==2.0\n"),
+        ("demo == 1.0 # why\n", "demo == 2.0 # why\n"),
+        ("Demo[extra,other]===1.0 ; python_version > '3'\r\n", "Demo[extra,other]===2.0 ; python_version > '3'\r\n"),
+        ("demo==1.0", "demo==2.0"),
+        ("demo==1.0;sys_platform=='linux'\n", "demo==2.0;sys_platform=='linux'\n"),
+        ("demo==1.0 \\\n  ; python_version > '3'\n", "demo==2.0 \\\n  ; python_version > '3'\n"),
+    ],
+)
+def test_a_pin_is_raised_and_all_around_it_stays(before: str, after: str) -> None:
+    text = f"# comment\nfirst==1.0\n{before}"
+    assert raised(text, [one(3)], {}) == (f"# comment\nfirst==1.0\n{after}", [])
+
+
+def test_hashes_are_replaced_in_the_same_layout() -> None:
+    text = f"demo==1.0 \\\n    --hash={OLD} \\\n    --hash={OLD}\n    # via app\nlast==1.0\n"
+    new, left = raised(text, [one(1)], {("demo", "2.0"): NEW})
+    assert left == []
+    assert new == f"demo==2.0 \\\n    --hash={NEW[1]} \\\n    --hash={NEW[0]}\n    # via app\nlast==1.0\n"
+    assert raised(f"demo==1.0 --hash={OLD}\n", [one(1)], {("demo", "2.0"): NEW})[0] == (
+        f"demo==2.0 --hash={NEW[1]} --hash={NEW[0]}\n"
+    )
+
+
+def test_a_pin_whose_new_hashes_nobody_knows_is_left() -> None:
+    text = f"demo==1.0 --hash={OLD}\n"
+    assert has_hashes(text, one(1))
+    assert raised(text, [one(1)], {}) == (text, [one(1)])
+
+
+@pytest.mark.parametrize(
+    "line", ["demo>=1.0\n", "other==1.0\n", "demo==1.1\n", "-e .\n", "demo @ https://x/demo-1.0.whl\n", ""]
+)
+def test_what_is_no_such_pin_is_left(line: str) -> None:
+    assert raised(line, [one(1)], {}) == (line, [one(1)])
+
+
+def test_several_pins_of_one_file_are_raised_at_once() -> None:
+    text = f"a==1.0 \\\n --hash={OLD}\nb==1.0\nc==1.0\n"
+    new, left = raised(text, [one(1, "a"), one(4, "c"), one(3, "b")], {("a", "2.0"): NEW[:1]})
+    assert (new, left) == (f"a==2.0 \\\n --hash={NEW[0]}\nb==2.0\nc==2.0\n", [])
