@@ -111,7 +111,8 @@ from customhouse.work import run_followers
 from dns_simulator import dns_simulator
 from packages import Dist, wheel
 from person import hashed_password
-from town_disclosure import accepted_case, actor_of, attach, stage_for
+from town_disclosure import accepted_case, actor_of, attach, published_case, stage_for
+from town_vex import register_for, state
 from world import upload
 
 Kind = Literal["anonymous", "half", "user", "maintainer", "owner", "member", "manager", "chair", "support", "operator"]
@@ -434,7 +435,7 @@ def _disclose(town: Town) -> None:
     staged, _link = accepted_case(town.app, operator, "alice")
     stage_for(town.app, staged, owner, "5.0")
     town.facts |= {
-        "disclosure": case.public_id, "member_link": link, "disclosure_staged": staged.public_id,
+        "disclosed": published_case(town.app, operator), "disclosure": case.public_id, "member_link": link, "disclosure_staged": staged.public_id,
         "attachment": str(attach(town.app, case, operator, b"a tar")),
     }  # fmt: skip
 
@@ -621,6 +622,10 @@ def _judge(town: Town) -> None:
     """An advisory, and two cases with a report each, one decided; whoever listens has heard of all that."""
     advise(town.app, record("PYSEC-2026-1", "demo", fixed="9.0"))
     town.facts["advisory"] = "PYSEC-2026-1"
+    town.facts |= {"statement": state(town.app, _actor(town, "alice")), "standing:anonymous": "none"}
+    for kind, who in town.people.items():
+        if who.account_id:
+            town.facts[f"standing:{kind}"] = register_for(town.app, who.account_id)
     app, rita, rules = town.app, _actor(town, "rita"), Rules.of(town.app.settings)
     claim = parse_claim({"kind": "malware", "text": "It reads ~/.pypirc.", "version": "2.0", "evidence_excerpt": "x"})
     taken = app.do(file_report, FileReport("demo", claim, rita, rules))

@@ -13,9 +13,11 @@ from customhouse.app import App, policy_of
 from customhouse.index.disclosing.access import Knock
 from customhouse.index.disclosing.discuss import Attached, Say, say
 from customhouse.index.disclosing.links import page_text
-from customhouse.index.disclosing.move import Move, move
+from customhouse.index.disclosing.move import Exploited, Move, exploited, move
 from customhouse.index.disclosing.people import Invite, invite
+from customhouse.index.disclosing.publish import PublishCase, publish_case
 from customhouse.index.disclosing.receive import Report, receive
+from customhouse.index.disclosing.reserve import AskForCve, ask_for_cve
 from customhouse.index.disclosing.rules import Rules
 from customhouse.index.disclosing.stage import OpenStage, open_stage
 from customhouse.index.disclosing.write_draft import WriteDraft, write_draft
@@ -24,7 +26,9 @@ from customhouse.terms.digest import Digest
 from customhouse.terms.identity import NOBODY, Actor
 
 
-def accepted_case(app: App, operator: Actor, owner: str, *, project: str = "demo") -> tuple[Case, str]:
+def accepted_case(
+    app: App, operator: Actor, owner: str, *, project: str = "demo", fixed: str = "5.0"
+) -> tuple[Case, str]:
     """A case that somebody without an account reported, with an owner in it; and the secret of the reporter's page."""
     rules = Rules.of(app.settings)
     taken = app.do(
@@ -35,9 +39,19 @@ def accepted_case(app: App, operator: Actor, owner: str, *, project: str = "demo
         app.do(move, Move(knock, state))
     app.do(invite, Invite(knock, owner))
     draft = Draft("It writes outside", "Unpacking does.", "CVSS:3.1/AV:N/AC:L/PR:N/UI:R/S:U/C:N/I:H/A:N", ("CWE-22",),
-                  (Span("0", "5.0"),))  # fmt: skip
+                  (Span("0", fixed),))  # fmt: skip
     app.do(write_draft, WriteDraft(knock, draft))
     return taken.case, page_text(app.key, taken.reporter)
+
+
+def published_case(app: App, operator: Actor) -> str:
+    """An advisory that is public, about versions that nobody has; returns its id."""
+    case, _link = accepted_case(app, operator, "alice", fixed="0.1")
+    knock = Knock(case.public_id, operator)
+    app.do(ask_for_cve, AskForCve(knock, "CVE-2026-1234"))
+    app.do(exploited, Exploited(knock, "It stands in a log."))
+    wish = PublishCase(knock, policy_of(app.settings), Rules.of(app.settings))
+    return publish_case(app.deeds, wish).advisory_id
 
 
 def attach(app: App, case: Case, operator: Actor, body: bytes) -> int:

@@ -22,6 +22,7 @@ from customhouse.app import App, open_app
 from customhouse.catalog.downloads.fold_spools import fold_spools
 from customhouse.catalog.search.write import index_all, index_entry
 from customhouse.index import dormant
+from customhouse.index.bundling.rescan import RESCAN_JOB, rescan
 from customhouse.index.close_account import FORGET_JOB, forget_address
 from customhouse.index.delete import END_JOB, end_deleted_files
 from customhouse.index.disclosing.complete_letter import complete_letter as complete_disclosure
@@ -64,10 +65,11 @@ from customhouse.index.webhooks import deliver
 from customhouse.index.webhooks.deliver import Courier
 from customhouse.index.webhooks.queue import queue_deliveries
 from customhouse.infra import jobs
-from customhouse.infra.cve_services import CveServices
 from customhouse.infra.count_spool import counts_folder
+from customhouse.infra.cve_services import CveServices
 from customhouse.infra.mail import smtp_of
 from customhouse.infra.settings import Settings
+from customhouse.infra.spool import open_spool
 from customhouse.ledger.chain import Entry
 from customhouse.ledger.follow import follow
 from customhouse.terms.errors import CustomhouseError, Rejected, Unavailable
@@ -117,7 +119,7 @@ def _old_sessions_job(app: App, _arguments: Mapping[str, Any]) -> None:
 
 def _fold_downloads_job(app: App, _arguments: Mapping[str, Any]) -> None:
     """Fold the spool files of downloads. Running it again finds every batch folded and adds nothing."""
-    fold_spools(app.database, counts_folder(app.settings.data), app.clock.now())
+    fold_spools(app.database, counts_folder(app.settings.data), app.clock.now(), app.settings.fetched_days)
 
 
 def _mail_job(app: App, arguments: Mapping[str, Any]) -> None:
@@ -295,6 +297,15 @@ def _read_advisory_source_job(app: App, arguments: Mapping[str, Any]) -> None:
     read_one(app.deeds, app.outbound, arguments["source"])
 
 
+def _scan_bundled_job(app: App, arguments: Mapping[str, Any]) -> None:
+    """Look into some wheels for libraries that nobody has looked for. Running it again finds them looked into."""
+    after = int(arguments.get("after", 0))
+    last = rescan(app.deeds, app.blobs, app.walkers.scan, open_spool(app.settings.data), after=after)
+    if last is not None:
+        with app.database.write() as sql:
+            jobs.add(sql, RESCAN_JOB, {"after": last}, due_at=app.clock.now(), key=f"{RESCAN_JOB}:{last}")
+
+
 def _tidy_publishing_job(app: App, _arguments: Mapping[str, Any]) -> None:
     """End pending publishers whose time is over. Running it again finds none."""
     app.do(tidy_publishing, None)
@@ -402,6 +413,7 @@ JOBS: Mapping[str, JobRun] = {
     PUBLISHING_JOB: _tidy_publishing_job,
     REFRESH_JOB: _refresh_advisories_job,
     READ_JOB: _read_advisory_source_job,
+    RESCAN_JOB: _scan_bundled_job,
 }
 PERIODIC: Mapping[str, timedelta] = {
     "keep-roles": timedelta(days=1),
@@ -420,13 +432,19 @@ PERIODIC: Mapping[str, timedelta] = {
     EXPIRE_JOB: COUNT_EVERY,
     PUBLISHING_JOB: SWEEP_EVERY,
     REFRESH_JOB: SWEEP_EVERY,
+    RESCAN_JOB: SWEEP_EVERY,
 }
 
-AT_ONCE = frozenset({REFRESH_JOB})
+AT_ONCE = frozenset({REFRESH_JOB, RESCAN_JOB})
 """Of these, those that run as soon as there is a worker: what they bring is missing until then."""
 
-OUTSIDE = frozenset({"mail", "webhook", WEBHOOK_JOB, "look-at-mail-domains", READ_JOB, RESERVE_JOB, PUBLISH_CVE_JOB, RELEASE_JOB})
-"""Jobs that wait for others outside. They have threads of their own, so that a receiver that hangs holds up nothing."""
+OUTSIDE = frozenset(
+    {
+        "mail", "webhook", WEBHOOK_JOB, "look-at-mail-domains", READ_JOB, RESERVE_JOB, PUBLISH_CVE_JOB, RELEASE_JOB,
+        RESCAN_JOB,
+    }
+)  # fmt: skip
+"""Jobs that wait for others outside, or take long. They have threads of their own, so that they hold up nothing."""
 ATTEMPTS: Mapping[str, int] = {"mail": 60, RESERVE_JOB: 60, PUBLISH_CVE_JOB: 200, RELEASE_JOB: 60}
 """Jobs that are more patient than the others: a mail server may be away for two days."""
 OUTSIDE_THREADS = 4

@@ -103,6 +103,8 @@ GUILD = "/manage/organization/{organization}"
 WAITS, READY = MANAGE + "/staged/{session}/", {"session": "{session_ready}"}
 TEAM = GUILD + "/teams/{team}"
 ASKED = {"body": '{"package": {"name": "demo", "ecosystem": "PyPI"}, "version": "1.0"}'}
+SAFE = {"vulnerability": "CVE-2026-9", "status": "not_affected", "impact": "It is never called."}
+LISTED = {"title": "shop, staging", "components": "b==1.9"}
 HOOK = {"url": "https://hooks.invalid/other", "events": "*"}
 
 
@@ -354,6 +356,21 @@ ROWS = [
     reads("/namespaces", "public:read", EVERYBODY),
     reads("/namespace/{namespace}", "public:read", EVERYBODY),
     reads("/search/", "public:read", EVERYBODY, query="q=demo"),
+    reads(API + "/vex", "project:read", EVERYBODY),
+    writes(API + "/vex", "project:vex", UPLOADERS, **SAFE),
+    writes(API + "/vex/{statement}/withdraw", "project:vex", UPLOADERS),
+    reads("/api/advisories/{advisory}/vex", "public:read", EVERYBODY),
+    reads(MANAGE + "/vex/", "project:manage-read", MAINTAINERS),
+    writes(MANAGE + "/vex/", "project:vex", MAINTAINERS, **SAFE),
+    writes(MANAGE + "/vex/{statement}/withdraw/", "project:vex", MAINTAINERS),
+    reads("/api/standing/", "standing:read", SIGNED_IN),
+    writes("/api/standing/", "standing:write", SIGNED_IN, **LISTED),
+    reads("/api/standing/{standing}/", "standing:read", SIGNED_IN),
+    writes("/api/standing/{standing}/revoke", "standing:write", SIGNED_IN),
+    reads("/account/standing/", "account:read", SIGNED_IN),
+    writes("/account/standing/", "account:write", SIGNED_IN, **LISTED),
+    reads("/account/standing/{standing}/", "account:read", SIGNED_IN),
+    writes("/account/standing/{standing}/revoke/", "account:write", SIGNED_IN),
     writes(API + "/versions/{version}/yank", "project:yank", UPLOADERS, reason="broken"),
     writes(API + "/versions/{version}/unyank", "project:yank", UPLOADERS),
     reads("/api/search", "public:read", EVERYBODY, query="q=demo"),
@@ -399,6 +416,11 @@ ROWS = [
     replace(writes(f"{DISCLOSURE}stage/", "disclosure:write", HANDLERS, version="5.1"), idle=OPERATORS),
     idle(f"{DISCLOSURE}schedule/", "disclosure:write", HANDLERS, at="2027-01-01T12:00"),
     writes(f"{DISCLOSURE}extend/", "disclosure:write", HANDLERS, reason="It is hard."),
+    writes(f"{DISCLOSURE}cve/", "disclosure:write", HANDLERS, cve="CVE-2026-4242"),
+    idle(f"{DISCLOSURE}downstreams/", "disclosure:write", HANDLERS, others="other"),
+    idle(f"{DISCLOSURE}publish/", "disclosure:publish", HANDLERS),
+    reads("/advisory/{advisory}/cve.json", "public:read", EVERYBODY, at={"advisory": "{disclosed}"}),
+    reads("/advisory/{advisory}/csaf.json", "public:read", EVERYBODY, at={"advisory": "{disclosed}"}),
     reads(BY_LINK, "disclosure:link-read", EVERYBODY),
     reads(f"{BY_LINK}attached/{{attachment}}/", "disclosure:link-read", EVERYBODY),
     writes(f"{BY_LINK}say/", "disclosure:link-write", EVERYBODY, text="Look at line 4, too."),

@@ -23,6 +23,8 @@ from customhouse.serve.asgi import Serve
 from customhouse.serve.hosts import Hosts
 from customhouse.terms.errors import CustomhouseError
 from customhouse.web.address import names_of
+from customhouse.web.api.advisory_documents import advisory_document_doors
+from customhouse.web.api.bundled import bundled_api_doors
 from customhouse.web.api.downloads import download_doors
 from customhouse.web.api.feeds import feed_doors
 from customhouse.web.api.integrity import PROVENANCE, Integrity
@@ -36,7 +38,9 @@ from customhouse.web.api.reports import report_api_doors
 from customhouse.web.api.simple import Missing
 from customhouse.web.api.stage import Stage
 from customhouse.web.api.staged import StagedState
+from customhouse.web.api.standing import standing_api_doors
 from customhouse.web.api.upload2 import Upload2
+from customhouse.web.api.vex import vex_api_doors
 from customhouse.web.api.xmlrpc import xmlrpc_doors
 from customhouse.web.api.yank import yank_api_doors
 from customhouse.web.doors import Door, door, own_door, raw_door
@@ -45,6 +49,8 @@ from customhouse.web.pages.account import account_doors
 from customhouse.web.pages.admin import admin_doors
 from customhouse.web.pages.advisories import advisory_doors
 from customhouse.web.pages.approving import approving_doors
+from customhouse.web.pages.authoring import authoring_doors
+from customhouse.web.pages.bundled import bundled_doors
 from customhouse.web.pages.cases import case_doors
 from customhouse.web.pages.critical import critical_doors
 from customhouse.web.pages.diff import diff_doors
@@ -73,12 +79,16 @@ from customhouse.web.pages.routes import page_doors
 from customhouse.web.pages.search import search_doors
 from customhouse.web.pages.security import security_doors
 from customhouse.web.pages.sign_in import sign_in_doors
+from customhouse.web.pages.standing import standing_doors
 from customhouse.web.pages.terms import terms_doors
 from customhouse.web.pages.tokens import token_doors
+from customhouse.web.pages.triage import triage_doors
 from customhouse.web.pages.trust import trust_doors
+from customhouse.web.pages.vex import vex_doors
 from customhouse.web.pages.webhooks import webhook_doors
 from customhouse.web.permissions import Permission
 from customhouse.web.problems import on_customhouse_error, on_http_exception, on_unexpected
+from customhouse.web.shown import who_shows
 from customhouse.web.visit import Visit
 
 # Sync handlers and page rendering; bodies and archive walks have limiters of their own.
@@ -96,7 +106,8 @@ class Inner:
 def build(app: App) -> Serve:
     """The application around an open `App`, whole from the first request on."""
     trusted = parse_networks(app.settings.trusted_proxies)
-    counts = CountSpool(app.settings.data, app.clock, ClientHashes(app.key.secret), trusted)
+    who = who_shows(app.key.secret) if app.settings.fetched_days else None
+    counts = CountSpool(app.settings.data, app.clock, ClientHashes(app.key.secret), trusted, who)
     around = _Around()
     serve = Serve(app.pages, app.blobs, around, count=counts.count, hosts=Hosts(names_of(app.settings)))
     around.inner = inner_of(app, serve, counts)
@@ -122,7 +133,9 @@ class _Around:
 
 def inner_of(app: App, serve: Serve, counts: CountSpool, context: AbstractContextManager[App] | None = None) -> Inner:
     """What stands behind ``serve``; ``context`` is left when the server shuts down."""
-    neglected = NeglectedSpools(app.database, counts_folder(app.settings.data), app.clock)
+    neglected = NeglectedSpools(
+        app.database, counts_folder(app.settings.data), app.clock, app.settings.fetched_days
+    )
 
     @asynccontextmanager
     async def lives() -> AsyncIterator[None]:
@@ -205,10 +218,15 @@ def _routes(app: App, serve: Serve) -> list[Door]:
         *report_doors(),
         *report_api_doors(),
         *yank_api_doors(),
+        *vex_doors(),
+        *vex_api_doors(),
+        *standing_doors(),
+        *standing_api_doors(),
         *StagedState(app).doors(),
         *case_doors(),
         *disclosure_report_doors(),
         *disclosure_case_doors(),
+        *advisory_document_doors(),
         *recovery_doors(),
         *recovery_admin_doors(),
         *ledger_doors(),
@@ -216,6 +234,10 @@ def _routes(app: App, serve: Serve) -> list[Door]:
         *feed_doors(),
         *page_doors(),
         *advisory_doors(),
+        *bundled_doors(),
+        *bundled_api_doors(),
+        *triage_doors(),
+        *authoring_doors(),
         *download_doors(),
         *xmlrpc_doors(),
         *Osv(app, Archive(app.database, app.settings.data / "osv")).doors(),

@@ -19,6 +19,7 @@ from customhouse.advisories.disclosure.tables import (
     disclosure_message,
     security_policy,
 )
+from customhouse.advisories.tables import advisory
 
 _CASE = [disclosure_case.c[name] for name in Case.__slots__]
 _MEMBER = [disclosure_member.c[name] for name in Member.__slots__]
@@ -89,6 +90,15 @@ def case_of_session(sql: Connection, session_id: str) -> Case | None:
 def case_of_cve(sql: Connection, cve_id: str) -> Case | None:
     """The case that has that CVE id."""
     return _one_case(sql, disclosure_case.c.cve_id == cve_id)
+
+
+def published_case(sql: Connection, advisory_id: str) -> Case | None:
+    """The case that an advisory came out of, if it is public in its own right."""
+    case = _one_case(sql, disclosure_case.c.advisory_id == advisory_id[:60])
+    if case is None or case.secret:
+        return None
+    told = sql.execute(sa.select(advisory.c.id).where(advisory.c.id == case.advisory_id)).first() is not None
+    return case if told else None
 
 
 def open_cases(sql: Connection) -> list[Case]:

@@ -14,7 +14,13 @@ from sqlalchemy.engine import Connection
 
 from customhouse.accounts.server_key import ServerKey
 from customhouse.advisories.disclosure.model import Member
-from customhouse.advisories.disclosure.queries import find_member, member_by_public_id
+from customhouse.advisories.disclosure.queries import (
+    case_by_public_id,
+    find_member,
+    member_by_public_id,
+    member_of_account,
+)
+from customhouse.catalog.staged import Session
 from customhouse.terms.numbers import number_of
 
 _PAGE, _MAIL, _STAGE = "disclosure-page", "disclosure-mail", "disclosure-stage"
@@ -42,6 +48,15 @@ def stage_text(key: ServerKey, member: Member) -> str:
 def member_of_stage(key: ServerKey, sql: Connection, text: str) -> Member | None:
     """Who installs from there; None for every text that opens none."""
     return _member(key, sql, _STAGE, text)
+
+
+def own_stage(key: ServerKey, sql: Connection, session: Session, account_id: int | None) -> str:
+    """The stage's secret for somebody in the case of a release under embargo; empty for every other release."""
+    if not session.embargo or account_id is None:
+        return ""
+    case = case_by_public_id(sql, session.embargo)
+    member = member_of_account(sql, case.id, account_id) if case is not None else None
+    return stage_text(key, member) if member is not None else ""
 
 
 def reply_address(key: ServerKey, member: Member, address: str) -> str:

@@ -9,9 +9,10 @@ from typing import Any
 from customhouse.advisories.disclosure.clocks import EXTENSION, may_extend
 from customhouse.advisories.disclosure.draft import long_text
 from customhouse.advisories.disclosure.events import DisclosureMoved, DisclosureStep
-from customhouse.advisories.disclosure.model import OVER, VERDICTS, Case, State, may_move
+from customhouse.advisories.disclosure.model import OVER, REFUSALS, VERDICTS, Case, State, may_move
 from customhouse.advisories.disclosure.tables import disclosure_case
 from customhouse.index.disclosing.access import Access, Knock, enter, look_again, refuse_unless_handles
+from customhouse.index.disclosing.cve_jobs import release_if_reserved
 from customhouse.index.disclosing.discuss import note
 from customhouse.index.disclosing.people import appoint_least_busy
 from customhouse.index.disclosing.tell import tell
@@ -84,6 +85,8 @@ def step(tx: Tx, found: Access, wanted: State, reason: str = "") -> Case:
     note(tx, case, said)
     if wanted == "acknowledged":
         appoint_least_busy(tx, case)
+    if wanted in REFUSALS or wanted in ("rejected", "withdrawn"):
+        release_if_reserved(tx, case)
     tell(tx, case, "moved", to=("handlers", "reporter"), but=found.member, text=said)
     return look_again(tx, found)
 

@@ -20,11 +20,13 @@ class Rules:
     address: str = ""
     """Where reports come in by mail; empty: they do not."""
     site: str = ""
+    publisher: str = "Customhouse"
+    """In whose name advisories are published."""
 
     @classmethod
     def of(cls, settings: Settings) -> Rules:
         """From the settings."""
         return cls(
             settings.security_team, settings.advisory_prefix, timedelta(days=settings.disclosure_days),
-            settings.security_address, settings.public_url,
+            settings.security_address, settings.public_url, settings.site_name,
         )  # fmt: skip

@@ -6,7 +6,7 @@ in one table, and in the mail of whoever chose to write by mail. Everybody else 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from customhouse.advisories.disclosure.model import Case, Member
@@ -31,12 +31,15 @@ def tell(
             tell_one(tx, case, member, what, text=text, author=author)
 
 
-def tell_one(tx: Tx, case: Case, member: Member, what: str, *, text: str = "", author: str = "") -> None:
+def tell_one(
+    tx: Tx, case: Case, member: Member, what: str, *, text: str = "", author: str = "",
+    facts: Mapping[str, str] | None = None,
+) -> None:  # fmt: skip
     """Write to one member. Only who came by mail gets the words themselves."""
     quotes = member.by_mail and member.role != "downstream"
     values = {
         "what": what, "case_id": case.id, "member_id": member.id, "at": tx.now().isoformat(),
-        "text": text[:MOST_QUOTED] if quotes else "", "author": author if quotes else "",
+        "text": text[:MOST_QUOTED] if quotes else "", "author": author if quotes else "", **(facts or {}),
     }  # fmt: skip
     arguments: dict[str, Any] = {"template": LETTER, "values": values}
     if member.account_id is not None:

@@ -10,19 +10,29 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import anyio.to_thread
+from sqlalchemy.engine import Connection
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from customhouse.accounts import index_flags
+from customhouse.advisories.disclosure.queries import find_case
 from customhouse.app import App
 from customhouse.catalog import queries
-from customhouse.catalog.staged import Session, StagedFile, files_of_session, session_of_stage, staged_metadata
+from customhouse.catalog.staged import (
+    Session,
+    StagedFile,
+    files_of_session,
+    find_session,
+    session_of_stage,
+    staged_metadata,
+)
 from customhouse.formats import simple
 from customhouse.formats.metadata import parse_stored_metadata
 from customhouse.formats.negotiate import NOT_ACCEPTABLE, choose
 from customhouse.formats.problems import SECURITY_HEADERS, Headers
 from customhouse.formats.simple import ProjectList, SimpleFile, SimplePage
+from customhouse.index.disclosing.links import member_of_stage
 from customhouse.index.staging.senders import frozen_among
 from customhouse.serve.files import send_file, send_link
 from customhouse.terms.digest import Digest
@@ -97,7 +107,7 @@ class Stage:
         token, now = request.path_params["stage"], self.app.clock.now()
         with self.app.database.read() as sql:
             index_flags.refuse_banned(sql, client_of(self.app.settings, request))
-            session = session_of_stage(sql, token) if "\0" not in token else None
+            session = self._session(sql, token) if "\0" not in token else None
             if session is None or not session.ongoing or session.expires_at <= now:
                 raise _nothing()
             project = queries.find_project(sql, session.normalized)
@@ -112,6 +122,15 @@ class Stage:
             if files and not shown:
                 raise _nothing()
             return session, shown
+
+    def _session(self, sql: Connection, token: str) -> Session | None:
+        """Of the secret of a stage. One under embargo has none: each who is in its case has a secret of his own."""
+        if "." in token:
+            member = member_of_stage(self.app.key, sql, token)
+            case = find_case(sql, member.case_id) if member is not None and member.knows else None
+            return find_session(sql, case.session_id) if case is not None and case.session_id is not None else None
+        found = session_of_stage(sql, token)
+        return found if found is not None and not found.embargo else None
 
     def _rendered(self, session: Session, files: list[StagedFile]) -> SimplePage:
         page = SimplePage(name=session.normalized, serial=0, versions=(session.version,))

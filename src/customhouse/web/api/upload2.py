@@ -29,6 +29,7 @@ from customhouse.catalog.staged import (
     session_of_stage,
 )
 from customhouse.formats.attestations import MAX_CHARACTERS
+from customhouse.index.disclosing.links import own_stage
 from customhouse.index.staging.add_file import AddFile, add_file
 from customhouse.index.staging.attest import Attest, attest
 from customhouse.index.staging.cancel import Cancel, cancel
@@ -247,8 +248,9 @@ class Upload2:
     def _session(self, call: Call, session: Session, status: int, *, located: bool = False) -> Response:
         with self._app.database.read() as sql:
             files = files_of_session(sql, session.id)
+            stage = own_stage(self._app.key, sql, session, call.by.account_id)
         headers = {"location": call.at.session(session.id)} if located else {}
-        return answer(status, session_document(call.at, session, files, self._app.clock.now()), **headers)
+        return answer(status, session_document(call.at, session, files, self._app.clock.now(), stage), **headers)
 
     def _file(self, call: Call, session: Session, file: StagedFile, status: int, *, located: bool = False) -> Response:
         headers = {"location": call.at.file(session.stage, file.id)} if located else {}

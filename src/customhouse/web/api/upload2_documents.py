@@ -50,8 +50,13 @@ class Addresses:
         return f"{self.site}/manage/project/{session.normalized}/staged/{session.id}/"
 
 
-def session_document(at: Addresses, session: Session, files: list[StagedFile], now: datetime) -> dict[str, Any]:
-    """The body that every answer about a session has. One whose time is over is shown as canceled."""
+def session_document(
+    at: Addresses, session: Session, files: list[StagedFile], now: datetime, stage: str = ""
+) -> dict[str, Any]:
+    """The body that every answer about a session has. One whose time is over is shown as canceled.
+
+    ``stage`` is the secret of a stage of one's own, which a release under embargo has for each who may know of it.
+    """
     own = at.session(session.id)
     over = session.ongoing and session.state != "processing" and session.expires_at <= now
     links = {"session": own, "publish": f"{own}publish/", "upload": f"{own}files/", "extend": f"{own}extend/"}
@@ -66,7 +71,7 @@ def session_document(at: Addresses, session: Session, files: list[StagedFile], n
     if not over:
         shown["files"] = {one.filename: _entry(at, session, one) for one in files}
     if session.ongoing and not over:
-        links["stage"] = at.stage(session.stage)
+        links["stage"] = at.stage(stage or session.stage)
         links["page"] = at.page(session)
         shown["session-token"] = session.stage
     notices = [*session.notices, *(reason["sentence"] for reason in session.reasons if session.ongoing)]

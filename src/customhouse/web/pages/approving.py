@@ -26,6 +26,7 @@ from customhouse.index.approving.model import Missing
 from customhouse.index.approving.rule import LONGEST_AGE, MOST_APPROVALS, rule_of
 from customhouse.index.approving.set_rule import SetRule, in_words, set_rule
 from customhouse.index.approving.statement import evidence_of
+from customhouse.index.disclosing.links import own_stage
 from customhouse.index.slow.model import PendingChange
 from customhouse.index.staging.cancel import Cancel, cancel
 from customhouse.index.staging.rights import no_session, refuse_unless_may
@@ -242,6 +243,7 @@ def _page(visit: Visit, found: Found, *, problem: Refused | None = None) -> Resp
     with visit.app.database.read() as sql:
         view: StagedView = staged_view(sql, session, found.project, found.files, found.clearance)
         methods = factors.methods_of(sql, [visit.me.id]).get(visit.me.id, frozenset())
+        stage = own_stage(visit.app.key, sql, session, visit.me.id)
     refusal = may_approve(found.clearance, session, found.files, visit.me.id)
     manifest = manifest_digest_of(found.files)
     uses_key = refusal is None and "webauthn" in methods
@@ -252,7 +254,7 @@ def _page(visit: Visit, found: Found, *, problem: Refused | None = None) -> Resp
         missing=found.missing, refusal=refusal, methods=methods, manifest=manifest, about=about(session, manifest),
         keys_work=party_of(visit) is not None, elsewhere=is_elsewhere(visit), problem=problem,
         mine=any(one.account_id == visit.me.id for one in found.clearance.approvals),
-        stage=f"{visit.site}/stage/{session.stage}/simple/", here=_address(session),
+        stage=f"{visit.site}/stage/{stage or session.stage}/simple/", here=_address(session),
     )  # fmt: skip
 
 

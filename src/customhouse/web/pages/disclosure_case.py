@@ -14,10 +14,12 @@ from customhouse.advisories.disclosure.clocks import Clock, clocks_of
 from customhouse.advisories.disclosure.draft import parse_draft
 from customhouse.advisories.disclosure.model import CREDITS, STATUSES, Case
 from customhouse.app import policy_of
-from customhouse.index.disclosing import discuss, move, people, write_draft
+from customhouse.index.disclosing import discuss, downstream, move, people, reserve, write_draft
 from customhouse.index.disclosing.access import Access, Knock, access, unknown_case
 from customhouse.index.disclosing.complete_letter import short_name
 from customhouse.index.disclosing.links import member_of_page, reply_address, stage_text
+from customhouse.index.disclosing.publish import PublishCase, publish_case
+from customhouse.index.disclosing.rules import Rules
 from customhouse.index.disclosing.stage import OpenStage, open_stage
 from customhouse.infra.blob_files import local_file
 from customhouse.infra.spool import open_spool
@@ -27,7 +29,7 @@ from customhouse.terms.errors import Refused, Rejected
 from customhouse.terms.identity import NOBODY
 from customhouse.terms.numbers import number_of
 from customhouse.web.doors import Door, Handler, door
-from customhouse.web.pages.disclosure_view import CLOCK_WORDS, STATE_WORDS, case_view
+from customhouse.web.pages.disclosure_view import CLOCK_WORDS, STATE_WORDS, case_view, what_is_missing
 from customhouse.web.permissions import Permission
 from customhouse.web.secret_address import without_referrer
 from customhouse.web.visit import Visit
@@ -47,7 +49,7 @@ def disclosure_case_doors() -> list[Door]:
     }  # fmt: skip
     ours: dict[str, Handler] = {
         "draft/": draft, "project/": assign, "invite/": invite, "take/": take, "remove/": remove, "stage/": stage,
-        "schedule/": schedule, "extend/": extend,
+        "schedule/": schedule, "extend/": extend, "cve/": cve, "downstreams/": notify,
     }  # fmt: skip
     return [
         door("GET", "/security/cases/", listing, reads),
@@ -56,8 +58,11 @@ def disclosure_case_doors() -> list[Door]:
         door("GET", BY_LINK, show, Permission.DISCLOSURE_LINK_READ),
         door("GET", BY_LINK + "attached/{attachment}/", attached, Permission.DISCLOSURE_LINK_READ),
         *(door("POST", OURS + name, _inside(handler), writes) for name, handler in {**both, **ours}.items()),
-        *(door("POST", BY_LINK + name, _inside(handler), Permission.DISCLOSURE_LINK_WRITE)
-          for name, handler in both.items()),
+        *(
+            door("POST", BY_LINK + name, _inside(handler), Permission.DISCLOSURE_LINK_WRITE)
+            for name, handler in both.items()
+        ),
+        door("POST", OURS + "publish/", _inside(publish), Permission.DISCLOSURE_PUBLISH),
     ]
 
 
@@ -202,6 +207,37 @@ def schedule(visit: Visit) -> Response:
     )
 
 
+def cve(visit: Visit) -> Response:
+    """Have a CVE id reserved, or keep one that was reserved elsewhere."""
+    typed = visit.field("cve", limit=40)
+    wish = reserve.AskForCve(_knock(visit), typed, services=bool(visit.app.settings.cve_services))
+    said = "The CVE id is kept." if typed else "A CVE id is being reserved."
+    return _do(visit, reserve.ask_for_cve, wish, said)
+
+
+def notify(visit: Visit) -> Response:
+    """Tell the owners of those projects under embargo."""
+    names = tuple(name.partition(":")[2] for name in visit.form if name.startswith("project:"))
+    typed = tuple(visit.field("others", limit=2_000).replace(",", " ").split())
+    said = "Their owners are asked to promise silence."
+    return _do(visit, downstream.notify, downstream.Notify(_knock(visit), names + typed), said)
+
+
+def publish(visit: Visit) -> Response:
+    """The one button."""
+    rules = Rules.of(visit.app.settings)
+    wish = PublishCase(_knock(visit), policy_of(visit.app.settings), rules)
+    try:
+        done = publish_case(visit.app.deeds, wish)
+    except (Refused, Rejected) as refusal:
+        return _page(visit, problem=refusal)
+    with visit.app.database.read() as sql:
+        _display, normalized = people.display_of(sql, done)
+    if normalized:
+        visit.app.renderer.render_after_commit(normalized)
+    return visit.go(_here(visit), said="It is public: the release, the advisory, its CVE record and the notices.")
+
+
 def extend(visit: Visit) -> Response:
     """Fourteen days more."""
     wish = move.Extend(_knock(visit), visit.field("reason", limit=5_000))
@@ -247,6 +283,9 @@ def _page(visit: Visit, *, problem: Refused | Rejected | None = None) -> Respons
     with visit.app.database.read() as sql:
         found = access(sql, knock)
         view = case_view(sql, found, now)
+        ready = found.handles and view.case.state in ("fix-ready", "notified", "scheduled")
+        downstreams = downstream.downstreams_of(sql, view.case) if ready else []
+        waits = what_is_missing(sql, view, visit.actor, now) if found.handles and view.publishable else ""
     key, settings, member = visit.app.key, visit.app.settings, found.member
     status = 200 if problem is None else problem.status if isinstance(problem, Refused) else 400
     answer = visit.page(
@@ -254,7 +293,7 @@ def _page(visit: Visit, *, problem: Refused | Rejected | None = None) -> Respons
         words=STATE_WORDS, clocks=CLOCK_WORDS, short=short_name(view.case), kinds=CREDITS, statuses=STATUSES,
         stage=f"{visit.site}/stage/{stage_text(key, member)}/simple/" if member is not None and member.knows else "",
         mail=reply_address(key, member, settings.security_address) if member and settings.security_address else "",
-        services=bool(settings.cve_services),
+        services=bool(settings.cve_services), downstreams=downstreams, waits=waits,
     )  # fmt: skip
     return without_referrer(answer)
 

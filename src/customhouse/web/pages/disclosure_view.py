@@ -13,12 +13,16 @@ from customhouse.advisories.disclosure.clocks import Clock, clocks_of
 from customhouse.advisories.disclosure.draft import Draft
 from customhouse.advisories.disclosure.model import LINE, REFUSALS, Case, Member, State, hears, may_publish, ways_on
 from customhouse.advisories.disclosure.queries import Credit, Message
+from customhouse.catalog import queries as queries_of_catalog
 from customhouse.catalog.staged import Session, StagedFile, files_of_session
+from customhouse.index.approving.clearance import missing
 from customhouse.index.disclosing.access import Access
 from customhouse.index.disclosing.called import names_of
 from customhouse.index.disclosing.move import BY_THEIR_OWN_DEEDS
 from customhouse.index.disclosing.people import display_of, owners_to_invite
+from customhouse.index.disclosing.publish import may_tell
 from customhouse.index.disclosing.stage import session_of
+from customhouse.terms.identity import Actor
 from customhouse.web.pages.approving_view import Step
 
 STATE_WORDS = {
@@ -86,6 +90,20 @@ def case_view(sql: Connection, found: Access, now: datetime) -> CaseView:
         invitable=owners_to_invite(sql, case) if found.handles else [], publishable=refusal is None,
         why_not=refusal.sentence if refusal is not None else "",
     )  # fmt: skip
+
+
+def what_is_missing(sql: Connection, view: CaseView, by: Actor, now: datetime) -> str:
+    """Why the button would refuse, as far as that is known before; empty if it would not."""
+    project = queries_of_catalog.find_project(sql, view.normalized) if view.normalized else None
+    refusal = may_tell(view.draft, view.session, project)
+    if refusal is not None:
+        return str(refusal)
+    if view.session is not None and view.session.ongoing:
+        if not view.files or any(one.state != "completed" for one in view.files):
+            return "The release has no files yet, or not all of them are complete."
+        waits = missing(sql, view.session, by, now)
+        return waits.sentence if waits is not None else ""
+    return ""
 
 
 def steps_of(case: Case) -> list[Step]:
