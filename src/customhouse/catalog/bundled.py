@@ -136,6 +136,12 @@ def count_unscanned(sql: Connection) -> int:
     return sql.execute(sa.select(sa.func.count()).select_from(_LATE.subquery())).scalar_one()
 
 
+def is_scanned(sql: Connection, file_id: int) -> bool:
+    """Whether a file was looked into with the tables that we have."""
+    found = sa.select(bundled_scan.c.tables_version).where(bundled_scan.c.file_id == file_id)
+    return (sql.execute(found).scalar() or 0) >= TABLES_VERSION
+
+
 def to_scan(sql: Connection, after: int, most: int) -> list[Unscanned]:
     """Some wheels that wait, by id, after one of them."""
     rows = sql.execute(_TO_SCAN.order_by(file.c.id), {"after": after, "most": most})

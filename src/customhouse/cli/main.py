@@ -25,6 +25,7 @@ app.command(
     help_epilogue="Exit code 0: published, or staged as was asked; 1: a file is not as it must be; 2: usage; 3: a"
     " part, or people must approve; 4: the index or a service failed.",
 )  # fmt: skip
+app.command("customhouse.cli.bundled:app", name="bundled", help="Libraries inside of wheels: who bundles which.")
 app.command("customhouse.cli.vex:app", name="vex", help="Vulnerabilities that do not concern you, and until when.")
 app.command("customhouse.cli.user:app", name="user", help="Accounts.")
 app.command("customhouse.cli.project:app", name="project", help="Yank, deprecate, delete, restore, quarantine, erase.")

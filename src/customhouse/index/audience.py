@@ -44,6 +44,8 @@ RULES: Mapping[str, Rule] = {
     "yanked": _RELEASES,
     "unyanked": _RELEASES,
     "status-changed": _RELEASES,
+    # A vulnerability in what they ship: nobody switches that off.
+    "library-affected": Rule(maintainers=True),
     "release-waits": Rule("releases", maintainers=True),
     "release-approved": _RELEASES,
     "approval-withdrawn": _RELEASES,

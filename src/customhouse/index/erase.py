@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from customhouse.accounts.users import refuse_unless_operator
 from customhouse.catalog import queries
+from customhouse.catalog.bundled import forget_scan
 from customhouse.catalog.lifecycle_events import Erased
 from customhouse.catalog.tables import file, requirement
 from customhouse.index.subject import lock_subject
@@ -49,6 +50,7 @@ def erase(command: Erase, tx: Tx) -> str:
         )
     )  # fmt: skip
     tx.sql.execute(requirement.delete().where(requirement.c.file_id == found.id))
+    forget_scan(tx.sql, found.id)
     digests = [found.digest, *([found.metadata_digest] if found.metadata_served else [])]
     tx.later(ERASE_JOB, {"digests": digests})
     tx.record(

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from customhouse.formats.bundled.model import BundledScan
 from customhouse.formats.examination import Examination
 from customhouse.formats.release_diff import ReleaseDiff
 from customhouse.terms.errors import Broken, Rejected
@@ -22,6 +23,7 @@ log = logging.getLogger("customhouse.walkers")
 
 EXAMINE = "customhouse.formats.examination:examine"
 COMPARE = "customhouse.formats.release_diff:compare"
+SCAN = "customhouse.formats.bundled.scan:scan_file"
 STDERR_BYTES = 4000
 
 
@@ -120,7 +122,7 @@ class Walkers:
 
     def _make_children(self) -> None:
         while (reply := self._requests.get()) is not None:
-            reply.put(_Child(f"{self._examine},{COMPARE}", self._memory_bytes))
+            reply.put(_Child(f"{self._examine},{COMPARE},{SCAN}", self._memory_bytes))
 
     def _new_child(self) -> _Child:
         reply: queue.SimpleQueue[_Child] = queue.SimpleQueue()
@@ -130,6 +132,10 @@ class Walkers:
     def examine(self, path: Path, filename: str) -> Examination:
         """Read a file in a child; raises the `Rejected` that it found, or one for taking too much time or memory."""
         return Examination.from_dict(self._ask(self._examine, [ReadFile(path, filename)], {}, self._seconds))
+
+    def scan(self, path: Path, filename: str) -> BundledScan:
+        """Look in a child for the libraries that a wheel bundles; refuses as `examine` does."""
+        return BundledScan.from_dict(self._ask(SCAN, [ReadFile(path, filename)], {}, self._seconds))
 
     def compare(self, old: ReadFile, new: ReadFile, *, only: str = "", seconds: float | None = None) -> ReleaseDiff:
         """Compare two files in a child (see `release_diff.compare`); refuses as `examine` does.

@@ -51,6 +51,8 @@ PUBLIC: Mapping[str, str] = {
     "flag-set": "turned a switch of the index: {flag}",
     "disclosure-published": "published the advisory {advisory}",
     "security-policy-set": "changed how vulnerabilities of the project are reported",
+    "library-affected": "told the owners that what they bundle is affected by {advisory}: {what}",
+    "library-range-said": "said which versions of {library} {advisory} affects: {range}",
     "advisories-changed": "wrote advisories of the source {source}",
 }
 """For everybody, unless the project is private. Their bodies name no network, no token's secret and no reporter."""
@@ -104,6 +106,11 @@ OF_PROJECT: Mapping[str, str] = {
 """For the owners of the project."""
 
 OPERATORS: Mapping[str, str] = {
+    "triage-imported": "read {records} records to be triaged from {origin}: {automatic} became advisories, {waiting} wait",
+    "triage-decided": "judged {record} {verdict}",
+    "triage-undone": "took back that {record} was judged {verdict}",
+    "triage-exception-set": "changed the list of false positives: {entry} was {change}",
+    "advisory-authored": "wrote, changed or withdrew the advisory {advisory_id} ({change})",
     "user-added": "made the account {name}",
     "signed-in": "signed in",
     "sign-in-failed": "failed to sign in",

@@ -133,9 +133,7 @@ class _Around:
 
 def inner_of(app: App, serve: Serve, counts: CountSpool, context: AbstractContextManager[App] | None = None) -> Inner:
     """What stands behind ``serve``; ``context`` is left when the server shuts down."""
-    neglected = NeglectedSpools(
-        app.database, counts_folder(app.settings.data), app.clock, app.settings.fetched_days
-    )
+    neglected = NeglectedSpools(app.database, counts_folder(app.settings.data), app.clock, app.settings.fetched_days)
 
     @asynccontextmanager
     async def lives() -> AsyncIterator[None]:

@@ -6,14 +6,14 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from customhouse.catalog.downloads.tables import CountedBy, download, download_seen, download_source
+from customhouse.catalog.downloads.tables import CountedBy, download, download_seen, download_source, fetched
 from customhouse.catalog.tables import file
 from customhouse.formats.count_line import Noted
 from customhouse.infra.db import Database, insert_new
@@ -55,17 +55,24 @@ class Pace:
             self.lines = min(self.lines * 2, MOST)
 
 
+def first_kept(now: datetime, fetched_days: int) -> date | None:
+    """The first day of which it is kept who fetched what; None if that is not kept."""
+    return now.date() - timedelta(days=fetched_days - 1) if fetched_days else None
+
+
 def position_of(sql: Connection, source_id: str) -> int:
     """Up to where a source is folded in; 0 if nothing is known of it."""
     return sql.execute(_POSITION, {"source": source_id}).scalar() or 0
 
 
 def fold(
-    database: Database, source: Source, noted: Sequence[Noted], *, start: int, end: int, now: datetime, pace: Pace
-) -> int | None:
+    database: Database, source: Source, noted: Sequence[Noted], *, start: int, end: int, now: datetime, pace: Pace,
+    keep_since: date | None = None,
+) -> int | None:  # fmt: skip
     """Add what lies between two offsets of a source, in one transaction.
 
-    Files that we do not know are left out. Returns how many downloads were added, or None, and changes nothing, if
+    Files that we do not know are left out. ``keep_since`` is the first day of which it is kept who fetched what, None if
+    that is not kept at all. Returns how many downloads were added, or None, and changes nothing, if
     somebody else has folded from this offset already.
     """
     with database.read() as sql:
@@ -82,6 +89,8 @@ def fold(
             return None
         if known:
             _add(sql, source.counted_by, known, now.date())
+            if keep_since is not None:
+                _keep(sql, known, keep_since)
         sql.execute(_MOVE, {"source": source.id, "end": end, "now": now})
     pace.took(len(noted), time.perf_counter() - began)
     return sum(one.times for one, _ in known)
@@ -106,6 +115,28 @@ def _add(sql: Connection, counted_by: CountedBy, known: Sequence[tuple[Noted, in
         for (day, file_id), times in sorted(raw.items())
     ]
     sql.execute(_raise_sums(sql.dialect.name), sums)
+
+
+def _keep(sql: Connection, known: Sequence[tuple[Noted, int]], since: date) -> None:
+    """Note who fetched what, for those who may have to be told."""
+    times: Counter[tuple[int, date, bytes, str]] = Counter()
+    for one, file_id in known:
+        if one.day >= since:
+            times[file_id, one.day, one.client, one.who] += one.times
+    rows = [
+        {"file_id": file_id, "day": day, "client": client, "who": who, "times": number}
+        for (file_id, day, client, who), number in sorted(times.items())
+    ]
+    if rows:
+        sql.execute(_raise_fetched(sql.dialect.name), rows)
+
+
+@cache
+def _raise_fetched(dialect: str) -> Any:
+    statement = _insert(fetched, dialect)
+    return statement.on_conflict_do_update(
+        index_elements=[*fetched.primary_key.columns], set_={"times": fetched.c.times + statement.excluded.times}
+    )
 
 
 @cache

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from customhouse.catalog.downloads.fold import Pace, Source, fold, position_of
-from customhouse.catalog.downloads.tables import download_seen, download_source
+from customhouse.catalog.downloads.fold import Pace, Source, first_kept, fold, position_of
+from customhouse.catalog.downloads.tables import download_seen, download_source, fetched
 from customhouse.formats.count_line import Noted, decode_count
 from customhouse.infra.count_spool import ENDING, SpoolReader, open_spool_file
 from customhouse.infra.db import Database
@@ -35,6 +35,12 @@ _SWEEP_SEEN = download_seen.delete().where(
         .limit(_SWEEP_ROWS)
     )
 )
+_OLD_FETCHED = sa.select(fetched.c.day).where(fetched.c.day < sa.bindparam("before")).limit(1)
+_SWEEP_FETCHED = fetched.delete().where(
+    sa.tuple_(*fetched.primary_key.columns).in_(
+        sa.select(*fetched.primary_key.columns).where(fetched.c.day < sa.bindparam("before")).limit(_SWEEP_ROWS)
+    )
+)
 _OLD_POSITIONS = sa.select(download_source.c.id).where(
     download_source.c.counted_by == "served", download_source.c.moved_at < sa.bindparam("before")
 )
@@ -50,31 +56,36 @@ class Lines:
     end: int
 
 
-def fold_spools(database: Database, folder: Path, now: datetime) -> int:
+def fold_spools(database: Database, folder: Path, now: datetime, fetched_days: int = 0) -> int:
     """Fold the spool files of a folder and sweep; returns how many downloads were added.
 
     Running it again, or in two processes at once, adds nothing twice: each batch is written together with the offset
-    that it reaches, and only by whoever finds the offset where the batch begins.
+    that it reaches, and only by whoever finds the offset where the batch begins. For ``fetched_days`` it is kept who
+    fetched what.
     """
     deadline = time.monotonic() + RUN_SECONDS
     pace = Pace()
     added = 0
+    since = first_kept(now, fetched_days)
     for path in sorted(folder.glob(f"*{ENDING}")):
         if time.monotonic() > deadline:
             break
         try:
             with open_spool_file(path) as spool:
-                added += _fold_spool(database, spool, now, pace, deadline)
+                added += _fold_spool(database, spool, now, pace, deadline, since)
         except FileNotFoundError:
             continue  # another worker has removed it
         except OSError as error:
             log.warning("the count spool %s cannot be folded: %s", path.name, error)
     _sweep_seen(database, now.date() - timedelta(days=SEEN_DAYS), deadline)
+    _sweep_fetched(database, since or now.date() + timedelta(days=1), deadline)
     _sweep_positions(database, folder, now - timedelta(days=POSITION_DAYS))
     return added
 
 
-def _fold_spool(database: Database, spool: SpoolReader, now: datetime, pace: Pace, deadline: float) -> int:
+def _fold_spool(
+    database: Database, spool: SpoolReader, now: datetime, pace: Pace, deadline: float, since: date | None
+) -> int:
     source = Source(spool.id, "served")
     with database.read() as sql:
         position = position_of(sql, spool.id)
@@ -87,7 +98,9 @@ def _fold_spool(database: Database, spool: SpoolReader, now: datetime, pace: Pac
             break
         if lines.damaged:
             log.warning("%s: %d damaged lines before byte %d are left out", spool.id, lines.damaged, lines.end)
-        folded = fold(database, source, lines.noted, start=position, end=lines.end, now=now, pace=pace)
+        folded = fold(
+            database, source, lines.noted, start=position, end=lines.end, now=now, pace=pace, keep_since=since
+        )
         if folded is None:
             break  # another worker is at it
         added += folded
@@ -138,6 +151,16 @@ def _sweep_seen(database: Database, last: date, deadline: float) -> None:
                 return
         with database.write() as sql:
             sql.execute(_SWEEP_SEEN, {"last": last})
+
+
+def _sweep_fetched(database: Database, before: date, deadline: float) -> None:
+    """Forget who fetched what before that day."""
+    while time.monotonic() < deadline:
+        with database.read() as sql:
+            if sql.execute(_OLD_FETCHED, {"before": before}).first() is None:
+                return
+        with database.write() as sql:
+            sql.execute(_SWEEP_FETCHED, {"before": before})
 
 
 def _sweep_positions(database: Database, folder: Path, before: datetime) -> None:

@@ -20,7 +20,7 @@ from typing import IO, Protocol, cast
 import sqlalchemy as sa
 
 from customhouse.catalog.downloads.events import DownloadLogImported
-from customhouse.catalog.downloads.fold import Pace, Source, fold
+from customhouse.catalog.downloads.fold import Pace, Source, first_kept, fold
 from customhouse.catalog.downloads.tables import download_source
 from customhouse.formats.access_log import MAX_LINE_BYTES, read_log_line
 from customhouse.formats.count_line import Noted
@@ -80,11 +80,13 @@ class _Batch:
     lines: int = 0
 
 
-def import_log(deeds: Deeds, hashes: ClientHashes, log: LogFile, *, by: Identity = OPERATOR) -> Imported:
+def import_log(
+    deeds: Deeds, hashes: ClientHashes, log: LogFile, *, by: Identity = OPERATOR, fetched_days: int = 0
+) -> Imported:
     """Import one log. Raises `Rejected` if it cannot be unpacked, before anything is counted."""
     try:
         source, start = _identify(deeds.database, log)
-        done = _Import(deeds.database, hashes, source, deeds.clock.now()).run(log, start)
+        done = _Import(deeds.database, hashes, source, deeds.clock.now(), fetched_days).run(log, start)
     except (gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise Rejected("bad-log", log.name, f"it cannot be unpacked: {error}", "a whole log, plain or gzip") from error
     if done.lines:
@@ -153,11 +155,14 @@ def _lines(stream: io.BufferedReader) -> Iterator[_Line]:
 class _Import:
     """One run over one log."""
 
-    def __init__(self, database: Database, hashes: ClientHashes, source: Source, now: datetime) -> None:
+    def __init__(
+        self, database: Database, hashes: ClientHashes, source: Source, now: datetime, fetched_days: int
+    ) -> None:
         self._database = database
         self._hashes = hashes
         self._source = source
         self._now = now
+        self._keep_since = first_kept(now, fetched_days)
         self._pace = Pace()
         self._done = Imported()
 
@@ -198,7 +203,10 @@ class _Import:
 
     def _write(self, batch: _Batch, start: int, end: int) -> None:
         noted = [Noted(*key, times) for key, times in batch.taken.items()]
-        added = fold(self._database, self._source, noted, start=start, end=end, now=self._now, pace=self._pace)
+        added = fold(
+            self._database, self._source, noted, start=start, end=end, now=self._now, pace=self._pace,
+            keep_since=self._keep_since,
+        )  # fmt: skip
         if added is None:
             raise Refused(
                 "log-busy", "Somebody else is importing the same log at this moment.", "Try again later.", status=409

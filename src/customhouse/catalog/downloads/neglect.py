@@ -24,7 +24,8 @@ LOOK_SECONDS = 60.0
 class NeglectedSpools:
     """Looks after a folder of spool files that others should look after. Several may do so at once, harmlessly."""
 
-    def __init__(self, database: Database, folder: Path, clock: Clock) -> None:
+    def __init__(self, database: Database, folder: Path, clock: Clock, fetched_days: int = 0) -> None:
+        self._fetched_days = fetched_days
         self._database = database
         self._folder = folder
         self._clock = clock
@@ -48,7 +49,9 @@ class NeglectedSpools:
         before, self._seen = self._seen, _sizes(self._folder)
         with self._database.read() as sql:
             neglected = [name for name in self._seen if position_of(sql, name) < before.get(name, 0)]
-        return fold_spools(self._database, self._folder, self._clock.now()) if neglected else 0
+        if not neglected:
+            return 0
+        return fold_spools(self._database, self._folder, self._clock.now(), self._fetched_days)
 
     def _look_on(self) -> None:
         while not self._stop.wait(LOOK_SECONDS):

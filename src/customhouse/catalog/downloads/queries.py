@@ -49,6 +49,10 @@ class FileSums(NamedTuple):
     counted: int
 
 
+MOST_IDS = 5_000
+"""Values that one statement is given."""
+
+
 def _best(*wanted: sa.ColumnElement[bool]) -> sa.Subquery:
     """The larger sums of each file's day."""
     return (
@@ -162,6 +166,17 @@ def counted_since(
         raise ValueError("say which files, which release or which project")
     counted = sa.select(_summed(_best(*wanted))[1])
     return int(sql.execute(counted, {"since": since}).scalar_one())
+
+
+def counted_of_files(sql: Connection, file_ids: Sequence[int], since: date) -> dict[int, int]:
+    """The counted downloads of each of these files; of those without any there is none."""
+    best = _best(file.c.id.in_(sa.bindparam("ids", expanding=True)))
+    summed = sa.select(best.c.file_id, _summed(best)[1]).group_by(best.c.file_id)
+    found: dict[int, int] = {}
+    for start in range(0, len(file_ids), MOST_IDS):
+        rows = sql.execute(summed, {"ids": list(file_ids[start : start + MOST_IDS]), "since": since})
+        found |= {row.file_id: int(row.counted) for row in rows}
+    return found
 
 
 def is_any_log_imported(sql: Connection) -> bool:

@@ -34,6 +34,18 @@ download_seen = sa.Table(
     sqlite_with_rowid=False,
 )
 
+fetched = sa.Table(
+    "fetched",
+    METADATA,
+    sa.Column("file_id", sa.ForeignKey("file.id"), primary_key=True),
+    sa.Column("day", sa.Date, primary_key=True, comment="UTC; the row goes when the setting fetched_days says"),
+    sa.Column("client", sa.LargeBinary(16), primary_key=True, comment="as in download_seen"),
+    sa.Column("who", sa.String(40), primary_key=True, comment="api_token.id, account:ID, or empty: nobody has said"),
+    sa.Column("times", sa.BigInteger, nullable=False),
+    sa.Index("fetched_day", "day"),
+    sqlite_with_rowid=False,
+)
+
 download_source = sa.Table(
     "download_source",
     METADATA,

@@ -36,6 +36,11 @@ def scan_wheel(path: Path, limits: Limits = DEFAULT_LIMITS) -> BundledScan:
     return scanner.result()
 
 
+def scan_file(path: Path, _filename: str) -> BundledScan:
+    """The same, as walkers call it."""
+    return scan_wheel(path)
+
+
 class Scanner:
     """Listens to one walk of one wheel."""
 

@@ -23,9 +23,12 @@ from customhouse.formats.osv.model import PYPI, Affected, Range
 from customhouse.formats.osv.severity import Level
 from customhouse.index.advising.here import AtRisk, Hosted, at_risk, hosted, offered_versions
 from customhouse.index.advising.listing import LONGEST_TEXT, MOST_PAGES, Wanted, listing
+from customhouse.index.vex.model import Stated
+from customhouse.index.vex.queries import about
 from customhouse.terms.errors import Refused, Rejected
 from customhouse.terms.numbers import number_of
 from customhouse.web.doors import Door, door
+from customhouse.web.pages.bundled import LINES_SHOWN, impact_for_page
 from customhouse.web.pages.warnings import word_of
 from customhouse.web.permissions import Permission
 from customhouse.web.visit import Visit
@@ -108,12 +111,24 @@ def advisory(visit: Visit) -> Response:
     with visit.app.database.read() as sql:
         found = queries.find(sql, wanted)
         same = queries.same_as(sql, wanted)
+        vex = about(sql, {name for one in same for name in (one.id, *one.record.aliases)}) if found else []
     if found is None:
         if not same:
             raise Refused("unknown-advisory", f"Nothing is known here of {wanted[:100]!r}.", status=404)
         first = min((one.id for one in same), key=lambda one: (speaks_first(one), one))
         return RedirectResponse(f"/advisory/{quote(first, safe='')}/", 302)
-    return visit.page("advisory.html", kept=True, view=_view(visit.app, found, same), address=quote)
+    view = _view(visit.app, found, same)
+    with visit.app.database.read() as sql:
+        impact = impact_for_page(visit, sql, found)
+    return visit.page(
+        "advisory.html", kept=True, view=view, address=quote, vex=_current(visit, vex), impact=impact,
+        shown=LINES_SHOWN,
+    )  # fmt: skip
+
+
+def _current(visit: Visit, stated: Sequence[Stated]) -> list[Stated]:
+    today = visit.app.clock.now().date()
+    return [one for one in stated if one.holds(today)]
 
 
 def _view(app: App, found: Stored, same: Sequence[Stored]) -> AdvisoryView:

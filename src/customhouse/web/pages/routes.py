@@ -25,6 +25,7 @@ from customhouse.terms.versions import version_of
 from customhouse.web import render
 from customhouse.web.doors import Door, door
 from customhouse.web.facts import ProjectFacts, facts_of
+from customhouse.web.pages.bundled import release_libraries
 from customhouse.web.pages.downloads import downloads_view
 from customhouse.web.pages.model import FileRow, HomeView, ProjectView, ReleaseRow, SignalRow, VersionRow
 from customhouse.web.pages.provenance import provenance_view
@@ -80,6 +81,7 @@ def project(visit: Visit) -> Response:
     with visit.app.database.read() as sql:
         critical = mark_of(sql, name)
         attested, unlike = compared(sql, facts.files, view.version)
+        libraries = release_libraries(sql, visit.this_project, view.version) if view.version else []
     advice = visit.app.advice.of([name])[name]
     moments = [Moment(row.version, row.released_at, row.yanked) for row in view.versions]
     return visit.page(
@@ -89,6 +91,7 @@ def project(visit: Visit) -> Response:
         manages=manages,
         critical=critical,
         downloads=downloads,
+        libraries=libraries,
         provenance=provenance_view(name, facts.files, attested, unlike),
         timeline=timeline_of(moments, visit.app.clock.now()),
         warned=warnings_view(advice, name, view.version, [row.version for row in view.versions]),
