@@ -268,6 +268,9 @@ class Settings(BaseSettings):
     who he is, so let only your own mail server reach it."""
     advisory_prefix: str = Field(default="x_CUSTOMHOUSE", pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,30}$")
     """How the ids of our own advisories begin; ``x_…`` until the OSV schema knows yours."""
+    triage_names: Path | None = None
+    """A file of names of packages that exist on PyPI, one a line: triage knows them then, besides those that this index
+    hosts, that advisories name, and the 2,000 most installed."""
     disclosure_days: int = Field(default=90, ge=1, le=365)
     """For so long a case may be under embargo."""
     cve_services: str = ""
@@ -284,6 +287,9 @@ class Settings(BaseSettings):
     leak_reporters: dict[str, str] = Field(default_factory=dict)
     """Who may report leaked API tokens to /-/leaked-tokens/: the address of his public keys by his name. GitHub's is
     ``https://api.github.com/meta/public_keys/secret_scanning``."""
+    fetched_days: int = Field(default=30, ge=0, le=366)
+    """For so long it is kept who fetched a file, so that those can be told who have a bad one: client networks as keyed
+    hashes that differ from day to day, and API tokens where one was sent. 0 keeps nothing, and forgets what was kept."""
     trusted_proxies: tuple[str, ...] = ()
     """Networks of the front ends whose X-Forwarded-For and X-Forwarded-Proto are believed."""
     cdn: bool = False

@@ -207,6 +207,8 @@ OPERATORS: Mapping[str, str] = {
     "recovery-resumed": "let the contested recovery case {case_id} of {name} go on",
     "recovery-closed": "ended recovery case {case_id} of {name}: {outcome}",
     "recovery-completed": "gave the account {name} back in recovery case {case_id}",
+    "fetchers-told": "told those whose tokens fetched bad files of the project: {reason}",
+    "fetcher-looked-up": "asked whether a network is among those that fetched bad files of the project",
     "pending-publisher-added": "let {title} make the project {name}",
     "pending-publisher-contested": "waits for the project {name} with builds that others wait for it with, too",
     "pending-publisher-ended": "ended what {title} was waiting for, the project {name}: {why}",

@@ -23,7 +23,10 @@ SUMMARY = 120
 _FIX = re.compile(r"/(?:commit|pull|merge_requests|compare|-/commit)/")
 _KINDS = (
     ("FIX", _FIX),
-    ("ADVISORY", re.compile(r"/security/advisories/|GHSA-|/advisor(?:y|ies)\b|CVERecord|nvd\.nist\.gov", re.IGNORECASE)),
+    (
+        "ADVISORY",
+        re.compile(r"/security/advisories/|GHSA-|/advisor(?:y|ies)\b|CVERecord|nvd\.nist\.gov", re.IGNORECASE),
+    ),
     ("REPORT", re.compile(r"/issues?/|bugs?\.|bugzilla|huntr\.|/ticket/", re.IGNORECASE)),
     ("PACKAGE", re.compile(r"://(?:pypi\.org|pypi\.python\.org)/", re.IGNORECASE)),
 )
@@ -81,7 +84,12 @@ def affected_of(package: Concerned) -> Affected:
     """What is affected of a package: its ranges, and those of the hosted versions that lie within."""
     ranges = ranges_of(package.spans)
     return Affected(
-        PYPI, package.name, package.name, ranges, versions_within(ranges, package.hosted), purl=f"pkg:pypi/{package.name}"
+        PYPI,
+        package.name,
+        package.name,
+        ranges,
+        versions_within(ranges, package.hosted),
+        purl=f"pkg:pypi/{package.name}",
     )
 
 

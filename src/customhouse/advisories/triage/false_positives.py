@@ -48,6 +48,9 @@ def read_false_positives(text: str, where: str) -> FalsePositives:
             section[key] = (entry["reason"] or "").strip() or "It stands on the list without a reason."
         else:
             raise Rejected(
-                "bad-list", f"{where}: line {number}", f"{line.strip()[:60]!r}", "ids: or packages:, then - ENTRY  # WHY"
+                "bad-list",
+                f"{where}: line {number}",
+                f"{line.strip()[:60]!r}",
+                "ids: or packages:, then - ENTRY  # WHY",
             )
     return FalsePositives(found["ids"], found["packages"])

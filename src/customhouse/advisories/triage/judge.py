@@ -1,47 +1,31 @@
-"""Judges a record: which packages may it concern, with what evidence, and is it certain enough to go by itself; pure."""
+"""Judges a record: which packages may it concern, with what evidence, is it certain enough to go by itself; pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import replace
 
 from customhouse.advisories.triage import languages
 from customhouse.advisories.triage.known import Known, squeezed
 from customhouse.advisories.triage.leads import Leads, evidence, leads_of
-from customhouse.advisories.triage.model import QUEUE, Candidate, Evidence, Judgement
-from customhouse.advisories.triage.rules import RULES
+from customhouse.advisories.triage.model import AUTOMATIC, QUEUE, Candidate, Evidence, Judgement
 from customhouse.advisories.triage.spans import Ranges, ranges_for
 from customhouse.advisories.triage.subject import mention_of, names_in
+from customhouse.advisories.triage.suspects import Suspect, suspects_of
 from customhouse.formats.cve.model import CveRecord
-from customhouse.terms.names import normalize
+from customhouse.terms.versions import version_of
 
 MOST_CANDIDATES = 8
-_IDENTITY = frozenset(
+_GROUNDS = frozenset(
     {
-        "registry-link", "registry-entry", "package-database", "repository", "earlier-repository", "cpe-python",
-        "repository-name", "product-name", "cpe-name", "subject", "mention",
+        "registry-link", "registry-entry", "package-database", "repository", "earlier-repository", "own-site",
+        "cpe-python", "repository-name", "product-name", "subject",
     }
 )  # fmt: skip
-_GROUNDS = _IDENTITY - {"mention", "cpe-name"}
+"""One of these must lead to a package: that a text mentions a word that is one is not enough."""
 _REGISTRY = frozenset({"registry-link", "registry-entry", "package-database", "cpe-python"})
 _FOR_PYTHON = frozenset({"python-stated", "python-words", "python-files", "python-name"})
 _FOREIGN = frozenset({"other-registry", "other-database", "other-language", "other-files", "hardware"})
-
-
-@dataclass(slots=True)
-class _Suspect:
-    """A package while evidence is gathered."""
-
-    display: str
-    found: list[Evidence] = field(default_factory=list)
-    stops: list[str] = field(default_factory=list)
-
-    def has(self, *rules: str) -> bool:
-        return any(one.rule in rules for one in self.found)
-
-    @property
-    def certain(self) -> bool:
-        return any(RULES[one.rule].certain for one in self.found)
 
 
 def judge(record: CveRecord, known: Known) -> Judgement:
@@ -49,12 +33,20 @@ def judge(record: CveRecord, known: Known) -> Judgement:
     if record.state != "published" or record.id in known.false_positives.ids:
         return Judgement(record)
     leads = leads_of(record)
-    suspects = _suspects(leads, known)
+    suspects = suspects_of(leads, known)
     if not suspects:
         return Judgement(record)
     candidates = [_weigh(record, name, suspect, leads, known) for name, suspect in suspects.items()]
     worth = [one for one in candidates if one.score >= QUEUE and _is_worth_a_look(one, known)]
-    return Judgement(record, tuple(_without_shadows(worth)[:MOST_CANDIDATES]))
+    return Judgement(record, _with_others(_without_shadows(worth)[:MOST_CANDIDATES]))
+
+
+def _with_others(candidates: list[Candidate]) -> tuple[Candidate, ...]:
+    """Of several that are strong each must be named by the issuer, or a person looks at all of them."""
+    strong = [one for one in candidates if one.score >= AUTOMATIC]
+    if len(strong) <= 1 or all(one.named_by_issuer for one in strong):
+        return tuple(candidates)
+    return tuple(replace(one, stops=(*one.stops, "others-too")) if one in strong else one for one in candidates)
 
 
 def _is_worth_a_look(candidate: Candidate, known: Known) -> bool:
@@ -69,71 +61,7 @@ def _is_worth_a_look(candidate: Candidate, known: Known) -> bool:
     return bool(rules & _FOR_PYTHON) and bool(rules & {"product-name", "cpe-name", "subject", "mention"})
 
 
-def _suspects(leads: Leads, known: Known) -> dict[str, _Suspect]:
-    """Every package that anything leads to, with what leads there."""
-    found: dict[str, _Suspect] = {}
-
-    def add(name: str, display: str, *pieces: Evidence) -> _Suspect:
-        suspect = found.setdefault(normalize(name), _Suspect(display))
-        suspect.found.extend(one for one in pieces if not suspect.has(one.rule))
-        return suspect
-
-    for name, url in leads.registry.items():
-        add(name, name, evidence("registry-link", url, "reference"))
-    for name, shown in leads.entries.items():
-        add(name, name, evidence("registry-entry", shown, "product"))
-    for name, url in leads.databases.items():
-        spelled = _spelled(name, leads, known)
-        add(spelled, spelled, evidence("package-database", url, "reference"))
-    for repository, url in leads.repositories.items():
-        _from_repository(add, repository, url, known)
-    for table, rule, place in (
-        (leads.python_cpes, "cpe-python", "cpe"), (leads.products, "product-name", "product"),
-        (leads.vendored, "product-name", "product"), (leads.cpes, "cpe-name", "cpe"),
-    ):  # fmt: skip
-        for name, shown in table.items():
-            alone = leads.for_python and table in (leads.python_cpes, leads.products)
-            if name in known.names or name in found or alone:
-                add(name, _plain(shown, name), evidence(rule, shown, place))  # type: ignore[arg-type]
-    for host, url in leads.hosts.items():
-        if name := known.sites.get(host):
-            add(name, name, evidence("own-site", url, "reference"))
-    for named in names_in(leads.text, known.names, known.longest, known.by_squeezed):
-        if named.is_subject and named.name not in found:
-            add(named.name, named.spelled)
-    return found
-
-
-def _from_repository(add: object, repository: str, url: str, known: Known) -> None:
-    built, earlier = known.repositories.get(repository, frozenset()), known.earlier.get(repository, {})
-    tail = repository.rpartition("/")[2]
-    names = built | earlier.keys()
-    for name in sorted(names):
-        rule = "repository" if name in built else "earlier-repository"
-        suspect = add(name, name)  # type: ignore[operator]
-        if not suspect.has("repository", "earlier-repository"):
-            suspect.found.append(evidence(rule, url, "reference"))
-        if known.is_shared(repository, name):
-            suspect.stops.append("several")
-    if normalize(tail) not in names:
-        name = known.by_squeezed.get(squeezed(tail), tail)
-        if any(character.isalpha() for character in name):
-            add(name, name, evidence("repository-name", url, "reference"))  # type: ignore[operator]
-
-
-def _spelled(name: str, leads: Leads, known: Known) -> str:
-    """How a name that a database has squeezed is written: as the issuer does, else as a package that is known."""
-    for spelled in leads.products.values():
-        if squeezed(spelled) == squeezed(name):
-            return spelled.replace(" ", "-")
-    return known.by_squeezed.get(squeezed(name), name)
-
-
-def _plain(shown: str, name: str) -> str:
-    return shown if normalize(shown) == name else name
-
-
-def _weigh(record: CveRecord, name: str, suspect: _Suspect, leads: Leads, known: Known) -> Candidate:
+def _weigh(record: CveRecord, name: str, suspect: Suspect, leads: Leads, known: Known) -> Candidate:
     """Everything that speaks for and against one package."""
     _of_text(suspect, name, leads)
     if count := known.advised.get(name):
@@ -148,12 +76,10 @@ def _weigh(record: CveRecord, name: str, suspect: _Suspect, leads: Leads, known:
     suspect.found.extend(_versions(ranges, known.hosted.get(name, frozenset())))
     suspect.stops.extend(_stops(record, name, suspect, leads, known))
     suspect.stops.extend(ranges.stops)
-    return Candidate(
-        name, suspect.display, tuple(suspect.found), ranges.spans, tuple(dict.fromkeys(_kept(suspect)))
-    )
+    return Candidate(name, suspect.display, tuple(suspect.found), ranges.spans, tuple(dict.fromkeys(_kept(suspect))))
 
 
-def _of_text(suspect: _Suspect, name: str, leads: Leads) -> None:
+def _of_text(suspect: Suspect, name: str, leads: Leads) -> None:
     named = mention_of(leads.text, name)
     if named is None and suspect.display != name:
         named = mention_of(leads.text, suspect.display.replace(" ", "-"))
@@ -161,7 +87,7 @@ def _of_text(suspect: _Suspect, name: str, leads: Leads) -> None:
         suspect.found.append(evidence("subject" if named.is_subject else "mention", named.spelled, "text"))
 
 
-def _against(suspect: _Suspect, name: str, leads: Leads, known: Known) -> Iterator[Evidence]:
+def _against(suspect: Suspect, name: str, leads: Leads, known: Known) -> Iterator[Evidence]:
     """What speaks against it. Where the registry itself is named, words about other languages count for nothing.
 
     Where its repository is, the names of systems count for nothing: a program runs on some, and connects to others.
@@ -181,46 +107,44 @@ def _against(suspect: _Suspect, name: str, leads: Leads, known: Known) -> Iterat
 
 
 def _versions(ranges: Ranges, hosted: frozenset[str]) -> Iterator[Evidence]:
-    """Whether the ranges speak of versions that are there."""
-    if not hosted or not ranges.edges:
+    """Whether the ranges speak of versions that are there. An index need not have all of a package's versions."""
+    here = {version for one in hosted if (version := version_of(one)) is not None}
+    edges = {one: version for one in ranges.edges if (version := version_of(one)) is not None}
+    if not here or not edges:
         return
-    fitting = [one for one in ranges.edges if one in hosted]
+    fitting = [one for one, version in edges.items() if version in here]
+    begins = [version_of(one.introduced) for one in ranges.spans]
     if fitting:
         yield evidence("fits-versions", ", ".join(fitting[:4]), "store")
-    else:
-        yield evidence("misfits-versions", ", ".join(ranges.edges[:4]), "store")
+    elif all(begin is not None and begin > max(here) for begin in begins):
+        yield evidence("misfits-versions", ", ".join([*edges][:4]), "store")
 
 
-def _stops(record: CveRecord, name: str, suspect: _Suspect, leads: Leads, known: Known) -> Iterator[str]:
-    if name in known.false_positives.packages:
-        yield "false-positive"
-    if record.disputed or languages.VENDOR_DISPUTES.search(record.text):
-        yield "disputed"
-    if suspect.has("interpreter"):
-        yield "interpreter"
-    if suspect.has("elsewhere"):
-        yield "elsewhere"
-    if suspect.has("misfits-versions"):
-        yield "not-hosted-versions"
-    if suspect.has(*_FOREIGN):
-        yield "other-language"
-    if not (suspect.certain or _agrees(suspect)):
-        yield "uncertain"
-    if name not in known.names and not suspect.has("registry-link", "registry-entry"):
-        yield "unknown-name"
-    if languages.BUNDLED.search(leads.text):
-        yield "bundled"
-    if _is_part(suspect, name, leads) or _names_longer(name, leads, known):
-        yield "part"
+def _stops(record: CveRecord, name: str, suspect: Suspect, leads: Leads, known: Known) -> Iterator[str]:
+    """Why a person must look at it, but for its ranges."""
+    exists = name in known.names or suspect.has("registry-link", "registry-entry")
+    reasons = {
+        "false-positive": name in known.false_positives.packages,
+        "disputed": record.disputed or bool(languages.VENDOR_DISPUTES.search(record.text)),
+        "interpreter": suspect.has("interpreter"),
+        "elsewhere": suspect.has("elsewhere"),
+        "not-hosted-versions": suspect.has("misfits-versions"),
+        "other-language": suspect.has(*_FOREIGN),
+        "uncertain": not (suspect.certain or _agrees(suspect)),
+        "unknown-name": not exists,
+        "bundled": bool(languages.BUNDLED.search(leads.text)),
+        "part": _is_part(suspect, name, leads) or _names_longer(name, leads, known),
+    }
+    yield from (code for code, holds in reasons.items() if holds)
 
 
-def _agrees(suspect: _Suspect) -> bool:
+def _agrees(suspect: Suspect) -> bool:
     """Whether three that do not depend on each other say the same: the repository, the issuer, and the language."""
     issuer = suspect.has("product-name", "cpe-name")
     return issuer and suspect.has("repository-name") and suspect.has("python-stated", "python-name")
 
 
-def _is_part(suspect: _Suspect, name: str, leads: Leads) -> bool:
+def _is_part(suspect: Suspect, name: str, leads: Leads) -> bool:
     """Whether the issuer's product is called like the package and something more: a plugin, a provider, a server."""
     if suspect.has("registry-link", "registry-entry", "product-name") or not leads.products:
         return False
@@ -234,7 +158,7 @@ def _names_longer(name: str, leads: Leads, known: Known) -> bool:
     return any(one.startswith(f"{name}-") and one in known.names for one in named)
 
 
-def _kept(suspect: _Suspect) -> list[str]:
+def _kept(suspect: Suspect) -> list[str]:
     """A shared repository does no harm where the registry names the package beside it."""
     settled = suspect.has("registry-link", "registry-entry", "package-database", "cpe-python")
     return [one for one in suspect.stops if not (one == "several" and settled)]

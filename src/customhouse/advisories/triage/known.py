@@ -23,7 +23,6 @@ _NO_OWNERS = frozenset(
 )
 
 
-
 def repository_of(url: str) -> str:
     """``github.com/owner/name`` of an address that lies in a repository, in lower case; empty for every other one."""
     found = _REPOSITORY.match(url)

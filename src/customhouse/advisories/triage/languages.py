@@ -19,7 +19,8 @@ PYTHON_STATED = re.compile(
     rf"\bPython(?:\s*[23](?:\.\d+)?)?[\s-]+{_BETWEEN}{_NOUN}\b"
     rf"|\b{_NOUN}\s+{_BETWEEN}(?:for|in|of)\s+(?:the\s+)?Python\b"
     r"|\b(?:written|implemented|developed|coded)\s+(?:purely\s+|entirely\s+)?in\s+(?:pure\s+)?Python\b"
-    r"|\bfor\s+Python(?:\s*[23](?:\.\d+)?)?\b(?!\s+(?:script|file|code))|\bpure[- ]Python\b|\bPython-based\b|\bPyPI\b|\bPython\s+Package\s+Index\b|\bpip3?\s+install\b"
+    r"|\bfor\s+Python(?:\s*[23](?:\.\d+)?)?\b(?!\s+(?:script|file|code))|\bpure[- ]Python\b|\bPython-based\b"
+    r"|\bPyPI\b|\bPython\s+Package\s+Index\b|\bpip3?\s+install\b"
     rf"|\b(?:Django|Flask|Wagtail|Plone|Jupyter|FastAPI|Pyramid|Sphinx|pytest)\s+{_BETWEEN}{_NOUN}\b"
     r"|\bPyPA\b|\b[WA]SGI\b",
     re.IGNORECASE,
@@ -81,7 +82,9 @@ OTHER_DATABASES = re.compile(
     re.IGNORECASE,
 )
 SNYK_PYTHON = re.compile(r"SNYK-PYTHON-(?P<name>[A-Z0-9]+)-\d+", re.IGNORECASE)
-PYPA_DATABASE = re.compile(r"github\.com/pypa/advisory-database/.*?/vulns/(?P<name>[A-Za-z0-9._-]+)/PYSEC-", re.IGNORECASE)
+PYPA_DATABASE = re.compile(
+    r"github\.com/pypa/advisory-database/.*?/vulns/(?P<name>[A-Za-z0-9._-]+)/PYSEC-", re.IGNORECASE
+)
 PYPI_PROJECT = re.compile(
     r"https?://(?:www\.|test\.)?(?:pypi\.org/(?:project|p)|pypi\.python\.org/(?:pypi|project))/(?P<name>[A-Za-z0-9][A-Za-z0-9._-]{0,99})",
     re.IGNORECASE,
@@ -91,7 +94,7 @@ OTHER_FILES = re.compile(r"[\w/-]+\.(?P<suffix>go|rs|java|php|rb|cs|jsp|aspx|kt|
 PYTHON_NAMES = re.compile(r"(?:python|django|flask|pytest|jupyter|sphinx)-.+|.+-(?:python|py)|py(?:thon)?[a-z0-9-]{3,}")
 """Names, normalised, that say what they are for."""
 INTERPRETER = re.compile(
-    r"^(?:[^.\n]{0,120}?\b(?:in|of|for|affects?|The)\s+)?(?:C?Python)(?:['’]s)?\s+"  # noqa: RUF001 - as people type it
+    r"^(?:[^.\n]{0,120}?\b(?:in|of|for|affects?|The)\s+)?(?:C?Python)(?:['’]s)?\s+"
     r"(?:\d[\w.]*|before|through|versions?|prior|interpreter|standard\s+library|core|<)",
     re.IGNORECASE,
 )
@@ -101,6 +104,7 @@ CPYTHON_ADDRESSES = re.compile(
     re.IGNORECASE,
 )
 VENDOR_DISPUTES = re.compile(
-    r"\bNOTE:\s[^.]{0,200}\b(?:disput\w+|does\s+not\s+(?:agree|consider|believe)|not\s+a\s+(?:vulnerability|security))", re.IGNORECASE
+    r"\bNOTE:\s[^.]{0,200}\b(?:disput\w+|does\s+not\s+(?:agree|consider|believe)|not\s+a\s+(?:vulnerability|security))",
+    re.IGNORECASE,
 )
 BUNDLED = re.compile(r"\bas\s+used\s+in\b|\bbundled\s+(?:in|with)\b|\bin\s+(?:the\s+)?third-party\b", re.IGNORECASE)

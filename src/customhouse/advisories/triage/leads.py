@@ -11,7 +11,7 @@ from customhouse.advisories.triage import languages
 from customhouse.advisories.triage.known import repository_of
 from customhouse.advisories.triage.model import Evidence, Field
 from customhouse.advisories.triage.rules import MOST_LANGUAGES, RULES
-from customhouse.formats.cve.model import CveRecord, Product
+from customhouse.formats.cve.model import Cpe, CveRecord, Product
 from customhouse.terms.names import MAX_NAME_LENGTH, normalize
 
 _NAME = re.compile(r"[A-Z0-9](?:[A-Z0-9._-]*[A-Z0-9])?", re.IGNORECASE | re.ASCII)
@@ -67,9 +67,7 @@ def leads_of(record: CveRecord) -> Leads:
 def _follow(found: Leads, url: str, shown: str) -> None:
     if one := languages.PYPI_PROJECT.match(url):
         found.registry.setdefault(one["name"].rstrip("."), shown)
-    elif one := languages.SNYK_PYTHON.search(url):
-        found.databases.setdefault(one["name"].lower(), shown)
-    elif one := languages.PYPA_DATABASE.search(url):
+    elif (one := languages.SNYK_PYTHON.search(url)) or (one := languages.PYPA_DATABASE.search(url)):
         found.databases.setdefault(one["name"].lower(), shown)
     elif repository := repository_of(url):
         found.repositories.setdefault(repository, shown)
@@ -79,27 +77,11 @@ def _follow(found: Leads, url: str, shown: str) -> None:
 
 def _products(found: Leads, product: Product) -> None:
     """The names that an issuer gives."""
-    host = _host_of(product.collection)
-    named = product.package or product.name
-    if host in languages.PYPI_HOSTS:
-        if named and _NAME.fullmatch(named):
-            found.entries.setdefault(named, f"{named} in {product.collection}")
-    elif product.collection and languages.OTHER_REGISTRIES.match(product.collection):
-        found.against.append(evidence("other-registry", product.collection, "product"))
+    _registries(found, product)
     if product.repo and (repository := repository_of(product.repo)):
         found.repositories.setdefault(repository, product.repo)
     for cpe in product.cpes:
-        name = normalize(cpe.product)
-        if cpe.part != "a":
-            if not any(one.rule == "hardware" for one in found.against):
-                found.against.append(evidence("hardware", f"{cpe.part}:{cpe.vendor}:{cpe.product}", "cpe"))
-            continue
-        target = cpe.target_software.lower()
-        shown = f"{cpe.vendor}:{cpe.product}" + (f" ({target})" if target not in ("*", "-") else "")
-        if target == "python":
-            found.python_cpes.setdefault(name, shown)
-        found.cpes.setdefault(name, shown)
-        found.cpes.setdefault(normalize(f"{cpe.vendor}-{cpe.product}"), shown)
+        _cpe(found, cpe)
     # What CISA and the NVD call a product is the CPE's word for it, and counts as that.
     if product.issuer == "cna":
         for spelled in _spellings(product):
@@ -110,11 +92,28 @@ def _products(found: Leads, product: Product) -> None:
             found.vendored.setdefault(normalize(vendored), f"{product.vendor} {product.name}")
 
 
-def _host_of(url: str) -> str:
-    try:
-        return (urlsplit(url).hostname or "").lower()
-    except ValueError:
-        return ""
+def _registries(found: Leads, product: Product) -> None:
+    if not product.collection:
+        return
+    named = product.package or product.name
+    if _host_of(product.collection) in languages.PYPI_HOSTS:
+        if _NAME.fullmatch(named):
+            found.entries.setdefault(named, f"{named} in {product.collection}")
+    elif languages.OTHER_REGISTRIES.match(product.collection):
+        found.against.append(evidence("other-registry", product.collection, "product"))
+
+
+def _cpe(found: Leads, cpe: Cpe) -> None:
+    if cpe.part != "a":
+        if not any(one.rule == "hardware" for one in found.against):
+            found.against.append(evidence("hardware", f"{cpe.part}:{cpe.vendor}:{cpe.product}", "cpe"))
+        return
+    target = cpe.target_software.lower()
+    shown = f"{cpe.vendor}:{cpe.product}" + (f" ({target})" if target not in ("*", "-") else "")
+    if target == "python":
+        found.python_cpes.setdefault(normalize(cpe.product), shown)
+    found.cpes.setdefault(normalize(cpe.product), shown)
+    found.cpes.setdefault(normalize(f"{cpe.vendor}-{cpe.product}"), shown)
 
 
 def _spellings(product: Product) -> Iterator[str]:
@@ -126,31 +125,38 @@ def _spellings(product: Product) -> Iterator[str]:
                 yield one
 
 
+def _host_of(url: str) -> str:
+    try:
+        return (urlsplit(url).hostname or "").lower()
+    except ValueError:
+        return ""
+
+
 def _language(found: Leads, record: CveRecord, urls: list[str]) -> None:
+    """What it is written in, as far as the text and the links tell."""
     text = found.text
     if one := languages.PYTHON_STATED.search(text):
         found.for_python.append(evidence("python-stated", one[0], "text"))
-    words = list(dict.fromkeys(one[0] for one in languages.PYTHON_WORDS.finditer(text)))
-    if words:
+    if words := list(dict.fromkeys(one[0] for one in languages.PYTHON_WORDS.finditer(text))):
         found.for_python.append(evidence("python-words", ", ".join(words[:4]), "text"))
-    if one := languages.PYTHON_FILES.search(text):
-        found.for_python.append(evidence("python-files", one[0], "text"))
-    elif file := next((url for url in urls if languages.PYTHON_FILES.search(_path_of(url))), None):
-        found.for_python.append(evidence("python-files", unquote(file), "reference"))
-    for language, pattern in list(languages.OTHER_WORDS.items()):
-        if one := pattern.search(text):
-            found.against.append(evidence("other-language", f"{language}: {one[0]}", "text"))
-            if sum(each.rule == "other-language" for each in found.against) == MOST_LANGUAGES:
-                break
-    if one := languages.OTHER_FILES.search(text):
-        found.against.append(evidence("other-files", one[0], "text"))
-    elif file := next((url for url in urls if languages.OTHER_FILES.search(_path_of(url))), None):
-        found.against.append(evidence("other-files", unquote(file), "reference"))
-    pages = [url for url in urls if languages.OTHER_DATABASES.search(url) or languages.OTHER_REGISTRIES.match(url)]
-    if pages:
-        found.against.append(evidence("other-database", pages[0], "reference"))
+    found.for_python.extend(_files("python-files", languages.PYTHON_FILES, text, urls))
+    others = ((name, pattern.search(text)) for name, pattern in languages.OTHER_WORDS.items())
+    told = [evidence("other-language", f"{name}: {one[0]}", "text") for name, one in others if one]
+    found.against.extend(told[:MOST_LANGUAGES])
+    found.against.extend(_files("other-files", languages.OTHER_FILES, text, urls))
+    pages = (url for url in urls if languages.OTHER_DATABASES.search(url) or languages.OTHER_REGISTRIES.match(url))
+    if page := next(pages, ""):
+        found.against.append(evidence("other-database", page, "reference"))
     if _is_interpreter(record, urls):
         found.against.append(evidence("interpreter", record.text[:80], "text"))
+
+
+def _files(rule: str, pattern: re.Pattern[str], text: str, urls: list[str]) -> Iterator[Evidence]:
+    """Files of source code that the text names, or else that are linked."""
+    if one := pattern.search(text):
+        yield evidence(rule, one[0], "text")
+    elif file := next((url for url in urls if pattern.search(_path_of(url))), ""):
+        yield evidence(rule, unquote(file), "reference")
 
 
 def _path_of(url: str) -> str:

@@ -79,8 +79,7 @@ class Judgement:
     def automatic(self) -> tuple[Candidate, ...]:
         """What may become advisories by itself: all or nothing, a person finishes what is clear in part."""
         strong = [one for one in self.candidates if one.score >= AUTOMATIC]
-        alone = len(strong) == 1 or all(one.named_by_issuer for one in strong)
-        return tuple(strong) if strong and alone and all(one.automatic for one in strong) else ()
+        return tuple(strong) if all(one.automatic for one in strong) else ()
 
 
 STOPS = {
@@ -93,11 +92,12 @@ STOPS = {
     "other-language": "It speaks of another language or registry, too.",
     "elsewhere": "The package is built from another repository than the one that it leads to.",
     "several": "Several packages come from that repository, and it does not say which it means.",
+    "others-too": "It leads to other packages as well, and its issuer does not name each.",
     "part": "It speaks of a part or an extension that may be a package of its own.",
     "bundled": "It may be a library that the package contains.",
     "interpreter": "It seems to concern Python itself, which is no package.",
     "disputed": "Somebody disputes that it is a vulnerability.",
     "false-positive": "It stands on the list of false positives.",
-    "not-hosted-versions": "None of its edges fits a version that this index has of the package.",
+    "not-hosted-versions": "It speaks only of versions beyond the newest that this index has of the package.",
 }
 """What keeps a candidate from becoming an advisory by itself, each with the sentence that people read."""

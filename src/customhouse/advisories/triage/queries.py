@@ -16,7 +16,6 @@ from customhouse.advisories.triage.stored import read_candidates, read_case
 from customhouse.advisories.triage.tables import triage_case, triage_damage, triage_exception, triage_verdict
 from customhouse.formats.cve.model import CveRecord
 
-
 _ONE = sa.select(triage_case).where(triage_case.c.id == sa.bindparam("case"))
 _DIGESTS = sa.select(triage_case.c.id, triage_case.c.digest, triage_case.c.form).where(
     triage_case.c.id.in_(sa.bindparam("ids", expanding=True))

@@ -1,4 +1,4 @@
-"""The rules by which evidence is weighed, all of them: name, weight, and the sentence that the person at the desk reads.
+"""The rules by which evidence is weighed, all of them: name, weight, and the sentence that people at the desk read.
 
 The weights are small whole numbers with an order that can be argued: what names the package in the registry itself is
 enough for itself; a repository that is known to be the package's nearly so; names and words alone never are. What
@@ -28,7 +28,12 @@ _EVERY = (
     Rule("package-database", 7, "It links to the package in a database of Python packages.", certain=True),
     Rule("repository", 6, "It leads to the repository that the package is built from.", certain=True),
     Rule("earlier-repository", 6, "It leads to the repository that earlier advisories of the package changed.", True),
-    Rule("own-site", 5, "It links to a site of that name where earlier advisories of this package alone led.", certain=True),
+    Rule(
+        "own-site",
+        5,
+        "It links to a site of that name where earlier advisories of this package alone led.",
+        certain=True,
+    ),
     Rule("cpe-python", 4, "Its CPE names a product called like the package, for Python.", certain=True),
     Rule("repository-name", 3, "It leads to a repository that is called like the package."),
     Rule("product-name", 2, "Its issuer calls the product like the package."),
@@ -49,7 +54,7 @@ _EVERY = (
     Rule("elsewhere", -4, "It leads to a repository of that name, but the package is built from another one."),
     Rule("interpreter", -6, "It concerns Python itself, not a package."),
     Rule("hardware", -6, "Its CPE names hardware or an operating system."),
-    Rule("misfits-versions", -3, "None of its edges is a version that this index has of the package."),
+    Rule("misfits-versions", -3, "It speaks only of versions beyond the newest that this index has."),
 )
 
 RULES: Mapping[str, Rule] = {rule.name: rule for rule in _EVERY}

@@ -7,9 +7,9 @@ import gzip
 import lzma
 import os
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from customhouse.formats.cve.model import CveRecord, Damage
 from customhouse.formats.cve.read import RECORD_BYTES, records_in
@@ -19,7 +19,7 @@ MOST_FILES = 1_000_000
 UNPACKED_BYTES = 8 * 1024**3
 """Of one packed file: a feed of all years has 1.4 GB."""
 _NO_RECORDS = ("delta", "deltaLog")
-_PACKED = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
+_PACKED: Mapping[str, Callable[[Path], Any]] = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
 
 
 def files_below(paths: Sequence[Path]) -> list[Path]:
@@ -53,12 +53,12 @@ def records_of(path: Path) -> Iterator[CveRecord | Damage]:
             yield from _in_zip(path)
         elif path.suffix in _PACKED:
             with _PACKED[path.suffix](path) as file:
-                yield from records_in(cast("BinaryIO", _Bounded(cast("BinaryIO", file), UNPACKED_BYTES)), str(path))
+                yield from records_in(cast("BinaryIO", _Bounded(file, UNPACKED_BYTES)), str(path))
         else:
             with path.open("rb") as file:
                 yield from records_in(file, str(path))
     except (OSError, EOFError, ValueError, lzma.LZMAError, zipfile.BadZipFile, RuntimeError) as error:
-        yield Damage(str(path), f"{path}: {error or type(error).__name__}")
+        yield Damage(str(path), f"{path}: {str(error) or type(error).__name__}")
 
 
 def _in_zip(path: Path) -> Iterator[CveRecord | Damage]:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from datetime import datetime
 from typing import Any
 
 from customhouse.advisories.triage.model import Candidate, Evidence
@@ -90,7 +91,7 @@ def _plain(value: object) -> Any:
         return [_plain(one) for one in value]
     if hasattr(value, "__dataclass_fields__"):
         return {name: _plain(getattr(value, name)) for name in _names(type(value))}
-    return write_time(value) if hasattr(value, "astimezone") else value
+    return write_time(value) if isinstance(value, datetime) else value
 
 
 def _dumped(value: object) -> str:

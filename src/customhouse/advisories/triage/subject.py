@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 from customhouse.terms.names import normalize
 
@@ -16,7 +17,9 @@ _BEHIND = re.compile(
     r"|\bis\s+(?:a|an|the|vulnerable|affected)\b|\ballows?\b|\bwas\b|\bdoes\b|\bhas\b|\bcontains?\b|\bpackage\b|\blibrary\b|\bmodule\b)",
     re.IGNORECASE,
 )
-_BEFORE = re.compile(r"(?:^|[.\n]\s*|\b(?:in|of|package|library|affects|module|project)\s+(?:the\s+)?(?:\w+\s+){0,2})$", re.IGNORECASE)
+_BEFORE = re.compile(
+    r"(?:^|[.\n]\s*|\b(?:in|of|package|library|affects|module|project)\s+(?:the\s+)?(?:\w+\s+){0,2})$", re.IGNORECASE
+)
 _STARTS = re.compile(r"(?:^|\n)\s*(?:(?:In|The|An?)\s+)?(?:\w+\s+){0,2}$")
 _INSIDE = re.compile(r"\b(?:in|of|affects|affecting)\s+$")
 _ENDS = re.compile(r"[,;.)]|\s+(?:and|when|that|which|where|via|due|by)\b|\s*$")
@@ -33,26 +36,30 @@ class Named:
     is_subject: bool
 
 
-def names_in(text: str, known: frozenset[str], longest: int, joined: Mapping[str, str] | None = None) -> Iterator[Named]:
+def names_in(
+    text: str, known: frozenset[str], longest: int, joined: Mapping[str, str] | None = None
+) -> Iterator[Named]:
     """Every known name in a text, of up to ``longest`` words in a row.
 
     It is the subject if what stands around it says so: "NAME before 1.2", "NAME is a …", "in NAME 1.2" near the
-    beginning. ``joined`` are names by what is left of them without punctuation. A common word that happens to be a package's name is only mentioned.
+    beginning. ``joined`` are names by what is left of them without punctuation. A common word that
+    happens to be a package's name is only mentioned.
     """
-    words = [(one.start(), one.end(), one[0]) for one, _ in zip(_WORD.finditer(text), range(MOST_WORDS), strict=False)]
-    for at, (start, _, _) in enumerate(words):
+    words = list(islice(_WORD.finditer(text), MOST_WORDS))
+    for at, first in enumerate(words):
         parts: list[str] = []
-        for start_of, end, word in words[at : at + longest]:
-            if parts and text[end_before:start_of].strip():
+        end = first.start()
+        for word in words[at : at + longest]:
+            if text[end : word.start()].strip():
                 break
-            parts.append(word)
-            end_before = end
+            parts.append(word[0])
+            end = word.end()
             name = _as_packaged(normalize("-".join(parts)), known)
             if name not in known and joined and len(parts) > 1:
                 # "Home Assistant" is the package homeassistant.
                 name = joined.get("".join(parts).lower(), "")
             if name in known:
-                yield Named(name, text[start:end], is_subject_at(text, start, end))
+                yield Named(name, text[first.start() : end], is_subject_at(text, first.start(), end))
 
 
 def _as_packaged(name: str, known: frozenset[str]) -> str:

@@ -1,4 +1,4 @@
-"""What triage knows beforehand here: the names and versions of the index, advisories that are stored, shipped tables."""
+"""What triage knows beforehand here: names and versions of the index, stored advisories, shipped tables."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from customhouse.advisories.triage.events import TriageDecided, TriageImported
 from customhouse.advisories.triage.model import OPEN
 from customhouse.advisories.triage.queries import Case, digests, find_case
 from customhouse.advisories.triage.stored import differences, read_candidates, read_case
-from customhouse.advisories.triage.tables import triage_case, triage_damage
+from customhouse.advisories.triage.tables import triage_case, triage_damage, triage_verdict
 from customhouse.formats.cve.model import Damage
 from customhouse.index.triage.judging import Judged
 from customhouse.index.triage.writing import concerned, withdraw, write_advisory
@@ -136,12 +136,17 @@ def _settle(one: Judged, tx: Tx, taken: Taken, wish: Wish, covered: dict[str, st
     elif set(one.automatic or one.packages[:1]) <= covered.keys():
         name = (one.automatic or one.packages)[0]
         _decide(tx, one, status="duplicate", reason=f"{covered[name]} says it already.", advisory_id=covered[name])
-    elif one.automatic:
+    elif one.automatic and _is_untouched(tx, one.id):
         _accept(tx, one, wish)
         taken.automatic += 1
     else:
         _decide(tx, one, status="waiting")
         taken.waiting += fresh
+
+
+def _is_untouched(tx: Tx, case_id: str) -> bool:
+    """Whether no person has ever decided about it: else people have the last word."""
+    return not tx.sql.execute(sa.select(sa.exists().where(triage_verdict.c.case_id == case_id))).scalar()
 
 
 def _go_on(before: Case, one: Judged, tx: Tx, taken: Taken, wish: Wish, covered: dict[str, str]) -> None:
@@ -212,7 +217,11 @@ def _decide(
 def _tell(
     tx: Tx, one: Judged, verdict: str, packages: Sequence[str], advisory_id: str, reason: str, by: Identity
 ) -> None:
-    tx.record(TriageDecided(by, None, record=one.id, verdict=verdict, packages=tuple(packages), advisory_id=advisory_id, reason=reason))
+    tx.record(
+        TriageDecided(
+            by, None, record=one.id, verdict=verdict, packages=tuple(packages), advisory_id=advisory_id, reason=reason
+        )
+    )
 
 
 def _told(taken: Taken, tx: Tx, *, wish: Wish) -> None:

@@ -13,7 +13,6 @@ from customhouse.advisories.triage.draft import Concerned, Relation, draft, with
 from customhouse.advisories.triage.model import Candidate
 from customhouse.advisories.triage.spans import ranges_for
 from customhouse.formats.cve.model import CveRecord
-from customhouse.formats.osv.model import Record
 from customhouse.index.triage.known_names import hosted_versions
 from customhouse.index.triage.numbers import next_id
 from customhouse.ledger.tx import Tx
@@ -57,16 +56,6 @@ def withdraw(tx: Tx, advisory_id: str, by: Identity) -> bool:
     moment = later(tx.now(), found)
     write_records(tx, [with_document(replace(found.record, modified=moment, withdrawn=moment))], by=by)
     return True
-
-
-def reinstate(tx: Tx, advisory_id: str, by: Identity) -> Record | None:
-    """Let a withdrawn advisory of ours stand again; None if there is none."""
-    found = stored.find(tx.sql, advisory_id) if advisory_id else None
-    if found is None or found.source != OWN or found.withdrawn is None:
-        return None
-    standing = with_document(replace(found.record, modified=later(tx.now(), found), withdrawn=None))
-    write_records(tx, [standing], by=by)
-    return standing
 
 
 def later(now: datetime, before: stored.Stored | None) -> datetime:
