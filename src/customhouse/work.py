@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 from sqlalchemy.engine import Connection
 
@@ -22,6 +24,8 @@ from customhouse.app import App, open_app
 from customhouse.catalog.downloads.fold_spools import fold_spools
 from customhouse.catalog.search.write import index_all, index_entry
 from customhouse.index import dormant
+from customhouse.index.advising.follow import AFFECTED_JOB, MALWARE_JOB, find_affected, note_advising
+from customhouse.index.advising.malware import KeepMalwareRecord, keep_malware_record
 from customhouse.index.bundling.rescan import RESCAN_JOB, rescan
 from customhouse.index.close_account import FORGET_JOB, forget_address
 from customhouse.index.delete import END_JOB, end_deleted_files
@@ -30,6 +34,7 @@ from customhouse.index.disclosing.cve_jobs import PUBLISH_JOB as PUBLISH_CVE_JOB
 from customhouse.index.disclosing.cve_jobs import RELEASE_JOB, RESERVE_JOB
 from customhouse.index.disclosing.reserve import publish_now, release_now, reserve_now
 from customhouse.index.disclosing.rules import Rules
+from customhouse.index.disclosing.take_mail import MailDesk
 from customhouse.index.disclosing.tell import LETTER as DISCLOSURE_LETTER
 from customhouse.index.disclosing.watch_clocks import WATCH_JOB, watch_clocks
 from customhouse.index.erase import ERASE_JOB
@@ -306,6 +311,22 @@ def _scan_bundled_job(app: App, arguments: Mapping[str, Any]) -> None:
             jobs.add(sql, RESCAN_JOB, {"after": last}, due_at=app.clock.now(), key=f"{RESCAN_JOB}:{last}")
 
 
+def _find_affected_job(app: App, arguments: Mapping[str, Any]) -> None:
+    """Store what affects some projects. Running it again computes the same and writes nothing."""
+    find_affected(app.database, arguments["names"])
+
+
+def _keep_malware_job(app: App, arguments: Mapping[str, Any]) -> None:
+    """Make records of malware say what the verdicts say. Running it again writes nothing."""
+    for case_id in arguments["cases"]:
+        app.do(keep_malware_record, KeepMalwareRecord(case_id, app.settings.malware_prefix, app.settings.public_url))
+
+
+def _note_advising(_app: App, sql: Connection, entry: Entry) -> None:
+    """Have it computed anew what is affected here, and what our own verdicts say."""
+    note_advising(sql, entry)
+
+
 def _tidy_publishing_job(app: App, _arguments: Mapping[str, Any]) -> None:
     """End pending publishers whose time is over. Running it again finds none."""
     app.do(tidy_publishing, None)
@@ -375,6 +396,7 @@ FOLLOWERS: Mapping[str, Follower] = {
     "search": _keep_search,
     "history": _keep_history,
     "roles": _note_use,
+    "advising": _note_advising,
     "standing": _hear_for_standing,
 }
 """Who hears of every event, by name: see `ledger.follow`."""
@@ -413,6 +435,8 @@ JOBS: Mapping[str, JobRun] = {
     PUBLISHING_JOB: _tidy_publishing_job,
     REFRESH_JOB: _refresh_advisories_job,
     READ_JOB: _read_advisory_source_job,
+    AFFECTED_JOB: _find_affected_job,
+    MALWARE_JOB: _keep_malware_job,
     RESCAN_JOB: _scan_bundled_job,
 }
 PERIODIC: Mapping[str, timedelta] = {
@@ -453,7 +477,7 @@ OUTSIDE_STOPS_SECONDS = 5.0
 
 def work(settings: Settings, stop: threading.Event) -> None:
     """Tell followers and run due jobs until told to stop."""
-    with open_app(settings) as app:
+    with open_app(settings) as app, taking_mail(app):
         seed_periodic_jobs(app)
         outside = [
             threading.Thread(target=_work_outside, args=(app, stop), daemon=True) for _ in range(OUTSIDE_THREADS)
@@ -470,6 +494,33 @@ def work(settings: Settings, stop: threading.Event) -> None:
                 stop.wait(IDLE_SECONDS)
         for thread in outside:
             thread.join(OUTSIDE_STOPS_SECONDS)
+
+
+def mail_desk(app: App) -> MailDesk:
+    """Who takes letters to the disclosure desk."""
+    return MailDesk(
+        app.deeds, app.key, app.limiter, app.blobs, open_spool(app.settings.data), Rules.of(app.settings)
+    )  # fmt: skip
+
+
+@contextmanager
+def taking_mail(app: App) -> Iterator[None]:
+    """Take letters in meanwhile, if the settings say where."""
+    if not app.settings.mail_in:
+        yield
+        return
+    if not app.settings.security_address:
+        raise Rejected("no-security-address", "security_address", "is empty", "the address that letters come to")
+    # Loaded by those alone who listen.
+    from customhouse.infra.mail_listener import mail_listener  # noqa: PLC0415
+
+    parts, desk = urlsplit(app.settings.mail_in), mail_desk(app)
+
+    def deliver(raw: bytes, sender: str, recipients: Sequence[str]) -> None:
+        desk.take(raw, sender=sender, recipients=recipients)
+
+    with mail_listener(parts.scheme, parts.hostname or "", parts.port or 0, desk.is_ours, deliver):
+        yield
 
 
 def _work_outside(app: App, stop: threading.Event) -> None:

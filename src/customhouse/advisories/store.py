@@ -87,12 +87,20 @@ def _write(batch: Sequence[Prepared], tx: Tx, *, source: str, by: Identity) -> W
     return write_prepared(tx, batch, source, by=by)
 
 
-def write_records(tx: Tx, records: Iterable[Record], source: str = OWN, *, by: Identity = SYSTEM) -> Written:
-    """Write a few records inside somebody's deed, with its event: what we publish ourselves."""
-    return write_prepared(tx, [prepare(record) for record in records], source, by=by)
+def write_records(
+    tx: Tx, records: Iterable[Record], source: str = OWN, *, by: Identity = SYSTEM, project: str | None = None
+) -> Written:
+    """Write a few records inside somebody's deed, with its event: what we publish ourselves.
+
+    ``project`` is the one of ours that they are about, if they are about one alone: strangers read the event no more
+    when it becomes private.
+    """
+    return write_prepared(tx, [prepare(record) for record in records], source, by=by, project=project)
 
 
-def write_prepared(tx: Tx, batch: Sequence[Prepared], source: str, *, by: Identity) -> Written:
+def write_prepared(
+    tx: Tx, batch: Sequence[Prepared], source: str, *, by: Identity, project: str | None = None
+) -> Written:
     """Write those of a batch that may take their id's place; the batch is small and no id stands in it twice."""
     # From here on no other writer comes between what is looked at and what is written.
     serial = tx.serialize() + 1
@@ -117,7 +125,7 @@ def write_prepared(tx: Tx, batch: Sequence[Prepared], source: str, *, by: Identi
     if going:
         names = _put(tx.sql, going, source, serial, known=held.keys())
         ids = tuple(one.record.id for one in going)
-        tx.record(AdvisoriesChanged(by, None, source=source, ids=ids, names=names))
+        tx.record(AdvisoriesChanged(by, project, source=source, ids=ids, names=names))
     return done
 
 

@@ -56,7 +56,7 @@ class Covered:
         """Put what a record says of a package in order; a withdrawn one says nothing."""
         affected = record.of(name) if record.withdrawn is None else ()
         texts = frozenset(text for one in affected for text in one.versions)
-        ranges = (place for one in affected for place in one.ranges if place.kind == "ECOSYSTEM")
+        ranges = (place for one in affected for place in one.ranges if place.of_versions)
         return cls(affected, texts, tuple(map(Edges.of, ranges)))
 
     def holds(self, version: str) -> bool:

@@ -34,6 +34,8 @@ class Score:
     vector: str = ""
 
 
+MALWARE = "MAL-"
+"""How the ids of records on malicious packages begin. Nobody scores them; nothing is worse."""
 UNSCORED = Score(Level.UNKNOWN)
 _BOUNDS = ((9.0, Level.CRITICAL), (7.0, Level.HIGH), (4.0, Level.MEDIUM), (0.1, Level.LOW), (0.0, Level.NONE))
 _WORDS = {
@@ -51,11 +53,16 @@ def level_of(base: float) -> Level:
 
 
 def score_of(record: Record) -> Score:
-    """The highest score that a record gives: its vectors first, else the word that GitHub's database has."""
+    """The highest score that a record gives: its vectors first, else the word that GitHub's database has.
+
+    Malware is critical without any score.
+    """
     every = [*record.severity, *(one for affected in record.affected for one in affected.severity)]
     scores = [score for one in every if (score := read_score(one)) is not None]
     if scores:
         return max(scores, key=lambda one: one.base or 0.0)
+    if record.id.startswith(MALWARE):
+        return Score(Level.CRITICAL)
     word = record.document.get("database_specific") or {}
     named = word.get("severity") if isinstance(word, dict) else None
     return Score(_WORDS[named.lower()]) if isinstance(named, str) and named.lower() in _WORDS else UNSCORED
