@@ -43,6 +43,7 @@ from customhouse.accounts.sessions import SignIn, form_token
 from customhouse.accounts.tables import account, device_question, linked_identity
 from customhouse.accounts.tokens import CreateToken
 from customhouse.accounts.users import AddUser, SetSiteRole, add_user, find_user, find_user_by_id, set_site_role
+from customhouse.advisories.triage.stored import digest_of
 from customhouse.app import App, open_app
 from customhouse.catalog.tables import invitation, organization, organization_member, project, project_role
 from customhouse.hooks.model import Patterns
@@ -86,6 +87,7 @@ from customhouse.index.teams import (
     create_team,
     set_team_role,
 )
+from customhouse.index.triage.exceptions import Except, put_exception
 from customhouse.index.trust.snapshot import take_snapshot
 from customhouse.index.verdict import GiveVerdict, give_verdict
 from customhouse.index.visibility import ChangeVisibility, change_visibility
@@ -113,6 +115,7 @@ from packages import Dist, wheel
 from person import hashed_password
 from town_disclosure import accepted_case, actor_of, attach, published_case, stage_for
 from town_vex import register_for, state
+from triaging import PREFIX, certain, cve_record, take
 from world import upload
 
 Kind = Literal["anonymous", "half", "user", "maintainer", "owner", "member", "manager", "chair", "support", "operator"]
@@ -622,10 +625,17 @@ def _judge(town: Town) -> None:
     """An advisory, and two cases with a report each, one decided; whoever listens has heard of all that."""
     advise(town.app, record("PYSEC-2026-1", "demo", fixed="9.0"))
     town.facts["advisory"] = "PYSEC-2026-1"
+    waiting, decided = cve_record("CVE-2026-1000", version="all"), certain("CVE-2026-2000", "sundry")
+    third = cve_record("CVE-2026-3000", version="all")
+    take(town.app, waiting, decided, third)
+    town.facts |= {"record": waiting.id, "decided_record": decided.id, "own_advisory": f"{PREFIX}-2026-1"}
+    town.facts["record_digest"] = digest_of(third)
+    town.app.do(put_exception, Except("nothing-much", "It is none."))
     town.facts |= {"statement": state(town.app, _actor(town, "alice")), "standing:anonymous": "none"}
     for kind, who in town.people.items():
         if who.account_id:
-            town.facts[f"standing:{kind}"] = register_for(town.app, who.account_id)
+            made = register_for(town.app, who.account_id)
+            town.facts[f"standing:{kind}"] = "none" if kind == "half" else made
     app, rita, rules = town.app, _actor(town, "rita"), Rules.of(town.app.settings)
     claim = parse_claim({"kind": "malware", "text": "It reads ~/.pypirc.", "version": "2.0", "evidence_excerpt": "x"})
     taken = app.do(file_report, FileReport("demo", claim, rita, rules))

@@ -124,7 +124,7 @@ def _furnished(world: World, how: str) -> Vault:
         "account": "alice", "invitation": number, "token": world.tokens["alice"].split(".")[1], "case": "1",
         "reporter": "carol", "link": link_text(world.app.key, link_id), "namespace": "secret", "hook": "x" * 26,
         "disclosure": "x" * 26, "member_link": "x" * 26, "attachment": "1",
-        "advisory": "PYSEC-2026-1", "login": "guild", "campaign": "keys", "change": "1", "mandate": "1", "factor": "1", "exemption": "1", "table": "accounts",
+        "advisory": "PYSEC-2026-1", "statement": "x" * 26, "standing": "x" * 26, "login": "guild", "campaign": "keys", "change": "1", "mandate": "1", "factor": "1", "exemption": "1", "table": "accounts",
         "linked": "1", "publisher": "1", "day": "2026-01-01", "session": "x" * 26, "stage": "x" * 64, "staged_file": "x" * 26,
         "address": static_address("house.css").rpartition("/")[2],
     }  # fmt: skip

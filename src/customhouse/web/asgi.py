@@ -51,6 +51,7 @@ from customhouse.web.pages.advisories import advisory_doors
 from customhouse.web.pages.approving import approving_doors
 from customhouse.web.pages.authoring import authoring_doors
 from customhouse.web.pages.bundled import bundled_doors
+from customhouse.web.pages.blast import blast_doors
 from customhouse.web.pages.cases import case_doors
 from customhouse.web.pages.critical import critical_doors
 from customhouse.web.pages.diff import diff_doors
@@ -222,6 +223,7 @@ def _routes(app: App, serve: Serve) -> list[Door]:
         *standing_api_doors(),
         *StagedState(app).doors(),
         *case_doors(),
+        *blast_doors(),
         *disclosure_report_doors(),
         *disclosure_case_doors(),
         *advisory_document_doors(),

@@ -225,6 +225,8 @@ def _read_run(one: Mapping[str, object]) -> Trial:
 
 def save_runs(path: Path, runs: Sequence[Trial]) -> None:
     """Keep these beside what is kept already; of the same package, version and command the last one stays."""
+    if path.exists() and not path.is_file():
+        raise Rejected(CODE, str(path), "it is no file", f"a path like {NAME}")
     kept = {(one.package, one.version, one.command): one for one in (*read_runs(path), *runs)}
     document = {
         "format": FORMAT,

@@ -90,7 +90,9 @@ def _changed(document: Document, statements: tuple[Statement, ...], now: datetim
 
 
 def save(path: Path, document: Document) -> None:
-    """Write the document, whole or not at all."""
+    """Write the document, whole or not at all. What is no plain file is not replaced by one."""
+    if path.exists() and not path.is_file():
+        raise Rejected(CODE, str(path), "it is no file", f"a path like {NAME}")
     text = json.dumps(write_openvex(document).document, indent=2, ensure_ascii=False) + "\n"
     new = path.with_name(f".{path.name}.{os.getpid()}")
     try:
