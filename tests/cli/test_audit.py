@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from advising import record
+from advising import advise, record
 from auditing import BIN, our_command, snapshot_of, write_environment, write_lock
 from command_line import customhouse
 from osv_store import osv_store
+from packages import wheel
+from world import World
 
 OPENVEX = {
     "@context": "https://openvex.dev/ns/v0.2.0", "@id": "urn:example:1", "author": "alice", "version": 1,
@@ -225,3 +227,24 @@ def test_the_help_fits_and_names_every_exit_code(place: Path) -> None:
     assert max(map(len, done.stdout.splitlines())) <= 80
     for code in "01234":
         assert f"{code}:" in done.stdout.replace("\n", " ")
+
+
+@pytest.mark.slow
+def test_the_whole_index_is_audited_on_its_own_database(world: World) -> None:
+    for version in ("1.0", "2.0"):
+        assert world.upload(wheel("demo", version), name="demo", version=version).status == 200
+    assert world.upload(wheel("fine", "1.0"), name="fine", version="1.0").status == 200
+    advise(world.app, record("PYSEC-2026-1", "demo", fixed="2.0"), record("PYSEC-2026-2", "elsewhere", fixed="2.0"))
+    environment = {
+        "CUSTOMHOUSE_DATA": str(world.app.settings.data),
+        "CUSTOMHOUSE_DATABASE": world.app.settings.database or "",
+    }
+    done = customhouse("audit", "--index", environment=environment)
+    assert (done.returncode, done.stdout) == (
+        1,
+        "unknown   demo: 1 of 2 releases, not the newest; 1 advisory\n"
+        "Checked 3 releases of 2 projects against 2 advisories.\n"
+        "1 project has releases that are affected.\n",
+    )
+    whole = json.loads(customhouse("audit", "--index", "--format", "json", environment=environment).stdout)
+    assert [(one["package"], one["version"], one["fixes"]) for one in whole["findings"]] == [("demo", "1.0", ["2.0"])]

@@ -16,6 +16,7 @@ from cyclopts import Parameter
 
 from customhouse.cli.audit_surroundings import Connections, ProgressLine, write_whole
 from customhouse.cli.audit_work import Asked, Work
+from customhouse.cli.audit_written import written
 from customhouse.consume.audit.baseline import Baseline, read_baseline
 from customhouse.consume.audit.baseline import write_baseline as write_baseline_text
 from customhouse.consume.audit.engine import Scope
@@ -226,42 +227,11 @@ def _scope(groups: list[str] | None, only: list[str] | None, *, no_dev: bool) ->
 
 
 def _tell(report: Report, level: str, format_: str, output: Path | None, clock: SystemClock) -> None:
-    text = _text(report, level, format_, clock, coloured=output is None and _is_coloured())
+    text = written(report, LEVELS[level], format_, clock.now(), coloured=output is None and _is_coloured())
     if output is not None:
         write_whole(output, text)
     else:
         sys.stdout.write(text)
-
-
-def _text(report: Report, level: str, format_: str, clock: SystemClock, *, coloured: bool) -> str:
-    # Each writer is loaded only if it is used.
-    match format_:
-        case "json":
-            from customhouse.consume.audit.write.json_report import json_report  # noqa: PLC0415
-
-            return json_report(report, LEVELS[level])
-        case "sarif":
-            from customhouse.consume.audit.write.sarif import sarif  # noqa: PLC0415
-
-            return sarif(report, _own_version())
-        case "markdown":
-            from customhouse.consume.audit.write.markdown import markdown  # noqa: PLC0415
-
-            return markdown(report, LEVELS[level])
-        case "cyclonedx":
-            from customhouse.consume.audit.write.cyclonedx import cyclonedx  # noqa: PLC0415
-
-            return cyclonedx(report, _own_version(), clock.now())
-        case _:
-            from customhouse.consume.audit.write.table import table  # noqa: PLC0415
-
-            return table(report, LEVELS[level], coloured=coloured)
-
-
-def _own_version() -> str:
-    from importlib.metadata import version  # noqa: PLC0415
-
-    return version("customhouse")
 
 
 def _is_coloured() -> bool:

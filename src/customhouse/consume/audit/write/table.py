@@ -141,10 +141,10 @@ def _gaps(gaps: Sequence[Gap]) -> Iterator[str]:
 
 
 def _summary(report: Report, level: Level) -> Iterator[str]:
-    packages = _many(sum(len(one.components) for one in report.subjects), "package", "packages")
+    packages = many(sum(len(one.components) for one in report.subjects), "package", "packages")
     titles = ", ".join(plain(one.title, 60) for one in report.subjects[:_MOST_NAMES])
     more = f" and {len(report.subjects) - _MOST_NAMES} more" if len(report.subjects) > _MOST_NAMES else ""
-    advisories = _many(report.advisories, "advisory", "advisories")
+    advisories = many(report.advisories, "advisory", "advisories")
     newest = report.snapshot[:10] or "no day"
     yield from _wrapped(f"Checked {packages} of {titles}{more} against {advisories}, the newest of {newest}.", 0)
     if not report.findings:
@@ -154,23 +154,24 @@ def _summary(report: Report, level: Level) -> Iterator[str]:
     known = sum(one.known for one in report.findings)
     silenced = sum(one.mitigation is not None for one in report.findings)
     if known:
-        yield f"{_many(known, 'stands', 'stand')} in the baseline and {'is' if known == 1 else 'are'} not shown."
+        yield f"{many(known, 'stands', 'stand')} in the baseline and {'is' if known == 1 else 'are'} not shown."
     if silenced:
-        yield f"{_many(silenced, 'does', 'do')} not count because of VEX statements."
+        yield f"{many(silenced, 'does', 'do')} not count because of VEX statements."
     if report.gaps:
-        yield f"{_many(len(report.gaps), 'thing was', 'things were')} not checked; see above."
+        yield f"{many(len(report.gaps), 'thing was', 'things were')} not checked; see above."
 
 
 def _counted(report: Report, level: Level) -> str:
     words = Counter(one.score.level for one in report.findings)
     each = ", ".join(f"{words[one]} {one.word}" for one in sorted(words, reverse=True))
     affected = len({(one.component.name, one.component.version) for one in report.findings})
-    found = _many(len(report.findings), "vulnerability", "vulnerabilities")
-    counted = _many(sum(counts(one, level) for one in report.findings), "counts", "count")
-    return f"{found} in {_many(affected, 'package', 'packages')}: {each}. {counted} at the level {level.word}."
+    found = many(len(report.findings), "vulnerability", "vulnerabilities")
+    counted = many(sum(counts(one, level) for one in report.findings), "counts", "count")
+    return f"{found} in {many(affected, 'package', 'packages')}: {each}. {counted} at the level {level.word}."
 
 
-def _many(count: int, one: str, several: str) -> str:
+def many(count: int, one: str, several: str) -> str:
+    """A number and its noun."""
     return f"{count:,} {one if count == 1 else several}"
 
 
