@@ -26,6 +26,8 @@ TRUST: tuple[EvidenceKind, ...] = (
     "soname-major", "sibling", "name",
 )  # fmt: skip
 
+_OF_DISTRIBUTIONS = frozenset({"sbom-distribution", "package-note"})
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -80,7 +82,9 @@ class BundledLibrary:
     def distribution(self) -> str:
         """The distribution that built it, which may have mended what its version number does not show; or empty."""
         kind, _, rest = self.purl.removeprefix("pkg:").partition("/")
-        return rest.partition("/")[0] if kind in ("rpm", "deb", "apk") else ""
+        if kind in ("rpm", "deb", "apk") and "/" in rest.partition("@")[0]:
+            return rest.partition("/")[0]
+        return "its distribution" if any(each.kind in _OF_DISTRIBUTIONS for each in self.evidence) else ""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
