@@ -240,11 +240,11 @@ def test_the_whole_index_is_audited_on_its_own_database(world: World) -> None:
         "CUSTOMHOUSE_DATABASE": world.app.settings.database or "",
     }
     done = customhouse("audit", "--index", environment=environment)
-    assert (done.returncode, done.stdout) == (
-        1,
-        "unknown   demo: 1 of 2 releases, not the newest; 1 advisory\n"
-        "Checked 3 releases of 2 projects against 2 advisories.\n"
-        "1 project has releases that are affected.\n",
-    )
+    assert done.returncode == 1
+    assert done.stdout.splitlines() == [
+        "unknown   demo: 1 of 2 releases, not the newest; 1 advisory",
+        "Checked 3 releases of 2 projects against 2 advisories.",
+        "1 project has releases that are affected.",
+    ]
     whole = json.loads(customhouse("audit", "--index", "--format", "json", environment=environment).stdout)
     assert [(one["package"], one["version"], one["fixes"]) for one in whole["findings"]] == [("demo", "1.0", ["2.0"])]
