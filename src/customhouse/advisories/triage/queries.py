@@ -97,9 +97,8 @@ def queue(sql: Connection, status: str = "", *, most: int, after: tuple[int, str
 
 def counts(sql: Connection) -> dict[str, int]:
     """How many records there are of each status; ``see`` is how many somebody must look at now."""
-    found: dict[str, int] = dict(
-        sql.execute(sa.select(triage_case.c.status, sa.func.count()).group_by(triage_case.c.status)).tuples().all()
-    )
+    rows = sql.execute(sa.select(triage_case.c.status, sa.func.count()).group_by(triage_case.c.status))
+    found: dict[str, int] = {row[0]: row[1] for row in rows}
     found["see"] = sql.execute(sa.select(sa.func.count()).select_from(triage_case).where(_TO_SEE)).scalar_one()
     return found
 
@@ -142,7 +141,7 @@ def damages(sql: Connection, *, most: int) -> list[tuple[str, str]]:
     rows = sql.execute(
         sa.select(triage_damage.c.place, triage_damage.c.reason).order_by(triage_damage.c.place).limit(most)
     )
-    return list(rows.tuples())
+    return [(place, reason) for place, reason in rows]
 
 
 def _case(row: Any) -> Case:

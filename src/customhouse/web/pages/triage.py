@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import cast, get_args
 from urllib.parse import quote
@@ -40,6 +40,7 @@ VERDICTS = {
     "rejected": "Rejected by its issuer",
     "ignored": "Leads to no package",
 }
+_BY_WORD: Mapping[str, Word] = {word: word for word in WORDS}
 _DESK = "/admin/triage/"
 
 
@@ -123,9 +124,9 @@ def one_case(visit: Visit) -> Response:
 
 def judge(visit: Visit) -> Response:
     """A verdict about one record; the desk shows the next one then."""
-    word = visit.field("verdict", limit=20, required=True)
-    if word not in WORDS:
-        raise Rejected("bad-verdict", "verdict", f"{word!r} is none", ", ".join(WORDS))
+    word = _BY_WORD.get(visit.field("verdict", limit=20, required=True))
+    if word is None:
+        raise Rejected("bad-verdict", "verdict", f"{visit.field('verdict')!r} is none", ", ".join(WORDS))
     relation = visit.field("relation", limit=10) or "alias"
     if relation not in get_args(Relation):
         raise Rejected("bad-relation", "relation", f"{relation!r} is none", ", ".join(get_args(Relation)))
@@ -134,7 +135,7 @@ def judge(visit: Visit) -> Response:
     done = visit.app.do(
         decide,
         Decide(
-            visit.path["case"], cast("Word", word), visit.app.settings.advisory_prefix,
+            visit.path["case"], word, visit.app.settings.advisory_prefix,
             tuple(one for one in [*chosen, *other] if one) if word == "accepted" else (),
             visit.field("reason", limit=1000), cast("Relation", relation), visit.field("seen", limit=64), visit.actor,
         ),
@@ -145,9 +146,9 @@ def judge(visit: Visit) -> Response:
 
 def judge_several(visit: Visit) -> Response:
     """One verdict and reason about several records; what has changed meanwhile, or was decided, is left as it is."""
-    word = visit.field("verdict", limit=20, required=True)
-    if word not in ("not-python", "duplicate", "later"):
-        raise Rejected("bad-verdict", "verdict", f"{word!r} is none for several", "not-python, duplicate, later")
+    word = _BY_WORD.get(visit.field("verdict", limit=20, required=True))
+    if word is None or word == "accepted":
+        raise Rejected("bad-verdict", "verdict", "it is none for several", "not-python, duplicate, later")
     reason, prefix = visit.field("reason", limit=1000), visit.app.settings.advisory_prefix
     chosen = [(name.removeprefix("case:"), seen) for name, seen in visit.form.items() if name.startswith("case:")]
     if not chosen:
