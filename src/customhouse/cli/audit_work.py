@@ -18,7 +18,11 @@ from customhouse.consume.snapshot.place import Wanted, is_old, open_snapshot
 from customhouse.consume.snapshot.read import Snapshot
 from customhouse.terms.clock import Clock
 
+OVERRIDES = "customhouse.overrides.json"
+
 if TYPE_CHECKING:
+    from customhouse.consume.audit.blocked import Trial
+
     # Loaded only when an index is asked.
     from customhouse.consume.audit.index_pages import IndexPages
 
@@ -107,7 +111,7 @@ class Work:
             from customhouse.consume.audit.history import History  # noqa: PLC0415
 
             history = History(self._connections.get(), self._asked.index_url)
-            return explain_blocked(report.findings, report.subjects, history)
+            return explain_blocked(report.findings, report.subjects, history, _runs())
         # Without an index only bounds that the target itself tells can be judged, and what holds their holders back
         # cannot be known. A lock file of thousands that tells none is done.
         affected = {one.component.name for one in report.findings}
@@ -118,7 +122,7 @@ class Work:
         from customhouse.consume.audit.blocked import Nobody, explain_blocked  # noqa: PLC0415
 
         near = [replace(one, components=tuple(_near(one.components, bounded))) for one in report.subjects]
-        return explain_blocked(report.findings, near, Nobody())
+        return explain_blocked(report.findings, near, Nobody(), _runs())
 
     def _with_known(self, report: Report, path: Path) -> Report:
         from customhouse.consume.audit.baseline import read_baseline  # noqa: PLC0415
@@ -130,6 +134,15 @@ class Work:
         for package, name in known.unused(report.findings):
             warn(f"{path} knows {package} {name}, which is not found any more: --write-baseline removes it.")
         return replace(report, findings=tuple(known.marked(report.findings)))
+
+
+def _runs() -> tuple[Trial, ...]:
+    """The test runs that were recorded here, beside the lock."""
+    if not Path(OVERRIDES).exists():
+        return ()
+    from customhouse.consume.audit.override import read_runs  # noqa: PLC0415
+
+    return read_runs(Path(OVERRIDES))
 
 
 def _near(components: Sequence[Component], names: AbstractSet[str]) -> Iterator[Component]:

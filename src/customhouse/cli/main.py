@@ -38,6 +38,8 @@ app.command("customhouse.cli.downloads:app", name="downloads", help="Download co
 app.command(
     "customhouse.cli.advisory:app", name="advisory", help="Known vulnerabilities: import them, see where they are from."
 )
+app.command("customhouse.cli.blast:app", name="quarantine", help="Who has fetched what is held back here.")
+app.command("customhouse.cli.mail:app", name="mail", help="Letters to the disclosure desk: take them in.")
 app.command("customhouse.cli.case:app", name="case", help="Cases: what people have reported, and the verdicts.")
 app.command("customhouse.cli.triage:app", name="triage", help="CVE records: which concern packages of Python.")
 app.command("customhouse.cli.mandate:app", name="mandate", help="Who must have a second factor, from when on.")
@@ -47,10 +49,8 @@ app.command("customhouse.cli.recovery:app", name="recovery", help="Cases of acco
 app.command("customhouse.cli.domain:app", name="domain", help="Mail domains of accounts, and those that have lapsed.")
 app.command("customhouse.cli.check:check", name="check", help="Test every invariant of this installation.")
 app.command(
-    "customhouse.cli.audit:audit", name="audit", help="What is known to be wrong with what is installed or locked.",
-    help_epilogue="Exit code 0: nothing known; 1: findings at or over the level; 2: usage; 3: something could not be"
-    " checked; 4: a service failed.",
-)  # fmt: skip
+    "customhouse.cli.audit_app:app", name="audit", help="What is known to be wrong with what is installed or locked."
+)
 app.command("customhouse.cli.ledger:app", name="ledger", help="What happened here, as a chain of hashed entries.")
 
 

@@ -29,7 +29,7 @@ from customhouse.terms.names import ProjectName, normalize
 from customhouse.terms.versions import version_of
 
 NAME = "customhouse.overrides.json"
-"""What the file is called unless somebody says otherwise."""
+"""What the file is called unless somebody says otherwise; the command line looks for it there, too."""
 CODE = "bad-override"
 FORMAT = 1
 MAX_BYTES = 4 * 2**20
