@@ -17,6 +17,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from customhouse.advisories.disclosure.queries import attached_digests
 from customhouse.catalog import queries
 from customhouse.catalog.hosted import changed_serial, hosted_list, hosted_page
 from customhouse.catalog.model import File, Project
@@ -228,7 +229,7 @@ def _no_old_orphans(subjects: Subjects, sql: Connection) -> tuple[int, list[str]
     findings = []
     for start in range(0, len(old), 500):
         batch = old[start : start + 500]
-        orphans = set(batch) - queries.known_digests(sql, batch) - sweeping
+        orphans = set(batch) - queries.known_digests(sql, batch) - attached_digests(sql, batch) - sweeping
         findings += [f"the object {digest} has no row" for digest in sorted(orphans)]
     return looked_at, findings
 

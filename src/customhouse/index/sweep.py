@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import islice
 
+from customhouse.advisories.disclosure.queries import attached_digests
 from customhouse.catalog import queries
 from customhouse.infra import sweep_marks
 from customhouse.infra.blobs import Blobs
@@ -34,7 +35,7 @@ def sweep(deeds: Deeds, blobs: Blobs, *, grace: timedelta) -> int:
     old = (stored.digest.hex for stored in blobs.list() if stored.stored_at <= now - grace)
     for batch in _batches(old):
         with database.read() as sql:
-            orphans = sorted(set(batch) - queries.known_digests(sql, batch))
+            orphans = sorted(set(batch) - queries.known_digests(sql, batch) - attached_digests(sql, batch))
         if orphans:
             removed += _remove(database, blobs, deeds.do(_mark_orphans, (orphans, now)))
     with database.write() as sql:
@@ -51,7 +52,8 @@ def _mark_orphans(command: tuple[list[str], datetime], tx: Tx) -> list[str]:
     """Mark those digests that still no row names; looks again as the only writer."""
     orphans, now = command
     tx.serialize()
-    marked = sorted(set(orphans) - queries.known_digests(tx.sql, orphans))
+    needed = queries.known_digests(tx.sql, orphans) | attached_digests(tx.sql, orphans)
+    marked = sorted(set(orphans) - needed)
     for digest in marked:
         sweep_marks.mark(tx.sql, digest, now)
     return marked
