@@ -279,3 +279,54 @@ def test_the_score_of_a_vulnerability_is_the_worst_that_any_of_its_records_gives
     snapshot = Snapshot(tmp_path / "s")
     assert snapshot.score(["PYSEC-2026-1"]).level is Level.UNKNOWN
     assert snapshot.score(["PYSEC-2026-1", "CVE-2026-1"]).level is Level.CRITICAL
+
+
+def kev(*cves: str) -> dict[str, object]:
+    """Rows that are made up, in the layout of CISA."""
+    return {"count": len(cves), "vulnerabilities": [{"cveID": cve, "dateAdded": "2026-11-01"} for cve in cves]}
+
+
+EPSS = "#model_version:made-up,score_date:2026-11-27T00:00:00+0000\ncve,epss,percentile\nCVE-2026-1001,0.97,0.999\nCVE-2026-1009,0.1,0.2\n"
+
+
+def test_exploitation_comes_from_published_lists_and_is_kept_over_updates(
+    store: OsvStore, wire: Wire, tmp_path: Path
+) -> None:
+    """The rows are made up, in the layouts of CISA and FIRST."""
+    path = tmp_path / "s.sqlite"
+    (tmp_path / "kev.json").write_text(json.dumps(kev("CVE-2026-1001", "CVE-2026-1002")))
+    store.put(record("PYSEC-2026-1", "demo", fixed="2.0", aliases=["CVE-2026-1001"]).document, *documents(0))
+    store.raw["/epss.csv"] = EPSS.encode()
+    lists = (f"kev:{tmp_path / 'kev.json'}", f"epss:{store.url}/epss.csv")
+    open_snapshot(Wanted(path, (store.url,), lists), {}, NOW, lambda: wire, lambda *_: None)
+    store.put(record("PYSEC-2026-5", "demo", fixed="2.0").document)
+    snapshot, _ = open_snapshot(Wanted(path, refresh=True), {}, NOW, lambda: wire, lambda *_: None)
+    assert snapshot.sources == (store.url, *lists)
+    assert snapshot.exploited(["CVE-2026-1001"])
+    assert not snapshot.exploited(["CVE-2026-1002"]), "no record names it"
+    assert snapshot.likelihood(["CVE-2026-1001", "CVE-2026-1009"]) == 0.97
+
+
+def test_a_customhouse_offers_exploitation_beside_its_records(store: OsvStore, wire: Wire, tmp_path: Path) -> None:
+    one = record("PYSEC-2026-1", "demo", fixed="2.0", aliases=["CVE-2026-1001"]).document
+    store.put(one)
+    for name in ("modified_id.csv", "all.zip"):
+        store.raw[f"/osv/PyPI/{name}"] = store.body(f"/PyPI/{name}") or b""
+    store.raw["/osv/known_exploited_vulnerabilities.json"] = json.dumps(kev("CVE-2026-1001", "CVE-2026-1002")).encode()
+    store.raw["/osv/epss_scores.csv"] = EPSS.encode()
+    path = tmp_path / "s.sqlite"
+    update(path, [store.url], lambda: wire)
+    snapshot = Snapshot(path)
+    assert (snapshot.exploited(["CVE-2026-1001"]), snapshot.likelihood(["CVE-2026-1001"])) == (True, 0.97)
+    assert update(path, [store.url], lambda: wire) is None
+    store.raw["/osv/known_exploited_vulnerabilities.json"] = json.dumps(kev("CVE-2026-1002")).encode()
+    assert update(path, [store.url], lambda: wire) is not None
+    assert not Snapshot(path).exploited(["CVE-2026-1001"])
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b'{"vulnerabilities": [{"cveID": "x"}]}'])
+def test_a_list_that_is_none_is_refused(tmp_path: Path, body: bytes) -> None:
+    (tmp_path / "kev.json").write_bytes(body)
+    (tmp_path / "one.json").write_text(json.dumps(record("PYSEC-2026-1", "demo", fixed="2.0").document, default=str))
+    with pytest.raises(Rejected):
+        update(tmp_path / "s.sqlite", [str(tmp_path / "one.json"), f"kev:{tmp_path / 'kev.json'}"], Wire)

@@ -49,6 +49,8 @@ Advisories = Annotated[
         " Remembered in the snapshot.",
     ),
 ]
+Kev = Annotated[str, Parameter(show_default=False, help="CISA's catalogue (KEV): a file or an address. Remembered.")]
+Epss = Annotated[str, Parameter(show_default=False, help="FIRST's scores (EPSS): a file or an address. Remembered.")]
 Refresh = Annotated[
     bool, Parameter(name="--refresh", negative="", show_default=False, help="Ask for news even if that was just done.")
 ]
@@ -128,7 +130,8 @@ OldAfter = Annotated[int, Parameter(name="--old-after-days", help="Warn if the n
 
 def audit(
     targets: Targets = None, /, *, offline: Offline = False, snapshot: SnapshotFile = None,
-    advisories: Advisories = None, refresh: Refresh = False, level: LevelFlag = "low", groups: Groups = None,
+    advisories: Advisories = None, kev: Kev = "", epss: Epss = "", refresh: Refresh = False,
+    level: LevelFlag = "low", groups: Groups = None,
     only_group: OnlyGroup = None, no_dev: NoDev = False, format: Format = "table", output: Output = None,  # noqa: A002
     baseline: BaselineFile = None, write_baseline: WriteBaseline = False, ignore: Ignore = None, reason: Reason = "",
     vex: VexFiles = None, python: Python = "", index_url: IndexUrl = "", no_index: NoIndex = False, fix: Fix = False,
@@ -147,7 +150,7 @@ def audit(
         return audit_index(LEVELS[level], format, output, data)
     _must_fit(ignore, reason, baseline, writes=write_baseline, fix=fix, dry_run=dry_run, install=install)
     asked = Asked(
-        Wanted(snapshot or default_path(os.environ), tuple(advisories or ()), offline, refresh),
+        Wanted(snapshot or default_path(os.environ), tuple(advisories or ()), _lists(kev, epss), offline, refresh),
         ReadOptions(python=_version(python), offline=offline, index_url=index_url),
         _scope(groups, only_group, no_dev=no_dev), dict.fromkeys(ignore or (), reason), tuple(vex or ()), baseline,
         index_url, no_index, old_after_days,
@@ -202,6 +205,10 @@ def _rebased(report: Report, path: Path, reason: str) -> Report:
     known = known.renewed(report.findings, reason.strip())
     write_whole(path, write_baseline_text(known))
     return replace(report, findings=tuple(known.marked(report.findings)))
+
+
+def _lists(kev: str, epss: str) -> tuple[str, ...]:
+    return tuple(f"{kind}:{place}" for kind, place in (("kev", kev), ("epss", epss)) if place)
 
 
 def _targets(targets: list[str] | None, python: str) -> list[str]:

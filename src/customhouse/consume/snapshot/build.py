@@ -85,6 +85,11 @@ class Builder:
         """When each record was changed that came from a source."""
         return dict(self._sql.execute("SELECT id, modified FROM record WHERE origin = ?", (origin,)).fetchall())
 
+    def names(self) -> set[str]:
+        """Every id and alias."""
+        rows = self._sql.execute("SELECT id FROM record UNION SELECT alias FROM alias").fetchall()
+        return {name for (name,) in rows}
+
     def meta(self, key: str) -> str:
         """What was noted; empty if nothing was."""
         row = self._sql.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()

@@ -33,6 +33,8 @@ class Wanted:
 
     path: Path
     sources: tuple[str, ...] = ()
+    lists: tuple[str, ...] = ()
+    """``kev:PLACE`` and ``epss:PLACE``: what is known of exploitation."""
     offline: bool = False
     refresh: bool = False
 
@@ -55,8 +57,7 @@ def open_snapshot(
     Raises `Rejected` if there are none and none may be asked for, and `Unavailable` if nobody gives any.
     """
     old, why = _open(wanted.path)
-    sources = wanted.sources or tuple(environment.get(SOURCES_VARIABLE, "").split())
-    sources = sources or (old.sources if old is not None else ()) or (OSV_DEV,)
+    sources = _sources(wanted, environment, old)
     if not _must_ask(wanted, sources, old, now):
         if old is None:
             raise why or AssertionError("it is open, or there is a reason")
@@ -77,6 +78,16 @@ def open_snapshot(
     return Snapshot(wanted.path), []
 
 
+def _sources(wanted: Wanted, environment: Mapping[str, str], old: Snapshot | None) -> tuple[str, ...]:
+    """What the user says now, else his environment, else what the snapshot remembers. Lists are remembered apart."""
+    before = old.sources if old is not None else ()
+    records = wanted.sources or tuple(environment.get(SOURCES_VARIABLE, "").split())
+    records = records or tuple(one for one in before if not one.startswith(("kev:", "epss:"))) or (OSV_DEV,)
+    kinds = tuple(one.partition(":")[0] for one in wanted.lists)
+    return (*records, *(one for one in before if one.startswith(("kev:", "epss:")) and not one.startswith(kinds)),
+            *wanted.lists)  # fmt: skip
+
+
 def _open(path: Path) -> tuple[Snapshot | None, Rejected | None]:
     try:
         return Snapshot(path), None
@@ -85,7 +96,8 @@ def _open(path: Path) -> tuple[Snapshot | None, Rejected | None]:
 
 
 def _must_ask(wanted: Wanted, sources: Sequence[str], old: Snapshot | None, now: datetime) -> bool:
-    local = [Path(one) for one in sources if not one.startswith(("https://", "http://"))]
+    places = [one.removeprefix("kev:").removeprefix("epss:") for one in sources]
+    local = [Path(one) for one in places if not one.startswith(("https://", "http://"))]
     if wanted.offline and len(local) < len(sources):
         return False
     if old is None or old.sources != tuple(sources) or wanted.refresh:
@@ -93,7 +105,7 @@ def _must_ask(wanted: Wanted, sources: Sequence[str], old: Snapshot | None, now:
     asked = wanted.path.stat().st_mtime
     if len(local) < len(sources) and not 0 <= now.timestamp() - asked < FRESH.total_seconds():
         return True
-    return any(one.is_dir() or _changed_at(one) >= asked for one in local) and bool(wanted.sources)
+    return any(one.is_dir() or _changed_at(one) >= asked for one in local) and bool(wanted.sources or wanted.lists)
 
 
 def _changed_at(path: Path) -> float:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from customhouse.consume.snapshot.build import Builder, one_at_a_time, write_snapshot
+from customhouse.consume.snapshot.exploitation import OFFERED, kind_and_place, take
 from customhouse.consume.snapshot.layout import Unread
 from customhouse.consume.snapshot.read import Snapshot
 from customhouse.consume.snapshot.sources import read_bytes, read_source
@@ -112,7 +113,41 @@ class _Update:
         )
 
     def _one(self, builder: Builder, source: str) -> Changed | None:
-        return self._from_address(builder, source) if is_address(source) else self._from_file(builder, Path(source))
+        kind, place = kind_and_place(source)
+        if kind:
+            return self._list(builder, kind, place)
+        if not is_address(place):
+            return self._from_file(builder, Path(place))
+        done = self._from_address(builder, place)
+        offered = [self._offered(builder, place, kind, name) for kind, name in OFFERED]
+        return done or next((one for one in offered if one is not None), None)
+
+    def _list(self, builder: Builder, kind: str, place: str) -> Changed | None:
+        """KEV or EPSS from a file or an address; None if the address has nothing new."""
+        if not is_address(place):
+            try:
+                return Changed(whole=False, records=take(builder, kind, Path(place).read_bytes(), place))
+            except OSError as error:
+                raise Rejected("bad-list", place, error.strerror or "it cannot be read", "a file") from error
+        found = self._asked(builder, place)
+        if found is None:
+            raise Unavailable(place, "it answers 404")
+        return Changed(whole=False, records=_taken(builder, kind, found, place)) if found else None
+
+    def _offered(self, builder: Builder, source: str, kind: str, name: str) -> Changed | None:
+        """What a Customhouse offers beside its records; other stores do not."""
+        base = builder.meta(f"base:{source}")
+        found = self._asked(builder, f"{base}/{name}") if base.endswith("/osv") else None
+        return Changed(whole=False, records=_taken(builder, kind, found, source)) if found else None
+
+    def _asked(self, builder: Builder, url: str) -> bytes | None:
+        """A list; empty if it is the one we know, None if there is none."""
+        etag = builder.meta(f"etag:{url}") if self._grows else ""
+        answer = self._wire().get(url, headers={"If-None-Match": etag} if etag else {})
+        if answer.status == 404:  # noqa: PLR2004 - not found, in HTTP
+            return None
+        builder.note({f"etag:{url}": answer.headers.get("etag", etag)})
+        return answer.body if answer.status == 200 else b""  # noqa: PLR2004 - OK, in HTTP
 
     def _from_file(self, builder: Builder, path: Path) -> Changed:
         builder.clear(str(path))
@@ -135,7 +170,7 @@ class _Update:
         base, listing, etag = self._listing(source, builder.meta(f"etag:{source}") if self._grows else "")
         if listing is None:
             return None
-        builder.note({f"etag:{source}": etag})
+        builder.note({f"etag:{source}": etag, f"base:{source}": base})
         known = builder.known(source)
         stale = [one for one, modified in listing.items() if known.get(one) != modified]
         gone = known.keys() - listing.keys()
@@ -188,6 +223,13 @@ class _Update:
 
         with ThreadPoolExecutor(AT_ONCE) as pool:
             yield from pool.map(one, ids)
+
+
+def _taken(builder: Builder, kind: str, content: bytes, who: str) -> int:
+    try:
+        return take(builder, kind, content, who)
+    except Rejected as error:
+        raise Unavailable(who, f"what it offers is no list: {error.why}") from error
 
 
 def _read_listing(body: bytes, source: str) -> dict[str, str]:
