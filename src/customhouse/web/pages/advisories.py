@@ -139,8 +139,8 @@ def _view(app: App, found: Stored, same: Sequence[Stored]) -> AdvisoryView:
         cves = sorted({name for name in (record.id, *record.aliases, *record.upstream) if name.startswith("CVE-")})
         since = sql.execute(sa.select(sa.func.min(exploited.c.added)).where(exploited.c.cve.in_(cves))).scalar()
         chance = sql.execute(sa.select(sa.func.max(likelihood.c.score)).where(likelihood.c.cve.in_(cves))).scalar()
-    elsewhere = dict.fromkeys(one for one in record.affected if one.ecosystem not in ("", PYPI))
-    packages += [PackageView(one.package, one.ecosystem, [], [], 0, None, ()) for one in elsewhere]
+    elsewhere = {(one.package, one.ecosystem): one for one in record.affected if one.ecosystem not in ("", PYPI)}
+    packages += [PackageView(one.package, one.ecosystem, [], [], 0, None, ()) for one in elsewhere.values()]
     return AdvisoryView(
         id=record.id,
         others=sorted(ids),
