@@ -38,6 +38,7 @@ from customhouse.formats.examination import Examination
 from customhouse.index import check as invariants
 from customhouse.index.advising import tables as _advising_tables  # noqa: F401 - part of the schema
 from customhouse.index.attesting import Attesting
+from customhouse.index.blast import tables as _blast_tables  # noqa: F401 - part of the schema
 from customhouse.index.delete import Delete, delete
 from customhouse.index.diff import Comparisons
 from customhouse.index.domains import tables as _domain_tables  # noqa: F401 - part of the schema

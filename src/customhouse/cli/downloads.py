@@ -70,7 +70,7 @@ def import_(*files: Path, data: Path | None = None) -> int:
         hashes = ClientHashes(parts.key.secret)
         for path in files:
             with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-                done = import_log(parts.deeds, hashes, _ShownLog(path, progress))
+                done = import_log(parts.deeds, hashes, _ShownLog(path, progress), fetched_days=settings.fetched_days)
             print(_sentence(path, done))
             if done.bad_lines:
                 print(

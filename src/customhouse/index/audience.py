@@ -103,6 +103,7 @@ RULES: Mapping[str, Rule] = {
     "change-lapsed": Rule(critical=True),
     "role-falls-asleep": _SELF,
     "role-confirmed": _ALWAYS,
+    "fetchers-told": _SELF,
     "account-closed": _SELF,
     "password-set": _SELF,
     "address-change-asked": _SELF,

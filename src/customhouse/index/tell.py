@@ -102,7 +102,11 @@ def _concerned(sql: Connection, kind: str, body: Mapping[str, Any]) -> frozenset
     if kind in ("team-role-changed", "team-role-removed"):
         named = {"normalized": str(body["organization"]).lower(), "team": body["team"]}
         return frozenset(sql.execute(_TEAM, named).scalars())
-    return _ids([body["user_id"]] if "user_id" in body else []) | _ids(body.get("lost") or ())
+    return (
+        _ids([body["user_id"]] if "user_id" in body else [])
+        | _ids(body.get("lost") or ())
+        | _ids(body.get("fetched_by") or ())
+    )
 
 
 def _companions(sql: Connection, concerned: frozenset[int]) -> frozenset[int]:
@@ -152,5 +156,5 @@ def _short(body: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: value[:_LONGEST_LIST] if isinstance(value, list) else value
         for name, value in body.items()
-        if name not in ("files", "reporters", "names", "lost", "co_owners")
+        if name not in ("files", "reporters", "names", "lost", "co_owners", "fetched_by")
     }

@@ -27,6 +27,7 @@ from customhouse.serve.asgi import Serve
 from customhouse.serve.hosts import Hosts
 from customhouse.terms.clock import SystemClock
 from customhouse.web.address import names_of
+from customhouse.web.shown import who_shows
 
 log = logging.getLogger("customhouse.web")
 
@@ -99,9 +100,11 @@ def create() -> ASGIApp:
         log.warning("new passwords are not compared with breached ones: the setting breached_passwords is empty")
     clock = SystemClock()
     pages, blobs = open_pages(settings), open_blobs(settings)
+    secret = read_secret(settings)
     counts = CountSpool(
-        settings.data, clock, ClientHashes(read_secret(settings)), parse_networks(settings.trusted_proxies)
-    )
+        settings.data, clock, ClientHashes(secret), parse_networks(settings.trusted_proxies),
+        who_shows(secret) if settings.fetched_days else None,
+    )  # fmt: skip
 
     def load() -> Inner:
         from customhouse.app import open_app  # noqa: PLC0415 - all that takes long

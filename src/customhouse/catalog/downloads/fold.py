@@ -71,9 +71,9 @@ def fold(
 ) -> int | None:  # fmt: skip
     """Add what lies between two offsets of a source, in one transaction.
 
-    Files that we do not know are left out. ``keep_since`` is the first day of which it is kept who fetched what, None if
-    that is not kept at all. Returns how many downloads were added, or None, and changes nothing, if
-    somebody else has folded from this offset already.
+    Files that we do not know are left out. ``keep_since`` is the first day of which it is kept who fetched what, None
+    if that is not kept at all. Returns how many downloads were added, or None, and changes nothing, if somebody else
+    has folded from this offset already.
     """
     with database.read() as sql:
         names = sorted({one.filename for one in noted})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from customhouse.infra.db import METADATA
+from customhouse.infra.db import METADATA, Instant
 
 affected_release = sa.Table(
     "affected_release",
@@ -12,6 +12,15 @@ affected_release = sa.Table(
     sa.Column("project_id", sa.ForeignKey("project.id"), primary_key=True),
     sa.Column("version", sa.String(200), primary_key=True, comment="as release.version"),
     sa.Column("advisory_id", sa.ForeignKey("advisory.id"), primary_key=True, index=True),
+    sqlite_with_rowid=False,
+)
+
+advisory_told = sa.Table(
+    "advisory_told",
+    METADATA,
+    sa.Column("project_id", sa.ForeignKey("project.id"), primary_key=True),
+    sa.Column("name", sa.String(128), primary_key=True, comment="an id or alias of a vulnerability"),
+    sa.Column("told_at", Instant, nullable=False),
     sqlite_with_rowid=False,
 )
 

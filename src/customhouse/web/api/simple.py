@@ -15,6 +15,7 @@ from customhouse.app import App
 from customhouse.catalog import queries, rights
 from customhouse.formats.filenames import parse_filename
 from customhouse.index.render import Rendered
+from customhouse.infra.count_spool import READER
 from customhouse.serve.asgi import METADATA, Serve
 from customhouse.terms.errors import Refused, Rejected
 from customhouse.terms.identity import NOBODY, Actor
@@ -39,7 +40,7 @@ class Missing:
         if text != name or not scope["path"].endswith("/"):
             await RedirectResponse(_up(scope) + quote(name) + "/", 301)(scope, receive, send)
             return
-        rendered, _private = await anyio.to_thread.run_sync(self._rendered, request, name)
+        rendered, _private, _reader = await anyio.to_thread.run_sync(self._rendered, request, name)
         if rendered is None or rendered.json is None or rendered.html is None:
             raise unknown_project(text)
         json, html = rendered.json, rendered.html
@@ -57,25 +58,27 @@ class Missing:
         """``/files/NAME/FILENAME`` whose gate is not ready: render the project, then ask its gates."""
         request = Request(scope, receive)
         project, filename = request.path_params["project"], request.path_params["filename"]
-        rendered, private = None, False
+        rendered, private, reader = None, False, NOBODY
         if normalize(project) == project:
             name, version = _known_spelling(project), _version_of(filename.removesuffix(METADATA))
-            rendered, private = await anyio.to_thread.run_sync(self._rendered, request, name, version)
+            rendered, private, reader = await anyio.to_thread.run_sync(self._rendered, request, name, version)
+        if reader.account_id is not None:
+            scope[READER] = reader.account_id
         gates = {gate.filename: gate for gate in rendered.gates} if rendered else {}
         gate = gates.get(filename.removesuffix(METADATA))
         if gate is None or not await self.serve.send_gated(scope, send, gate, private=private):
             raise Refused("unknown-file", "There is no such file here.", status=404)
 
-    def _rendered(self, request: Request, name: str, version: str | None = None) -> tuple[Rendered | None, bool]:
-        """A public project, or a private one for whoever may read it; and whether it is private."""
+    def _rendered(self, request: Request, name: str, version: str | None = None) -> tuple[Rendered | None, bool, Actor]:
+        """A public project, or a private one for whoever may read it; whether it is private, and then who reads it."""
         rendered = self.app.renderer.render(name)
         if rendered is not None:
-            return rendered, False
+            return rendered, False, NOBODY
         actor = reader_of(self.app, request)
         with self.app.database.read() as sql:
             found = queries.find_project(sql, name)
             may = found is not None and rights.standing(sql, found, actor, "read", version).reads
-        return (self.app.renderer.render_private(name) if may else None), True
+        return (self.app.renderer.render_private(name) if may else None), True, actor
 
 
 def reader_of(app: App, request: Request) -> Actor:
