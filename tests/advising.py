@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tarfile
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
@@ -10,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from customhouse.advisories.exploitation import import_catalogue, import_scores
 from customhouse.advisories.store import put
 from customhouse.app import App
 from customhouse.formats.osv.model import Record
@@ -51,3 +53,11 @@ def advise(app: App, *records: Record, source: str = "test") -> None:
 def load(app: App, records: Iterable[Record]) -> None:
     """The same with many."""
     put(app.deeds, records, "pypa")
+
+
+def know_exploited(app: App, cve: str) -> None:
+    """Import CISA's catalogue and FIRST's scores with one row each, made up, in the layouts in which they publish."""
+    rows = [{"cveID": cve, "dateAdded": "2026-11-01", "vulnerabilityName": "made up"}]
+    import_catalogue(app.deeds, json.dumps({"count": 1, "vulnerabilities": rows}).encode(), "kev.json")
+    head = "#model_version:made-up,score_date:2026-11-20T00:00:00+0000\ncve,epss,percentile\n"
+    import_scores(app.deeds, f"{head}{cve},0.97,0.999\n".encode(), "epss.csv")

@@ -22,7 +22,7 @@ import sqlalchemy as sa
 from starlette.routing import BaseRoute
 from starlette.testclient import TestClient
 
-from advising import advise, record
+from advising import advise, know_exploited, record
 from attesting import House, attest
 from clock import TurnableClock
 from customhouse.accounts import sessions
@@ -623,7 +623,8 @@ def _lose(town: Town) -> None:
 
 def _judge(town: Town) -> None:
     """An advisory, and two cases with a report each, one decided; whoever listens has heard of all that."""
-    advise(town.app, record("PYSEC-2026-1", "demo", fixed="9.0"))
+    advise(town.app, record("PYSEC-2026-1", "demo", fixed="9.0", aliases=["CVE-2026-1001"]))
+    know_exploited(town.app, "CVE-2026-1001")
     town.facts["advisory"] = "PYSEC-2026-1"
     waiting, decided = cve_record("CVE-2026-1000", version="all"), certain("CVE-2026-2000", "sundry")
     third = cve_record("CVE-2026-3000", version="all")

@@ -206,6 +206,8 @@ ROWS = [
     reads("/v1/vulns/{advisory}", "public:read", EVERYBODY),
     reads("/osv/PyPI/all.zip", "public:read", EVERYBODY),
     reads("/osv/PyPI/modified_id.csv", "public:read", EVERYBODY),
+    reads("/osv/known_exploited_vulnerabilities.json", "public:read", EVERYBODY),
+    reads("/osv/epss_scores.csv", "public:read", EVERYBODY),
     reads("/osv/PyPI/{advisory}.json", "public:read", EVERYBODY),
     reads("/advisories/", "public:read", EVERYBODY),
     reads("/advisory/{advisory}/", "public:read", EVERYBODY),

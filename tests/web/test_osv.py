@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from advising import advise, record
+from advising import advise, know_exploited, record
 from customhouse.advisories.known import Known
+from customhouse.formats.epss import Likelihood, read_scores
+from customhouse.formats.kev import Exploited, read_catalogue
 from customhouse.formats.osv.matching import is_affected
 from customhouse.formats.osv.read import read_record
 from world import World
@@ -185,3 +187,16 @@ def test_all_pins_of_the_pypas_packages_are_answered_as_we_match_them_ourselves(
         for (name, version), result in zip(some, results, strict=True):
             ours = sorted(one.id for one in records if is_affected(one, name, version))
             assert [one["id"] for one in result.get("vulns", [])] == ours, (name, version)
+
+
+def test_what_is_known_of_exploitation_stands_beside_the_records(world: World) -> None:
+    addresses = ("/osv/known_exploited_vulnerabilities.json", "/osv/epss_scores.csv")
+    assert [world.client.get(one).status_code for one in addresses] == [404, 404]
+    advise(world.app, record("PYSEC-2026-1", "demo", fixed="2.0", aliases=["CVE-2026-1001"]))
+    know_exploited(world.app, "CVE-2026-1001")
+    kev, epss = (world.client.get(one) for one in addresses)
+    assert [one.cve for one in read_catalogue(kev.content, "kev") if isinstance(one, Exploited)] == ["CVE-2026-1001"]
+    day, scores = read_scores(epss.content, "epss")
+    assert (day.isoformat(), list(scores)) == ("2026-11-20", [Likelihood("CVE-2026-1001", 0.97, 0.999)])
+    again = {"if-none-match": kev.headers["etag"]}
+    assert world.client.get(addresses[0], headers=again).status_code == 304

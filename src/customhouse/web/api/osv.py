@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 import anyio.to_thread
+from sqlalchemy.engine import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from customhouse.advisories import queries
+from customhouse.advisories import exploitation_lists, queries
 from customhouse.advisories.archive import Archive
 from customhouse.advisories.known import matching
 from customhouse.app import App
@@ -59,6 +60,8 @@ class Osv:
             own_door("GET", "/v1/vulns/{advisory}", self.one, read),
             own_door("GET", "/osv/PyPI/modified_id.csv", self.listing, read),
             raw_door("GET", "/osv/PyPI/all.zip", self.whole, read),
+            own_door("GET", "/osv/known_exploited_vulnerabilities.json", self.exploited, read),
+            own_door("GET", "/osv/epss_scores.csv", self.scores, read),
             own_door("GET", "/osv/PyPI/{advisory}.json", self.one, read),
         ]
 
@@ -86,7 +89,11 @@ class Osv:
 
         def result(query: Query) -> dict[str, object]:
             found = matching(known[query.name], query.version)
-            return {"vulns": [{"id": one.id, "modified": write_time(one.record.modified)} for one in found]} if found else {}
+            return (
+                {"vulns": [{"id": one.id, "modified": write_time(one.record.modified)} for one in found]}
+                if found
+                else {}
+            )
 
         return write({"results": [result(query) for query in asked]})
 
@@ -118,6 +125,24 @@ class Osv:
         except CustomhouseError as error:
             return _refusal(error)
         return _kept(request, found.body, "text/csv; charset=utf-8", found.digest)
+
+    async def exploited(self, request: Request) -> Response:
+        """CISA's catalogue as it was imported."""
+        return await self._list(request, exploitation_lists.catalogue, "application/json")
+
+    async def scores(self, request: Request) -> Response:
+        """FIRST's scores of what our advisories name."""
+        return await self._list(request, exploitation_lists.scores, "text/csv; charset=utf-8")
+
+    async def _list(self, request: Request, make: Callable[[Connection], bytes | None], media_type: str) -> Response:
+        def made() -> bytes | None:
+            with self.app.database.read() as sql:
+                return make(sql)
+
+        body = await anyio.to_thread.run_sync(made)
+        if body is None:
+            return _message(HTTPStatus.NOT_FOUND, "Nothing of that kind was imported here.")
+        return _kept(request, body, media_type, Digest.of(body).hex)
 
     async def whole(self, scope: Scope, _receive: Receive, send: Send) -> None:
         """All records in one archive, whole or in ranges."""
