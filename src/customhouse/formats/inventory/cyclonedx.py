@@ -27,6 +27,7 @@ _NO_PACKAGES = frozenset(
 )  # fmt: skip
 # Where tools note the group that something belongs to.
 _GROUP_PROPERTIES = frozenset({"cdx:poetry:group", "cdx:pipenv:category", "cdx:python:package:group"})
+_OWN_PROPERTIES = frozenset({"uv:workspace:path", "uv:package:is_project_root"})
 _DEVELOPMENT = frozenset({"cdx:npm:package:development", "cdx:package:development"})
 
 
@@ -140,8 +141,13 @@ def _part(values: Mapping[str, Any], place: str) -> Part:
         purl=purl,
         groups=frozenset({_group(values)}),
         hashes=frozenset(_hashes(values)),
-        is_package=text(values.get("type")) not in _NO_PACKAGES,
+        is_package=text(values.get("type")) not in _NO_PACKAGES and not _is_own(values),
     )
+
+
+def _is_own(values: Mapping[str, Any]) -> bool:
+    """Whether it is a part of the project itself, as uv marks those of a workspace."""
+    return any(text(one.get("name")) in _OWN_PROPERTIES for one in some_tables(values.get("properties")))
 
 
 def _group(values: Mapping[str, Any]) -> str:

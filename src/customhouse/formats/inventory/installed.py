@@ -14,15 +14,11 @@ from customhouse.terms.names import normalize
 MOST_HEADER_BYTES = 1 * 2**20
 MOST_REQUIREMENTS = 5_000
 MOST_LIBRARIES = 5_000
+LONGEST_NAME = 300
+LONGEST_REQUIREMENT = 20_000
 _END = re.compile(rb"\r?\n\r?\n")
-_HEADER = re.compile(r"^(Name|Version|Requires-Dist)[ \t]*:[ \t]*(.*?)[ \t]*$", re.IGNORECASE | re.MULTILINE)
+_HEADER = re.compile(r"^(Name|Version|Requires-Dist)[ \t]*:(.*)$", re.IGNORECASE | re.MULTILINE)
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?", re.ASCII)
-# A requirement that needs no parser: a name, extras, specifiers with or without brackets, a marker.
-_REQUIREMENT = re.compile(
-    r"\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:\[([^\]\[;@]*)\])?\s*"
-    r"(?:\(([^()]*)\)|([=<>!~][^;()@]*)|(@[^;]*?(?=\s;|$)))?\s*(?:;(.*))?",
-    re.ASCII,
-)
 _LIBRARY = re.compile(
     rb"^(?P<quote>\"?)(?P<path>[^\n\",]*?(?:\.libs/[^\n\",/]+|\.dylibs/[^\n\",/]+|\.dist-info/sboms/[^\n\",]+|\.so(?:\.[0-9.]+)?|\.pyd|\.dylib|\.dll))"
     rb"(?P=quote),",
@@ -62,7 +58,8 @@ def read_installed(raw: bytes) -> Installed:
     name = version = ""
     requires: list[Requirement] = []
     faults: list[str] = []
-    for header, value in _HEADER.findall(text):
+    for header, rest in _HEADER.findall(text):
+        value = rest.strip()
         match header.lower():
             case "name" if not name:
                 name = value if _NAME.fullmatch(value) else ""
@@ -80,18 +77,35 @@ def read_installed(raw: bytes) -> Installed:
 
 
 def split_requirement(text: str) -> Requirement | None:
-    """The parts of a requirement (PEP 508); None for what is none. Specifiers and markers are not looked into."""
-    found = _REQUIREMENT.fullmatch(text)
-    if found is None:
+    """The parts of a requirement (PEP 508); None for what is none. Specifiers and markers are not looked into.
+
+    It is cut with plain steps: every pattern with optional blanks between optional parts takes a hostile line cubed.
+    """
+    line = text.strip()
+    named = _NAME.match(line[:LONGEST_NAME])
+    if named is None or len(line) > LONGEST_REQUIREMENT:
         return None
-    name, extras, bracketed, bare, url, marker = found.groups()
-    return Requirement(
-        normalize(name),
-        frozenset(normalize(one.strip()) for one in (extras or "").split(",") if one.strip()),
-        (bracketed or bare or "").replace(" ", "").strip(),
-        (marker or "").strip(),
-        (url or "")[1:].strip(),
-    )
+    rest = line[named.end() :].lstrip()
+    extras: frozenset[str] = frozenset()
+    if rest.startswith("["):
+        inside, closed, rest = rest[1:].partition("]")
+        if not closed or not all(not one.strip() or _NAME.fullmatch(one.strip()) for one in inside.split(",")):
+            return None
+        extras = frozenset(normalize(one.strip()) for one in inside.split(",") if one.strip())
+        rest = rest.lstrip()
+    if rest.startswith("@"):
+        # An address may hold a semicolon; the one before a marker has a blank before it.
+        address, _, marker = rest[1:].partition(" ;")
+        return (
+            Requirement(normalize(named[0]), extras, "", marker.strip(), address.strip()) if address.strip() else None
+        )
+    bounds, _, marker = rest.partition(";")
+    bounds = bounds.strip()
+    if bounds.startswith("(") and bounds.endswith(")"):
+        bounds = bounds[1:-1].strip()
+    if bounds and (bounds[0] not in "=<>!~" or any(one in bounds for one in "()@;")):
+        return None
+    return Requirement(normalize(named[0]), extras, "".join(bounds.split()), marker.strip())
 
 
 def read_requires_txt(text: str) -> tuple[Requirement, ...]:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from customhouse.consume.audit.read.bundled import libraries_of_wheel
+from customhouse.consume.audit.read.collected import Collected
 from customhouse.consume.audit.read.options import ReadOptions
-from customhouse.consume.audit.read.requirements import Collected, subject_of
+from customhouse.consume.audit.read.requirements import subject_of
 from customhouse.consume.audit.read.source import CODE
 from customhouse.formats.inspect import inspect_archive
 from customhouse.formats.inspection import Limits

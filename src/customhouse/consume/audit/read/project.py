@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from customhouse.consume.audit.read.collected import Collected
 from customhouse.consume.audit.read.options import ReadOptions
-from customhouse.consume.audit.read.requirements import Collected, subject_of
+from customhouse.consume.audit.read.requirements import subject_of
 from customhouse.consume.audit.read.source import read_text
 from customhouse.formats.inventory.model import PRODUCTION, Component, Gap, Subject
 from customhouse.formats.inventory.pyproject import Asked, read_pyproject

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
+from customhouse.consume.audit.read.collected import Collected
 from customhouse.consume.audit.read.options import ReadOptions
 from customhouse.consume.audit.read.source import read_text
 from customhouse.formats.inventory.file_version import name_and_version_in
@@ -21,19 +22,6 @@ MOST_FILES = 200
 MOST_REQUIREMENTS = 100_000
 _PIN = re.compile(r"={2,3}\s*([^\s,*]+)")
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
-
-
-@dataclass(slots=True)
-class Collected:
-    """What a requirements file and all that it includes say together."""
-
-    wanted: list[tuple[str, Wanted]] = field(default_factory=list)
-    """Each with its place, ``requirements.txt:3``."""
-    constraints: list[tuple[str, Wanted]] = field(default_factory=list)
-    gaps: list[Gap] = field(default_factory=list)
-    indexes: list[str] = field(default_factory=list)
-    """The first one is the main one."""
-    seen: set[Path] = field(default_factory=set)
 
 
 def read_requirements(path: Path, options: ReadOptions, title: str = "") -> Subject:

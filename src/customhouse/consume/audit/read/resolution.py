@@ -11,15 +11,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
 
+from customhouse.consume.audit.read.collected import Collected
 from customhouse.consume.audit.read.options import ReadOptions
 from customhouse.formats.inventory.model import Component, Edge, Gap
 from customhouse.formats.inventory.requirements_file import Wanted, read_lines
 from customhouse.terms.names import normalize
-
-if TYPE_CHECKING:
-    from customhouse.consume.audit.read.requirements import Collected
 
 MOST_OUTPUT_BYTES = 64 * 2**20
 _MOST_TOLD = 600
