@@ -60,7 +60,7 @@ def take(url: str, shots: dict[str, tuple[str, int, int, str]]) -> None:
 
 def walk_the_journeys() -> None:
     """The tests take pictures on the way."""
-    journeys = sorted((ROOT / "tests" / "web").glob("test_journey*.py"))
+    journeys = sorted((ROOT / "tests").glob("*/test_journey*.py"))
     subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-k", "not postgresql", *map(str, journeys)],
         check=True, cwd=ROOT, env=os.environ | {"CUSTOMHOUSE_PICTURES": str(FIGURES)},
