@@ -13,7 +13,6 @@ from customhouse.formats.inventory.installed import split_requirement
 
 MOST_LINES = 1_000_000
 LONGEST_LINE = 100_000
-_COMMENT = re.compile(r"(?:^|\s+)#.*$")
 _HASH = re.compile(r"\s--hash[= ]\s*([a-z0-9]{1,10}:[0-9A-Fa-f]{1,130})(?=\s|$)")
 _OPTION = re.compile(r"\s--?[a-zA-Z][a-zA-Z-]*(?:[= ]\s*\S+)?")
 _VARIABLE = re.compile(r"\$\{[A-Z0-9_]+\}")
@@ -133,7 +132,12 @@ def _logical(text: str) -> Iterator[tuple[int, str, str]]:
 
 
 def _plain(line: str) -> str:
-    return _COMMENT.sub("", line[: LONGEST_LINE + 1]).strip()
+    """Without the comment: a ``#`` begins one at the line's beginning and behind a blank."""
+    whole = line[: LONGEST_LINE + 1]
+    at = whole.find("#")
+    while at > 0 and not whole[at - 1].isspace():
+        at = whole.find("#", at + 1)
+    return (whole if at < 0 else whole[:at]).strip()
 
 
 def _read(number: int, line: str) -> Iterator[Wanted | Option | Fault]:

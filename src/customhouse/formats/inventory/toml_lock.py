@@ -17,7 +17,7 @@ from customhouse.terms.errors import Rejected
 CODE = "bad-lock"
 MOST_PACKAGES = 100_000
 _LIST = re.compile(r"^(wheels|files) = \[(?:\n((?: {1,8}\{[^\n]*\},?\n)+)|(\{[^\n]*\}))\]$", re.MULTILINE)
-_SDIST = re.compile(r"^sdist = (\{ ?[^\n{}]*(?:\{[^\n{}]*\})?[^\n{}]*\})$", re.MULTILINE)
+_SDIST = re.compile(r"^sdist = (\{[^\n]*\})$", re.MULTILINE)
 _HASH = re.compile(r"""\b(sha256|sha384|sha512)(?::|["']?\s*=\s*["'])([0-9a-f]{64,128})\b""")
 
 

@@ -19,7 +19,7 @@ from customhouse.terms.names import normalize
 
 MOST_DEPTH = 10
 MOST_FILES = 200
-MOST_REQUIREMENTS = 100_000
+MOST_REQUIREMENTS = 20_000
 _PIN = re.compile(r"={2,3}\s*([^\s,*]+)")
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 

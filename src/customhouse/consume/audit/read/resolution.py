@@ -72,7 +72,7 @@ def _compile(found: Collected, options: ReadOptions, beside: Path) -> str | Gap:
 
 def _program(name: str) -> str:
     """The program by its path: what lies beside our own Python counts where the search path has none."""
-    beside = Path(sys.executable).with_name(name)
+    beside = Path(sys.executable).parent / name
     return shutil.which(name) or (str(beside) if beside.is_file() else name)
 
 
