@@ -18,7 +18,7 @@ from customhouse.advisories.triage.false_positives import FalsePositives, read_f
 from customhouse.advisories.triage.known import Known, by_repository, learned, own_sites
 from customhouse.advisories.triage.sources import files_below, records_of
 from customhouse.app import App
-from customhouse.formats.cve.model import CveRecord, Damage
+from customhouse.formats.cve.model import CveRecord, Damage, Reference
 from customhouse.formats.cve.read import read_document
 from customhouse.index.triage.judging import judge_files, judge_records
 from customhouse.index.triage.known_names import what_is_known
@@ -119,6 +119,29 @@ def pypa() -> tuple[list[tuple[str, tuple[str, ...], tuple[str, ...]]], FalsePos
                 links = tuple(one["url"] for one in document.get("references") or ())
                 found.append((member.name.split("/")[-2], tuple(document.get("aliases") or ()), links))
     return found, listed
+
+
+@cache
+def pypa_texts() -> tuple[dict[str, CveRecord], dict[str, frozenset[str]]]:
+    """What the PyPA's advisories say of each CVE, as a record without products, and the packages that it concerns."""
+    texts: dict[str, CveRecord] = {}
+    packages: dict[str, set[str]] = {}
+    with tarfile.open(DATA / "pypa-advisory-database.tar.xz") as archive:
+        for member in archive:
+            file = archive.extractfile(member)
+            if file is None or not re.search(r"vulns/[^/]+/[^/]+\.yaml$", member.name):
+                continue
+            document = yaml.load(file.read(), yaml.CSafeLoader)
+            links = (one["url"] for one in document.get("references") or ())
+            # These two say themselves which package it is.
+            kept = [url for url in links if "github.com/advisories/" not in url and "pypa/advisory" not in url]
+            for cve in (one for one in document.get("aliases") or () if one.startswith("CVE-")):
+                packages.setdefault(cve, set()).add(member.name.split("/")[-2])
+                texts[cve] = CveRecord(
+                    cve, "cve-5", description=document.get("details", ""),
+                    references=tuple(Reference(url) for url in kept),
+                )  # fmt: skip
+    return texts, {cve: frozenset(names) for cve, names in packages.items()}
 
 
 def known_without(ids: Iterable[str]) -> Known:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import lzma
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -217,10 +218,8 @@ def test_whatever_stands_in_a_container_the_record_is_read_or_refused(name: str,
     document = cve_document()
     document["containers"]["cna"][name] = value
     document["containers"]["adp"] = value
-    try:
+    with suppress(Rejected):
         read_document(document, "a")
-    except Rejected:
-        pass
 
 
 @settings(max_examples=150, deadline=1_000)

@@ -37,7 +37,11 @@ def judge(record: CveRecord, known: Known) -> Judgement:
     if not suspects:
         return Judgement(record)
     candidates = [_weigh(record, name, suspect, leads, known) for name, suspect in suspects.items()]
-    worth = [one for one in candidates if one.score >= QUEUE and _is_worth_a_look(one, known)]
+    worth = [
+        one
+        for one in candidates
+        if one.score >= QUEUE and (_is_worth_a_look(one, known) or suspects[one.package].usual)
+    ]
     return Judgement(record, _with_others(_without_shadows(worth)[:MOST_CANDIDATES]))
 
 
@@ -131,6 +135,7 @@ def _stops(record: CveRecord, name: str, suspect: Suspect, leads: Leads, known: 
         "not-hosted-versions": suspect.has("misfits-versions"),
         "other-language": suspect.has(*_FOREIGN),
         "uncertain": not (suspect.certain or _agrees(suspect)),
+        "unnamed": not suspect.has("registry-entry", "product-name", "cpe-name", "subject", "mention"),
         "unknown-name": not exists,
         "bundled": bool(languages.BUNDLED.search(leads.text)),
         "part": _is_part(suspect, name, leads) or _names_longer(name, leads, known),
@@ -140,8 +145,8 @@ def _stops(record: CveRecord, name: str, suspect: Suspect, leads: Leads, known: 
 
 def _agrees(suspect: Suspect) -> bool:
     """Whether three that do not depend on each other say the same: the repository, the issuer, and the language."""
-    issuer = suspect.has("product-name", "cpe-name")
-    return issuer and suspect.has("repository-name") and suspect.has("python-stated", "python-name")
+    named = suspect.has("product-name", "cpe-name", "subject")
+    return named and suspect.has("repository-name") and suspect.has("python-stated", "python-name", "python-files")
 
 
 def _is_part(suspect: Suspect, name: str, leads: Leads) -> bool:

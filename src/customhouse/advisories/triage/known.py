@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -48,7 +49,7 @@ class Known:
     earlier: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """By repository, how many earlier advisories of each package lead to changes in it."""
     sites: Mapping[str, str] = field(default_factory=dict)
-    """By host, the package whose earlier advisories alone lead there, and after which the host is called."""
+    """By site, the package whose earlier advisories alone lead there, and after which it is called."""
     advised: Mapping[str, int] = field(default_factory=dict)
     """How many earlier advisories each package has."""
     hosted: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -101,45 +102,60 @@ def by_repository(table: Mapping[str, Iterable[str]]) -> dict[str, frozenset[str
 def learned(advisories: Iterable[tuple[Collection[str], Collection[str]]]) -> dict[str, dict[str, int]]:
     """The repositories that earlier advisories lead to, from pairs of their packages and their links.
 
-    Only links to changes count (commits, pull requests, comparisons, releases, security advisories): others lead to
-    proofs of concept. Of each package the repository counts that most of its advisories lead to, and every one whose
-    last part is named like the package. A repository that is called like one package is another one's only if several
-    advisories say so: what imitates a package has advisories that lead to the original, too.
+    Links to changes count (commits, pull requests, comparisons, releases, security advisories): others may lead to
+    proofs of concept, and count only where most advisories of a package lead there. Of each package the repository
+    counts that most of its advisories lead to, and every one whose last part is named like the package. A repository
+    that is called like one package is another one's only if several advisories say so: what imitates a package has
+    advisories that lead to the original, too.
     """
-    seen: dict[str, dict[str, int]] = {}
+    changed: dict[str, Counter[str]] = {}
+    linked: dict[str, Counter[str]] = {}
+    written: Counter[str] = Counter()
     for packages, urls in advisories:
-        changed = {repository_of(url) for url in urls if _CHANGE.search(url)} - {""}
+        changes = {repository_of(url) for url in urls if _CHANGE.search(url)} - {""}
+        others = {repository_of(url) for url in urls} - {""}
         for package in packages:
-            counts = seen.setdefault(package, {})
-            for repository in changed:
-                counts[repository] = counts.get(repository, 0) + 1
-    names = {squeezed(package) for package in seen}
+            written[package] += 1
+            changed.setdefault(package, Counter()).update(changes)
+            linked.setdefault(package, Counter()).update(others)
+    names = {squeezed(package) for package in written}
     found: dict[str, dict[str, int]] = {}
-    for package, counts in seen.items():
+    for package, counts in changed.items():
         most = max(counts.values(), default=0)
-        for repository, count in counts.items():
+        for repository, count in linked[package].items():
             namesake = squeezed(repository.rpartition("/")[2])
-            others = namesake != squeezed(package) and namesake in names
-            if namesake == squeezed(package) or (count == most and (count > 1 or not others)):
+            is_main = counts[repository] == most and most > 0 and (most > 1 or namesake not in names)
+            is_usual = count >= FEWEST_LINKED and count * 2 > written[package]
+            if is_usual or is_main or (namesake == squeezed(package) and counts[repository]):
                 found.setdefault(repository, {})[package] = count
     return found
 
 
 def own_sites(advisories: Iterable[tuple[Collection[str], Collection[str]]]) -> dict[str, str]:
-    """The hosts that several advisories of one package lead to, hardly any of another one, and that bear its name."""
-    seen: dict[str, dict[str, int]] = {}
+    """The sites that several advisories of one package lead to, hardly any of another one, and that bear its name.
+
+    A site is a host, or what hosts have in common behind their first part: ``example.org`` of ``docs.example.org``.
+    """
+    seen: dict[str, Counter[str]] = {}
     for packages, urls in advisories:
-        for host in {(urlsplit(url).hostname or "").lower() for url in urls}:
-            counts = seen.setdefault(host, {})
-            for package in packages:
-                counts[package] = counts.get(package, 0) + 1
+        for site in {site for url in urls for site in sites_of(url)}:
+            seen.setdefault(site, Counter()).update(packages)
     found = {}
-    for host, counts in seen.items():
-        package, count = max(counts.items(), key=lambda one: (one[1], one[0]), default=("", 0))
-        most = count >= FEWEST_OF_SITE and count >= SHARE_OF_SITE * sum(counts.values())
-        if most and any(part in squeezed(host) for part in _telling(package)):
-            found[host] = package
+    for site, counts in seen.items():
+        ((package, count),) = counts.most_common(1)
+        most = count >= FEWEST_OF_SITE and count >= SHARE_OF_SITE * counts.total()
+        if most and any(part in squeezed(site) for part in _telling(package)):
+            found[site] = package
     return found
+
+
+def sites_of(url: str) -> list[str]:
+    """The host of an address, and what stands behind its first part, as long as that has two parts."""
+    try:
+        parts = (urlsplit(url).hostname or "").lower().split(".")
+    except ValueError:
+        return []
+    return [".".join(parts[at:]) for at in range(len(parts) - 1)]
 
 
 def _telling(name: str) -> list[str]:
@@ -149,6 +165,7 @@ def _telling(name: str) -> list[str]:
 
 
 SHARE_OF_SHARED = 0.9
+FEWEST_LINKED = 3
 FEWEST_OF_SITE = 2
 SHARE_OF_SITE = 0.8
 SHORTEST_TELLING = 4

@@ -31,7 +31,7 @@ PYTHON_WORDS = re.compile(
     r"virtualenv|setuptools|conda|Anaconda|Zope|Plone|OpenStack|LLM)\b"
     r"|\bscikit-\w+|\b__(?:init|main|import|class|globals|builtins)__\b|\bsetup\.py\b|\brequirements\.txt\b"
 )
-PYTHON_FILES = re.compile(r"[A-Za-z0-9_/]+\.py\b(?!\w)")
+PYTHON_FILES = re.compile(r"[A-Za-z0-9_/]{1,100}\.py\b(?!\w)")
 
 OTHER_WORDS: Mapping[str, re.Pattern[str]] = {
     "JavaScript": re.compile(
@@ -40,7 +40,7 @@ OTHER_WORDS: Mapping[str, re.Pattern[str]] = {
         r"|\b[Nn]ode\s+package\b|\bbuilt\s+on\s+Node"
     ),
     "Java": re.compile(
-        rf"\bMaven\b|\b[\w-]+\.jar\b|\bJava\s+{_BETWEEN}(?:{_NOUN}|servlet)\b|\bJVM\b|\bSpring\s+(?:Boot|Framework|Security)\b"
+        rf"\bMaven\b|\b[\w-]{1, 100}\.jar\b|\bJava\s+{_BETWEEN}(?:{_NOUN}|servlet)\b|\bJVM\b|\bSpring\s+(?:Boot|Framework|Security)\b"
         r"|\bTomcat\b|\bJenkins\b|\bGradle\b|\bJNDI\b|\bKotlin\b|\bScala\b|\borg\.[a-z]+\.[a-z]+\b|\bJDBC\b|\bJava\s+classes\b"
     ),
     "Go": re.compile(
@@ -50,7 +50,7 @@ OTHER_WORDS: Mapping[str, re.Pattern[str]] = {
         r"\bRust\s+(?:crate|library|package|module|implementation|bindings?)s?\b|\bcrates\.io\b|\bin\s+Rust\b|\bcargo\s+(?:add|install|build)\b|\bcrate\s+(?:before|for)\b"
     ),
     "PHP": re.compile(
-        r"\bPHP\b|\bWordPress\b|\bDrupal\b|\bJoomla\b|\bLaravel\b|\bSymfony\b|\bPackagist\b|\bMoodle\b|\bMagento\b|\bTYPO3\b|[\w/]+\.php\b"
+        r"\bPHP\b|\bWordPress\b|\bDrupal\b|\bJoomla\b|\bLaravel\b|\bSymfony\b|\bPackagist\b|\bMoodle\b|\bMagento\b|\bTYPO3\b|[\w/]{1,100}\.php\b"
     ),
     "Ruby": re.compile(
         r"\bRuby\s+(?:on\s+Rails|gem|library|implementation)s?\b|\bRubyGems?\b|\bRails\b|\b[Gg]em\s+(?:before|for)\b"
@@ -89,7 +89,7 @@ PYPI_PROJECT = re.compile(
     r"https?://(?:www\.|test\.)?(?:pypi\.org/(?:project|p)|pypi\.python\.org/(?:pypi|project))/(?P<name>[A-Za-z0-9][A-Za-z0-9._-]{0,99})",
     re.IGNORECASE,
 )
-OTHER_FILES = re.compile(r"[\w/-]+\.(?P<suffix>go|rs|java|php|rb|cs|jsp|aspx|kt|scala|swift|asp)\b(?![\w-]|\.\w)")
+OTHER_FILES = re.compile(r"[\w/-]{1,100}\.(?P<suffix>go|rs|java|php|rb|cs|jsp|aspx|kt|scala|swift|asp)\b(?![\w-]|\.\w)")
 """Files of programs in other languages. C and JavaScript are not among them: many Python packages contain some."""
 PYTHON_NAMES = re.compile(r"(?:python|django|flask|pytest|jupyter|sphinx)-.+|.+-(?:python|py)|py(?:thon)?[a-z0-9-]{3,}")
 """Names, normalised, that say what they are for."""

@@ -36,8 +36,8 @@ class Leads:
     """By normalised name, what the issuer wrote."""
     vendored: dict[str, str] = field(default_factory=dict)
     """The same with the vendor in front, which is a package's name only if it is known as one."""
-    hosts: dict[str, str] = field(default_factory=dict)
-    """By host, the first address there."""
+    pages: list[str] = field(default_factory=list)
+    """Links to anywhere else."""
     cpes: dict[str, str] = field(default_factory=dict)
     python_cpes: dict[str, str] = field(default_factory=dict)
     for_python: list[Evidence] = field(default_factory=list)
@@ -72,7 +72,7 @@ def _follow(found: Leads, url: str, shown: str) -> None:
     elif repository := repository_of(url):
         found.repositories.setdefault(repository, shown)
     else:
-        found.hosts.setdefault(_host_of(url), shown)
+        found.pages.append(url)
 
 
 def _products(found: Leads, product: Product) -> None:

@@ -56,11 +56,6 @@ class Candidate:
         """Whether the record's issuer, or the registry, calls it by its name."""
         return any(one.rule in ("product-name", "registry-entry", "registry-link") for one in self.evidence)
 
-    @property
-    def automatic(self) -> bool:
-        """Whether it may become an advisory without a person."""
-        return self.score >= AUTOMATIC and not self.stops
-
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
@@ -78,8 +73,12 @@ class Judgement:
     @property
     def automatic(self) -> tuple[Candidate, ...]:
         """What may become advisories by itself: all or nothing, a person finishes what is clear in part."""
-        strong = [one for one in self.candidates if one.score >= AUTOMATIC]
-        return tuple(strong) if all(one.automatic for one in strong) else ()
+        return self.automatic_from(AUTOMATIC)
+
+    def automatic_from(self, score: int) -> tuple[Candidate, ...]:
+        """The same, if it were from another score on."""
+        strong = [one for one in self.candidates if one.score >= score]
+        return tuple(strong) if not any(one.stops for one in strong) else ()
 
 
 STOPS = {
@@ -88,6 +87,7 @@ STOPS = {
     "no-versions": "It says nothing of versions.",
     "odd-versions": "An edge of its ranges is no version of PEP 440, or its edges contradict each other.",
     "uncertain": "Nothing but names leads to the package: there may be something else of that name.",
+    "unnamed": "Only a link leads to it: neither the text nor the issuer names it.",
     "unknown-name": "No package of that name is known here.",
     "other-language": "It speaks of another language or registry, too.",
     "elsewhere": "The package is built from another repository than the one that it leads to.",

@@ -12,15 +12,16 @@ from customhouse.terms.names import normalize
 _WORD = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _HEAD = 400
 """Characters within which a text says what it is about."""
+_OPENING = 120
 _BEHIND = re.compile(
     r"['’]?s?\s*(?:\([^)]{0,60}\)\s*)?(?:,\s*)?(?:(?:versions?|releases?)\s*)?(?:v?\.?\d|<|>|\bbefore\b|\bthrough\b|\bprior\s+to\b|\bup\s+to\b|\bversions?\b"
     r"|\bis\s+(?:a|an|the|vulnerable|affected)\b|\ballows?\b|\bwas\b|\bdoes\b|\bhas\b|\bcontains?\b|\bpackage\b|\blibrary\b|\bmodule\b)",
     re.IGNORECASE,
 )
 _BEFORE = re.compile(
-    r"(?:^|[.\n]\s*|\b(?:in|of|package|library|affects|module|project)\s+(?:the\s+)?(?:\w+\s+){0,2})$", re.IGNORECASE
+    r"(?:^|[.\n]\s*|\b(?:in|of|package|library|affects|module|project)\s+(?:the\s+)?(?:[\w.]+\s+){0,2})$", re.IGNORECASE
 )
-_STARTS = re.compile(r"(?:^|\n)\s*(?:(?:In|The|An?)\s+)?(?:\w+\s+){0,2}$")
+_STARTS = re.compile(r"(?:^|\n)\s*(?:(?:In|The|An?)\s+)?(?:[\w.]+\s+){0,2}$")
 _INSIDE = re.compile(r"\b(?:in|of|affects|affecting)\s+$")
 _ENDS = re.compile(r"[,;.)]|\s+(?:and|when|that|which|where|via|due|by)\b|\s*$")
 MOST_WORDS = 700
@@ -34,6 +35,8 @@ class Named:
     """Normalised."""
     spelled: str
     is_subject: bool
+    is_object: bool = False
+    """Whether something is said to be wrong in it near the beginning, a common word though it may be."""
 
 
 def names_in(
@@ -59,7 +62,9 @@ def names_in(
                 # "Home Assistant" is the package homeassistant.
                 name = joined.get("".join(parts).lower(), "")
             if name in known:
-                yield Named(name, text[first.start() : end], is_subject_at(text, first.start(), end))
+                start = first.start()
+                opening = start < _OPENING and bool(_INSIDE.search(text[max(0, start - 60) : start]))
+                yield Named(name, text[start:end], is_subject_at(text, start, end), opening)
 
 
 def _as_packaged(name: str, known: frozenset[str]) -> str:
@@ -85,9 +90,11 @@ def is_subject_at(text: str, start: int, end: int) -> bool:
     if start > _HEAD:
         return False
     before, behind = text[max(0, start - 60) : start], text[end : end + 90]
-    if behind[:1] in "/@(" and not behind.startswith(("(", " (")):
-        return False
+    if before.endswith("(") and behind.startswith(")"):
+        # "The client library for Swift (python-swiftclient) 1.0 through 1.9"
+        return bool(_BEHIND.match(behind[1:]))
     if _BEHIND.match(behind):
         return bool(_BEFORE.search(before) or _STARTS.search(before))
     # "a flaw in VTK, and it lies …": a name of its own, for a word of the language would begin small.
-    return text[start:end] != text[start:end].lower() and bool(_INSIDE.search(before)) and bool(_ENDS.match(behind))
+    spelled = text[start:end]
+    return not (spelled.isalpha() and spelled.islower()) and bool(_INSIDE.search(before)) and bool(_ENDS.match(behind))

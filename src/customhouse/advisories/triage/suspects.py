@@ -6,13 +6,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from customhouse.advisories.triage.known import Known, squeezed
+from customhouse.advisories.triage.known import Known, sites_of, squeezed
 from customhouse.advisories.triage.leads import Leads, evidence
 from customhouse.advisories.triage.model import Evidence, Field
 from customhouse.advisories.triage.rules import RULES
 from customhouse.advisories.triage.subject import names_in
 from customhouse.terms.names import MAX_NAME_LENGTH, normalize
 
+FEWEST_ADVISED = 3
 _VALID = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?", re.ASCII)
 
 
@@ -23,6 +24,8 @@ class Suspect:
     display: str
     found: list[Evidence] = field(default_factory=list)
     stops: list[str] = field(default_factory=list)
+    usual: bool = False
+    """Whether earlier advisories concern it, and the text says at its beginning that something is wrong in it."""
 
     def has(self, *rules: str) -> bool:
         """Whether there is evidence by one of these rules."""
@@ -57,12 +60,17 @@ def suspects_of(leads: Leads, known: Known) -> dict[str, Suspect]:
     for repository, url in leads.repositories.items():
         _of_repository(found, repository, url, known)
     _of_issuer(found, leads, known)
-    for host, url in leads.hosts.items():
-        if name := known.sites.get(host):
+    for url in leads.pages:
+        if name := next((known.sites[one] for one in sites_of(url) if one in known.sites), ""):
             found.add(name, "", evidence("own-site", url, "reference"))
     for named in names_in(leads.text, known.names, known.longest, known.by_squeezed):
-        if named.is_subject and named.name not in found.by_name:
-            found.add(named.name, named.spelled)
+        usual = known.advised.get(named.name, 0) >= FEWEST_ADVISED and named.is_object
+        if named.is_subject or usual:
+            suspect = found.add(named.name, named.spelled)
+            if suspect is not None:
+                # The text's own spelling, which is looked for in it again.
+                suspect.display = named.spelled
+                suspect.usual = suspect.usual or usual
     return found.by_name
 
 
