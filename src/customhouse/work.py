@@ -26,6 +26,7 @@ from customhouse.catalog.search.write import index_all, index_entry
 from customhouse.index import dormant
 from customhouse.index.advising.follow import AFFECTED_JOB, MALWARE_JOB, find_affected, note_advising
 from customhouse.index.advising.malware import KeepMalwareRecord, keep_malware_record
+from customhouse.index.advising.tell import tell_owners
 from customhouse.index.bundling.rescan import RESCAN_JOB, rescan
 from customhouse.index.close_account import FORGET_JOB, forget_address
 from customhouse.index.delete import END_JOB, end_deleted_files
@@ -312,8 +313,9 @@ def _scan_bundled_job(app: App, arguments: Mapping[str, Any]) -> None:
 
 
 def _find_affected_job(app: App, arguments: Mapping[str, Any]) -> None:
-    """Store what affects some projects. Running it again computes the same and writes nothing."""
+    """Store what affects some projects, and tell owners whose newest release it is. Running it again does nothing."""
     find_affected(app.database, arguments["names"])
+    tell_owners(app.deeds, arguments["names"])
 
 
 def _keep_malware_job(app: App, arguments: Mapping[str, Any]) -> None:

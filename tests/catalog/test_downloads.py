@@ -324,10 +324,11 @@ def test_bulk_folding_is_many_transactions_none_larger_than_its_pace(
     batches: list[tuple[int, int]] = []
 
     def watched(
-        database: Database, source: Source, noted: Sequence[Noted], *, pace: Pace, start: int, end: int, now: datetime
-    ) -> int | None:
+        database: Database, source: Source, noted: Sequence[Noted], *, pace: Pace, start: int, end: int, now: datetime,
+        keep_since: date | None,
+    ) -> int | None:  # fmt: skip
         batches.append((len(noted), pace.lines))
-        return fold(database, source, noted, start=start, end=end, now=now, pace=pace)
+        return fold(database, source, noted, start=start, end=end, now=now, pace=pace, keep_since=keep_since)
 
     monkeypatch.setattr(spools, "fold", watched)
     while folded(stocked.app):  # a busy machine needs more than one round

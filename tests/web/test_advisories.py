@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
+import sqlalchemy as sa
 
 from advising import advise, record
+from customhouse.accounts.tables import account
 from customhouse.catalog.queries import find_project
 from customhouse.index.advising.tables import affected_release
 from customhouse.index.visibility import ChangeVisibility, change_visibility
 from customhouse.infra.db import insert_new
+from customhouse.infra.tables import job
+from customhouse.work import run_due_job, run_followers, seed_periodic_jobs
 from packages import wheel
 from world import World
 
@@ -146,3 +152,36 @@ def test_feeds_tell_of_advisories_that_touch_what_everybody_may_see(advised: Wor
     assert "/project/secret/" not in page
     owner = advised.person("alice")
     assert "affected by a known vulnerability" in owner.get("/project/secret/").text
+
+
+def test_owners_hear_once_that_their_newest_release_is_affected(small_world: World) -> None:
+    world = small_world
+    publish(world, "demo", "1.0", "2.0")
+    seed_periodic_jobs(world.app)
+    with world.app.database.write() as sql:
+        sql.execute(account.update().values(email="alice@example.org"))
+
+    def letters() -> list[Mapping[str, Any]]:
+        while run_followers(world.app) or run_due_job(world.app, without={"mail"}):
+            pass
+        with world.app.database.read() as sql:
+            found = sql.execute(sa.select(job.c.arguments).where(job.c.name == "mail").order_by(job.c.id)).scalars()
+            return [one["values"]["body"] for one in found if one["template"] == "newest-affected"]
+
+    assert letters() == []
+    advise(world.app, record("PYSEC-2026-1", "demo", versions=["1.0"]), record("PYSEC-2026-5", "other", fixed="9"))
+    assert letters() == []
+    advise(
+        world.app,
+        record("PYSEC-2026-2", "demo", fixed="3.0", aliases=[CVE]),
+        record("PYSEC-2026-3", "demo", severity=HIGH),
+    )
+    [first] = letters()
+    assert (first["version"], first["level"], first["fixed"]) == ("2.0", "high", ["3.0"])
+    assert first["advisories"] == ["PYSEC-2026-3", "PYSEC-2026-2"]
+    advise(world.app, record("GHSA-same", "demo", fixed="3.0", aliases=[CVE]))
+    assert len(letters()) == 1
+    advise(world.app, record("PYSEC-2026-4", "demo", introduced="2.0"))
+    assert [one["advisories"] for one in letters()] == [first["advisories"], ["PYSEC-2026-4"]]
+    assert "affected by what became known" in world.client.get("/project/demo/ledger/").text
+    world.check()

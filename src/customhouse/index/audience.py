@@ -104,6 +104,7 @@ RULES: Mapping[str, Rule] = {
     "role-falls-asleep": _SELF,
     "role-confirmed": _ALWAYS,
     "fetchers-told": _SELF,
+    "newest-affected": Rule(maintainers=True),
     "account-closed": _SELF,
     "password-set": _SELF,
     "address-change-asked": _SELF,

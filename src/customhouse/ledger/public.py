@@ -53,6 +53,7 @@ PUBLIC: Mapping[str, str] = {
     "security-policy-set": "changed how vulnerabilities of the project are reported",
     "library-affected": "told the owners that what they bundle is affected by {advisory}: {what}",
     "library-range-said": "said which versions of {library} {advisory} affects: {range}",
+    "newest-affected": "has version {version}, its newest, affected by what became known (level {level})",
     "advisories-changed": "wrote advisories of the source {source}",
 }
 """For everybody, unless the project is private. Their bodies name no network, no token's secret and no reporter."""

@@ -16,7 +16,7 @@ def fetched_bad(values: Mapping[str, Any], site: Site) -> Draft:
     return draft(
         site, fact, f"You have fetched a bad file of {fact.project}",
         f"With one of your API tokens, or from your session, files of {fact.project} were fetched {when} (UTC) that "
-        "are held back here now because they do harm or are suspected to.",
+        f"are held back here now because they do harm or are suspected to. {fact.who} had you told {fact.when}.",
         f"The files:\n{_files(fact)}",
         reason(fact),
         "Find out where they were installed, and take those machines for compromised until you know better: change "

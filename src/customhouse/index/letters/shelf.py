@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from customhouse.index.letters import (
     account,
     addresses,
+    advising,
     approving,
     blast,
     bundled,
@@ -31,6 +32,7 @@ LETTERS: Mapping[str, Write] = {
     **account.LETTERS,
     **domains.LETTERS,
     **addresses.LETTERS,
+    **advising.LETTERS,
     **approving.LETTERS,
     **blast.LETTERS,
     **bundled.LETTERS,
