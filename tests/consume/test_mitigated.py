@@ -99,7 +99,7 @@ def test_where_owners_contradict_each_other_the_stricter_wins_and_it_is_said() -
                      timestamp=datetime(2026, 10, 20, tzinfo=UTC))  # fmt: skip
     (found,) = mitigate([finding()], [SAFE, doubts], TODAY)
     assert found.mitigation is None
-    assert "contradict each other: urn:vex:3 of bob says under_investigation and wins" in found.remarks[0]
+    assert "contradict each other: bob's statement of 2026-10-20 says under_investigation and wins" in found.remarks[0]
 
 
 def test_a_statement_about_another_package_or_vulnerability_is_not_mentioned() -> None:

@@ -45,7 +45,7 @@ def _judged(finding: Finding, statements: Sequence[Statement], today: date, ther
     for one in sorted(statements, key=lambda one: (one.since, -STRICTEST.index(one.status))):
         why = why_not(one, finding, today, there)
         if why:
-            remarks.append(f"The statement {_called(one)} counts no more: {why}.")
+            remarks.append(f"{_called(one)} counts no more: {why}.")
             continue
         held[one.owner or one.supplier] = one
     if not held:
@@ -126,8 +126,10 @@ def _mitigation(statement: Statement) -> Mitigation:
 
 
 def _called(statement: Statement) -> str:
+    """How people know it: by who answers for it and when it was said; its id is in the JSON report."""
     by = statement.owner or statement.supplier
-    return f"{statement.id} of {by}" if by else statement.id
+    day = statement.since.date().isoformat()
+    return f"{by}'s statement of {day}" if by else f"{statement.id} of {day}"
 
 
 def lapsed(statements: Iterable[Statement], today: date) -> tuple[Statement, ...]:
