@@ -138,6 +138,7 @@ class Simulator:
             CveRecord.validate(container, schema)
         except CveRecordValidationError as error:
             return 400, {"error": "INVALID_JSON_SCHEMA", "message": str(error)[:2000]}
+        assert container is not None, "the schema wants one"
         if container["providerMetadata"]["orgId"] != ORG_ID:
             return 403, {"error": "WRONG_ORG", "message": "Not your UUID."}
         state, now = "PUBLISHED" if kind == "cna" else "REJECTED", datetime.now(UTC).isoformat().replace("+00:00", "Z")
