@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from cyclopts import App
 
-from customhouse.cli.main import FINDINGS, FINE, PARTIAL
+from customhouse.cli.exit_codes import FINDINGS, FINE, PARTIAL
 from customhouse.terms.errors import Rejected
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def tell(advisory: str, /, *, data: Path | None = None) -> int:
         told = tell_owners(parts.deeds, TellOwners(advisory))
     for name in told.projects:
         print(name)
-    print(f"Told the owners of {len(told.projects)} projects of {told.files} files.")
+    print(f"Told the owners of {_counted(len(told.projects), 'project')} of {_counted(told.files, 'file')}.")
     return FINE
 
 
@@ -113,7 +113,8 @@ def _of_file(path: Path, output: str) -> int:
             print(_cut(f"  in {one.file}"))
             for each in one.evidence[:2]:
                 print(_cut(f"  {each.kind}: {each.text}"))
-        print(f"{len(scan.libraries)} libraries in {path.name}.")
+        names = {one.name for one in scan.libraries}
+        print(_cut(f"{len(names)} {'library' if len(names) == 1 else 'libraries'} in {path.name}."))
         for note in scan.notes:
             print(f"Note: {note}", file=sys.stderr)
     return PARTIAL if scan.notes else FINE
@@ -136,7 +137,8 @@ def _of_index(library: str, text: str, output: str, data: Path | None) -> int:
             print("Version unknown:")
             _print(found.unknown)
         asked = f"{found.library} {found.range}".strip()
-        print(f"{len(found.matching)} files bundle {asked}; of {len(found.unknown)} the version is unknown.")
+        files = {one.held.file_id for one in found.matching}
+        print(f"Of {asked}: {_counted(len(files), 'file')}, and {len(found.unknown)} of unknown version.")
         if found.unscanned:
             print(f"{found.unscanned} wheels have still to be looked into.", file=sys.stderr)
     if found.matching:
@@ -149,9 +151,14 @@ def _print(rows: tuple[Bundler, ...]) -> None:
         private = "" if one.held.public else " (private)"
         print(_cut(f"{one.held.display} {one.held.version}{private}: {_named(one.held.library)}"))
         print(_cut(f"  {one.held.filename}"))
-        print(_cut(f"  in {one.held.library.file}"))
+        more = f" and {len(one.members) - 1} more" if len(one.members) > 1 else ""
+        print(_cut(f"  in {one.held.library.file}{more}"))
         print(_cut(f"  {one.newest_evidence}"))
         print(_cut(f"  owners: {', '.join(one.owners) or 'none'}; downloads in 30 days: {one.downloads}"))
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _named(library: BundledLibrary) -> str:

@@ -19,7 +19,7 @@ from customhouse.advisories.triage.rules import RULES
 from customhouse.advisories.triage.sources import files_below
 from customhouse.app import App as Parts
 from customhouse.app import open_app, prepare
-from customhouse.cli.main import FINE, PARTIAL
+from customhouse.cli.exit_codes import FINE, PARTIAL
 from customhouse.cli.options import read_settings
 from customhouse.formats.cve.model import Span
 from customhouse.formats.visible import visible_parts

@@ -1,0 +1,56 @@
+"""The command table. Commands are named by import strings, so that ``--help`` and short commands load little."""
+
+from __future__ import annotations
+
+from cyclopts import App, CycloptsError
+
+from customhouse.cli.exit_codes import USAGE
+
+app = App(
+    name="customhouse",
+    help="The supply chain for Python packages that you can host yourself.",
+    version_flags=["--version"],
+)
+app.command("customhouse.cli.serve:serve", name="serve", help="Run the index: one supervisor, web workers, jobs.")
+app.command("customhouse.cli.serve:web", name="web", help="Run only the web workers (when scaled out).")
+app.command("customhouse.cli.serve:work", name="work", help="Run only the jobs (when scaled out).")
+app.command(
+    "customhouse.cli.publish:publish", name="publish", help="Publish releases: whole, staged first, resumed.",
+    help_epilogue="Exit code 0: published, or staged as was asked; 1: a file is not as it must be; 2: usage; 3: a"
+    " part, or people must approve; 4: the index or a service failed.",
+)  # fmt: skip
+app.command("customhouse.cli.bundled:app", name="bundled", help="Libraries inside of wheels: who bundles which.")
+app.command("customhouse.cli.vex:app", name="vex", help="Vulnerabilities that do not concern you, and until when.")
+app.command("customhouse.cli.user:app", name="user", help="Accounts.")
+app.command("customhouse.cli.project:app", name="project", help="Yank, deprecate, delete, restore, quarantine, erase.")
+app.command("customhouse.cli.organization:app", name="organization", help="Groups of people that hold projects.")
+app.command("customhouse.cli.name:app", name="name", help="Prohibited names, and namespaces of organizations.")
+app.command("customhouse.cli.quota:app", name="quota", help="How large files and projects may be.")
+app.command("customhouse.cli.token:app", name="token", help="API tokens.")
+app.command("customhouse.cli.publisher:app", name="publisher", help="Builds that publish without a stored secret.")
+app.command("customhouse.cli.downloads:app", name="downloads", help="Download counts: import a CDN's logs.")
+app.command(
+    "customhouse.cli.advisory:app", name="advisory", help="Known vulnerabilities: import them, see where they are from."
+)
+app.command("customhouse.cli.blast:app", name="quarantine", help="Who has fetched what is held back here.")
+app.command("customhouse.cli.mail:app", name="mail", help="Letters to the disclosure desk: take them in.")
+app.command("customhouse.cli.case:app", name="case", help="Cases: what people have reported, and the verdicts.")
+app.command("customhouse.cli.triage:app", name="triage", help="CVE records: which concern packages of Python.")
+app.command("customhouse.cli.mandate:app", name="mandate", help="Who must have a second factor, from when on.")
+app.command("customhouse.cli.giveaway:app", name="giveaway", help="Security keys for maintainers.")
+app.command("customhouse.cli.terms:app", name="terms", help="Terms of use, and how many agree to them.")
+app.command("customhouse.cli.recovery:app", name="recovery", help="Cases of accounts whose factor is lost: read them.")
+app.command("customhouse.cli.domain:app", name="domain", help="Mail domains of accounts, and those that have lapsed.")
+app.command("customhouse.cli.check:check", name="check", help="Test every invariant of this installation.")
+app.command(
+    "customhouse.cli.audit_app:app", name="audit", help="What is known to be wrong with what is installed or locked."
+)
+app.command("customhouse.cli.ledger:app", name="ledger", help="What happened here, as a chain of hashed entries.")
+
+
+def dispatch() -> object:
+    """Run the command that the arguments name; its result, or `USAGE` for arguments that are none."""
+    try:
+        return app(exit_on_error=False, print_error=True, result_action="return_value")
+    except CycloptsError:
+        return USAGE
