@@ -285,7 +285,7 @@ def test_an_operator_says_what_a_record_does_not(small_world: World) -> None:
     assert "pictures 1.0" in operator.get("/admin/advisory/CVE-2023-5129/libraries/").text
     assert "pictures 1.0" in small_world.client.get("/advisory/CVE-2023-5129/").text
     answer = operator.post("/admin/advisory/CVE-2023-5129/libraries/tell/")
-    assert operator.said(answer) == "The owners of 1 projects hear of 1 files."
+    assert operator.said(answer) == "The owners of 1 project hear of 1 file."
     assert small_world.app.do(take_back, TakeBack("CVE-2023-5129", "webp")) == 1
     assert "pictures" not in small_world.client.get("/advisory/CVE-2023-5129/").text
     assert len(events(small_world, "library-range-said")) == 2

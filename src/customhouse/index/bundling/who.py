@@ -18,7 +18,7 @@ from customhouse.catalog import bundled, rights
 from customhouse.catalog.bundled import Held
 from customhouse.catalog.downloads.queries import counted_of_files, first_day
 from customhouse.formats.bundled.advisories import Verdict, library_name
-from customhouse.formats.bundled.model import BundledLibrary
+from customhouse.formats.bundled.model import TRUST, BundledLibrary
 from customhouse.formats.bundled.order import lies_in, parse_specifier
 from customhouse.terms.errors import Rejected
 
@@ -28,9 +28,12 @@ LONGEST_NAME = 200
 
 @dataclass(frozen=True, slots=True)
 class Bundler:
-    """One library in one file of the index."""
+    """One library at one version in one file of the index."""
 
     held: Held
+    """By the member whose evidence is trusted most."""
+    members: tuple[str, ...]
+    """All members of the wheel that belong to it: libwebp comes in four."""
     owners: tuple[str, ...]
     downloads: int
     """Counted, of the file, in the last 30 days."""
@@ -43,6 +46,7 @@ class Bundler:
             "version": self.held.version,
             "filename": self.held.filename,
             "member": library.file,
+            "members": list(self.members),
             "library": library.name,
             "library_version": library.version,
             "version_is_partial": library.partial,
@@ -126,20 +130,34 @@ def answer(
 
     def bundlers(of: Verdict) -> tuple[Bundler, ...]:
         return tuple(
-            Bundler(held, people.get(held.project_id, ()), counted.get(held.file_id, 0))
-            for held, said in told
-            if said == of
-        )
+            Bundler(
+                those[0], tuple(held.library.file for held in those), people.get(those[0].project_id, ()),
+                counted.get(those[0].file_id, 0),
+            )
+            for those in _by_file(held for held, said in told if said == of)
+        )  # fmt: skip
 
     return Answer(
         library=", ".join(dict.fromkeys(held.library.name for held in seen)) or ", ".join(libraries),
         range=text,
         matching=bundlers("affected"),
         unknown=bundlers("unknown"),
-        others=sum(said == "fine" for _, said in told),
+        others=len(_by_file(held for held, said in told if said == "fine")),
         unscanned=bundled.count_unscanned(sql),
         truncated=len(found) > bundled.MOST_ROWS,
     )
+
+
+def _by_file(found: Iterable[Held]) -> list[list[Held]]:
+    """Each library at each version in each file, its members together, the one with the best evidence first."""
+    groups: dict[tuple[int, str, tuple[str, ...]], list[Held]] = {}
+    for held in found:
+        groups.setdefault((held.file_id, held.library.name, held.library.versions), []).append(held)
+    return [sorted(those, key=_doubt) for those in groups.values()]
+
+
+def _doubt(held: Held) -> int:
+    return TRUST.index(held.library.evidence[0].kind) if held.library.evidence else len(TRUST)
 
 
 def _owners(sql: Connection, project_ids: Iterable[int]) -> dict[int, tuple[str, ...]]:

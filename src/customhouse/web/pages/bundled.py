@@ -15,6 +15,7 @@ from customhouse.catalog import bundled
 from customhouse.catalog.bundled import Held
 from customhouse.catalog.model import Project
 from customhouse.formats.bundled.advisories import LibraryRange
+from customhouse.formats.bundled.model import TRUST
 from customhouse.index.bundling.impact import impact_of, told_files
 from customhouse.index.bundling.ranges import SayRange, TakeBack, ranges_of, say_range, take_back
 from customhouse.index.bundling.tell_owners import TellOwners, tell_owners
@@ -59,6 +60,7 @@ class ImpactView:
     ranges: Sequence[LibraryRange]
     affected: Sequence[Bundler]
     unknown: Sequence[Bundler]
+    files: int
     projects: int
     downloads: int
     truncated: bool
@@ -82,7 +84,7 @@ def impact_view(found: Answer, ranges: Sequence[LibraryRange]) -> ImpactView:
     """An answer as pages show it."""
     downloads = {one.held.file_id: one.downloads for one in found.matching}
     return ImpactView(
-        ranges, found.matching, found.unknown, len({one.held.project for one in found.matching}),
+        ranges, found.matching, found.unknown, len(downloads), len({one.held.project for one in found.matching}),
         sum(downloads.values()), found.truncated, found.unscanned,
     )  # fmt: skip
 
@@ -104,8 +106,9 @@ def release_libraries(sql: Connection, project: Project, version: str) -> list[L
 def _line(name: str, version: str | None, those: Sequence[Held]) -> LibraryLine:
     conflicting = sorted({other for held in those for other in held.library.conflicting})
     distributions = sorted({held.library.distribution for held in those} - {""})
+    best = sorted(those, key=lambda held: [TRUST.index(each.kind) for each in held.library.evidence[:1]])
     files = [
-        (held.filename, held.library.file, [(each.kind, each.text) for each in held.library.evidence]) for held in those
+        (held.filename, held.library.file, [(each.kind, each.text) for each in held.library.evidence]) for held in best
     ]
     return LibraryLine(name, version, conflicting, ", ".join(distributions), files)
 
@@ -145,8 +148,14 @@ def forget(visit: Visit) -> Response:
 def tell(visit: Visit) -> Response:
     """Tell the owners of the files that an advisory affects."""
     told = tell_owners(visit.app.deeds, TellOwners(visit.path["advisory"], visit.actor))
-    said = f"The owners of {len(told.projects)} projects hear of {told.files} files." if told.files else "All are told."
+    files, projects = counted(told.files, "file"), counted(len(told.projects), "project")
+    said = f"The owners of {projects} hear of {files}." if told.files else "All are told."
     return visit.go(_desk(visit), said=said)
+
+
+def counted(number: int, what: str) -> str:
+    """``1 file``, ``2 files``."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _desk(visit: Visit) -> str:
