@@ -185,3 +185,10 @@ def test_owners_hear_once_that_their_newest_release_is_affected(small_world: Wor
     assert [one["advisories"] for one in letters()] == [first["advisories"], ["PYSEC-2026-4"]]
     assert "affected by what became known" in world.client.get("/project/demo/ledger/").text
     world.check()
+
+
+def test_owners_see_what_is_affected_and_who_depends_on_it_where_they_manage(advised: World) -> None:
+    publish(advised, "pinned", "1.0", headers={"Requires-Dist": "demo<3"})
+    page = advised.person("alice").get("/manage/project/demo/").text
+    assert "2 advisories, high" in page
+    assert page.index("Dependants at risk") < page.index("demo&lt;3") < page.index("only affected releases")

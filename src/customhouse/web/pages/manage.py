@@ -16,6 +16,7 @@ from customhouse.catalog.lifecycle import OWNER_STATUSES, DeletionPolicy, may_de
 from customhouse.catalog.model import File, Release
 from customhouse.catalog.staged import ongoing_sessions
 from customhouse.catalog.tables import critical_mark
+from customhouse.index.advising.here import at_risk, offered_versions
 from customhouse.index.delete import Delete, price_of
 from customhouse.index.mark_critical import MarkCritical, mark_critical
 from customhouse.index.quarantine_by_hand import (
@@ -38,6 +39,7 @@ from customhouse.index.yank import Yank, yank
 from customhouse.terms.errors import Refused
 from customhouse.web.doors import Door, door
 from customhouse.web.pages.timeline import Moment, Timeline, timeline_of
+from customhouse.web.pages.warnings import warnings_view
 from customhouse.web.permissions import Permission
 from customhouse.web.visit import Visit
 
@@ -81,6 +83,12 @@ def overview(visit: Visit) -> Response:
         waiting = len(slow.open_changes_of_project(sql, found.id))
         usage = quotas.usage_of(sql, found.id, limits_of(visit.app.settings))
         staged = len(ongoing_sessions(sql, found.normalized))
+        there = offered_versions(sql, found)
+    warned = warnings_view(
+        visit.app.advice.of([found.normalized])[found.normalized], found.normalized, there.newest, there.versions
+    )
+    with visit.app.database.read() as sql:
+        risks = at_risk(sql, found.normalized, there.versions, warned.badges)
     lines = [_line(visit, one, files) for one in sorted(releases, key=lambda one: Version(one.version), reverse=True)]
     return visit.page(
         "manage.html",
@@ -89,6 +97,8 @@ def overview(visit: Visit) -> Response:
         usage=usage,
         waiting=waiting,
         staged=staged,
+        warned=warned,
+        risks=risks,
     )
 
 
