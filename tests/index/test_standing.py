@@ -78,8 +78,7 @@ def told(world: World) -> list[tuple[str, str, str, str | None]]:
     ]
 
 
-def test_a_list_is_told_of_what_is_new_once_and_again_when_it_changes(small_world: World) -> None:
-    world = small_world
+def test_a_list_is_told_of_what_is_new_once_and_again_when_it_changes(world: World) -> None:
     advise(world.app, record("PYSEC-2026-1", "b", fixed="2.1", aliases=["CVE-2026-1000"]))
     made = registered(world)
     assert told(world) == [("new", "b", "PYSEC-2026-1", "2.1")]

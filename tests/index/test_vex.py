@@ -94,8 +94,8 @@ def test_owners_and_maintainers_say_it_and_nobody_else(small_world: World) -> No
         world.app.do(withdraw_vex, WithdrawVex("alpha", statement, actor(world)))
 
 
-def test_the_same_again_is_a_newer_version_and_after_a_withdrawal_a_new_statement(small_world: World) -> None:
-    world = village(small_world)
+def test_the_same_again_is_a_newer_version_and_after_a_withdrawal_a_new_statement(world: World) -> None:
+    village(world)
     by = actor(world)
     first = say(world, by)
     assert say(world, by, status="affected", justification="", action="Wait for 1.1.") == first
