@@ -126,7 +126,10 @@ def _add_parts(listed: object, where: str, depth: int, bill: Bill) -> None:
         if len(bill.parts) >= MOST_PARTS:
             bill.gaps.append(Gap(place, f"more than {MOST_PARTS} components", "audit it in parts"))
             return
-        bill.parts.append(_part(one, place))
+        part = _part(one, place)
+        bill.parts.append(part)
+        if _is_own(one):
+            bill.roots.add(part.ref)
         _add_parts(one.get("components"), place, depth + 1, bill)
 
 
@@ -141,7 +144,7 @@ def _part(values: Mapping[str, Any], place: str) -> Part:
         purl=purl,
         groups=frozenset({_group(values)}),
         hashes=frozenset(_hashes(values)),
-        is_package=text(values.get("type")) not in _NO_PACKAGES and not _is_own(values),
+        is_package=text(values.get("type")) not in _NO_PACKAGES,
     )
 
 

@@ -1,7 +1,7 @@
 """Lock files in TOML, read quickly: nine tenths of their bytes are addresses of files, of which only the hashes count.
 
 `tomllib` is plain Python and needs a second for a lock of 1,300 packages. The lists of files that uv, poetry and pip
-write have one shape, one table a line; each is replaced by the list of its hashes before the rest is parsed. A list of
+write have one shape, one table a line; each is replaced by its hashes before the rest is parsed. A list of
 any other shape stays what it is.
 """
 
@@ -18,13 +18,14 @@ CODE = "bad-lock"
 MOST_PACKAGES = 100_000
 _LIST = re.compile(r"^(wheels|files) = \[(?:\n((?: {1,8}\{[^\n]*\},?\n)+)|(\{[^\n]*\}))\]$", re.MULTILINE)
 _SDIST = re.compile(r"^sdist = (\{[^\n]*\})$", re.MULTILINE)
+_PLAIN_HASH = re.compile(r"sha256:[0-9a-f]{64}\b")
 _HASH = re.compile(r"""\b(sha256|sha384|sha512)(?::|["']?\s*=\s*["'])([0-9a-f]{64,128})\b""")
 
 
 def read_lock_toml(text: str, where: str, *, whole: bool = False) -> dict[str, Any]:
     """The values of a lock file; raises `Rejected` with the place of the first fault.
 
-    Unless it is read ``whole``, strings ``sha256:…`` may stand where a package lists its files: ask `hashes_of`.
+    Unless it is read ``whole``, a text ``sha256:… sha256:…`` may stand where a package lists files: ask `hashes_of`.
     """
     plain = text.replace("\r\n", "\n")
     try:
@@ -59,8 +60,10 @@ def _one_hash(match: re.Match[str]) -> str:
 
 
 def _list(body: str) -> str:
-    listed = ", ".join(f"'{kind}:{digest}'" for kind, digest in _HASH.findall(body))
-    return f"[{listed}]"
+    """One text with all the hashes: the quickest thing to parse."""
+    plain = _PLAIN_HASH.findall(body)
+    found = plain or [f"{kind}:{digest}" for kind, digest in _HASH.findall(body)]
+    return f"'{' '.join(found)}'"
 
 
 def hashes_of(*values: object) -> frozenset[str]:
@@ -71,7 +74,7 @@ def hashes_of(*values: object) -> frozenset[str]:
 def _each_hash(value: object) -> Iterator[str]:
     match value:
         case str():
-            yield value[:140].lower()
+            yield from value.lower().split()
         case list():
             for one in value:
                 yield from _each_hash(one) if not isinstance(one, list) else ()
