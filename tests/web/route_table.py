@@ -211,6 +211,12 @@ ROWS = [
     reads("/osv/PyPI/{advisory}.json", "public:read", EVERYBODY),
     reads("/advisories/", "public:read", EVERYBODY),
     reads("/advisory/{advisory}/", "public:read", EVERYBODY),
+    reads("/bundled/", "public:read", EVERYBODY, query="library=libwebp&range=%3C1.3.2"),
+    reads("/api/bundled", "public:read", EVERYBODY, query="library=libwebp&below=1.3.2"),
+    reads("/admin/advisory/{advisory}/libraries/", "admin:read", OPERATORS),
+    writes("/admin/advisory/{advisory}/libraries/", "admin:write", OPERATORS, library="zlib", fixed="1.3.1"),
+    writes("/admin/advisory/{advisory}/libraries/take-back/", "admin:write", OPERATORS, library="libwebp"),
+    writes("/admin/advisory/{advisory}/libraries/tell/", "admin:write", OPERATORS),
     # Only what a reporter has signed is taken: tests/web/test_leaked_tokens.py.
     writes("/-/leaked-tokens/", "token:leak-report", frozenset()),
     reads("/.well-known/pytp", "public:read", EVERYBODY, query="discover=/legacy/"),
@@ -400,6 +406,8 @@ ROWS = [
     # Vulnerabilities that are not public: alice and olga belong to the cases, and whoever has the link comes by it.
     reads("/security/report/", "disclosure:form", EVERYBODY),
     writes("/security/report/", "disclosure:report", EVERYBODY, title="It leaks", text="Look at line 3."),
+    reads(f"{MANAGE}/security/", "project:settings-read", OWNERS),
+    writes(f"{MANAGE}/security/", "project:settings", OWNERS, text="Write to us first."),
     reads("/security/cases/", "disclosure:read", SIGNED_IN),
     reads(f"{DISCLOSURE}", "disclosure:read", HANDLERS),
     reads(f"{DISCLOSURE}attached/{{attachment}}/", "disclosure:read", HANDLERS),

@@ -18,6 +18,8 @@ from customhouse.formats.problems import sentence_of, status_of
 from customhouse.index.disclosing.complete_letter import page_address
 from customhouse.index.disclosing.receive import LONGEST_REPORT, Report, project_id_of, receive
 from customhouse.index.disclosing.rules import Rules
+from customhouse.index.disclosing.set_policy import LONGEST as LONGEST_POLICY
+from customhouse.index.disclosing.set_policy import SetPolicy, set_policy
 from customhouse.infra.mail import address
 from customhouse.terms.errors import Rejected
 from customhouse.terms.names import normalize
@@ -36,6 +38,8 @@ def disclosure_report_doors() -> list[Door]:
     return [
         door("GET", "/security/report/", report_form, Permission.DISCLOSURE_FORM),
         door("POST", "/security/report/", report, Permission.DISCLOSURE_REPORT),
+        door("GET", "/manage/project/{name}/security/", policy_form, Permission.PROJECT_SETTINGS_READ),
+        door("POST", "/manage/project/{name}/security/", change_policy, Permission.PROJECT_SETTINGS),
     ]
 
 
@@ -58,6 +62,20 @@ def report(visit: Visit) -> Response:
     if taken.reporter.account_id is not None:
         return visit.go(page, said="Thank you. Somebody answers within three days.")
     return without_referrer(visit.page("disclosure_sent.html", page=page, mail=command.email))
+
+
+def policy_form(visit: Visit) -> Response:
+    """What the project says of how to report vulnerabilities."""
+    with visit.app.database.read() as sql:
+        text = policy_of(sql, visit.this_project.id)
+    return visit.page("security_policy.html", text=text, longest=LONGEST_POLICY)
+
+
+def change_policy(visit: Visit) -> Response:
+    """Say something else."""
+    name = visit.this_project.normalized
+    visit.app.do(set_policy, SetPolicy(name, visit.form.get("text", ""), visit.actor))
+    return visit.go(f"/manage/project/{name}/security/", said="Whoever reports a vulnerability reads it from now on.")
 
 
 def _parse(visit: Visit) -> Report:
