@@ -7,15 +7,19 @@ Each run is a new process. The verdicts are compared before anything is timed. `
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from threading import Thread
+from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "clients")]
@@ -25,6 +29,7 @@ from advising import load, pypa_records
 from world import Server
 
 ROUNDS = 7
+AWAY_SECONDS = 0.02
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,33 @@ def timed(
         Row(what, tool, statistics.median(times), min(times), max(times), findings[tool])
         for tool, times in taken.items()
     ]
+
+
+@contextmanager
+def far_away(url: str) -> Iterator[str]:
+    """The same server, with as long a way there as to a service in the next country."""
+    host, port = urlsplit(url).hostname, urlsplit(url).port
+
+    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seconds: float) -> None:
+        while piece := await reader.read(65_536):
+            await asyncio.sleep(seconds)
+            writer.write(piece)
+            await writer.drain()
+        writer.close()
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection(host, port)
+        await asyncio.gather(carry(reader, back, AWAY_SECONDS), carry(there, writer, 0.0))
+
+    loop = asyncio.new_event_loop()
+    server = loop.run_until_complete(asyncio.start_server(accept, "127.0.0.1", 0))
+    thread = Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
 
 
 def same(verdicts: Sequence[auditing.Verdict]) -> None:
@@ -108,12 +140,20 @@ def _bench(folder: Path, url: str) -> list[Row]:
         auditing.uv_audit_verdict(uvs(small)()), auditing.our_verdict(ours(lock)()),
         auditing.uv_audit_verdict(uvs(large)()), auditing.our_verdict(ours(site)()),
     ])  # fmt: skip
+    with far_away(url) as far:
+        away = timed("50 pins, the service 20 ms away", {
+            "customhouse audit": (ours(requirements), auditing.our_verdict),
+            "pip-audit": (lambda: auditing.done(auditing.pip_audit_command(requirements, far), small),
+                          auditing.pip_audit_verdict),
+            "uv audit": (lambda: auditing.done(auditing.uv_audit_command(far), small), auditing.uv_audit_verdict),
+        })  # fmt: skip
     return [
         *timed("50 pins", {
             "customhouse audit": (ours(requirements), auditing.our_verdict),
             "pip-audit": (theirs, auditing.pip_audit_verdict),
             "uv audit": (uvs(small), auditing.uv_audit_verdict),
         }),
+        *away,
         *timed("uv.lock of 1,300 packages", {
             "customhouse audit": (ours(lock), auditing.our_verdict),
             "uv audit": (uvs(large), auditing.uv_audit_verdict),

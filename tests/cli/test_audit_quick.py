@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -29,7 +28,7 @@ def by_cyclopts(words: list[str]) -> Flags | None:
     except CycloptsError:
         return None
     found = {key: tuple(value) if isinstance(value, list) else value for key, value in bound.arguments.items()}
-    said: dict[str, Any] = {field.name: found.get(field.name, field.default) for field in fields(Flags)}
+    said: dict[str, Any] = {name: found.get(name, default) for name, default in Flags._field_defaults.items()}
     return Flags(**said)
 
 

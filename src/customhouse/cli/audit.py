@@ -116,7 +116,7 @@ def audit(
     only_group: OnlyGroup = None, no_dev: NoDev = False, format: Format = "table", output: Output = None,  # noqa: A002
     baseline: BaselineFile = None, write_baseline: WriteBaseline = False, ignore: Ignore = None, reason: Reason = "",
     vex: VexFiles = None, python: Python = "", index_url: IndexUrl = "", no_index: NoIndex = False, fix: Fix = False,
-    dry_run: DryRun = False, install: Install = False, index: WholeIndex = False, data: Data = None,
+    dry_run: DryRun = False, install: Install = False, whole_index: WholeIndex = False, data: Data = None,
     old_after_days: OldAfter = OLD_DAYS,
 ) -> int:  # fmt: skip
     """Say what is known to be wrong with what is installed, locked or asked for. Nothing of it is run.
@@ -128,7 +128,7 @@ def audit(
         Flags(
             targets, offline, snapshot, tuple(advisories or ()), kev, epss, refresh, level,
             tuple(groups or ()), tuple(only_group or ()), no_dev, format, output, baseline, write_baseline,
-            tuple(ignore or ()), reason, tuple(vex or ()), python, index_url, no_index, fix, dry_run, install, index,
+            tuple(ignore or ()), reason, tuple(vex or ()), python, index_url, no_index, fix, dry_run, install, whole_index,
             data, old_after_days,
         )
     )  # fmt: skip

@@ -30,7 +30,7 @@ ENVIRONMENT = "environment"
 def run(flags: Flags) -> int:
     """Do what the flags ask for; returns the exit code."""
     level = LEVELS[flags.level]
-    if flags.index:
+    if flags.whole_index:
         # The only audit that needs the server's database.
         from customhouse.cli.audit_index import audit_index  # noqa: PLC0415
 

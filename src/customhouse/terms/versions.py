@@ -7,11 +7,14 @@ plain ``ValueError`` and not its own ``InvalidVersion``. So whatever a stranger 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from packaging.specifiers import InvalidSpecifier, Specifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from customhouse.terms.errors import Rejected
+
+if TYPE_CHECKING:
+    from packaging.specifiers import Specifier, SpecifierSet
 
 LONGEST_VERSION = 200
 """Characters of one version."""
@@ -42,6 +45,9 @@ def parse_version(text: str, where: str, code: str = "bad-version") -> Version:
 
 def specifiers_of(text: str) -> SpecifierSet | None:
     """A set of specifiers such as ``>=1.2,<2``; None for what is none, or longer than anybody needs."""
+    # Whoever only compares versions, as an audit does, is spared what it loads.
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet  # noqa: PLC0415
+
     if len(text) > LONGEST_SPECIFIERS:
         return None
     try:
