@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 
 import pytest
@@ -135,6 +135,7 @@ def test_what_holds_back_who_holds_it_back_must_move_too() -> None:
     stuck = blocked(subject, Index({"a": a, "b": B, "c": {"1": c["1"]}}))
     assert stuck is not None
     assert "Upgrade" not in stuck.remedies[0]
+    assert stuck.remedies[-1] == "Replace a, or what holds it back: a 1.6 allows it, but c 1 requires a<1.5."
 
 
 def test_all_who_hold_it_back_are_named() -> None:
@@ -147,6 +148,34 @@ def test_all_who_hold_it_back_are_named() -> None:
 def test_a_bound_of_an_extra_counts_only_if_there_is_no_other() -> None:
     lines = ("b<2; extra == 'old'", "b<3")
     assert blocked(lock(), Index({"a": {"1.4": ("2025-01-01", lines)}, "b": B})) is None
+
+
+@pytest.mark.parametrize(
+    ("marker", "python", "counts"),
+    [
+        ("", "", True),
+        ("python_version < '3.8'", "3.12.1", False),
+        ("python_version < '3.8'", "3.7.3", True),
+        ("sys_platform == 'no-such-one'", "", False),
+        ("extra == 'old'", "", True),
+        ("extra == 'old' and python_version < '3.8'", "3.12", False),
+        ("no marker", "", True),
+    ],
+)
+def test_a_bound_counts_where_its_marker_holds(marker: str, python: str, counts: bool) -> None:
+    subject = replace(lock(Edge("b", "<2", marker)), interpreter=python)
+    assert (blocked(subject, Nobody()) is not None) is counts
+
+
+def test_what_was_not_looked_at_is_not_said_to_be_of_no_use() -> None:
+    many = {f"1.{number}": ("2025-02-01", ("b<2",)) for number in range(4, 40)}
+    found = blocked(lock(), Index({"a": many, "b": B}))
+    assert found is not None
+    assert "no release of it that could be looked at allows b 2.1" in found.remedies[-1]
+    newest = {**many, "2.0": ("2026-10-01", ("b",))}
+    found = blocked(lock(), Index({"a": newest, "b": B}))
+    assert found is not None
+    assert found.remedies[0].startswith("Upgrade a to 2.0, which allows b 2.1")
 
 
 @pytest.mark.parametrize(("code", "words"), [(0, "`pytest` passed with b 2.1"), (1, "`pytest` failed with b 2.1")])

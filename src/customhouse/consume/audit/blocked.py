@@ -6,6 +6,7 @@ if no release of B at or above it existed when A 1.4 was uploaded: nobody can ha
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -26,8 +27,11 @@ if TYPE_CHECKING:
 
 MOST_NEWER = 15
 """How many newer releases of one package are looked at for one that allows the fix, the nearest first."""
+MOST_NEWEST = 3
+"""And so many of the newest."""
 DEEPEST = 3
 """How far upwards: B is held back by A, the newer A by C, the newer C by D."""
+_EXTRA = re.compile(r"""\bextra\s*==\s*["']([^"']{0,100})["']""")
 
 
 class Asked(Protocol):
@@ -143,13 +147,17 @@ def _target(finding: Finding, fixed: Sequence[str]) -> str:
 def bounds_on(component: Component, subject: Subject, asked: Asked) -> Iterator[Bound]:
     """Who of the subject requires this component, and which versions of it: as it stands there, else as released."""
     for one in subject.components:
-        edges = [edge for edge in one.requires if edge.requires == component.name]
+        edges = [
+            edge
+            for edge in one.requires
+            if edge.requires == component.name and applies(edge.marker, subject.interpreter)
+        ]
         if not edges:
             continue
         told = ",".join(edge.specifier for edge in edges if edge.specifier)
         if not told:
             # Locks name the edge and not its bound; the release's metadata has it.
-            told = _required(one.name, _normal(one.version), component.name, one.index, asked) or ""
+            told = _required(one, _normal(one.version), component.name, asked, subject.interpreter) or ""
         if told:
             yield Bound(one, str(specifiers_of(told) or told))
 
@@ -159,15 +167,33 @@ def _normal(version: str) -> str:
     return str(parsed) if parsed is not None else version
 
 
-def _required(name: str, version: str, wanted: str, index: str, asked: Asked) -> str | None:
+def _required(holder: Component, version: str, wanted: str, asked: Asked, python: str) -> str | None:
     """What a release asks of another project, all its lines together; None if nobody can say, empty for anything."""
-    requires = asked.requires(name, version, index)
+    requires = asked.requires(holder.name, version, holder.index)
     if requires is None:
         return None
-    lines = [one for one in requires if one.name == wanted]
+    lines = [one for one in requires if one.name == wanted and applies(one.marker, python)]
     # A line for an extra counts only if there is no other: whether somebody asked for the extra, nobody tells.
-    plain = [one for one in lines if "extra" not in one.marker]
+    plain = [one for one in lines if not _EXTRA.search(one.marker)]
     return ",".join(one.specifier for one in plain or lines if one.specifier)
+
+
+def applies(marker: str, python: str = "") -> bool:
+    """Whether a requirement counts here: its marker holds, on the subject's Python if that is known (PEP 508).
+
+    A marker that cannot be read counts, and so does one for an extra if it holds with that extra.
+    """
+    if not marker:
+        return True
+    # Only findings whose fix is blocked come here.
+    from packaging.markers import InvalidMarker, Marker, UndefinedEnvironmentName  # noqa: PLC0415
+
+    extras = _EXTRA.findall(marker) or [""]
+    around = {"python_full_version": python, "python_version": ".".join(python.split(".")[:2])} if python else {}
+    try:
+        return any(Marker(marker).evaluate({**around, "extra": extra}) for extra in extras)
+    except (InvalidMarker, UndefinedEnvironmentName, ValueError):
+        return True
 
 
 def _allows(specifier: str, versions: Iterable[str]) -> bool:
@@ -233,26 +259,30 @@ def _newer(
         and (present is None or parsed > present)
     )  # fmt: skip
     last = max((one.uploaded_at for one in known.values() if one.uploaded_at is not None), default=None)
-    for one in later[:MOST_NEWER]:
-        told = _required(holder.name, str(one), component.name, holder.index, asked)
-        if told is None or not _allows(told, fixed):
-            continue
-        above = _moves(holder, str(one), subject, asked, deepest)
-        if above is not None:
-            return Allowed(((holder.name, str(one)), *above), last)
-    return Allowed((), last)
+    near = later[:MOST_NEWER] + later[MOST_NEWER:][-MOST_NEWEST:]
+    sure, held = len(near) == len(later), ""
+    for one in near:
+        told = _required(holder, str(one), component.name, asked, subject.interpreter)
+        if told is None:
+            sure = False
+        elif _allows(told, fixed):
+            above = _moves(holder, str(one), subject, asked, deepest)
+            if not isinstance(above, str):
+                return Allowed(((holder.name, str(one)), *above), last)
+            held = held or f"{holder.name} {one} allows it, but {above}"
+    return Allowed((), last, sure=sure, held=held)
 
 
 def _moves(
     holder: Component, version: str, subject: Subject, asked: Asked, deepest: int
-) -> tuple[tuple[str, str], ...] | None:
-    """What must be upgraded too, so that this newer release is allowed; None if it cannot be."""
+) -> tuple[tuple[str, str], ...] | str:
+    """What must be upgraded too, so that this newer release is allowed; or the edge that forbids it, in words."""
     steps: list[tuple[str, str]] = []
     for bound in bounds_on(holder, subject, asked):
         if _allows(bound.specifier, [version]):
             continue
         found = _newer(bound.by, holder, [version], subject, asked, deepest - 1) if deepest > 1 else None
         if found is None or not found.steps:
-            return None
+            return f"{bound.by.name} {bound.by.version} requires {holder.name}{bound.specifier}"
         steps += [step for step in found.steps if step not in steps]
     return tuple(steps)

@@ -21,6 +21,10 @@ class Allowed:
     """Name and version; empty if no release allows it."""
     last: datetime | None
     """When who holds it back was released last, if the index tells."""
+    sure: bool = True
+    """Whether every newer release was looked at."""
+    held: str = ""
+    """Why a release that allows the fix cannot be had itself, in words."""
 
 
 class Run(Protocol):
@@ -146,9 +150,15 @@ def _replacement(situation: Situation) -> Iterator[str]:
         for (holder, _), newer in zip(situation.holders, situation.newer, strict=True)
         if newer is not None and not newer.steps
     ]
+    fix = f"{situation.finding.component.name} {situation.target}"
     for holder, newer in stuck:
         last = f"; its last release is of {newer.last.date().isoformat()}" if newer.last else ""
-        yield f"Replace {holder}: no release of it allows {situation.finding.component.name} {situation.target}{last}."
+        if newer.held:
+            yield f"Replace {holder}, or what holds it back: {newer.held}."
+        elif newer.sure:
+            yield f"Replace {holder}: no release of it allows {fix}{last}."
+        else:
+            yield f"Replace {holder}: no release of it that could be looked at allows {fix}{last}."
     if not stuck:
         names = ", ".join(dict.fromkeys(holder for holder, _ in situation.holders))
         yield f"Replace {names} by something that is not bound."
