@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,14 @@ import pytest
 from packaging.version import Version
 from venvs import UV, clean_environment, run
 
-from advising import advise, load, pypa_records, record
+from advising import load, pypa_records
+from customhouse.accounts.users import find_user
 from customhouse.formats.osv.matching import fixed_versions, is_affected, read_version
 from customhouse.formats.osv.merging import merge
 from customhouse.formats.osv.model import Record
+from customhouse.index.report import FileReport, Rules, file_report
+from customhouse.index.verdict import GiveVerdict, give_verdict
+from customhouse.reports.claim import parse_claim
 from packages import wheel
 from world import Server, upload
 
@@ -112,30 +117,39 @@ def test_uv_audit_says_of_fifty_pins_what_we_say(advised: Advised, tmp_path: Pat
         )
 
 
-@pytest.mark.parametrize(("version", "code"), [("1.0", 0), ("2.0", 2)])
-def test_uv_sync_installs_nothing_of_a_release_that_we_call_malware(
-    running_index: Server, tmp_path: Path, version: str, code: int
+def test_uv_sync_installs_nothing_of_a_release_that_a_verdict_calls_malware(
+    running_index: Server, tmp_path: Path
 ) -> None:
     """The malware check of uv asks us. It asks only about what is locked from PyPI, so that is what the lock says."""
-    name, dist = f"harm-{version[0]}", wheel(f"harm-{version[0]}", version)
     token = running_index.new_token("packager")
+    running_index.new_token("reporter")
+    dists = {version: wheel("hides-harm", version) for version in ("1.0", "2.0")}
     with httpx.Client(base_url=running_index.url, timeout=30) as http:
-        assert upload(http, token, dist, name=name, version=version).status == 200
+        for version, dist in dists.items():
+            assert upload(http, token, dist, name="hides-harm", version=version).status == 200
     with running_index.opened() as app:
-        advise(app, record(f"MAL-2026-{version[0]}", name, versions=["2.0"]))
-    url = f"{running_index.url}/files/{name}/{dist.filename}"
-    lock(
-        tmp_path,
-        "https://pypi.org/simple",
-        {name: version},
-        f'wheels = [{{ url = "{url}", hash = "sha256:{dist.sha256}" }}]',
-    )
-    command = [str(UV), "sync", "--frozen", "--python", sys.executable]
-    checked = {"UV_MALWARE_CHECK": "1", "UV_MALWARE_CHECK_URL": running_index.url}
-    done = run(command, cwd=tmp_path, environment=clean_environment(tmp_path / "home", **checked))
-    assert done.returncode == code, done.stderr
-    assert ("MAL-2026-2" in done.stderr) == (version == "2.0")
-    assert bool(list(tmp_path.glob(".venv/**/harm_*"))) == (version == "1.0")
+        with app.database.read() as sql:
+            reporter = find_user(sql, "reporter").actor
+        claim = parse_claim({"kind": "malware", "text": "It reads ~/.pypirc.", "version": "2.0"})
+        case = app.do(file_report, FileReport("hides-harm", claim, reporter, Rules.of(app.settings))).case_id
+        app.do(give_verdict, GiveVerdict(case, "malware", "It does.", versions=("2.0",)))
+    ask = {"queries": [{"package": {"purl": "pkg:pypi/hides-harm@2.0"}}]}
+    until(lambda: httpx.post(f"{running_index.url}/v1/querybatch", json=ask).json()["results"] != [{}])
+    for version, code in (("1.0", 0), ("2.0", 2)):
+        folder = tmp_path / version
+        folder.mkdir()
+        url = f"{running_index.url}/files/hides-harm/{dists[version].filename}"
+        files = f'wheels = [{{ url = "{url}", hash = "sha256:{dists[version].sha256}" }}]'
+        lock(folder, "https://pypi.org/simple", {"hides-harm": version}, files)
+        checked = {"UV_MALWARE_CHECK": "1", "UV_MALWARE_CHECK_URL": running_index.url}
+        done = run(
+            [str(UV), "sync", "--frozen", "--python", sys.executable],
+            cwd=folder,
+            environment=clean_environment(tmp_path / "home", **checked),
+        )
+        assert done.returncode == code, done.stderr
+        assert ("MAL-" in done.stderr) == (version == "2.0")
+        assert bool(list(folder.glob(".venv/**/hides_harm*"))) == (version == "1.0")
 
 
 def lock(folder: Path, registry: str, pins: Mapping[str, str], files: str = "") -> None:
@@ -153,3 +167,11 @@ def lock(folder: Path, registry: str, pins: Mapping[str, str], files: str = "") 
     depends = "".join(f'    {{ name = "{name}" }},\n' for name in pins)
     job = f'[[package]]\nname = "zz-job"\nversion = "0"\nsource = {{ virtual = "." }}\ndependencies = [\n{depends}]\n'
     (folder / "uv.lock").write_text(f'version = 1\nrevision = 3\nrequires-python = ">=3.11"\n\n{packages}{job}')
+
+
+def until(there: Callable[[], bool], seconds: float = 60) -> None:
+    """Wait for what the worker does by and by."""
+    deadline = time.monotonic() + seconds
+    while not there():
+        assert time.monotonic() < deadline, "the worker has not done it"
+        time.sleep(0.05)

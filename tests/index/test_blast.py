@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 from starlette.testclient import TestClient
 
+from command_line import customhouse
 from customhouse.accounts.tables import account
 from customhouse.catalog.downloads.fold_spools import fold_spools
 from customhouse.catalog.downloads.tables import fetched
@@ -207,3 +208,28 @@ def test_a_count_line_may_say_who_it_was_and_need_not() -> None:
     for damaged in (b"2026-11-24\tdemo.whl\t00ff\t3\ta\tb\n", b"2026-11-24\tdemo.whl\t00ff\t3\t" + b"x" * 41):
         with pytest.raises(Rejected):
             decode_count(damaged)
+
+
+@pytest.mark.slow
+def test_an_operator_sees_looks_up_and_tells_at_the_command_line(small_world: World) -> None:
+    world = small_world
+    assert world.upload(wheel()).status == 200
+    fetch(world, token=world.user("bob"))
+    fetch(world, peer=ELSEWHERE)
+
+    def run(*arguments: str) -> tuple[int, str]:
+        done = customhouse("quarantine", "blast", *arguments, "--data", str(world.app.settings.data))
+        return done.returncode, done.stdout or done.stderr
+
+    code, text = run(wheel().filename)
+    assert code == 0
+    assert "fetched 2 times" in text
+    assert "1 fetches of nobody known" in text
+    assert "bob: 1 from 2026-" in text
+    assert all(len(line) <= 80 for line in text.splitlines())
+    assert run("demo")[0] == 2
+    world.app.do(order_project_quarantine, QuarantineProject("demo", "It steals."))
+    assert run("demo", "--address", ELSEWHERE) == (0, f"{world.clock.now().date().isoformat()}\n")
+    assert "not among them" in run("demo", "--address", "192.0.2.1")[1]
+    assert "Told: bob." in run("demo", "--tell", "--reason", "Change your keys.")[1]
+    assert "Told: nobody new." in run("demo", "--tell", "--reason", "Change your keys.")[1]
