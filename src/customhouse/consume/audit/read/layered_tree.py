@@ -104,24 +104,36 @@ class LayeredTree:
     def _hide(self, parent: _Node | None, name: str) -> None:
         """Remove what lower layers have under a name, wherever in its layer the whiteout stands."""
         found = parent.get(name) if parent is not None else None
+        if parent is None or found is None:
+            return
         if isinstance(found, dict):
             self._hide_below(found)
-        elif parent is not None and isinstance(found, _Leaf) and found.layer < self._layer:
+            if not found:
+                del parent[name]
+        elif found.layer < self._layer:
             del parent[name]
 
     def _hide_below(self, folder: _Node | None) -> None:
         """Remove what lower layers have below a folder; what this layer has put there stays."""
-        todo = [folder] if folder is not None else []
+        if folder is None:
+            return
+        found: list[tuple[_Node, str, _Node]] = []
+        todo = [folder]
         while todo:
             node = todo.pop()
             for name, value in list(node.items()):
                 self._looked += 1
                 if isinstance(value, dict):
                     todo.append(value)
+                    found.append((node, name, value))
                 elif value.layer < self._layer:
                     del node[name]
             if self._looked > MOST_LOOKS:
                 raise Rejected("bad-image", self._title, "its layers hide each other again and again", "a plain image")
+        for parent, name, node in reversed(found):
+            # The inner ones stand behind the outer ones.
+            if not node:
+                del parent[name]
 
     def _folder(self, path: str, *, make: bool) -> _Node | None:
         found = self._find(path, make=make)

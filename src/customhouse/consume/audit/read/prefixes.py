@@ -94,7 +94,7 @@ def _once(tree: Tree, folders: tuple[str, ...]) -> tuple[str, ...]:
 def _prefix(tree: Tree, path: str, version: str, folders: tuple[str, ...], cfg: dict[str, str]) -> Prefix:
     told = exact_version(cfg.get("version_info") or cfg.get("version") or "")
     home = tree.inside(cfg["home"]) if cfg.get("home") else None
-    base = _join(home, "..") if home is not None else path
+    base = home.rpartition("/")[0] if home is not None else path
     exact = _by_header(tree, base, version or ".".join(told.split(".")[:2])) or told
     if cfg.get("implementation", "CPython").lower() not in ("cpython", ""):
         exact = ""
