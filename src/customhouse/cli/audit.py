@@ -128,7 +128,7 @@ def audit(
         Flags(
             targets, offline, snapshot, tuple(advisories or ()), kev, epss, refresh, level,
             tuple(groups or ()), tuple(only_group or ()), no_dev, format, output, baseline, write_baseline,
-            tuple(ignore or ()), reason, tuple(vex or ()), python, index_url, no_index, fix, dry_run, install, whole_index,
-            data, old_after_days,
+            tuple(ignore or ()), reason, tuple(vex or ()), python, index_url, no_index, fix, dry_run, install,
+            whole_index, data, old_after_days,
         )
     )  # fmt: skip
