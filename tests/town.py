@@ -45,9 +45,20 @@ from customhouse.accounts.tokens import CreateToken
 from customhouse.accounts.users import AddUser, SetSiteRole, add_user, find_user, find_user_by_id, set_site_role
 from customhouse.advisories.triage.stored import digest_of
 from customhouse.app import App, open_app
-from customhouse.catalog.tables import invitation, organization, organization_member, project, project_role
+from customhouse.catalog.bundled import forget_scan, keep_scan
+from customhouse.catalog.tables import (
+    file,
+    invitation,
+    organization,
+    organization_member,
+    project,
+    project_role,
+    release,
+)
+from customhouse.formats.bundled.model import BundledLibrary, BundledScan, Evidence
 from customhouse.hooks.model import Patterns
 from customhouse.hooks.tables import webhook_delivery
+from customhouse.index.bundling.ranges import SayRange, say_range
 from customhouse.index.change_role import RemoveRole, remove_role
 from customhouse.index.delete import Delete
 from customhouse.index.domains.judge import Look, Names
@@ -434,11 +445,12 @@ def _stage(town: Town) -> None:
 def _disclose(town: Town) -> None:
     """A case that is worked on, and one whose release can be tried."""
     operator, owner = actor_of(town.app, "olga"), actor_of(town.app, "alice")
+    disclosed = published_case(town.app, operator)
     case, link = accepted_case(town.app, operator, "alice")
     staged, _link = accepted_case(town.app, operator, "alice")
     stage_for(town.app, staged, owner, "5.0")
     town.facts |= {
-        "disclosed": published_case(town.app, operator), "disclosure": case.public_id, "member_link": link, "disclosure_staged": staged.public_id,
+        "disclosed": disclosed.advisory_id, "disclosed_case": disclosed.public_id, "disclosure": case.public_id, "member_link": link, "disclosure_staged": staged.public_id,
         "attachment": str(attach(town.app, case, operator, b"a tar")),
     }  # fmt: skip
 
@@ -621,11 +633,28 @@ def _lose(town: Town) -> None:
     app.do(contest, Contest(int(town.facts["contested_recovery"]), "No.", paul, delays_of(app.settings)))
 
 
+def _bundle(app: App) -> None:
+    """A public file that bundles a library, which the advisory is said to be on."""
+    named = BundledLibrary("libwebp", "1.3.1", "demo.libs/libwebp.so.7.1.7", (Evidence("string", "1.3.1", "", ""),))
+    with app.database.write() as sql:
+        listed = (file.c.deleted_at.is_(None), release.c.deleted_at.is_(None), release.c.quarantined_at.is_(None))
+        found = sql.execute(
+            sa.select(sa.func.min(file.c.id))
+            .join(release, release.c.id == file.c.release_id)
+            .join(project, project.c.id == file.c.project_id)
+            .where(project.c.normalized == "demo", *listed)
+        ).scalar_one()
+        forget_scan(sql, found)
+        keep_scan(sql, found, BundledScan((named,)), app.clock.now())
+    app.do(say_range, SayRange("PYSEC-2026-1", "libwebp", fixed="1.3.2"))
+
+
 def _judge(town: Town) -> None:
     """An advisory, and two cases with a report each, one decided; whoever listens has heard of all that."""
     advise(town.app, record("PYSEC-2026-1", "demo", fixed="9.0", aliases=["CVE-2026-1001"]))
     know_exploited(town.app, "CVE-2026-1001")
     town.facts["advisory"] = "PYSEC-2026-1"
+    _bundle(town.app)
     waiting, decided = cve_record("CVE-2026-1000", version="all"), certain("CVE-2026-2000", "sundry")
     third = cve_record("CVE-2026-3000", version="all")
     take(town.app, waiting, decided, third)

@@ -429,6 +429,13 @@ ROWS = [
     writes(f"{DISCLOSURE}cve/", "disclosure:write", HANDLERS, cve="CVE-2026-4242"),
     idle(f"{DISCLOSURE}downstreams/", "disclosure:write", HANDLERS, others="other"),
     idle(f"{DISCLOSURE}publish/", "disclosure:publish", HANDLERS),
+    writes(
+        f"{DISCLOSURE}withdraw/",
+        "disclosure:publish",
+        HANDLERS,
+        {"disclosure": "{disclosed_case}"},
+        reason="It is none.",
+    ),
     reads("/advisory/{advisory}/cve.json", "public:read", EVERYBODY, at={"advisory": "{disclosed}"}),
     reads("/advisory/{advisory}/csaf.json", "public:read", EVERYBODY, at={"advisory": "{disclosed}"}),
     reads(BY_LINK, "disclosure:link-read", EVERYBODY),
