@@ -44,14 +44,14 @@ def accepted_case(
     return taken.case, page_text(app.key, taken.reporter)
 
 
-def published_case(app: App, operator: Actor) -> str:
-    """An advisory that is public, about versions that nobody has; returns its id."""
+def published_case(app: App, operator: Actor) -> Case:
+    """A case whose advisory is public, about versions that nobody has."""
     case, _link = accepted_case(app, operator, "alice", fixed="0.1")
     knock = Knock(case.public_id, operator)
     app.do(ask_for_cve, AskForCve(knock, "CVE-2026-1234"))
     app.do(exploited, Exploited(knock, "It stands in a log."))
     wish = PublishCase(knock, policy_of(app.settings), Rules.of(app.settings))
-    return publish_case(app.deeds, wish).advisory_id
+    return publish_case(app.deeds, wish)
 
 
 def attach(app: App, case: Case, operator: Actor, body: bytes) -> int:

@@ -32,8 +32,8 @@ from customhouse.index.close_account import FORGET_JOB, forget_address
 from customhouse.index.delete import END_JOB, end_deleted_files
 from customhouse.index.disclosing.complete_letter import complete_letter as complete_disclosure
 from customhouse.index.disclosing.cve_jobs import PUBLISH_JOB as PUBLISH_CVE_JOB
-from customhouse.index.disclosing.cve_jobs import RELEASE_JOB, RESERVE_JOB
-from customhouse.index.disclosing.reserve import publish_now, release_now, reserve_now
+from customhouse.index.disclosing.cve_jobs import REJECT_JOB, RELEASE_JOB, RESERVE_JOB
+from customhouse.index.disclosing.reserve import publish_now, reject_now, release_now, reserve_now
 from customhouse.index.disclosing.rules import Rules
 from customhouse.index.disclosing.take_mail import MailDesk
 from customhouse.index.disclosing.tell import LETTER as DISCLOSURE_LETTER
@@ -374,6 +374,11 @@ def _release_cve_job(app: App, arguments: Mapping[str, Any]) -> None:
     release_now(app.deeds, _cve_services(app), arguments["case_id"])
 
 
+def _reject_cve_job(app: App, arguments: Mapping[str, Any]) -> None:
+    """Reject a published CVE record whose advisory was withdrawn. Running it again rejects it again."""
+    reject_now(app.deeds, _cve_services(app), arguments["case_id"], arguments["reason"])
+
+
 def _cve_services(app: App) -> CveServices:
     services = CveServices.of(app.settings, app.outbound)
     if services is None:
@@ -417,6 +422,7 @@ JOBS: Mapping[str, JobRun] = {
     RESERVE_JOB: _reserve_cve_job,
     PUBLISH_CVE_JOB: _publish_cve_job,
     RELEASE_JOB: _release_cve_job,
+    REJECT_JOB: _reject_cve_job,
     WATCH_JOB: _watch_disclosures_job,
     "tidy-webhooks": _tidy_webhooks_job,
     "gather-mail-domains": _gather_domains_job,
@@ -467,11 +473,11 @@ AT_ONCE = frozenset({REFRESH_JOB, RESCAN_JOB})
 OUTSIDE = frozenset(
     {
         "mail", "webhook", WEBHOOK_JOB, "look-at-mail-domains", READ_JOB, RESERVE_JOB, PUBLISH_CVE_JOB, RELEASE_JOB,
-        RESCAN_JOB,
+        RESCAN_JOB, REJECT_JOB,
     }
 )  # fmt: skip
 """Jobs that wait for others outside, or take long. They have threads of their own, so that they hold up nothing."""
-ATTEMPTS: Mapping[str, int] = {"mail": 60, RESERVE_JOB: 60, PUBLISH_CVE_JOB: 200, RELEASE_JOB: 60}
+ATTEMPTS: Mapping[str, int] = {"mail": 60, RESERVE_JOB: 60, PUBLISH_CVE_JOB: 200, RELEASE_JOB: 60, REJECT_JOB: 200}
 """Jobs that are more patient than the others: a mail server may be away for two days."""
 OUTSIDE_THREADS = 4
 OUTSIDE_STOPS_SECONDS = 5.0

@@ -79,6 +79,12 @@ def test_a_cve_id_is_reserved_kept_and_published_with_the_case(small_world: Worl
     own = small_world.client.get(f"/advisory/{case.case.advisory_id}/cve.json").json()
     assert own["containers"]["cna"]["affected"] == there.records[cve_id]["containers"]["cna"]["affected"]
     assert small_world.client.get(f"/v1/vulns/{case.case.advisory_id}").json()["aliases"] == [cve_id]
+    case.operator.prove()
+    case.does(case.operator, "withdraw", reason="It cannot be reached.")
+    settle(app)
+    assert (there.state(cve_id), case.case.state) == ("REJECTED", "withdrawn")
+    asked = {"package": {"name": "demo", "ecosystem": "PyPI"}, "version": "1.0"}
+    assert small_world.client.post("/v1/query", json=asked).json().get("vulns", []) == []
 
 
 def test_a_reservation_that_was_made_and_not_heard_of_is_found_again(small_world: World, there: Simulator) -> None:

@@ -78,6 +78,7 @@ def test_only_the_case_can_see_or_install_the_release(world: World) -> None:
     assert mine["links"]["session"] != session.headers["location"]
     theirs.ask("DELETE", mine["links"]["session"])
     # Nobody publishes it but the case's button.
+    assert world.upload(FIX, version="1.1").status == 409, "nor by a slip"
     refused = alice.ask("POST", opened["links"]["publish"])
     assert refused.status_code == 409, refused.text
     assert "embargo" in refused.text

@@ -200,6 +200,8 @@ def test_disclosure_from_a_letter_to_one_button(  # noqa: PLR0915 - one journey,
         assert vulnerabilities(client) == []
         assert FIX.filename not in client.get("/simple/lantern/").text
         alice.look()
+        alice.page.evaluate("window.scrollTo(0, 0)")
+        alice.photograph("disclosure-case.png")
         if alice.page.get_by_text("Publish everything at one moment").count():
             alice.page.get_by_text("Publish everything at one moment").scroll_into_view_if_needed()
         alice.photograph("disclosure-button.png")

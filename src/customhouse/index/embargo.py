@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from customhouse.advisories.disclosure.queries import is_in_case
-from customhouse.catalog.staged import Session
+from customhouse.catalog.staged import ONGOING, Session
+from customhouse.catalog.staged_tables import upload_session
+from customhouse.terms.errors import Refused
 from customhouse.terms.identity import Actor
+
+_EMBARGOED = sa.select(upload_session.c.embargo).where(
+    upload_session.c.normalized == sa.bindparam("normalized"), upload_session.c.version == sa.bindparam("version"),
+    upload_session.c.state.in_(ONGOING), upload_session.c.embargo != "",
+)  # fmt: skip
 
 
 def may_know(sql: Connection, session: Session, by: Actor) -> bool:
@@ -15,3 +23,18 @@ def may_know(sql: Connection, session: Session, by: Actor) -> bool:
     No trusted publisher is in one: whoever can start its builds, or read their logs, would know.
     """
     return not session.embargo or is_in_case(sql, session.embargo, by.account_id)
+
+
+def refuse_beside_embargo(sql: Connection, normalized: str, version: str, by: Actor) -> None:
+    """Keep somebody who is in a case from publishing its fix by the usual command, and ending the embargo by that.
+
+    Whoever is in no case runs into nothing, and learns nothing.
+    """
+    if by.account_id is None:
+        return
+    for case in sql.execute(_EMBARGOED, {"normalized": normalized, "version": version}).scalars().all():
+        if is_in_case(sql, case, by.account_id):
+            raise Refused(
+                "under-embargo", f"{version} is under embargo: it appears together with its advisory.",
+                "Send it with `customhouse publish --stage`, or publish another version.", status=409,
+            )  # fmt: skip

@@ -24,6 +24,7 @@ from customhouse.formats.prohibited_names import name_refusal
 from customhouse.formats.upload_form import UploadForm, check_form, compare_form
 from customhouse.index.approving.waits import reasons_to_wait
 from customhouse.index.attesting import Attesting
+from customhouse.index.embargo import refuse_beside_embargo
 from customhouse.index.may_publish import refuse_unless_ready
 from customhouse.index.names import Claim, claim_project, look_again, refuse_taken
 from customhouse.index.publication import (
@@ -192,6 +193,8 @@ def publish_file(command: PublishFile, project: Project | None, tx: Tx) -> Accep
         project, made = _claim_or_find(command, wanted, tx)
     check_right(tx.sql, project, wanted, by)
     refuse_unless_ready(tx.sql, Publisher(by, project, tx.now(), command.policy.site))
+    if not made:
+        refuse_beside_embargo(tx.sql, project.normalized, version, by)
     if (earlier := earlier_upload(tx.sql, stored.name, stored.digest)) is not None:
         return earlier
     refuse_if(may_store(stored.size_bytes, quotas.usage_of(tx.sql, project.id, command.policy.limits), project.display))

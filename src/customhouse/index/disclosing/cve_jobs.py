@@ -6,7 +6,7 @@ from customhouse.advisories.disclosure.model import Case
 from customhouse.advisories.disclosure.tables import disclosure_case
 from customhouse.ledger.tx import Tx
 
-RESERVE_JOB, PUBLISH_JOB, RELEASE_JOB = "reserve-cve", "publish-cve", "release-cve"
+RESERVE_JOB, PUBLISH_JOB, RELEASE_JOB, REJECT_JOB = "reserve-cve", "publish-cve", "release-cve", "reject-cve"
 
 
 def release_if_reserved(tx: Tx, case: Case) -> None:

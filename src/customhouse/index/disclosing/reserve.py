@@ -14,7 +14,7 @@ from customhouse.advisories.disclosure.events import DisclosureStep
 from customhouse.advisories.disclosure.model import Case
 from customhouse.advisories.disclosure.queries import case_of_cve, find_case
 from customhouse.advisories.disclosure.tables import disclosure_case
-from customhouse.formats.cve.write import NOBODY, Assigner
+from customhouse.formats.cve.write import NOBODY, Assigner, write_rejection
 from customhouse.index.disclosing.access import Access, Knock, enter, look_again, refuse_unless_handles
 from customhouse.index.disclosing.cve_jobs import RESERVE_JOB
 from customhouse.index.disclosing.facts import facts_of
@@ -107,6 +107,17 @@ def release_now(deeds: Deeds, services: CveServices, case_id: int) -> None:
     if case is None or case.cve_state != "releasing":
         return
     services.release(case.cve_id)
+    deeds.do(_note, (case_id, "rejected"))
+
+
+def reject_now(deeds: Deeds, services: CveServices, case_id: int, reason: str) -> None:
+    """The job that rejects a published record. Running it again writes the same rejection."""
+    with deeds.database.read() as sql:
+        case = find_case(sql, case_id)
+    if case is None or case.cve_state != "rejecting":
+        return
+    assigner = Assigner(services.org_id() or NOBODY, services.org)
+    services.reject(case.cve_id, write_rejection(reason, assigner))
     deeds.do(_note, (case_id, "rejected"))
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 from starlette.responses import RedirectResponse, Response
 
 from customhouse.advisories import queries
+from customhouse.advisories.disclosure.queries import published_case
 from customhouse.advisories.queries import Stored
 from customhouse.advisories.tables import exploited, likelihood
 from customhouse.app import App
@@ -111,6 +112,7 @@ def advisory(visit: Visit) -> Response:
     with visit.app.database.read() as sql:
         found = queries.find(sql, wanted)
         same = queries.same_as(sql, wanted)
+        ours = published_case(sql, wanted)
         vex = about(sql, {name for one in same for name in (one.id, *one.record.aliases)}) if found else []
     if found is None:
         if not same:
@@ -121,7 +123,7 @@ def advisory(visit: Visit) -> Response:
     with visit.app.database.read() as sql:
         impact = impact_for_page(visit, sql, found)
     return visit.page(
-        "advisory.html", kept=True, view=view, address=quote, vex=_current(visit, vex), impact=impact,
+        "advisory.html", kept=True, view=view, address=quote, vex=_current(visit, vex), impact=impact, ours=ours,
         shown=LINES_SHOWN,
     )  # fmt: skip
 

@@ -21,6 +21,7 @@ from customhouse.index.disclosing.links import member_of_page, reply_address, st
 from customhouse.index.disclosing.publish import PublishCase, publish_case
 from customhouse.index.disclosing.rules import Rules
 from customhouse.index.disclosing.stage import OpenStage, open_stage
+from customhouse.index.disclosing.withdraw import WithdrawAdvisory, withdraw_advisory
 from customhouse.infra.blob_files import local_file
 from customhouse.infra.spool import open_spool
 from customhouse.ledger.tx import Tx
@@ -63,6 +64,7 @@ def disclosure_case_doors() -> list[Door]:
             for name, handler in both.items()
         ),
         door("POST", OURS + "publish/", _inside(publish), Permission.DISCLOSURE_PUBLISH),
+        door("POST", OURS + "withdraw/", _inside(withdraw), Permission.DISCLOSURE_PUBLISH),
     ]
 
 
@@ -236,6 +238,13 @@ def publish(visit: Visit) -> Response:
     if normalized:
         visit.app.renderer.render_after_commit(normalized)
     return visit.go(_here(visit), said="It is public: the release, the advisory, its CVE record and the notices.")
+
+
+def withdraw(visit: Visit) -> Response:
+    """Take an advisory back that is public."""
+    rules = Rules.of(visit.app.settings)
+    wish = WithdrawAdvisory(_knock(visit), visit.field("reason", limit=4_000), rules)
+    return _do(visit, withdraw_advisory, wish, "The advisory is withdrawn. It stays readable, and affects nothing.")
 
 
 def extend(visit: Visit) -> Response:
