@@ -20,6 +20,8 @@ from customhouse.advisories.triage.sources import files_below, records_of
 from customhouse.app import App
 from customhouse.formats.cve.model import CveRecord, Damage, Reference
 from customhouse.formats.cve.read import read_document
+from customhouse.formats.osv.documents import read_documents
+from customhouse.formats.osv.model import Record
 from customhouse.index.triage.judging import judge_files, judge_records
 from customhouse.index.triage.known_names import what_is_known
 from customhouse.index.triage.take_in import Taken, Wish, take_in
@@ -161,3 +163,16 @@ def known_without(ids: Iterable[str]) -> Known:
         advised=advised,
         false_positives=listed,
     )
+
+
+def pypa_records() -> list[Record]:
+    """All of the PyPA's advisories, to be stored."""
+    with tarfile.open(DATA / "pypa-advisory-database.tar.xz") as archive:
+        files = ((member.name, archive.extractfile(member)) for member in archive)
+        documents = [
+            one
+            for name, file in files
+            if file is not None and re.search(r"vulns/[^/]+/[^/]+\.yaml$", name)
+            for one in read_documents(file.read(), name)
+        ]
+    return [one for one in documents if isinstance(one, Record)]

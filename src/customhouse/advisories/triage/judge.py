@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from customhouse.advisories.triage import languages
 from customhouse.advisories.triage.known import Known, squeezed
-from customhouse.advisories.triage.leads import Leads, evidence, leads_of
+from customhouse.advisories.triage.leads import Leads, add_what_speaks_against, evidence, leads_of
 from customhouse.advisories.triage.model import AUTOMATIC, QUEUE, Candidate, Evidence, Judgement
 from customhouse.advisories.triage.spans import Ranges, ranges_for
-from customhouse.advisories.triage.subject import mention_of, names_in
+from customhouse.advisories.triage.subject import mention_of
 from customhouse.advisories.triage.suspects import Suspect, suspects_of
 from customhouse.formats.cve.model import CveRecord
 from customhouse.terms.versions import version_of
@@ -32,10 +32,15 @@ def judge(record: CveRecord, known: Known) -> Judgement:
     """What a record may concern. One that was rejected, or is on the list of false positives, has no candidates."""
     if record.state != "published" or record.id in known.false_positives.ids:
         return Judgement(record)
-    leads = leads_of(record)
-    suspects = suspects_of(leads, known)
+    leads = leads_of(record, known)
+    suspects = {
+        name: one
+        for name, one in suspects_of(leads, known).items()
+        if name in known.names or leads.for_python or one.has(*_REGISTRY) or languages.PYTHON_NAMES.fullmatch(name)
+    }
     if not suspects:
         return Judgement(record)
+    add_what_speaks_against(leads, record)
     candidates = [_weigh(record, name, suspect, leads, known) for name, suspect in suspects.items()]
     worth = [
         one
@@ -159,7 +164,7 @@ def _is_part(suspect: Suspect, name: str, leads: Leads) -> bool:
 
 def _names_longer(name: str, leads: Leads, known: Known) -> bool:
     """Whether it names another known package that is called like this one and something more."""
-    named = {*leads.products, *leads.cpes, *(one.name for one in names_in(leads.text, known.names, known.longest))}
+    named = {*leads.products, *leads.cpes, *(one.name for one in leads.named)}
     return any(one.startswith(f"{name}-") and one in known.names for one in named)
 
 

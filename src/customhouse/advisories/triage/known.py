@@ -10,6 +10,7 @@ from functools import cached_property
 from urllib.parse import urlsplit
 
 from customhouse.advisories.triage.false_positives import FalsePositives
+from customhouse.advisories.triage.subject import Names
 from customhouse.terms.names import normalize
 
 _HOSTS = ("github.com", "gitlab.com", "bitbucket.org", "codeberg.org", "gitee.com", "opendev.org", "git.sr.ht")
@@ -84,9 +85,9 @@ class Known:
         return {squeezed(name): name for name in sorted(self.names)}
 
     @cached_property
-    def longest(self) -> int:
-        """The most parts that a known name has."""
-        return min(max((name.count("-") + 1 for name in self.names), default=1), 5)
+    def in_texts(self) -> Names:
+        """The names, made ready to be found in texts."""
+        return Names.of(self.names, self.advised.keys() & self.names)
 
 
 def by_repository(table: Mapping[str, Iterable[str]]) -> dict[str, frozenset[str]]:

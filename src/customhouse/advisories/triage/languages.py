@@ -15,6 +15,11 @@ _NOUN = (
 )
 _BETWEEN = r"(?:[A-Za-z0-9/+-]+\s+){0,3}"
 
+PYTHON_HINTS = (
+    "python", "pypi", "pip", "django", "flask", "wagtail", "plone", "jupyter", "fastapi", "pyramid", "sphinx", "pytest",
+    "pypa", "wsgi", "asgi",
+)  # fmt: skip
+"""Without one of these in it, in lower case, no text states that something is for Python."""
 PYTHON_STATED = re.compile(
     rf"\bPython(?:\s*[23](?:\.\d+)?)?[\s-]+{_BETWEEN}{_NOUN}\b"
     rf"|\b{_NOUN}\s+{_BETWEEN}(?:for|in|of)\s+(?:the\s+)?Python\b"
@@ -40,7 +45,8 @@ OTHER_WORDS: Mapping[str, re.Pattern[str]] = {
         r"|\b[Nn]ode\s+package\b|\bbuilt\s+on\s+Node"
     ),
     "Java": re.compile(
-        rf"\bMaven\b|\b[\w-]{1, 100}\.jar\b|\bJava\s+{_BETWEEN}(?:{_NOUN}|servlet)\b|\bJVM\b|\bSpring\s+(?:Boot|Framework|Security)\b"
+        rf"\bMaven\b|\b[\w-]{{1,100}}\.jar\b|\bJava\s+{_BETWEEN}(?:{_NOUN}|servlet)\b|\bJVM\b"
+        r"|\bSpring\s+(?:Boot|Framework|Security)\b"
         r"|\bTomcat\b|\bJenkins\b|\bGradle\b|\bJNDI\b|\bKotlin\b|\bScala\b|\borg\.[a-z]+\.[a-z]+\b|\bJDBC\b|\bJava\s+classes\b"
     ),
     "Go": re.compile(

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
 from customhouse.advisories.triage import languages
-from customhouse.advisories.triage.known import repository_of
+from customhouse.advisories.triage.known import Known, repository_of
 from customhouse.advisories.triage.model import Evidence, Field
 from customhouse.advisories.triage.rules import MOST_LANGUAGES, RULES
+from customhouse.advisories.triage.subject import Named, names_in
 from customhouse.formats.cve.model import Cpe, CveRecord, Product
 from customhouse.terms.names import MAX_NAME_LENGTH, normalize
 
@@ -43,6 +44,8 @@ class Leads:
     for_python: list[Evidence] = field(default_factory=list)
     against: list[Evidence] = field(default_factory=list)
     text: str = ""
+    named: list[Named] = field(default_factory=list)
+    """Known names that the text holds."""
 
 
 def evidence(rule: str, found: str, field_: Field) -> Evidence:
@@ -50,9 +53,10 @@ def evidence(rule: str, found: str, field_: Field) -> Evidence:
     return Evidence(rule, RULES[rule].weight, found[:300], field_)
 
 
-def leads_of(record: CveRecord) -> Leads:
+def leads_of(record: CveRecord, known: Known) -> Leads:
     """Gather them."""
     found = Leads(text=record.text[:_LONGEST_WINDOW])
+    found.named.extend(names_in(found.text, known.in_texts))
     urls = [one.url for one in record.references]
     for url in urls:
         _follow(found, url, url)
@@ -60,7 +64,7 @@ def leads_of(record: CveRecord) -> Leads:
         found.registry.setdefault(one["name"].rstrip("."), one[0])
     for product in record.products:
         _products(found, product)
-    _language(found, record, urls)
+    _python(found, urls)
     return found
 
 
@@ -132,14 +136,19 @@ def _host_of(url: str) -> str:
         return ""
 
 
-def _language(found: Leads, record: CveRecord, urls: list[str]) -> None:
-    """What it is written in, as far as the text and the links tell."""
-    text = found.text
-    if one := languages.PYTHON_STATED.search(text):
+def _python(found: Leads, urls: list[str]) -> None:
+    """What says that it is written in Python, or for it."""
+    text, lowered = found.text, found.text.lower()
+    if any(hint in lowered for hint in languages.PYTHON_HINTS) and (one := languages.PYTHON_STATED.search(text)):
         found.for_python.append(evidence("python-stated", one[0], "text"))
     if words := list(dict.fromkeys(one[0] for one in languages.PYTHON_WORDS.finditer(text))):
         found.for_python.append(evidence("python-words", ", ".join(words[:4]), "text"))
     found.for_python.extend(_files("python-files", languages.PYTHON_FILES, text, urls))
+
+
+def add_what_speaks_against(found: Leads, record: CveRecord) -> None:
+    """What says that it is something for other languages, or no package: looked for where anything leads to one."""
+    text, urls = found.text, [one.url for one in record.references]
     others = ((name, pattern.search(text)) for name, pattern in languages.OTHER_WORDS.items())
     told = [evidence("other-language", f"{name}: {one[0]}", "text") for name, one in others if one]
     found.against.extend(told[:MOST_LANGUAGES])

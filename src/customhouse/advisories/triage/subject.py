@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -25,6 +25,8 @@ _STARTS = re.compile(r"(?:^|\n)\s*(?:(?:In|The|An?)\s+)?(?:[\w.]+\s+){0,2}$")
 _INSIDE = re.compile(r"\b(?:in|of|affects|affecting)\s+$")
 _ENDS = re.compile(r"[,;.)]|\s+(?:and|when|that|which|where|via|due|by)\b|\s*$")
 MOST_WORDS = 700
+_SHORTEST_BEGIN = 3
+_MOST_PARTS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,36 +41,68 @@ class Named:
     """Whether something is said to be wrong in it near the beginning, a common word though it may be."""
 
 
-def names_in(
-    text: str, known: frozenset[str], longest: int, joined: Mapping[str, str] | None = None
-) -> Iterator[Named]:
-    """Every known name in a text, of up to ``longest`` words in a row.
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Known names, made ready to be found in texts."""
+
+    every: frozenset[str]
+    """Normalised."""
+    joined: Mapping[str, str]
+    """Some of them by what is left of them without punctuation."""
+    longest: int
+    """The most words of one."""
+    begins: frozenset[str]
+    """With which words they begin: nearly every word of a text is passed over by that."""
+
+    @classmethod
+    def of(cls, every: frozenset[str], joined: Iterable[str]) -> Names:
+        """Make them ready; ``joined`` are those that people may write in several words."""
+        by_joined = {one.replace("-", ""): one for one in sorted(joined)}
+        begins = {one.partition("-")[0] for one in every}
+        begins.update(one[:at] for one in by_joined for at in range(_SHORTEST_BEGIN, len(one)))
+        longest = min(max((one.count("-") + 1 for one in every), default=1), _MOST_PARTS)
+        return cls(every, by_joined, longest, frozenset(begins | {"python", "python3"}))
+
+
+def names_in(text: str, names: Names) -> Iterator[Named]:
+    """Every known name in a text.
 
     It is the subject if what stands around it says so: "NAME before 1.2", "NAME is a …", "in NAME 1.2" near the
-    beginning. ``joined`` are names by what is left of them without punctuation. A common word that
-    happens to be a package's name is only mentioned.
+    beginning. A common word that happens to be a package's name is only mentioned.
     """
     words = list(islice(_WORD.finditer(text), MOST_WORDS))
+    plain = [one[0].lower() for one in words]
     for at, first in enumerate(words):
-        parts: list[str] = []
-        end = first.start()
-        for word in words[at : at + longest]:
-            if text[end : word.start()].strip():
-                break
-            parts.append(word[0])
-            end = word.end()
-            name = _as_packaged(normalize("-".join(parts)), known)
-            if name not in known and joined and len(parts) > 1:
-                # "Home Assistant" is the package homeassistant.
-                name = joined.get("".join(parts).lower(), "")
-            if name in known:
-                start = first.start()
-                opening = start < _OPENING and bool(_INSIDE.search(text[max(0, start - 60) : start]))
-                yield Named(name, text[start:end], is_subject_at(text, start, end), opening)
+        word = plain[at]
+        if (word if word.isalnum() else normalize(word).partition("-")[0]) not in names.begins:
+            continue
+        start = first.start()
+        for name, end in _beginning_at(text, words, at, names):
+            opening = start < _OPENING and bool(_INSIDE.search(text[max(0, start - 60) : start]))
+            yield Named(name, text[start:end], is_subject_at(text, start, end), opening)
+
+
+def _beginning_at(text: str, words: Sequence[re.Match[str]], at: int, names: Names) -> Iterator[tuple[str, int]]:
+    """The known names that begin with one word, each with where it ends."""
+    parts: list[str] = []
+    end = words[at].start()
+    for word in words[at : at + names.longest]:
+        if text[end : word.start()].strip():
+            return
+        parts.append(word[0])
+        end = word.end()
+        name = _as_packaged(normalize("-".join(parts)), names.every)
+        if name not in names.every and len(parts) > 1:
+            # "Home Assistant" is the package homeassistant.
+            name = names.joined.get("".join(parts).lower(), "")
+        if name in names.every:
+            yield name, end
 
 
 def _as_packaged(name: str, known: frozenset[str]) -> str:
     """Distributions of Linux put ``python-`` in front of what is called otherwise on PyPI."""
+    if not name.startswith("python"):
+        return name
     bare = name.removeprefix("python-").removeprefix("python3-")
     return bare if name not in known and bare in known else name
 
@@ -91,7 +125,7 @@ def is_subject_at(text: str, start: int, end: int) -> bool:
         return False
     before, behind = text[max(0, start - 60) : start], text[end : end + 90]
     if before.endswith("(") and behind.startswith(")"):
-        # "The client library for Swift (python-swiftclient) 1.0 through 1.9"
+        # As in: the client library for Swift (python-swiftclient), and then the versions.
         return bool(_BEHIND.match(behind[1:]))
     if _BEHIND.match(behind):
         return bool(_BEFORE.search(before) or _STARTS.search(before))

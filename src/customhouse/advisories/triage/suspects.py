@@ -10,7 +10,6 @@ from customhouse.advisories.triage.known import Known, sites_of, squeezed
 from customhouse.advisories.triage.leads import Leads, evidence
 from customhouse.advisories.triage.model import Evidence, Field
 from customhouse.advisories.triage.rules import RULES
-from customhouse.advisories.triage.subject import names_in
 from customhouse.terms.names import MAX_NAME_LENGTH, normalize
 
 FEWEST_ADVISED = 3
@@ -63,7 +62,7 @@ def suspects_of(leads: Leads, known: Known) -> dict[str, Suspect]:
     for url in leads.pages:
         if name := next((known.sites[one] for one in sites_of(url) if one in known.sites), ""):
             found.add(name, "", evidence("own-site", url, "reference"))
-    for named in names_in(leads.text, known.names, known.longest, known.by_squeezed):
+    for named in leads.named:
         usual = known.advised.get(named.name, 0) >= FEWEST_ADVISED and named.is_object
         if named.is_subject or usual:
             suspect = found.add(named.name, named.spelled)

@@ -6,20 +6,21 @@ Certain ones become advisories at once; the others wait at the desk. Reading the
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from typing import Any
 
 import sqlalchemy as sa
 
 from customhouse.advisories import queries as stored
+from customhouse.advisories.tables import advisory_alias
 from customhouse.advisories.triage.events import TriageDecided, TriageImported
 from customhouse.advisories.triage.model import OPEN
 from customhouse.advisories.triage.queries import Case, digests, find_case
 from customhouse.advisories.triage.stored import differences, read_candidates, read_case
 from customhouse.advisories.triage.tables import triage_case, triage_damage, triage_verdict
 from customhouse.formats.cve.model import Damage
+from customhouse.index.triage.begin import Fresh, Taken, begin_cases, new_row, row_of
 from customhouse.index.triage.judging import Judged
 from customhouse.index.triage.writing import concerned, withdraw, write_advisory
 from customhouse.infra.db import put_rows
@@ -28,7 +29,10 @@ from customhouse.terms.identity import SYSTEM, Identity
 
 FORMS = ("cve-5", "osv", "nvd-2.0", "nvd-1.1")
 """The issuer's own record first; the NVD retells those."""
+_ALIASES = sa.select(advisory_alias.c.alias).where(advisory_alias.c.alias.in_(sa.bindparam("ids", expanding=True)))
 _INSERT = triage_case.insert()
+FRESH_AT_ONCE = 20
+"""New records of one transaction that lead somewhere, some of which become advisories."""
 ROWS_AT_ONCE = 200
 """New rows of one transaction: fewer than 20 ms of it."""
 MOST_DAMAGES = 1_000
@@ -50,23 +54,6 @@ class Wish:
     by: Identity = SYSTEM
 
 
-@dataclass(slots=True)
-class Taken:
-    """What came of it."""
-
-    records: int = 0
-    new: int = 0
-    changed: int = 0
-    same: int = 0
-    waiting: int = 0
-    """New at the desk."""
-    automatic: int = 0
-    """Became advisories."""
-    withdrawn: int = 0
-    ignored: int = 0
-    damaged: list[Damage] = field(default_factory=list)
-
-
 def take_in(deeds: Deeds, found: Iterable[Judged | Damage], wish: Wish) -> Taken:
     """Write what was judged: small batches for what is new and needs no thought, a deed of its own for the rest."""
     taken, waiting = Taken(), iter(found)
@@ -78,9 +65,12 @@ def take_in(deeds: Deeds, found: Iterable[Judged | Damage], wish: Wish) -> Taken
             known = digests(sql, judged.keys())
             covered = _covered(sql, [one for one in judged.values() if one.automatic or one.packages])
         plain: list[Judged] = []
+        fresh: list[Fresh] = []
         for one in judged.values():
             if one.id not in known and not one.packages:
                 plain.append(one)
+            elif one.id not in known:
+                fresh.append(Fresh.of(one, covered.get(one.id, {})))
             elif _is_passed_over(one, known.get(one.id), again=wish.again):
                 taken.same += 1
             else:
@@ -89,6 +79,10 @@ def take_in(deeds: Deeds, found: Iterable[Judged | Damage], wish: Wish) -> Taken
             deeds.do(_put_plain, plain)
             taken.new += len(plain)
             taken.ignored += len(plain)
+        for start in range(0, len(fresh), FRESH_AT_ONCE):
+            deeds.do(
+                partial(begin_cases, prefix=wish.prefix, by=wish.by, taken=taken), fresh[start : start + FRESH_AT_ONCE]
+            )
     deeds.do(partial(_told, wish=wish), taken)
     return taken
 
@@ -105,25 +99,17 @@ def _put_plain(judged: Sequence[Judged], tx: Tx) -> None:
     # Somebody may be reading the same folder in at the same time: whoever comes second leaves it.
     tx.serialize()
     there = digests(tx.sql, [one.id for one in judged])
-    rows = [_new_row(one, tx) for one in judged if one.id not in there]
+    rows = [new_row(one, tx) for one in judged if one.id not in there]
     if rows:
         tx.sql.execute(_INSERT, rows)
 
 
 def _take_one(one: Judged, tx: Tx, *, taken: Taken, wish: Wish, covered: dict[str, str]) -> None:
-    """One record that is new and leads somewhere, or has changed."""
+    """One record that is here and has changed, or is judged again."""
     before = find_case(tx.sql, one.id, lock=True)
-    if before is None:
-        taken.new += 1
-        _begin(one, tx, taken, wish, covered)
-    else:
+    if before is not None:
         taken.changed += before.digest != one.digest
         _go_on(before, one, tx, taken, wish, covered)
-
-
-def _begin(one: Judged, tx: Tx, taken: Taken, wish: Wish, covered: dict[str, str]) -> None:
-    tx.sql.execute(_INSERT, _new_row(one, tx))
-    _settle(one, tx, taken, wish, covered, fresh=True)
 
 
 def _settle(one: Judged, tx: Tx, taken: Taken, wish: Wish, covered: dict[str, str], *, fresh: bool) -> None:
@@ -152,7 +138,7 @@ def _is_untouched(tx: Tx, case_id: str) -> bool:
 def _go_on(before: Case, one: Judged, tx: Tx, taken: Taken, wish: Wish, covered: dict[str, str]) -> None:
     """A record that is here already: what was decided of it stays unless it says something else now."""
     same = before.digest == one.digest
-    values = _row(one, tx)
+    values = row_of(one, tx)
     if one.record is None and before.record is not None and before.status not in ("ignored", *OPEN):
         # What somebody has decided about stays readable, although nothing leads to a package any more.
         values = {key: value for key, value in values.items() if key not in ("record", "candidates", "score")}
@@ -249,21 +235,11 @@ def _what(before: Case, one: Judged) -> str:
     return ", ".join(differences(before.record, read_case(one.record))) or "what it says"
 
 
-def _row(one: Judged, tx: Tx) -> dict[str, Any]:
-    return {
-        "id": one.id, "form": one.form, "digest": one.digest, "modified": one.modified, "disputed": one.disputed,
-        "title": one.title[:500], "score": one.score, "record": one.record, "candidates": one.candidates,
-        "changed_at": tx.now(),
-    }  # fmt: skip
-
-
-def _new_row(one: Judged, tx: Tx) -> dict[str, Any]:
-    return {**_row(one, tx), "status": "ignored", "packages": [], "imported_at": tx.now()}
-
-
 def _covered(sql: sa.Connection, judged: Sequence[Judged]) -> dict[str, dict[str, str]]:
     """By record and package, the advisory that says it already: of another source, or of ours under another case."""
-    return {one.id: dict(_names_saying(sql, one.id)) for one in judged}
+    ids = [one.id for one in judged]
+    named = set(sql.execute(_ALIASES, {"ids": ids}).scalars()) if ids else set()
+    return {one: dict(_names_saying(sql, one)) for one in ids if one in named}
 
 
 def _names_saying(sql: sa.Connection, case_id: str) -> Iterator[tuple[str, str]]:
