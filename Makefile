@@ -30,9 +30,10 @@ prove: ## the long proofs
 	@scripts/bootstrap test
 	@$(PYTHON) -m pytest -m prove
 
-bench: ## ratios against nginx and pypiserver within one run
+bench: ## ratios against nginx, pypiserver, pip-audit and uv audit within one run
 	@scripts/bootstrap bench
 	@$(PYTHON) scripts/bench.py
+	@$(PYTHON) scripts/bench_audit.py
 
 screenshots: ## make the README's pictures again
 	@scripts/bootstrap test
