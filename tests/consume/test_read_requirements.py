@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import sys
+import tarfile
 import time
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 from hypothesis import given
@@ -18,6 +21,7 @@ from customhouse.terms.errors import Rejected
 
 LOCKS = Path(__file__).parents[1] / "data/locks"
 OFFLINE = ReadOptions(offline=True)
+UV = Path(sys.executable).with_name("uv")
 
 
 def read(path: Path, options: ReadOptions = OFFLINE) -> Subject:
@@ -165,10 +169,9 @@ def test_files_that_are_no_text_are_refused_with_the_place(tmp_path: Path) -> No
     assert read(path).components == ()
 
 
-@pytest.mark.slow
-def test_uv_resolves_what_is_not_pinned_from_wheels_alone(tmp_path: Path) -> None:
-    from zipfile import ZipFile  # noqa: PLC0415
-
+@pytest.fixture
+def uv(tmp_path: Path) -> Path:
+    """The real uv, with a few made-up wheels instead of an index."""
     house = tmp_path / "wheels"
     house.mkdir()
     for name, version, requires in (
@@ -186,10 +189,13 @@ def test_uv_resolves_what_is_not_pinned_from_wheels_alone(tmp_path: Path) -> Non
             )
             wheel.writestr(f"{info}/RECORD", "")
     uv = tmp_path / "uv"
-    uv.write_text(
-        f'#!/bin/sh\nexec {Path(sys.executable).with_name("uv")} --offline --no-config "$@" --no-index --find-links {house}\n'
-    )
+    uv.write_text(f'#!/bin/sh\nexec {UV} --offline --no-config "$@" --no-index --find-links {house}\n')
     uv.chmod(0o755)
+    return uv
+
+
+@pytest.mark.slow
+def test_uv_resolves_what_is_not_pinned(tmp_path: Path, uv: Path) -> None:
     options = ReadOptions(uv=str(uv))
     path = written(tmp_path, "-c c.txt\nalpha\n")
     written(tmp_path, "beta<3\n", "c.txt")
@@ -209,7 +215,6 @@ def test_uv_resolves_what_is_not_pinned_from_wheels_alone(tmp_path: Path) -> Non
     assert [one.name for one in read(written(tmp_path, "beta==2.0\n"), options).components] == ["beta"]
     always = read(tmp_path / "requirements.txt", ReadOptions(uv=str(uv), resolve="always"))
     assert [one.name for one in always.components] == ["beta", "gamma"]
-    # A source tree would have to be built.
     impossible = read(written(tmp_path, "alpha>2\n"), options)
     assert impossible.components == ()
     assert impossible.gaps[0].where == "uv pip compile"
@@ -226,6 +231,31 @@ def test_uv_resolves_what_is_not_pinned_from_wheels_alone(tmp_path: Path) -> Non
         "alpha": {"production"}, "beta": {"production"}, "gamma": {"production", "dev"},
     }  # fmt: skip
     assert any("beta>9 is not pinned" in gap.why for gap in grouped.gaps)
+
+
+@pytest.mark.slow
+def test_what_would_have_to_be_built_or_fetched_is_left_out_and_told(tmp_path: Path, uv: Path) -> None:
+    house, options = tmp_path / "wheels", ReadOptions(uv=str(uv))
+    # What has no wheel would have to be built: it is left out, told, and the rest is resolved.
+    with tarfile.open(house / "sourceonly-1.0.tar.gz", "w:gz") as archive:
+        member = tarfile.TarInfo("sourceonly-1.0/PKG-INFO")
+        body = b"Metadata-Version: 2.1\nName: sourceonly\nVersion: 1.0\n"
+        member.size = len(body)
+        archive.addfile(member, io.BytesIO(body))
+        member = tarfile.TarInfo("sourceonly-1.0/setup.py")
+        body = f"open({str(tmp_path / 'was-built')!r}, 'w')".encode()
+        member.size = len(body)
+        archive.addfile(member, io.BytesIO(body))
+    partly = read(written(tmp_path, "beta\nsourceonly\nhttps://example.org/e-1.2-py3-none-any.whl\n"), options)
+    assert [(one.name, one.version) for one in partly.components] == [("beta", "2.0"), ("gamma", "3.0"), ("e", "1.2")]
+    assert ["sourceonly has no wheel" in gap.why or "e-1.2" in gap.why for gap in partly.gaps] == [True, True]
+    assert partly.gaps[0].where.endswith("requirements.txt:2")
+    assert not (tmp_path / "was-built").exists()
+    secret = read(written(tmp_path, "-i https://${TOKEN}@index.example/simple\nbeta\n"), options)
+    assert secret.components == ()
+    assert "holds a variable" in secret.gaps[0].why
+    local = read(written(tmp_path, f"--no-index\n--find-links {house.name}\nbeta\n"), ReadOptions(uv=str(UV)))
+    assert [one.name for one in local.components] == ["beta", "gamma"]
 
 
 @given(st.text(alphabet=st.sampled_from("ab=<>;@#\\\n \t-r[]!~'\"$({})./:"), max_size=200))

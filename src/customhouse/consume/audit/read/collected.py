@@ -19,4 +19,7 @@ class Collected:
     gaps: list[Gap] = field(default_factory=list)
     indexes: list[str] = field(default_factory=list)
     """The first one is the main one."""
+    find_links: list[str] = field(default_factory=list)
+    """Folders and addresses with files beside the indexes."""
+    no_index: bool = False
     seen: set[Path] = field(default_factory=set)

@@ -136,6 +136,10 @@ def _follow(option: Option, path: Path, found: Collected, *, constrain: bool, de
             found.indexes.insert(0, option.value)
         case "extra-index":
             found.indexes.append(option.value)
+        case "no-index":
+            found.no_index = True
+        case "find-links":
+            found.find_links.append(option.value if _ADDRESS.match(option.value) else str(path.parent / option.value))
         case "include" | "constrain" if "${" in option.value:
             found.gaps.append(Gap(place, f"{option.value[:120]} holds a variable", "audit the file that it means"))
         case "include" | "constrain" if _ADDRESS.match(option.value):

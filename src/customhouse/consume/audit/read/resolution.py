@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess  # uv is called by a list of arguments, never by a shell
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from customhouse.consume.audit.read.collected import Collected
 from customhouse.consume.audit.read.options import ReadOptions
+from customhouse.formats.inventory.file_version import name_and_version_in
 from customhouse.formats.inventory.model import Component, Edge, Gap
 from customhouse.formats.inventory.requirements_file import Wanted, read_lines
 from customhouse.terms.names import normalize
 
 MOST_OUTPUT_BYTES = 64 * 2**20
+MOST_UNBUILT = 20
 _MOST_TOLD = 600
+_NEEDS_BUILD = re.compile(r"Wheels are required for `([A-Za-z0-9._-]{1,200})` because building from source is disabled")
 
 
 def resolved(
@@ -33,10 +37,45 @@ def resolved(
     if options.offline or options.resolve == "never":
         why = "nothing is asked over the network" if options.offline else "nothing is to be resolved"
         return list(pinned), list(_unpinned(loose, why))
-    plan = _compile(found, options, beside)
+    if (variable := next((one for one in found.indexes if "${" in one), "")) and not options.index_url:
+        # Asking another index instead would be a dependency confusion of our own making.
+        why = f"the index {variable[:120]} holds a variable, which is not expanded here"
+        return list(pinned), [Gap("uv pip compile", why, "give the index by --index-url"), *_unpinned(loose, why)]
+    plan, unbuilt = _with_what_has_wheels(found, options, beside)
+    gaps = [_without_wheels(name, found) for name in unbuilt]
     if isinstance(plan, Gap):
-        return list(pinned), [plan, *_unpinned(loose, "it could not be resolved")]
-    return list(_components(plan, found, pinned)), []
+        return list(pinned), [*gaps, plan, *_unpinned(loose, "it could not be resolved")]
+    return list(_components(plan, found, pinned)), [*gaps, *_apart(found)]
+
+
+def _with_what_has_wheels(found: Collected, options: ReadOptions, beside: Path) -> tuple[str | Gap, list[str]]:
+    """The plan, and the projects that were left out of it because only a build would tell their requirements."""
+    unbuilt: list[str] = []
+    while True:
+        plan = _compile(found, options, beside, unbuilt)
+        if not isinstance(plan, _Failed):
+            return plan, unbuilt
+        more = [normalize(name) for name in _NEEDS_BUILD.findall(plan.told)]
+        new = [name for name in dict.fromkeys(more) if name not in unbuilt]
+        if not new or len(unbuilt) + len(new) > MOST_UNBUILT:
+            return plan.gap(), unbuilt
+        unbuilt += new
+
+
+def _without_wheels(name: str, found: Collected) -> Gap:
+    place = next((where for where, one in found.wanted if one.name == name), "uv pip compile")
+    return Gap(
+        place,
+        f"{name} has no wheel that fits: what it requires only a build would tell, and nothing is built here",
+        "lock it where building is allowed, and audit the lock",
+    )
+
+
+def _apart(found: Collected) -> Iterator[Gap]:
+    """What comes from addresses is not fetched: its version may be known by its name, its requirements are not."""
+    for place, one in found.wanted:
+        if one.address and not one.editable and name_and_version_in(one.address) is not None:
+            yield Gap(place, f"what {one.text[:120]} requires is not known", "lock it, and audit the lock")
 
 
 def _unpinned(loose: Iterable[tuple[str, Wanted]], why: str) -> Iterator[Gap]:
@@ -48,7 +87,19 @@ def _unpinned(loose: Iterable[tuple[str, Wanted]], why: str) -> Iterator[Gap]:
         )
 
 
-def _compile(found: Collected, options: ReadOptions, beside: Path) -> str | Gap:
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """What uv said when it found no solution."""
+
+    told: str
+
+    def gap(self) -> Gap:
+        return Gap("uv pip compile", self.told[:_MOST_TOLD] or "it ended without a word", _advice(self.told))
+
+
+def _compile(
+    found: Collected, options: ReadOptions, beside: Path, without: Sequence[str]
+) -> str | Gap | _Failed:  # fmt: skip
     with TemporaryDirectory(prefix="customhouse-audit-") as folder:
         wanted = Path(folder) / "wanted.txt"
         wanted.write_text("".join(f"{line}\n" for line in _lines(found.wanted)), "utf-8")
@@ -60,13 +111,18 @@ def _compile(found: Collected, options: ReadOptions, beside: Path) -> str | Gap:
             "--python", sys.executable, "--no-python-downloads", "--no-build",
             "--quiet", "--no-header", "--no-progress", "--color", "never", "--annotation-style", "line",
         ]  # fmt: skip
+        if without:
+            excludes = Path(folder) / "excludes.txt"
+            excludes.write_text("".join(f"{name}\n" for name in without), "utf-8")
+            arguments += ["--excludes", str(excludes)]
         if options.python:
-            arguments += ["--python-version", options.python]
+            arguments.append(f"--python-version={options.python}")
         index, *extra = [options.index_url] if options.index_url else found.indexes or [""]
-        if index:
-            arguments += ["--default-index", index]
-        for one in extra:
-            arguments += ["--index", one]
+        # Each value in one word with its option: a value that begins with a dash is no option then.
+        arguments += [f"--default-index={index}"] if index else []
+        arguments += [f"--index={one}" for one in extra]
+        arguments += [f"--find-links={one}" for one in found.find_links]
+        arguments += ["--no-index"] if found.no_index and not options.index_url else []
         return _run(arguments, options, beside)
 
 
@@ -78,11 +134,11 @@ def _program(name: str) -> str:
 
 def _lines(wanted: Iterable[tuple[str, Wanted]]) -> Iterator[str]:
     for _place, one in wanted:
-        if not one.editable and (not one.address or "://" in one.address):
+        if not one.address:
             yield one.text
 
 
-def _run(arguments: Sequence[str], options: ReadOptions, beside: Path) -> str | Gap:
+def _run(arguments: Sequence[str], options: ReadOptions, beside: Path) -> str | Gap | _Failed:
     where = "uv pip compile"
     try:
         process = subprocess.Popen(  # noqa: S603  # no shell, and requirements go through a file
@@ -98,8 +154,7 @@ def _run(arguments: Sequence[str], options: ReadOptions, beside: Path) -> str | 
         process.communicate()
         return Gap(where, f"no answer within {options.resolve_seconds:g} s", "try again, or audit a lock file")
     if process.returncode != 0:
-        told = " ".join(err.decode("utf-8", "replace").split())
-        return Gap(where, told[:_MOST_TOLD] or f"it ended with {process.returncode}", _advice(told))
+        return _Failed(" ".join(err[:MOST_OUTPUT_BYTES].decode("utf-8", "replace").split()))
     if len(out) > MOST_OUTPUT_BYTES:
         return Gap(where, f"its answer has more than {MOST_OUTPUT_BYTES} bytes", "audit it in parts")
     return out.decode("utf-8", "replace")
