@@ -417,7 +417,11 @@ def test_a_list_of_changes_is_followed_from_everything_to_what_is_new(world: Wor
     served.files["/PyPI/X-3.json"] = text("X-3", 11)
     assert (read(world, "osv").written.new, problems(world, "osv")) == (1, {})
     assert read(world, "osv").unchanged
-    assert ids(world) == ["X-1", "X-2", "X-3"]
+    # What stands far down in the list and is not known here is asked for, too.
+    served.files["/PyPI/OLD-1.json"] = text("OLD-1")
+    served.files["/PyPI/modified_id.csv"] += b"2020-01-01T00:00:00Z,OLD-1\n"
+    assert read(world, "osv").written.new == 1
+    assert ids(world) == ["OLD-1", "X-1", "X-2", "X-3"]
 
 
 def test_a_list_that_is_too_long_for_one_run_is_followed_in_several(

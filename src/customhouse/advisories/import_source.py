@@ -12,6 +12,7 @@ from functools import partial
 
 from customhouse.advisories.events import AdvisorySourceFailed
 from customhouse.advisories.model import Written, packages_of
+from customhouse.advisories.queries import every_id
 from customhouse.advisories.sources.model import Reading, Source
 from customhouse.advisories.sources.opening import open_source
 from customhouse.advisories.sources.rows import LONGEST_PLACE, MOST_PROBLEMS, write_problems, write_state
@@ -104,7 +105,7 @@ def import_source(
     """
     done = Imported()
     try:
-        with open_source(source, outbound, again=again) as reading:
+        with open_source(source, outbound, partial(_known, deeds), again=again) as reading:
             if reading is None:
                 done.unchanged, done.still_damaged = True, len(source.problems)
                 deeds.do(partial(_note_unchanged, source), None)
@@ -116,6 +117,11 @@ def import_source(
         raise
     deeds.do(partial(_finish, run), by)
     return done
+
+
+def _known(deeds: Deeds) -> set[str]:
+    with deeds.database.read() as sql:
+        return every_id(sql)
 
 
 def _finish(run: _Run, _by: Identity, tx: Tx) -> None:

@@ -61,6 +61,7 @@ _NAMED_BY = sa.select(advisory_alias.c.advisory_id, advisory_alias.c.alias).wher
 )
 _NAMES = sa.select(advisory_package.c.name).where(advisory_package.c.ecosystem == PYPI).distinct()
 _LAST = sa.select(sa.func.max(advisory.c.changed_serial))
+_IDS = sa.select(advisory.c.id)
 _COUNT = sa.select(sa.func.count()).select_from(advisory)
 
 
@@ -149,6 +150,11 @@ def every(database: Database, ecosystem: str | None = None) -> Iterator[Stored]:
 def affected_names(sql: Connection) -> set[str]:
     """The normalised names of all PyPI packages that any record names."""
     return set(sql.execute(_NAMES).scalars())
+
+
+def every_id(sql: Connection) -> set[str]:
+    """The ids of all records."""
+    return set(sql.execute(_IDS).scalars())
 
 
 def last_change(sql: Connection) -> int:

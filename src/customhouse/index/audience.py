@@ -36,6 +36,7 @@ _SELF = Rule(holders=False)
 _REPORTERS = Rule("reports", holders=False, reporters=True)
 _LAPSED = Rule(holders=False, companions=True)
 _DOMAINS = Rule(holders=False, operators=True)
+_OPERATORS = Rule(holders=False, operators=True)
 _CO_OWNERS = Rule(holders=False, co_owners=True)
 
 RULES: Mapping[str, Rule] = {
@@ -135,6 +136,7 @@ RULES: Mapping[str, Rule] = {
     "mail-domain-lost": _DOMAINS,
     "mail-domain-waits": _DOMAINS,
     "mail-domain-looks-fail": _DOMAINS,
+    "advisory-source-failed": _OPERATORS,
     "mail-domain-looks-work": _DOMAINS,
     "recovery-announced": _CO_OWNERS,
     "recovery-held": _CO_OWNERS,

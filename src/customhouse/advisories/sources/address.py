@@ -2,7 +2,7 @@
 
 OSV.dev keeps ``all.zip``, every record as ``ID.json``, and ``modified_id.csv``: a line for each record, the newest
 first, with the time of its change. A source whose address ends in ``.csv`` is read in that way: all once, then what has
-changed, by one request each.
+changed or is not known here, by one request each.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -31,7 +31,7 @@ RECORD_SECONDS = 30.0
 MOST_RECORDS = 2_000
 """So many are asked for one by one in a run; the rest comes with the next."""
 MOST_AGAIN = 500
-"""So many that could not be read before are tried again in a run."""
+"""So many that could not be read before, or are not known, are asked for in a run."""
 MARGIN = timedelta(days=1)
 REDIRECTS = 3
 _ZIP = b"PK\x03\x04"
@@ -39,8 +39,12 @@ _RECORD_NAME = re.compile(r"(?:[^/]{1,100}/)?[A-Za-z0-9][A-Za-z0-9._:-]{0,127}",
 _COLUMNS = 2
 
 
+Known = Callable[[], Collection[str]]
+"""The ids of all records that are here, whoever they are from."""
+
+
 @contextmanager
-def open_address(source: Source, outbound: Outbound, *, again: bool) -> Iterator[Reading | None]:
+def open_address(source: Source, outbound: Outbound, known: Known, *, again: bool) -> Iterator[Reading | None]:
     """What has changed there since the mark, or all; None if nothing has."""
     target = Target.parse(source.place, where="place")
     is_listing = target.path.partition("?")[0].lower().endswith(".csv")
@@ -53,7 +57,7 @@ def open_address(source: Source, outbound: Outbound, *, again: bool) -> Iterator
     mark = Mark(answer.headers.get("etag", "")[:1000], answer.headers.get("last-modified", "")[:200])
     with ExitStack() as stack:
         if is_listing:
-            yield _Listing(source, outbound, target, mark, again=again).read(answer.body, stack)
+            yield _Listing(source, outbound, known, target, mark, again=again).read(answer.body, stack)
         elif answer.body.startswith(_ZIP):
             yield _zipped(answer.body, str(target), mark, stack)
         else:
@@ -73,6 +77,7 @@ class _Listing:
 
     source: Source
     outbound: Outbound
+    known: Known
     target: Target
     mark: Mark
     again: bool
@@ -89,6 +94,11 @@ class _Listing:
                 return _zipped(archive.body, str(everything), _mark_of(archive, newest), stack)
         odd = {place.removesuffix(".json") for place in self.source.problems[:MOST_AGAIN]}
         again = [name for _, name in changes if name in odd]
+        if since is not None:
+            # A list may name late what has changed long ago, as ours does when it has read a new source.
+            known = self.known()
+            missing = [name for at, name in changes if at < since and name.rpartition("/")[2] not in known]
+            again = list(dict.fromkeys([*again, *missing[:MOST_AGAIN]]))
         new = sorted((at, name) for at, name in changes if since is None or at >= since)
         mark = self.mark if newest is None else Mark(self.mark.etag, self.mark.last_modified, write_time(newest))
         beyond = [at for at, _ in new if since is None or at > since]
@@ -98,7 +108,7 @@ class _Listing:
             new = [one for one in new if one[0] <= until]
             mark = Mark(revision=write_time(until))
         names = list(dict.fromkeys([*again, *(name for _, name in new)]))
-        gone = frozenset(f"{name}.json" for name in odd.difference(again))
+        gone = frozenset(f"{name}.json" for name in odd - {name for _, name in changes})
         return Reading(self._each(names), mark, len(names), whole=False, gone=gone)
 
     def _each(self, names: list[str]) -> Iterator[tuple[str, bytes] | Damaged]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from customhouse.advisories.sources.address import MAX_DOWNLOAD_BYTES, fetch, open_address
+from customhouse.advisories.sources.address import MAX_DOWNLOAD_BYTES, Known, fetch, open_address
 from customhouse.advisories.sources.files import open_file, open_folder, open_zip_file
 from customhouse.advisories.sources.git import open_repository
 from customhouse.advisories.sources.model import Mark, Reading, Source
@@ -14,7 +14,9 @@ from customhouse.infra.targets import Target
 from customhouse.terms.errors import Rejected
 
 
-def open_source(source: Source, outbound: Outbound, *, again: bool = False) -> AbstractContextManager[Reading | None]:
+def open_source(
+    source: Source, outbound: Outbound, known: Known, *, again: bool = False
+) -> AbstractContextManager[Reading | None]:
     """What a source offers: all, or what has changed since its mark; None if nothing has.
 
     ``again`` reads all of it, whatever the mark says. Raises `Rejected` or `Unavailable` if it cannot be opened; a
@@ -30,7 +32,7 @@ def open_source(source: Source, outbound: Outbound, *, again: bool = False) -> A
         case "git":
             return open_repository(source, again=again)
         case "url":
-            return open_address(source, outbound, again=again)
+            return open_address(source, outbound, known, again=again)
 
 
 def fetch_content(place: str, outbound: Outbound) -> tuple[bytes, str]:

@@ -1,11 +1,11 @@
-"""The letter to owners whose newest release is affected by what has become known."""
+"""Letters on advisories: to owners whose newest release is affected, to operators whose source fails."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from customhouse.index.letters.letter import Draft, Fact, Site, Write, draft, manage_page, plain, project_page
+from customhouse.index.letters.letter import Draft, Fact, Site, Write, draft, manage_page, plain, project_page, quoted
 
 
 def newest_affected(values: Mapping[str, Any], site: Site) -> Draft:
@@ -29,4 +29,17 @@ def newest_affected(values: Mapping[str, Any], site: Site) -> Draft:
     )  # fmt: skip
 
 
-LETTERS: Mapping[str, Write] = {"newest-affected": newest_affected}
+def source_failed(values: Mapping[str, Any], site: Site) -> Draft:
+    """A source of advisories begins to fail."""
+    fact = Fact.of(values)
+    name = fact.text("source")
+    return draft(
+        site, fact, f"Advisories of {name} cannot all be read",
+        f"This was noticed {fact.when}. What was read before stays, and the source is asked again every hour; until it "
+        "is mended, what is new there may be missing here, so that an audit may find less than there is.",
+        quoted(fact.text("reason")),
+        f"What is wrong, place by place, is told on the server by: customhouse advisory source problems {name}",
+    )  # fmt: skip
+
+
+LETTERS: Mapping[str, Write] = {"newest-affected": newest_affected, "advisory-source-failed": source_failed}
