@@ -154,6 +154,7 @@ def test_an_extension_moves_the_date_once(small_world: World) -> None:
     assert case.case.disclose_by - before == timedelta(days=14)
     case.owner.get(case.here)
     assert case.owner.post(f"{case.here}extend/", reason="Again.").status_code == 409
+    assert case.owner.post(f"{case.here}schedule/", at="2099-01-01T12:00").status_code == 400
     assert "breaks builds on Windows" in case.reporter.get(case.link).text
 
 

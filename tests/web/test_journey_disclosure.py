@@ -16,6 +16,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx2 as httpx
@@ -194,7 +195,7 @@ def test_disclosure_from_a_letter_to_one_button(  # noqa: PLR0915 - one journey,
         bob.photograph("disclosure-embargo.png")
         bob.press("I promise it")
         assert "The flame leaves the glass" in bob.page.inner_text("main")
-        alice.page.get_by_label("The day, in UTC").fill("2099-01-01T12:00")
+        alice.page.get_by_label("The day, in UTC").fill(f"{datetime.now(UTC) + timedelta(days=7):%Y-%m-%dT%H:%M}")
         alice.press("Agree on it")
         assert there.state(only(there)) == "RESERVED"
         assert vulnerabilities(client) == []

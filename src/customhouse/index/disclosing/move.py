@@ -156,6 +156,9 @@ def schedule(command: Schedule, tx: Tx) -> Case:
     refuse_unless_handles(found)
     if command.at <= tx.now():
         raise Rejected("bad-day", "at", "has passed already", "a moment to come, in UTC")
+    if command.at > found.case.disclose_by:
+        last = f"{found.case.disclose_by:%-d %B %Y, %H:%M} UTC"
+        raise Rejected("bad-day", "at", f"the embargo ends before, {last}", "an earlier day, or an extension first")
     refusal = may_move(found.case, "scheduled", handles=True)
     if refusal is not None:
         raise refusal

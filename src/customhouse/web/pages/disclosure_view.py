@@ -33,8 +33,8 @@ STATE_WORDS = {
     "out-of-scope": "not for this desk", "disputed": "disputed", "rejected": "rejected", "withdrawn": "withdrawn",
 }  # fmt: skip
 CLOCK_WORDS = {
-    "acknowledge": "acknowledge", "decide": "decide", "disclose": "disclose", "exploited": "disclose: it is exploited",
-    "today": "the agreed day",
+    "acknowledge": "To be acknowledged by", "decide": "To be decided by", "disclose": "To be disclosed by",
+    "exploited": "To be disclosed at once", "today": "The day agreed on",
 }  # fmt: skip
 
 
