@@ -315,3 +315,15 @@ def test_a_hostile_record_takes_no_longer_than_its_length(raw: bytes) -> None:
     start = time.process_time()
     assert len(libraries_of(raw)) <= 5000
     assert time.process_time() - start < 2
+
+
+def test_whoever_has_activated_another_environment_is_told_which_one_was_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    venv(tmp_path / "active")
+    monkeypatch.setenv("VIRTUAL_ENV", str(tmp_path / "active"))
+    (subject,) = read_target("environment")
+    assert f"not the active one, which is audited by its path: {tmp_path}/active" in subject.title
+    monkeypatch.setenv("VIRTUAL_ENV", sys.prefix)
+    (subject,) = read_target("")
+    assert "not the active one" not in subject.title

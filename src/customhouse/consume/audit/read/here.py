@@ -30,6 +30,10 @@ def running_environment(options: ReadOptions) -> Subject:
     folders = [os.path.realpath(one).strip("/") for one in dict.fromkeys(sys.path) if one and Path(one).is_dir()]
     exact = platform.python_version().rstrip("+") if sys.implementation.name == "cpython" else ""
     title = f"the running environment, {sys.prefix}{_told(exact)}"
+    active = os.environ.get("VIRTUAL_ENV", "")
+    if active and os.path.realpath(active) != os.path.realpath(sys.prefix):
+        # Whoever runs this as a tool of its own mostly means the environment that he has activated.
+        title += f"; not the active one, which is audited by its path: {active[:200]}"
     return _subject(tree, list(dict.fromkeys(folders)), Marks(), title, exact, options)
 
 
