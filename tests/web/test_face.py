@@ -10,7 +10,7 @@ from importlib import metadata
 import httpx2 as httpx
 import pytest
 from browser import faults
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, Request
 from route_table import ROWS
 
 from customhouse.infra.settings import Settings

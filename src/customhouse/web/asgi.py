@@ -50,8 +50,8 @@ from customhouse.web.pages.admin import admin_doors
 from customhouse.web.pages.advisories import advisory_doors
 from customhouse.web.pages.approving import approving_doors
 from customhouse.web.pages.authoring import authoring_doors
-from customhouse.web.pages.bundled import bundled_doors
 from customhouse.web.pages.blast import blast_doors
+from customhouse.web.pages.bundled import bundled_doors
 from customhouse.web.pages.cases import case_doors
 from customhouse.web.pages.critical import critical_doors
 from customhouse.web.pages.diff import diff_doors
