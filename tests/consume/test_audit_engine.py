@@ -218,7 +218,25 @@ def test_a_bundled_library_is_found_in_the_package_that_brings_it(known: Known) 
         True,
     )
     assert Engine(known(webp)).audit([wheel("1.3.2")]).findings == ()
-    assert "version of the bundled libwebp is not known" in Engine(known(webp)).audit([wheel(None)]).gaps[0].why
+    (gap,) = Engine(known(webp)).audit([wheel(None)]).gaps
+    assert gap.why == "whether the bundled libwebp of unknown version is affected by CVE-2023-4863 cannot be told"
+
+
+def test_what_a_distribution_built_and_what_is_known_by_its_major_version_is_said(known: Known) -> None:
+    one = read_record({"id": "CVE-2026-1", "modified": "2026-11-01T00:00:00Z", "affected": [{
+        "package": {"ecosystem": "ConanCenter", "name": "libpq"},
+        "ranges": [{"type": "SEMVER", "events": [{"introduced": "0"}, {"fixed": "17.5"}]}]}]}, "x")  # fmt: skip
+
+    def audited(version: str, evidence: str, purl: str = "") -> Report:
+        library = Library("libpq", version, "psycopg2", "psycopg2.libs/libpq.so.5", evidence, purl)
+        subject = Subject("w.whl", "wheel", (part("psycopg2"),), libraries=(library,))
+        return Engine(known(one)).audit([subject])
+
+    (finding,) = audited("13.1", "sbom-distribution: x", "pkg:rpm/almalinux/postgresql-libs@13.1").findings
+    assert finding.remarks == ("almalinux built it, and may have mended this without a new version.",)
+    assert finding.fixes == ("17.5",)
+    assert "cannot be told" in audited("17", "soname-major: libpq.so.5.17").gaps[0].why
+    assert audited("17.5", "string: 17.5") == replace(audited("17.5", "string: 17.5"), findings=(), gaps=())
 
 
 @pytest.mark.parametrize(

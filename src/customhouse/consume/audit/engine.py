@@ -11,6 +11,7 @@ from customhouse.consume.audit.model import Component, Finding, Gap, Report, Sub
 from customhouse.consume.audit.paths import Origins
 from customhouse.consume.audit.upgrades import fixes_above, smallest_upgrade
 from customhouse.consume.snapshot.compact import Entry
+from customhouse.consume.snapshot.layout import LIBRARIES
 from customhouse.consume.snapshot.read import Snapshot
 from customhouse.formats.inventory.model import PRODUCTION
 from customhouse.formats.osv.matching import read_version
@@ -120,7 +121,7 @@ class Engine:
 
             of_python, undecided = interpreter.look_at(subject, self.snapshot, self.ignored)
             found, gaps = found + of_python, gaps + undecided
-        if subject.libraries:
+        if subject.libraries and self.snapshot.knows(LIBRARIES):
             from customhouse.consume.audit import libraries  # noqa: PLC0415
 
             bundled, unknown = libraries.look_at(subject, self.snapshot, self.ignored)

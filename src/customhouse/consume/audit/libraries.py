@@ -2,50 +2,80 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from customhouse.consume.audit.model import Component, Finding, Gap, Library, Subject
-from customhouse.consume.audit.upgrades import fixes_above
-from customhouse.consume.snapshot.compact import Entry
 from customhouse.consume.snapshot.layout import LIBRARIES
 from customhouse.consume.snapshot.read import Snapshot
-from customhouse.formats.osv.matching import read_version
-from customhouse.formats.osv.merging import merge
+from customhouse.formats.bundled.advisories import LibraryRange, library_name, library_ranges, verdict_on
+from customhouse.formats.bundled.model import TRUST, BundledLibrary, Evidence
+from customhouse.formats.bundled.order import compare
+from customhouse.formats.osv.merging import Same, merge
+from customhouse.formats.osv.model import Record
+from customhouse.formats.osv.read import read_record
 
-NEXT_STEP = "look which version it is, and whether one that is affected"
+NEXT_STEP = "look which version it is; if it is none that is affected, --ignore the advisory with a --reason"
 
 
 def look_at(subject: Subject, snapshot: Snapshot, ignored: Mapping[str, str]) -> tuple[list[Finding], list[Gap]]:
     """What is known of the bundled libraries of a subject.
 
-    A library whose version nobody can tell is a gap if there is an advisory on it: it may be affected.
+    A library of which nobody can tell whether it is the affected version is a gap, and not harmless.
     """
     findings: list[Finding] = []
     gaps: list[Gap] = []
     by_name = {one.name: one for one in reversed(subject.components)}
-    for library in dict.fromkeys(subject.libraries):
-        entries = [
-            one for one in snapshot.entries(library.name.lower(), LIBRARIES)
-            if not ignored.keys() & {one.id, *one.aliases}
-        ]  # fmt: skip
-        if not entries:
-            continue
-        if library.version is None:
-            gaps.append(Gap(library.where, f"the version of the bundled {library.name} is not known, and"
-                            f" {entries[0].id} is on it", NEXT_STEP))  # fmt: skip
-            continue
+    for told in dict.fromkeys(subject.libraries):
+        library = replace(told, name=library_name(told.name))
+        records = _records(library.name, snapshot, ignored)
+        bundled = _bundled(library)
+        ranges = {one.id: library_ranges(one) for one in records}
+        verdicts = {one.id: verdict_on(bundled, ranges[one.id]) for one in records}
+        unknown = [one.id for one in records if verdicts[one.id] == "unknown"]
+        if unknown:
+            version = f"{library.name} {library.version or 'of unknown version'}"
+            gaps.append(Gap(library.where, f"whether the bundled {version} is affected by {', '.join(unknown[:3])}"
+                            " cannot be told", NEXT_STEP))  # fmt: skip
         bundler = by_name.get(library.bundled_by) or Component(library.bundled_by, "", library.where)
-        findings += _findings(library, bundler, entries, snapshot)
+        for same in merge(one for one in records if verdicts[one.id] == "affected"):
+            findings.append(_finding(same, library, bundler, ranges, snapshot))  # noqa: PERF401 - reads better so
     return findings, gaps
 
 
-def _findings(library: Library, bundler: Component, entries: list[Entry], snapshot: Snapshot) -> Iterator[Finding]:
-    version = library.version or ""
-    parsed = read_version(version)
-    affecting = {one.id: one for one in entries if one.affects(version, parsed)}
-    for same in merge(one.record(library.name, LIBRARIES) for one in affecting.values()):
-        cves = [name for name in same.names if name.startswith("CVE-")]
-        yield Finding(
-            bundler, same, snapshot.score(same.names), fixes_above((affecting[one.id] for one in same.records), parsed),
-            exploited=snapshot.exploited(cves), likelihood=snapshot.likelihood(cves), library=library,
-        )  # fmt: skip
+def _bundled(library: Library) -> BundledLibrary:
+    """As the scanner had it: of its evidence the first piece is told, and that decides what the version is worth."""
+    kind = next((one for one in TRUST if library.evidence.startswith(f"{one}: ")), None)
+    evidence = (Evidence(kind, library.version, library.where, ""),) if kind is not None else ()
+    return BundledLibrary(library.name, library.version, library.where, evidence, library.purl)
+
+
+def _records(name: str, snapshot: Snapshot, ignored: Mapping[str, str]) -> Sequence[Record]:
+    """The records on a library, whole: there are few, and their ranges are not of PEP 440."""
+    # What lies in a snapshot was read when it was built.
+    return [
+        read_record(snapshot.whole(entry.id), entry.id)
+        for entry in snapshot.entries(name.lower(), LIBRARIES)
+        if not ignored.keys() & {entry.id, *entry.aliases}
+    ]
+
+
+def _finding(
+    same: Same, library: Library, bundler: Component, ranges: Mapping[str, Iterable[LibraryRange]], snapshot: Snapshot
+) -> Finding:
+    cves = [name for name in same.names if name.startswith("CVE-")]
+    fixes = _fixes(library, (one for record in same.records for one in ranges[record.id]))
+    distribution = _bundled(library).distribution
+    remarks = (f"{distribution} built it, and may have mended this without a new version.",) if distribution else ()
+    return Finding(
+        bundler, same, snapshot.score(same.names), tuple(fixes), exploited=snapshot.exploited(cves),
+        likelihood=snapshot.likelihood(cves), library=library, remarks=remarks,
+    )  # fmt: skip
+
+
+def _fixes(library: Library, ranges: Iterable[LibraryRange]) -> Iterator[str]:
+    """Versions of the library that mend it, as far as the records say."""
+    for one in dict.fromkeys(ranges):
+        mine = one.library.lower() == library.name.lower()
+        if mine and one.fixed and library.version and compare(one.fixed, library.version) > 0:
+            yield one.fixed

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from customhouse.consume.snapshot.compact import write_entry
 from customhouse.consume.snapshot.layout import APPLICATION, FORMAT, INTERPRETER, LIBRARIES, TABLES, Unread
-from customhouse.consume.snapshot.libraries import library_entries
 from customhouse.consume.snapshot.sources import write_document
+from customhouse.formats.bundled.advisories import library_ranges
 from customhouse.formats.osv.cpython import is_on_cpython
 from customhouse.formats.osv.model import PYPI, Record
 from customhouse.formats.osv.severity import Score, score_of
@@ -103,8 +103,8 @@ def _rows(record: Record, score: Score) -> Iterator[tuple[str, str, str, str]]:
     if is_on_cpython(record):
         yield "", INTERPRETER, record.id, write_entry(record, "", "", score)
         return
-    for name, on_it in library_entries(record):
-        yield LIBRARIES, name, record.id, write_entry(on_it, name, LIBRARIES, score)
+    for name in dict.fromkeys(one.library.lower() for one in library_ranges(record)):
+        yield LIBRARIES, name, record.id, write_entry(record, "", "", score)
 
 
 def write_snapshot(path: Path, fill: Callable[[Builder], None], *, grow_from: Path | None = None) -> None:

@@ -61,6 +61,10 @@ class Snapshot:
         rows = self._ask("SELECT entry FROM affected WHERE ecosystem = ? AND name = ?", (ecosystem, name))
         return [read_entry(entry) for (entry,) in rows]
 
+    def knows(self, ecosystem: str) -> bool:
+        """Whether any record is on something of an ecosystem."""
+        return bool(self._ask("SELECT 1 FROM affected WHERE ecosystem = ? LIMIT 1", (ecosystem,)))
+
     def whole(self, record_id: str) -> dict[str, Any] | None:
         """The record as it was published."""
         rows = self._ask("SELECT body FROM record WHERE id = ?", (record_id,))
