@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -11,6 +12,7 @@ import sqlalchemy as sa
 
 from advising import advise, record
 from customhouse.accounts.tables import account
+from customhouse.advisories.tables import exploited, likelihood
 from customhouse.catalog.queries import find_project
 from customhouse.index.advising.tables import affected_release
 from customhouse.index.visibility import ChangeVisibility, change_visibility
@@ -58,7 +60,7 @@ def test_a_projects_page_warns_of_the_shown_version_and_marks_the_others(advised
     assert '<span class="mark warn">high</span>' in old
     assert "Fixed in 3.0" in old
     assert "No fix is known" in old
-    assert 'Nothing is known of <a href="/project/demo/3.0/">3.0</a>' in old
+    assert 'None is known of <a href="/project/demo/3.0/">3.0</a>' in old
     newest = advised.client.get("/project/demo/").text
     assert "Known vulnerabilities" not in newest
     assert "2 advisories, high" in newest
@@ -71,8 +73,13 @@ def test_an_advisory_says_what_it_means_here_and_an_alias_leads_to_it(advised: W
     publish(advised, "well", "1.0", headers={"Requires-Dist": "demo>=3"})
     publish(advised, "secret", "1.0", headers={"Requires-Dist": "demo<3"})
     advised.app.do(change_visibility, ChangeVisibility("secret", "private", "secret"))
+    with advised.app.database.write() as sql:
+        insert_new(sql, exploited, cve=CVE, added=date(2026, 11, 21), ransomware=False)
+        insert_new(sql, likelihood, cve=CVE, score=0.25, percentile=0.9, day=date(2026, 11, 21))
     page = advised.client.get("/advisory/PYSEC-2026-1/").text
     assert "high, CVSS 7.5" in page
+    assert "CISA has listed it since 21 Nov 2026" in page
+    assert "25.0 %" in page
     assert "2 of 3 releases of" in page
     assert page.index("pinned") < page.index("only affected releases") < page.index("lax") < page.index("is allowed")
     assert "well" not in page.partition("Dependants at risk")[2].partition("</table>")[0]

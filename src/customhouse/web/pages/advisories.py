@@ -37,6 +37,7 @@ from customhouse.web.visit import Visit
 LEVELS = {level.word: level for level in (Level.LOW, Level.MEDIUM, Level.HIGH, Level.CRITICAL)}
 MOST_VERSIONS = 60
 MOST_LINKS = 60
+MOST_PACKAGES = 100
 
 
 def advisory_doors() -> list[Door]:
@@ -137,7 +138,8 @@ def _view(app: App, found: Stored, same: Sequence[Stored]) -> AdvisoryView:
     record = found.record
     ids = {one.id for one in same} - {record.id}
     with app.database.read() as sql:
-        packages = [_package(sql, name, found) for name in record.packages()]
+        here = {one.name: one for one in hosted(sql, [record])}
+        packages = [_package(sql, name, found, here.get(name)) for name in record.packages()[:MOST_PACKAGES]]
         cves = sorted({name for name in (record.id, *record.aliases, *record.upstream) if name.startswith("CVE-")})
         since = sql.execute(sa.select(sa.func.min(exploited.c.added)).where(exploited.c.cve.in_(cves))).scalar()
         chance = sql.execute(sa.select(sa.func.max(likelihood.c.score)).where(likelihood.c.cve.in_(cves))).scalar()
@@ -172,11 +174,10 @@ def _html(details: str) -> str:
         return without_images(render_description(details, "text/plain"))
 
 
-def _package(sql: Connection, name: str, found: Stored) -> PackageView:
+def _package(sql: Connection, name: str, found: Stored, here: Hosted | None) -> PackageView:
     record = found.record
     entries = record.of(name)
     versions = [text for one in entries for text in one.versions]
-    here = next((one for one in hosted(sql, [record]) if one.name == name), None)
     return PackageView(
         name=name,
         ecosystem=PYPI,
