@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from customhouse.consume.audit.read.detect import read_target
 from customhouse.consume.audit.read.options import ReadOptions
+from customhouse.formats.inventory.file_version import name_and_version_in
 from customhouse.formats.inventory.model import Edge, Subject
 from customhouse.formats.inventory.pyproject import read_pyproject
 from customhouse.terms.errors import Rejected
@@ -92,6 +93,35 @@ def test_folders_are_told_apart_by_what_lies_in_them(tmp_path: Path) -> None:
 def test_what_is_nothing_is_refused_with_what_would_be_accepted(target: str) -> None:
     with pytest.raises(Rejected, match="Accepted: environment, interpreter"):
         read_target(target, OFFLINE)
+
+
+def test_the_lock_of_a_script_is_uvs_and_that_of_another_language_is_refused(tmp_path: Path) -> None:
+    body = 'version = 1\n[manifest]\nrequirements = [{ name = "a" }]\n[[package]]\nname = "a"\nversion = "1"\n'
+    assert read(written(tmp_path, "tool.py.lock", body)).kind == "uv-lock"
+    with pytest.raises(Rejected, match="neither its name nor its content"):
+        read(written(tmp_path, "Cargo.lock", body))
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("https://x.example/a/Foo_Bar-1.2-py3-none-any.whl#sha256=0", ("foo-bar", "1.2")),
+        ("torch-2.1%2Bcu118-cp311-cp311-linux_x86_64.whl", ("torch", "2.1+cu118")),
+        ("a-1.0-1build-py3-none-any.whl", ("a", "1.0")),
+        ("my-pkg-1.0rc1.tar.gz?x=1", ("my-pkg", "1.0rc1")),
+        ("pkg.zip", None),
+        ("https://x.example/archive/refs/heads/main.zip", None),
+        ("", None),
+    ],
+)
+def test_the_name_of_a_file_tells_its_version(address: str, told: tuple[str, str] | None) -> None:
+    assert name_and_version_in(address) == told
+
+
+@given(st.text(max_size=100))
+def test_any_address_tells_something_or_nothing(address: str) -> None:
+    name_and_version_in(address + ".whl")
+    name_and_version_in(address + ".tar.gz")
 
 
 def test_a_project_is_read_by_the_lock_beside_it(tmp_path: Path) -> None:

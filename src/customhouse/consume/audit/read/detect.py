@@ -72,8 +72,8 @@ def _file(path: Path, options: ReadOptions) -> tuple[Subject, ...]:
         return (files.BY_NAME["pylock.toml"](path, options),)
     if name in _UNREAD_LOCKS:
         raise Rejected(CODE, str(path), "this kind of lock is not read", f"what `{_UNREAD_LOCKS[name]}` writes")
-    if name.endswith(".lock"):
-        # Scripts of uv have theirs beside them: "tool.py.lock".
+    if name.endswith(".py.lock"):
+        # uv keeps the lock of a script beside it. Other locks are other tools': Cargo's looks much like uv's.
         return (files.BY_NAME["uv.lock"](path, options),)
     if name.endswith((".txt", ".in")) and not name.endswith(".spdx.txt"):
         return (files.requirements(path, options),)
