@@ -118,6 +118,7 @@ def test_the_table_says_what_to_do_and_what_was_checked(place: Path) -> None:
         "\n"
         "Checked 2 packages of bad.txt against 2 advisories, the newest of 2026-11-20.\n"
         "1 vulnerability in 1 package: 1 unknown. 1 counts at the level low.\n"
+        "Not asked: an index, for archived projects and yanked releases (--index-url).\n"
     )
 
 

@@ -76,7 +76,10 @@ class Work:
             engine.existing = lambda component: _available(pages, component)
         report = engine.audit(subjects)
         if pages is not None:
-            report = replace(report, statuses=tuple(pages.statuses(there)), gaps=(*report.gaps, *pages.gaps()))
+            report = replace(
+                report, statuses=tuple(pages.statuses(there)), gaps=(*report.gaps, *pages.gaps()),
+                index_asked=pages.asked,
+            )  # fmt: skip
         report = replace(report, gaps=(*gaps, *report.gaps))
         if asked.vex:
             report = replace(report, findings=self._mitigated(report))

@@ -57,6 +57,11 @@ class IndexPages:
                 self._pages[key] = page
                 advance(done, len(missing))
 
+    @property
+    def asked(self) -> bool:
+        """Whether anybody was asked at all."""
+        return bool(self._pages)
+
     def page(self, component: Component) -> Page | None:
         """The project's page; None if the index does not have it, or nobody could be asked."""
         key = self._index_of(component), component.name

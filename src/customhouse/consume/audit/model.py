@@ -95,4 +95,6 @@ class Report:
     """How many records were asked."""
     snapshot: str = ""
     """Which state of the advisories: the time of its newest record."""
+    index_asked: bool = False
+    """Whether an index was asked for statuses, yanked releases and the versions that there are."""
     seconds: Mapping[str, float] = field(default_factory=dict)

@@ -23,6 +23,7 @@ def json_report(report: Report, level: Level) -> str:
         "exit-code": code,
         "level": level.word,
         "advisories": {"count": report.advisories, "newest": report.snapshot},
+        "index-asked": report.index_asked,
         "subjects": [
             {"title": one.title, "kind": one.kind, "packages": len(one.components), "interpreter": one.interpreter}
             for one in report.subjects

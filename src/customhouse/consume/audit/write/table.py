@@ -142,7 +142,9 @@ def _gaps(gaps: Sequence[Gap]) -> Iterator[str]:
 
 def _summary(report: Report, level: Level) -> Iterator[str]:
     packages = many(sum(len(one.components) for one in report.subjects), "package", "packages")
-    titles = ", ".join(plain(one.title, 60) for one in report.subjects[:_MOST_NAMES])
+    pythons = [f" and CPython {plain(one.interpreter, 40)}" for one in report.subjects if one.interpreter]
+    packages += "".join(dict.fromkeys(pythons))
+    titles = ", ".join(plain(one.title, 200) for one in report.subjects[:_MOST_NAMES])
     more = f" and {len(report.subjects) - _MOST_NAMES} more" if len(report.subjects) > _MOST_NAMES else ""
     advisories = many(report.advisories, "advisory", "advisories")
     newest = report.snapshot[:10] or "no day"
@@ -157,6 +159,8 @@ def _summary(report: Report, level: Level) -> Iterator[str]:
         yield f"{many(known, 'stands', 'stand')} in the baseline and {'is' if known == 1 else 'are'} not shown."
     if silenced:
         yield f"{many(silenced, 'does', 'do')} not count because of VEX statements."
+    if not report.index_asked and any(one.components for one in report.subjects):
+        yield "Not asked: an index, for archived projects and yanked releases (--index-url)."
     if report.gaps:
         yield f"{many(len(report.gaps), 'thing was', 'things were')} not checked; see above."
 
