@@ -506,7 +506,7 @@ def test_every_rule_has_a_letter_and_every_letter_but_the_link_a_rule_and_every_
     assert (
         set(RULES)
         == set(LETTERS)
-        - {"password-link", "confirm-browser", "mandate-stage", "standing-findings"}
+        - {"password-link", "confirm-browser", "mandate-stage", "standing-findings", "disclosure"}
         - RECOVERY_LINKS
         - ADDRESS_LINKS
     )
