@@ -18,7 +18,14 @@ from customhouse.accounts.emails import UNDO_LIFE
 from customhouse.accounts.sign_in_limits import second_limits
 from customhouse.accounts.users import find_user_by_id
 from customhouse.accounts.webauthn_challenges import forget_old_challenges
-from customhouse.advisories.refresh import READ_JOB, REFRESH_JOB, read_one, refresh
+from customhouse.advisories.refresh import (
+    EXPLOITATION_JOB,
+    READ_JOB,
+    REFRESH_JOB,
+    read_exploitation,
+    read_one,
+    refresh,
+)
 from customhouse.advisories.sources.model import Source
 from customhouse.app import App, open_app
 from customhouse.catalog.downloads.fold_spools import fold_spools
@@ -312,6 +319,11 @@ def _scan_bundled_job(app: App, arguments: Mapping[str, Any]) -> None:
             jobs.add(sql, RESCAN_JOB, {"after": last}, due_at=app.clock.now(), key=f"{RESCAN_JOB}:{last}")
 
 
+def _read_exploitation_job(app: App, _arguments: Mapping[str, Any]) -> None:
+    """Read what is known of exploitation. Running it again replaces it with the same."""
+    read_exploitation(app.deeds, app.outbound, app.settings.exploited_catalogue, app.settings.likelihood_scores)
+
+
 def _find_affected_job(app: App, arguments: Mapping[str, Any]) -> None:
     """Store what affects some projects, and tell owners whose newest release it is. Running it again does nothing."""
     find_affected(app.database, arguments["names"])
@@ -443,6 +455,7 @@ JOBS: Mapping[str, JobRun] = {
     PUBLISHING_JOB: _tidy_publishing_job,
     REFRESH_JOB: _refresh_advisories_job,
     READ_JOB: _read_advisory_source_job,
+    EXPLOITATION_JOB: _read_exploitation_job,
     AFFECTED_JOB: _find_affected_job,
     MALWARE_JOB: _keep_malware_job,
     RESCAN_JOB: _scan_bundled_job,
@@ -464,16 +477,17 @@ PERIODIC: Mapping[str, timedelta] = {
     EXPIRE_JOB: COUNT_EVERY,
     PUBLISHING_JOB: SWEEP_EVERY,
     REFRESH_JOB: SWEEP_EVERY,
+    EXPLOITATION_JOB: DAILY,
     RESCAN_JOB: SWEEP_EVERY,
 }
 
-AT_ONCE = frozenset({REFRESH_JOB, RESCAN_JOB})
+AT_ONCE = frozenset({REFRESH_JOB, EXPLOITATION_JOB, RESCAN_JOB})
 """Of these, those that run as soon as there is a worker: what they bring is missing until then."""
 
 OUTSIDE = frozenset(
     {
-        "mail", "webhook", WEBHOOK_JOB, "look-at-mail-domains", READ_JOB, RESERVE_JOB, PUBLISH_CVE_JOB, RELEASE_JOB,
-        RESCAN_JOB, REJECT_JOB,
+        "mail", "webhook", WEBHOOK_JOB, "look-at-mail-domains", READ_JOB, EXPLOITATION_JOB, RESERVE_JOB,
+        PUBLISH_CVE_JOB, RELEASE_JOB, RESCAN_JOB, REJECT_JOB,
     }
 )  # fmt: skip
 """Jobs that wait for others outside, or take long. They have threads of their own, so that they hold up nothing."""

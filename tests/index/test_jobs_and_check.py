@@ -16,7 +16,7 @@ from customhouse.infra.settings import Settings
 from customhouse.infra.tables import job
 from customhouse.ledger.tables import ledger_event
 from customhouse.terms.errors import Unavailable
-from customhouse.work import PERIODIC, run_due_job, seed_periodic_jobs, work
+from customhouse.work import AT_ONCE, PERIODIC, run_due_job, seed_periodic_jobs, work
 from packages import wheel
 from world import World
 
@@ -32,7 +32,10 @@ def test_a_periodic_job_runs_and_waits_again(world: World) -> None:
     seed_periodic_jobs(world.app)
     everything = [(name, False) for name in sorted(PERIODIC)]
     assert sorted(waiting(world)) == everything
+    for _ in AT_ONCE:
+        assert run_due_job(world.app)
     assert not run_due_job(world.app)
+    assert sorted(waiting(world)) == everything
     world.clock.turn(max(PERIODIC.values()))
     for _ in PERIODIC:
         assert run_due_job(world.app)

@@ -8,18 +8,21 @@ from dataclasses import replace
 
 import sqlalchemy as sa
 
+from customhouse.advisories.exploitation import import_catalogue, import_scores
 from customhouse.advisories.import_source import import_source
 from customhouse.advisories.sources import rows
 from customhouse.advisories.sources.model import Source
+from customhouse.advisories.sources.opening import fetch_content
 from customhouse.advisories.sources.rows import AddSource, add_source
 from customhouse.advisories.tables import advisory_source
 from customhouse.infra.fetch import Outbound
 from customhouse.ledger.tx import Deeds, Tx
-from customhouse.terms.errors import CustomhouseError
+from customhouse.terms.errors import CustomhouseError, Refused
 from customhouse.terms.identity import SYSTEM
 
 REFRESH_JOB = "refresh-advisories"
 READ_JOB = "read-advisory-source"
+EXPLOITATION_JOB = "read-exploitation"
 
 log = logging.getLogger("customhouse.advisories")
 
@@ -67,3 +70,25 @@ def read_one(deeds: Deeds, outbound: Outbound, name: str) -> None:
             done.written.changed,
             done.faults,
         )
+
+
+def read_exploitation(deeds: Deeds, outbound: Outbound, catalogue: str, scores: str) -> None:
+    """Read the lists of exploitation that the settings name; scores that are not newer than ours are left alone.
+
+    Raises what reading one raises, after the other was read: the job is tried again, and shown if that does not help.
+    """
+    failure: CustomhouseError | None = None
+    for place, take in ((catalogue, import_catalogue), (scores, import_scores)):
+        if not place:
+            continue
+        try:
+            content, where = fetch_content(place, outbound)
+            taken = take(deeds, content, where, by=SYSTEM)
+        except Refused as error:
+            log.info("%s: %s", place, error)
+        except CustomhouseError as error:
+            failure = error
+        else:
+            log.info("%s: %d rows, %d could not be read", place, taken.rows, len(taken.bad))
+    if failure is not None:
+        raise failure

@@ -296,6 +296,11 @@ class Settings(BaseSettings):
     """Whether a CDN stands in front, so that most downloads are only in its logs."""
     advisory_sources: tuple[AdvisorySource, ...] = ()
     """Where advisories are read from every hour, besides what operators have added on the command line."""
+    exploited_catalogue: str = Field(default="", max_length=2000)
+    """Where CISA's catalogue of exploited vulnerabilities is read from once a day, an address or a path
+    (``https://www.cisa.gov/sites/default/files/feeds/known_exploited_vulnerabilities.json``); empty: from nowhere."""
+    likelihood_scores: str = Field(default="", max_length=2000)
+    """The same for FIRST's scores (``https://epss.empiricalsecurity.com/epss_scores-current.csv.gz``)."""
     malware_prefix: str = Field(default="MAL-CH-", pattern=r"^MAL-(?:[A-Z][A-Z0-9]{0,19}-)?$")
     """How the ids of our own malware records begin: uv's check wants ``MAL-``, OpenSSF numbers ``MAL-YEAR-N``."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
