@@ -518,3 +518,13 @@ def _work(world: World) -> None:
     seed_periodic_jobs(world.app)
     while run_due_job(world.app, only={REFRESH_JOB, READ_JOB}):
         pass
+
+
+def test_operators_read_on_a_page_what_could_not_be_read(small_world: World, tmp_path: Path) -> None:
+    (tmp_path / "bad<script>.json").write_bytes(b"{")
+    added(small_world, Source("mine", "folder", str(tmp_path)))
+    read(small_world, "mine")
+    page = small_world.operator().get("/admin/sources/").text
+    assert "1 records could not be read" in page
+    assert "bad&lt;script&gt;.json" in page
+    assert "<script>" not in page

@@ -640,6 +640,7 @@ ROWS = [
     ),
     writes("/admin/triage/exceptions/", "admin:write", OPERATORS, entry="CVE-2026-4000", reason="It is none."),
     writes("/admin/triage/readmit/", "admin:write", OPERATORS, entry="nothing-much"),
+    reads("/admin/sources/", "admin:read", OPERATORS),
     reads("/admin/advisories/", "admin:read", OPERATORS),
     reads("/admin/advisories/new/", "admin:read", OPERATORS),
     writes("/admin/advisories/new/", "admin:write", OPERATORS, details="A hole.", affected="sundry: < 2", do="save"),

@@ -48,6 +48,7 @@ from customhouse.web.dress import Dressed
 from customhouse.web.pages.account import account_doors
 from customhouse.web.pages.admin import admin_doors
 from customhouse.web.pages.advisories import advisory_doors
+from customhouse.web.pages.advisory_sources import advisory_source_doors
 from customhouse.web.pages.approving import approving_doors
 from customhouse.web.pages.authoring import authoring_doors
 from customhouse.web.pages.blast import blast_doors
@@ -237,6 +238,7 @@ def _routes(app: App, serve: Serve) -> list[Door]:
         *bundled_doors(),
         *bundled_api_doors(),
         *triage_doors(),
+        *advisory_source_doors(),
         *authoring_doors(),
         *download_doors(),
         *xmlrpc_doors(),
