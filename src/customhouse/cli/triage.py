@@ -57,7 +57,9 @@ def import_(*paths: Path, again: bool = False, names: Path | None = None, proces
         begin = time.monotonic()
         files = files_below(paths)
         known = what_is_known(parts.database, names or parts.settings.triage_names)
-        judged = judge_files(files, known, processes=processes or os.cpu_count() or 1)
+        with parts.database.read() as sql:
+            here = frozenset() if again else queries.every_digest(sql)
+        judged = judge_files(files, known, processes=processes or os.cpu_count() or 1, here=here)
         roots = tuple(str(path) for path in paths)
         wish = Wish(", ".join(roots), parts.settings.advisory_prefix, roots, again)
         taken = take_in(parts.deeds, judged, wish)

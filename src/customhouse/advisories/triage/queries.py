@@ -109,6 +109,11 @@ def digests(sql: Connection, ids: Collection[str]) -> dict[str, tuple[str, str]]
     return {row.id: (row.digest, row.form) for row in rows}
 
 
+def every_digest(sql: Connection) -> frozenset[str]:
+    """The digests of all records that are here."""
+    return frozenset(sql.execute(sa.select(triage_case.c.digest)).scalars())
+
+
 def verdicts_of(sql: Connection, case_id: str) -> list[Verdict]:
     """All that was said of a case, the newest first."""
     rows = sql.execute(

@@ -69,7 +69,8 @@ def read_candidates(text: str | None) -> tuple[Candidate, ...]:
 
 def digest_of(record: CveRecord) -> str:
     """SHA-256 of what matters."""
-    kept = [repr(getattr(record, name)) for name in _SAID]
+    # Its id is among it, so that the digest alone tells whether this very record is here.
+    kept = [record.id, record.form, *(repr(getattr(record, name)) for name in _SAID)]
     return hashlib.sha256("\n".join(kept).encode(errors="surrogatepass")).hexdigest()
 
 

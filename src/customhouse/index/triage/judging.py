@@ -42,32 +42,48 @@ class Judged:
     """Why it stands on the list of false positives."""
 
 
-def judge_files(paths: Sequence[Path], known: Known, *, processes: int = 1) -> Iterator[Judged | Damage]:
-    """Each record of the files, in their order."""
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """A record that is here as it is."""
+
+    id: str
+
+
+def judge_files(
+    paths: Sequence[Path], known: Known, *, processes: int = 1, here: frozenset[str] = frozenset()
+) -> Iterator[Judged | Unchanged | Damage]:
+    """Each record of the files, in their order. What is ``here`` by its digest is not judged again."""
     if processes <= 1 or len(paths) < WORTH_PROCESSES:
-        yield from judge_records((one for path in paths for one in records_of(path)), known)
+        yield from judge_records((one for path in paths for one in records_of(path)), known, here)
         return
     # Forking a process that has threads and database connections is not safe.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, context, _remember, (known,)) as pool:
+    with ProcessPoolExecutor(processes, context, _remember, (known, here)) as pool:
         pieces = [paths[start : start + FILES_AT_ONCE] for start in range(0, len(paths), FILES_AT_ONCE)]
         for piece in pool.map(_judge_some, pieces):
             yield from piece
 
 
-def judge_records(records: Iterable[CveRecord | Damage], known: Known) -> Iterator[Judged | Damage]:
+def judge_records(
+    records: Iterable[CveRecord | Damage], known: Known, here: frozenset[str] = frozenset()
+) -> Iterator[Judged | Unchanged | Damage]:
     """The same of records that are there."""
     for one in records:
-        yield one if isinstance(one, Damage) else judged(judge(one, known), known)
+        if isinstance(one, Damage):
+            yield one
+        elif (digest := digest_of(one)) in here:
+            yield Unchanged(one.id)
+        else:
+            yield judged(judge(one, known), digest, known)
 
 
-def judged(found: Judgement, known: Known) -> Judged:
+def judged(found: Judgement, digest: str, known: Known) -> Judged:
     """What is kept of a judgement."""
     record = found.record
     return Judged(
         id=record.id,
         form=record.form,
-        digest=digest_of(record),
+        digest=digest,
         state=record.state,
         disputed=record.disputed,
         modified=record.modified,
@@ -81,12 +97,13 @@ def judged(found: Judgement, known: Known) -> Judged:
     )
 
 
-_known: list[Known] = []
+_known: list[tuple[Known, frozenset[str]]] = []
 
 
-def _remember(known: Known) -> None:
-    _known[:] = [known]
+def _remember(known: Known, here: frozenset[str]) -> None:
+    _known[:] = [(known, here)]
 
 
-def _judge_some(paths: Sequence[Path]) -> list[Judged | Damage]:
-    return list(judge_records((one for path in paths for one in records_of(path)), _known[0]))
+def _judge_some(paths: Sequence[Path]) -> list[Judged | Unchanged | Damage]:
+    known, here = _known[0]
+    return list(judge_records((one for path in paths for one in records_of(path)), known, here))

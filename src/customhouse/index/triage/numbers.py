@@ -10,7 +10,6 @@ from customhouse.advisories.tables import advisory
 from customhouse.advisories.triage.tables import triage_case
 from customhouse.ledger.tx import Tx
 
-
 LOOKED_AT = 50
 
 

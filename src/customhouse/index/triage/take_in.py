@@ -21,7 +21,7 @@ from customhouse.advisories.triage.stored import differences, read_candidates, r
 from customhouse.advisories.triage.tables import triage_case, triage_damage, triage_verdict
 from customhouse.formats.cve.model import Damage
 from customhouse.index.triage.begin import Fresh, Taken, begin_cases, new_row, row_of
-from customhouse.index.triage.judging import Judged
+from customhouse.index.triage.judging import Judged, Unchanged
 from customhouse.index.triage.writing import concerned, withdraw, write_advisory
 from customhouse.infra.db import put_rows
 from customhouse.ledger.tx import Deeds, Tx
@@ -54,13 +54,15 @@ class Wish:
     by: Identity = SYSTEM
 
 
-def take_in(deeds: Deeds, found: Iterable[Judged | Damage], wish: Wish) -> Taken:
+def take_in(deeds: Deeds, found: Iterable[Judged | Unchanged | Damage], wish: Wish) -> Taken:
     """Write what was judged: small batches for what is new and needs no thought, a deed of its own for the rest."""
     taken, waiting = Taken(), iter(found)
     while piece := list(islice(waiting, ROWS_AT_ONCE)):
         taken.damaged.extend(one for one in piece if isinstance(one, Damage))
         judged = {one.id: one for one in piece if isinstance(one, Judged)}
-        taken.records += len(judged)
+        same = sum(isinstance(one, Unchanged) for one in piece)
+        taken.records += len(judged) + same
+        taken.same += same
         with deeds.database.read() as sql:
             known = digests(sql, judged.keys())
             covered = _covered(sql, [one for one in judged.values() if one.automatic or one.packages])
