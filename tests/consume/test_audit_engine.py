@@ -217,6 +217,13 @@ def test_a_bundled_library_is_found_in_the_package_that_brings_it(known: Known) 
         ("CVE-2023-4863",),
         True,
     )
+    subject = wheel("1.3.1")
+    twice = replace(
+        subject, libraries=(*subject.libraries, replace(subject.libraries[0], where="pillow.libs/libwebpmux.so.3"))
+    )
+    (finding,) = Engine(known(webp)).audit([twice]).findings
+    assert finding.library is not None
+    assert finding.library.where == "pillow.libs/libwebp-850e2bec.so.7.1.7 and 1 more files"
     assert Engine(known(webp)).audit([wheel("1.3.2")]).findings == ()
     (gap,) = Engine(known(webp)).audit([wheel(None)]).gaps
     assert gap.why == "whether the bundled libwebp of unknown version is affected by CVE-2023-4863 cannot be told"

@@ -26,8 +26,7 @@ def look_at(subject: Subject, snapshot: Snapshot, ignored: Mapping[str, str]) ->
     findings: list[Finding] = []
     gaps: list[Gap] = []
     by_name = {one.name: one for one in reversed(subject.components)}
-    for told in dict.fromkeys(subject.libraries):
-        library = replace(told, name=library_name(told.name))
+    for library in _joined(subject.libraries):
         records = _records(library.name, snapshot, ignored)
         bundled = _bundled(library)
         ranges = {one.id: library_ranges(one) for one in records}
@@ -41,6 +40,20 @@ def look_at(subject: Subject, snapshot: Snapshot, ignored: Mapping[str, str]) ->
         for same in merge(one for one in records if verdicts[one.id] == "affected"):
             findings.append(_finding(same, library, bundler, ranges, snapshot))  # noqa: PERF401 - reads better so
     return findings, gaps
+
+
+def _joined(libraries: Iterable[Library]) -> list[Library]:
+    """Each library of a package once: libwebp comes as libwebp, libwebpmux, libwebpdemux and libsharpyuv."""
+    groups: dict[tuple[str, str | None, str, str], list[Library]] = {}
+    for one in libraries:
+        name = library_name(one.name)
+        groups.setdefault((name, one.version, one.bundled_by, one.purl), []).append(replace(one, name=name))
+    found = []
+    for group in groups.values():
+        places = list(dict.fromkeys(one.where for one in group))
+        more = f" and {len(places) - 1} more files" if len(places) > 1 else ""
+        found.append(replace(group[0], where=places[0] + more))
+    return found
 
 
 def _bundled(library: Library) -> BundledLibrary:
