@@ -28,13 +28,18 @@ OPENSSL = b"OpenSSL 3.0.13 30 Jan 2024"
 ZLIB = b" deflate 1.3.1 Copyright 1995-2024 Jean-loup Gailly and Mark Adler "
 
 
+FIRST_BYTES = 4096
+"""The first chunk holds the headers; later ones may be cut anywhere."""
+
+
 def scanned(members: Mapping[str, bytes]) -> BundledScan:
     """What the scanner says of members, as if they had come from a wheel."""
     scanner = Scanner()
     for path, body in members.items():
         follower = scanner.follow(path, body[:4096])
         if follower is not None:
-            for start in range(0, len(body), 777):
+            follower.feed(body[:FIRST_BYTES])
+            for start in range(FIRST_BYTES, len(body), 777):
                 follower.feed(body[start : start + 777])
             follower.end()
     return scanner.result()

@@ -234,7 +234,7 @@ def letters(world: World) -> list[tuple[int, str]]:
     with world.app.database.read() as sql:
         rows = sql.execute(sa.select(job.c.arguments).where(job.c.name == "mail")).scalars()
         return [
-            (one["account_id"], one["values"]["body"]["what"]) for one in rows if one["template"] == "library-affected"
+            (one["account_id"], one["values"]["body"]["held"]) for one in rows if one["template"] == "library-affected"
         ]
 
 
@@ -254,7 +254,7 @@ def test_owners_are_told_once_of_each_file_those_of_private_projects_too(small_w
     # Whoever uploads another one later is told of that one.
     publish(small_world, "1.1", "7.1.7")
     assert tell_owners(small_world.app.deeds, wish).projects == ("pictures",)
-    assert events(small_world, "library-affected")[-1]["what"] == "1.1 with libwebp 1.3.1"
+    assert events(small_world, "library-affected")[-1]["held"] == "1.1 with libwebp 1.3.1"
     small_world.check()
 
 

@@ -17,7 +17,7 @@ class LibraryAffected(Event):
     library: str
     mends: str
     """In words: which versions are affected."""
-    what: str
+    held: str
     """Versions of the project with the versions of the library: ``10.0.0 with libwebp 1.3.1``."""
     wheels: tuple[str, ...]
     """File names."""

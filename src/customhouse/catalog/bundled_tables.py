@@ -10,7 +10,7 @@ bundled_scan = sa.Table(
     "bundled_scan",
     METADATA,
     # A wheel without a row, or with one of older tables, is scanned by the worker.
-    sa.Column("file_id", sa.ForeignKey("file.id"), primary_key=True),
+    sa.Column("file_id", sa.ForeignKey("file.id", ondelete="CASCADE"), primary_key=True),
     sa.Column("tables_version", sa.Integer, nullable=False, index=True, comment="formats.bundled.model.TABLES_VERSION"),
     sa.Column("scanned_at", Instant, nullable=False),
     sa.Column("notes", sa.JSON, nullable=False, comment="what could not be read, with the place"),
@@ -21,7 +21,7 @@ bundled_library = sa.Table(
     "bundled_library",
     METADATA,
     sa.Column("id", BigId, primary_key=True),
-    sa.Column("file_id", sa.ForeignKey("file.id"), nullable=False, index=True),
+    sa.Column("file_id", sa.ForeignKey("file.id", ondelete="CASCADE"), nullable=False, index=True),
     sa.Column("key", sa.String(200), nullable=False, index=True, comment="the library's name in lower case"),
     sa.Column("library", sa.String(200), nullable=False),
     sa.Column("version", sa.String(64), comment="null: unknown"),
@@ -48,7 +48,7 @@ bundled_notice = sa.Table(
     METADATA,
     # Once for each file: whoever uploads another affected one is told of that one.
     sa.Column("advisory_id", sa.String(128), primary_key=True),
-    sa.Column("file_id", sa.ForeignKey("file.id"), primary_key=True, index=True),
+    sa.Column("file_id", sa.ForeignKey("file.id", ondelete="CASCADE"), primary_key=True, index=True),
     sa.Column("told_at", Instant, nullable=False),
     sqlite_with_rowid=False,
 )

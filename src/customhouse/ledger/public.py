@@ -51,7 +51,7 @@ PUBLIC: Mapping[str, str] = {
     "flag-set": "turned a switch of the index: {flag}",
     "disclosure-published": "published the advisory {advisory}",
     "security-policy-set": "changed how vulnerabilities of the project are reported",
-    "library-affected": "told the owners that what they bundle is affected by {advisory}: {what}",
+    "library-affected": "told the owners that what they bundle is affected by {advisory}: {held}",
     "library-range-said": "said which versions of {library} {advisory} affects: {range}",
     "newest-affected": "has version {version}, its newest, affected by what became known (level {level})",
     "advisories-changed": "wrote advisories of the source {source}",

@@ -61,7 +61,7 @@ class Scanner:
         if len(self._facts) >= MAX_NATIVE_FILES:
             self.note(path, f"not scanned: there are more than {MAX_NATIVE_FILES} native files")
             return None
-        return _Native(self, path, head)
+        return _Native(self, path)
 
     def result(self) -> BundledScan:
         """What the wheel bundles, once the walk has ended."""
@@ -125,7 +125,7 @@ class _Sbom:
 class _Native:
     """A native file while it arrives."""
 
-    def __init__(self, scanner: Scanner, path: str, head: bytes) -> None:
+    def __init__(self, scanner: Scanner, path: str) -> None:
         self._scanner = scanner
         self._name: LibraryFile = library_file(path)
         self._facts = Facts(path, self._name)
@@ -135,13 +135,11 @@ class _Native:
         self._position = 0
         self._outline: native.Outline | None = None
         self._whole = True
-        try:
-            self._outline = native.outline(head)
-        except native.Damaged as error:
-            scanner.note(path, f"the native file is damaged: {error}")
 
     def feed(self, chunk: bytes) -> None:
         """Keep what can hold words."""
+        if not self._position:
+            self._begin(chunk)
         begin, end = self._position, self._position + len(chunk)
         self._position = end
         for start, stop in _without(begin, end, self._outline.code if self._outline is not None else []):
@@ -154,6 +152,12 @@ class _Native:
         if len(self._body) >= WINDOW_BYTES:
             self._search()
             self._forget(OVERLAP_BYTES)
+
+    def _begin(self, chunk: bytes) -> None:
+        try:
+            self._outline = native.outline(chunk)
+        except native.Damaged as error:
+            self._scanner.note(self._facts.path, f"the native file is damaged: {error}")
 
     def end(self) -> None:
         """Search what is left, and ask what the file needs."""

@@ -91,7 +91,7 @@ def _tell(command: _TellProjects, tx: Tx) -> list[tuple[str, int]]:
 
 def _event(command: _TellProjects, name: str, bundlers: Sequence[Bundler]) -> LibraryAffected:
     libraries = dict.fromkeys(one.held.library.name for one in bundlers)
-    what = dict.fromkeys(
+    held = dict.fromkeys(
         f"{one.held.version} with {one.held.library.name} {one.held.library.version}" for one in bundlers
     )
     return LibraryAffected(
@@ -100,6 +100,6 @@ def _event(command: _TellProjects, name: str, bundlers: Sequence[Bundler]) -> Li
         advisory=command.command.advisory_id,
         library=", ".join(libraries),
         mends=command.range,
-        what=", ".join(list(what)[:MOST_FILES_TOLD]),
+        held=", ".join(list(held)[:MOST_FILES_TOLD]),
         wheels=tuple(list(dict.fromkeys(one.held.filename for one in bundlers))[:MOST_FILES_TOLD]),
     )

@@ -17,8 +17,8 @@ def library_affected(values: Mapping[str, Any], site: Site) -> Draft:
     files = "\n".join(f"  {name}" for name in names if isinstance(name, str)) if isinstance(names, list) else ""
     return draft(
         site, fact, f"{fact.project} bundles {fact.text('library')}, which {advisory} affects",
-        f"The advisory {advisory} is on {fact.text('mends')}. Files of {fact.project} hold such a version: "
-        f"{fact.text('what')}.",
+        f"{fact.who} had everybody told {fact.when} whose files hold what the advisory {advisory} is on: "
+        f"{fact.text('mends')}. Files of {fact.project} hold such a version: {fact.text('held')}.",
         f"These files:\n{files}" if files else "",
         f"What is known of it, and which files of others hold it:\n{site.url}/advisory/{quote(advisory, safe='')}/",
         f"How we know which version a file holds stands on the project's page:\n{site.url}/project/{fact.project}/",

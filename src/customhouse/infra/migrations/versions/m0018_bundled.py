@@ -21,7 +21,7 @@ def upgrade() -> None:
         sa.Column("tables_version", sa.Integer(), nullable=False, comment="formats.bundled.model.TABLES_VERSION"),
         sa.Column("scanned_at", sa.BigInteger(), nullable=False),
         sa.Column("notes", sa.JSON(), nullable=False, comment="what could not be read, with the place"),
-        sa.ForeignKeyConstraint(["file_id"], ["file.id"]),
+        sa.ForeignKeyConstraint(["file_id"], ["file.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("file_id"),
         sqlite_with_rowid=False,
     )
@@ -37,7 +37,7 @@ def upgrade() -> None:
         sa.Column("evidence", sa.JSON(), nullable=False, comment="kind, version, where and words of each"),
         sa.Column("purl", sa.Text(), nullable=False),
         sa.Column("cpe", sa.String(length=200), nullable=False, comment="vendor:product"),
-        sa.ForeignKeyConstraint(["file_id"], ["file.id"]),
+        sa.ForeignKeyConstraint(["file_id"], ["file.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("ix_bundled_library_file_id", "bundled_library", ["file_id"])
@@ -59,7 +59,7 @@ def upgrade() -> None:
         sa.Column("advisory_id", sa.String(length=128), nullable=False),
         sa.Column("file_id", BIG_ID, nullable=False),
         sa.Column("told_at", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(["file_id"], ["file.id"]),
+        sa.ForeignKeyConstraint(["file_id"], ["file.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("advisory_id", "file_id"),
         sqlite_with_rowid=False,
     )
