@@ -19,6 +19,7 @@ from customhouse.work import run_due_job, run_followers
 from cve_services import Simulator, cve_services
 from disclosing import DRAFT, Desk, desk
 from mail_sink import MailSink, text_of
+from native_files import elf
 from packages import wheel
 from world import World
 
@@ -162,15 +163,20 @@ def test_downstreams_promise_silence_before_they_learn_what_it_is(small_world: W
     world = small_world
     needs = wheel("boat", "1.0", headers={"Requires-Dist": "demo"})
     assert world.upload(needs, user="bob", name="boat", version="1.0").status == 200
+    picture = wheel("pictures", "1.0", files={"pictures.libs/libwebp-8b6d8948.so.7.1.5": elf([b"1.3.1", b"x"])})
+    assert world.upload(picture, user="carol", name="pictures", version="1.0").status == 200
     case = accepted(world)
-    case.does(case.owner, "draft", **DRAFT)
+    case.does(case.owner, "draft", **DRAFT | {"library": "libwebp"})
     case.does(case.owner, "stage", version="1.1")
     case.owner.get(case.here)
     early = case.owner.post(f"{case.here}downstreams/", **{"project:boat": "yes"})
     assert early.status_code == 409
     case.does(case.owner, "move", state="fixing")
     case.does(case.owner, "move", state="fix-ready")
-    assert "boat" in case.owner.get(case.here).text
+    proposed = case.owner.get(case.here).text
+    assert "boat" in proposed
+    assert "libwebp" in proposed.partition("Tell under embargo")[2]
+    assert "pictures" in proposed.partition("Tell under embargo")[2]
     case.does(case.owner, "downstreams", **{"project:boat": "yes"})
     assert case.case.state == "notified"
     bob = world.person("bob")

@@ -43,12 +43,14 @@ class Draft:
     spans: tuple[Span, ...] = ()
     references: tuple[str, ...] = ()
     workaround: str = ""
+    library: str = ""
+    """The native library that it is in, as wheels bundle it: ``libwebp``. It finds those who are to be told."""
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Draft:
         """From the column of a case."""
         spans = tuple(Span(one["introduced"], one["fixed"]) for one in row.get("spans", ()))
-        plain = {name: str(row.get(name, "")) for name in ("title", "details", "vector", "workaround")}
+        plain = {name: str(row.get(name, "")) for name in ("title", "details", "vector", "workaround", "library")}
         weaknesses, references = tuple(row.get("weaknesses", ())), tuple(row.get("references", ()))
         return cls(**plain, weaknesses=weaknesses, references=references, spans=spans)
 
@@ -95,6 +97,7 @@ def parse_draft(form: Mapping[str, str]) -> Draft:
         spans=parse_spans(form.get("spans", "")),
         references=parse_references(form.get("references", "")),
         workaround=long_text(form.get("workaround", ""), "workaround"),
+        library=one_line(form.get("library", ""), "library", 100),
     )
 
 

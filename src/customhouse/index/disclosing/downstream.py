@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy.engine import Connection
 
+from customhouse.advisories.disclosure.draft import Draft
 from customhouse.advisories.disclosure.events import DisclosureStep
 from customhouse.advisories.disclosure.model import Case
 from customhouse.advisories.disclosure.queries import members_of
 from customhouse.catalog import queries, rights
+from customhouse.index.bundling.who import who_bundles
 from customhouse.index.dependents import asking_for
 from customhouse.index.disclosing.access import Knock, enter, look_again, refuse_unless_handles
 from customhouse.index.disclosing.move import step
@@ -41,14 +44,23 @@ class Notify:
     projects: Sequence[str]
 
 
-def downstreams_of(sql: Connection, case: Case) -> list[Downstream]:
-    """Who could be told, by name. Private projects are left out: nobody in the case may learn of them by this."""
+def downstreams_of(sql: Connection, case: Case, now: datetime) -> list[Downstream]:
+    """Who could be told, by name: those who bundle the library, and those who ask for the project.
+
+    Private projects are left out: nobody in the case may learn of them by this.
+    """
     _display, normalized = display_of(sql, case)
-    if not normalized:
-        return []
+    library = Draft.of(case.draft).library
     told = {normalize(one.project) for one in members_of(sql, case.id) if one.role == "downstream"}
     found: dict[str, Downstream] = {}
-    for one in asking_for(sql, normalized):
+    for name in dict.fromkeys(filter(None, (library, normalized))):
+        answer = who_bundles(sql, name, "", now)
+        for bundler in (*answer.matching, *answer.unknown):
+            held = bundler.held
+            how = f"{held.library.name} {held.library.version or 'of unknown version'} in {held.filename}"
+            if held.project != normalized:
+                found.setdefault(held.project, Downstream(held.project, how, held.project in told))
+    for one in asking_for(sql, normalized) if normalized else ():
         if one.public:
             found.setdefault(one.project, Downstream(one.project, one.text, one.project in told))
     return [found[name] for name in sorted(found)]
