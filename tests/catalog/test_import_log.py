@@ -20,6 +20,7 @@ from customhouse.catalog.downloads.fold import Pace, Source, fold
 from customhouse.catalog.downloads.fold_spools import fold_spools
 from customhouse.catalog.downloads.import_log import Imported, import_log
 from customhouse.catalog.downloads.queries import Sums
+from customhouse.catalog.downloads.tables import fetched
 from customhouse.infra.client_hash import ClientHashes
 from customhouse.infra.settings import Settings
 from customhouse.ledger.tables import ledger_event
@@ -81,6 +82,19 @@ def test_a_log_is_counted_by_day_file_and_network(stocked: Stocked, log: Path) -
     with stocked.app.database.read() as sql:
         assert queries.by_day(sql, 1, TODAY - timedelta(days=5)) == [(TODAY - timedelta(days=1), 1, 1), (TODAY, 5, 3)]
         assert queries.is_any_log_imported(sql)
+
+
+def test_who_fetched_what_is_kept_of_the_days_that_the_setting_names(stocked: Stocked, log: Path) -> None:
+    log.write_bytes(
+        line("203.0.113.1") + line("203.0.113.2") + line("198.51.100.1", at="22/Nov/2026:10:00:00 +0000")
+        + line("198.51.100.1", at="21/Nov/2026:10:00:00 +0000")
+    )  # fmt: skip
+    hashes = ClientHashes(stocked.app.key.secret)
+    done = import_log(stocked.app.deeds, hashes, LogOnDisk(log), fetched_days=3)
+    assert done.downloads == 4
+    with stocked.app.database.read() as sql:
+        rows = sql.execute(sa.select(fetched.c.day, fetched.c.who, fetched.c.times).order_by(fetched.c.day)).all()
+    assert [tuple(row) for row in rows] == [(TODAY - timedelta(days=2), "", 1), (TODAY, "", 2)]
 
 
 def test_the_same_log_again_adds_nothing(stocked: Stocked, log: Path, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from packaging.version import Version
 from sqlalchemy.engine import Connection
@@ -20,6 +21,8 @@ from customhouse.formats.project_json import choose_version
 from customhouse.index.dependents import asking_for
 
 MOST_AT_RISK = 200
+MOST_LOOKED_AT = 400
+"""So many lines of metadata are looked at for a page that anybody may ask for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +91,12 @@ def hosted(sql: Connection, records: Sequence[Record]) -> list[Hosted]:
 def at_risk(sql: Connection, name: str, versions: Collection[str], affected: Collection[str]) -> list[AtRisk]:
     """The public projects that an affected version of a project can reach through what they ask for.
 
-    Those that can be installed with nothing else come first.
+    Those that can be installed with nothing else come first. Of very many that ask, the first by name are looked at.
     """
     hurt = [Version(text) for text in versions if text in affected]
     well = [Version(text) for text in versions if text not in affected]
     found: dict[str, AtRisk] = {}
-    for one in asking_for(sql, name) if hurt else ():
+    for one in islice(asking_for(sql, name), MOST_LOOKED_AT) if hurt else ():
         if one.public and any(map(one.admits, hurt)):
             forced = not any(map(one.admits, well))
             before = found.get(one.project)
