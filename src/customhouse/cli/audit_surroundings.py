@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -69,15 +70,27 @@ class ProgressLine:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """The whole file or none: what stood there stays until the new one is complete. Raises `Rejected`."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
+    """The whole file or none: what stood there stays until the new one is complete. Raises `Rejected`.
+
+    A link is followed, a file keeps its mode. A device or a pipe is written to: /dev/null must not become a file.
+    """
+    draft: Path | None = None
     try:
+        target = path.resolve()
+        mode = target.stat().st_mode if target.exists() else None
+        if mode is not None and not stat.S_ISREG(mode):
+            path.write_text(text, encoding="utf-8")
+            return
+        draft = target.with_name(f".{target.name}.{os.getpid()}.draft")
         draft.write_text(text, encoding="utf-8")
-        draft.replace(path)
+        if mode is not None:
+            draft.chmod(stat.S_IMODE(mode))
+        draft.replace(target)
     except OSError as error:
         raise Rejected("bad-output", str(path), error.strerror or "it cannot be written", "a writable path") from error
     finally:
-        draft.unlink(missing_ok=True)
+        if draft is not None:
+            draft.unlink(missing_ok=True)
 
 
 def warn(sentence: str) -> None:
