@@ -23,7 +23,7 @@ def test_a_pipe_is_written_to_and_stays_a_pipe(tmp_path: Path) -> None:
     reader.join(20)
     assert read == ["report\n"]
     assert stat.S_ISFIFO(pipe.stat().st_mode)
-    assert os.listdir(tmp_path) == ["pipe"]
+    assert [one.name for one in tmp_path.iterdir()] == ["pipe"]
 
 
 def test_a_link_stays_a_link_and_what_it_names_is_replaced_with_its_mode(tmp_path: Path) -> None:
