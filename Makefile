@@ -34,6 +34,7 @@ bench: ## ratios against nginx, pypiserver, pip-audit and uv audit within one ru
 	@scripts/bootstrap bench
 	@$(PYTHON) scripts/bench.py
 	@$(PYTHON) scripts/bench_audit.py
+	@$(PYTHON) scripts/bench_osv.py
 
 screenshots: ## make the README's pictures again
 	@scripts/bootstrap test

@@ -53,6 +53,8 @@ def test_a_question_is_a_name_and_an_ecosystem_or_a_purl(asked: object, understo
         ({"package": DJANGO, "version": 4.2}, "version"),
         ({"package": DJANGO, "version": "1" * 600}, "version"),
         ({"package": "django"}, "package"),
+        ({"package": {"name": "a\0b", "ecosystem": "PyPI"}}, "package.name"),
+        ({"package": {"purl": "pkg:pypi/a%00b"}}, "package.purl"),
         ([], "body"),
     ],
 )

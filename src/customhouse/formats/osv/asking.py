@@ -106,4 +106,6 @@ def _text(top: Mapping[str, Any], key: str, where: str) -> str:
         raise Rejected(CODE, f"{where}{key}", "it is no text", "a text")
     if len(value) > LONGEST:
         raise Rejected(CODE, f"{where}{key}", f"it has {len(value)} characters", f"at most {LONGEST}")
+    if "\0" in unquote(value):
+        raise Rejected(CODE, f"{where}{key}", "it holds the character 0", "text without it")
     return value
