@@ -85,15 +85,17 @@ def judge(
 def _of_file(tables: Tables, facts: Facts) -> Iterator[_Line]:
     """The library that the file is called by, and those that are linked into it."""
     name = facts.name
-    own = tables.of_file(name.stem) if not name.module else None
+    own = tables.of_file(name.stem, name.suffix) if not name.module else None
     if own is None and name.bundled:
         line = _Line(name.stem, facts.path, None)
         line.add("name", None, "its name", facts.path.rpartition("/")[2])
         _packaged(line, facts)
+        if len(facts.built_in) == 1:
+            line.add("path", facts.built_in[0].version, "a path of its build", facts.built_in[0].text)
         yield line
     elif own is not None:
         yield _called(own, facts)
-    needed = {known.name for each in facts.needed if (known := tables.of_file(library_file(each).stem)) is not None}
+    needed = {known.name for each in facts.needed if (known := tables.of_file(*library_file(each)[:2])) is not None}
     for library in dict.fromkeys((*facts.strings, *facts.trees)):
         # What a file asks another one for is not in it: its words come from the headers that it was built with.
         if (own is not None and library == own.name) or library in needed:

@@ -23,6 +23,8 @@ WINDOW_BYTES = 64 * 2**20
 OVERLAP_BYTES = 1024
 MAX_NATIVE_FILES = 5000
 DEFAULT_LIMITS = Limits()
+_FIRST_BYTES = frozenset({b"\x7f", b"M", b"\xce", b"\xcf", b"\xfe", b"\xca"})
+"""With one of these every native format begins."""
 _PE_ENDINGS = (".dll", ".pyd", ".exe")
 MAX_SEARCHED_BYTES = 2**30
 """Of all files of a wheel: about ten seconds. What lies behind is noted, and known by its names."""
@@ -53,7 +55,10 @@ class Scanner:
 
     def follow(self, path: str, head: bytes) -> _Native | _Sbom | None:
         """Who wants to hear the bytes of a member that begins so; None if nobody does."""
-        if "/sboms/" in path and is_sbom(path):
+        # Most members of most wheels are text, and this is asked of each.
+        if head[:1] not in _FIRST_BYTES and "/sboms/" not in path:
+            return None
+        if is_sbom(path):
             return _Sbom(self, path)
         kind = native.kind_of(head)
         if kind is None or (kind == "PE" and not path.lower().endswith(_PE_ENDINGS) and b"PE\0\0" not in head[:4096]):
@@ -129,7 +134,9 @@ class _Native:
         self._scanner = scanner
         self._name: LibraryFile = library_file(path)
         self._facts = Facts(path, self._name)
-        self._known: Known | None = scanner.tables.of_file(self._name.stem) if not self._name.module else None
+        self._known: Known | None = (
+            scanner.tables.of_file(self._name.stem, self._name.suffix) if not self._name.module else None
+        )
         self._body = bytearray()
         self._spans: list[tuple[int, int, int]] = []
         self._position = 0
@@ -204,6 +211,9 @@ class _Native:
             facts.constants += strings.constants(self._known, body)
             stems = (self._known.name.lower(), self._name.stem.lower(), *self._known.names)
             facts.built_in += strings.built_in(tuple(dict.fromkeys(stems)), body)
+        elif self._name.bundled:
+            stem = self._name.stem.lower()
+            facts.built_in += strings.built_in(tuple(dict.fromkeys((stem, stem.removeprefix("lib")))), body)
         if self._outline is not None and self._outline.kind == "PE" and facts.product is None:
             facts.product = strings.product_version(body)
 

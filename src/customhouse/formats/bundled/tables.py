@@ -67,10 +67,10 @@ class Tables:
     by_name: Mapping[str, str]
     by_package: Mapping[str, str]
 
-    def of_file(self, stem: str) -> Known | None:
+    def of_file(self, stem: str, suffix: str = "") -> Known | None:
         """The library whose file is called so."""
         low = stem.lower()
-        name = self.by_file.get(low)
+        name = self.by_file.get(f"{low}.{suffix.partition('.')[0]}") or self.by_file.get(low)
         if name is None and (numbered := _NUMBERED.fullmatch(low)) is not None:
             name = self.by_file.get(numbered["stem"])
         if name is None:
