@@ -22,9 +22,10 @@ from customhouse.formats.cve.model import CveRecord, Damage, Reference
 from customhouse.formats.cve.read import read_document
 from customhouse.formats.osv.documents import read_documents
 from customhouse.formats.osv.model import Record
+from customhouse.index.triage.begin import Taken
 from customhouse.index.triage.judging import judge_files, judge_records
 from customhouse.index.triage.known_names import what_is_known
-from customhouse.index.triage.take_in import Taken, Wish, take_in
+from customhouse.index.triage.take_in import Wish, take_in
 
 DATA = Path(__file__).parent / "data/advisories"
 PREFIX = "x_CUSTOMHOUSE"
