@@ -6,8 +6,8 @@ from disclosing import DRAFT, desk
 from world import World
 
 
-def test_a_report_by_form_becomes_a_case_that_its_reporter_and_the_desk_can_read(world: World) -> None:
-    case = desk(world)
+def test_a_report_by_form_becomes_a_case_that_its_reporter_and_the_desk_can_read(small_world: World) -> None:
+    case = desk(small_world)
     for who, base in ((case.reporter, case.link), (case.operator, case.here)):
         page = who.get(base)
         assert page.status_code == 200
@@ -15,15 +15,15 @@ def test_a_report_by_form_becomes_a_case_that_its_reporter_and_the_desk_can_read
     assert [one.role for one in case.members] == ["reporter", "team"]
 
 
-def test_strangers_other_owners_and_support_hear_that_there_is_no_case(world: World) -> None:
-    case = desk(world)
-    support = world.person("sue", site_role="support")
+def test_strangers_other_owners_and_support_hear_that_there_is_no_case(small_world: World) -> None:
+    case = desk(small_world)
+    support = small_world.person("sue", site_role="support")
     unknown = f"/security/cases/{'a' * 26}/"
-    for who in (case.owner, support, world.person("bob")):
+    for who in (case.owner, support, small_world.person("bob")):
         assert who.get(case.here).status_code == 404
         assert who.get(case.here).text.replace(case.here, unknown) == who.get(unknown).text.replace(case.here, unknown)
         assert who.post(f"{case.here}say/", text="Let me in.").status_code == 404
-    assert world.stranger().get(f"{case.link[:-3]}xx/").status_code == 404
+    assert small_world.stranger().get(f"{case.link[:-3]}xx/").status_code == 404
 
 
 def test_the_states_follow_each_other_and_the_reporter_hears_why(world: World) -> None:
@@ -44,8 +44,8 @@ def test_the_states_follow_each_other_and_the_reporter_hears_why(world: World) -
     assert case.case.decided_at is not None
 
 
-def test_owners_see_it_once_they_are_put_in(world: World) -> None:
-    case = desk(world)
+def test_owners_see_it_once_they_are_put_in(small_world: World) -> None:
+    case = desk(small_world)
     case.accept()
     assert case.owner.get(case.here).status_code == 200
     assert [one.role for one in case.members] == ["reporter", "coordinator", "owner"]

@@ -106,8 +106,10 @@ def test_a_refused_case_gives_its_id_back(small_world: World, there: Simulator) 
     case = accepted(small_world)
     case.does(case.operator, "cve")
     settle(app)
+    case.does(case.owner, "stage", version="1.1")
     case.does(case.operator, "move", state="rejected", reason="It is none after all.")
     settle(app)
+    assert "is canceled" in case.owner.get(case.here).text
     assert (there.state(case.case.cve_id), case.case.cve_state) == ("REJECTED", "rejected")
 
 

@@ -53,53 +53,53 @@ def stage_of(page: str) -> str:
     return found[0]
 
 
-def test_only_the_case_can_see_or_install_the_release(world: World) -> None:
-    case, alice = staged(world)
-    bob = own(world, "demo", "bob")
+def test_only_the_case_can_see_or_install_the_release(small_world: World) -> None:
+    case, alice = staged(small_world)
+    bob = own(small_world, "demo", "bob")
     session = alice.open("demo", "1.1")
     assert session.status_code == 409, "the same version means the release of the case"
     opened = alice.ask("GET", session.headers["location"]).json()
     alice.add(opened, FIX)
     stage = stage_of(case.reporter.get(case.link).text)
-    assert world.client.get(f"{stage}demo/").text.count("demo-1.1") >= 1
+    assert small_world.client.get(f"{stage}demo/").text.count("demo-1.1") >= 1
     assert stage != stage_of(case.owner.get(case.here).text), "each has an address of his own"
-    with world.app.database.read() as sql:
+    with small_world.app.database.read() as sql:
         row = find_session(sql, case.case.session_id or "")
     assert row is not None
-    assert world.client.get(f"/stage/{row.stage}/simple/demo/").status_code == 404, "the raw one opens nothing"
+    assert small_world.client.get(f"/stage/{row.stage}/simple/demo/").status_code == 404, "the raw one opens nothing"
     # The other owner sees nothing, and runs into nothing.
     for address in (f"/manage/project/demo/staged/{row.id}/", case.here):
         assert bob.get(address).status_code in (403, 404), address
     for address in ("/manage/project/demo/staged/", "/manage/project/demo/", "/account/", "/project/demo/ledger/"):
         assert "1.1" not in bob.get(address).text, address
-    theirs = Stager(world.client, world.tokens["bob"])
+    theirs = Stager(small_world.client, small_world.tokens["bob"])
     assert theirs.ask("GET", session.headers["location"]).status_code in (403, 404)
     mine = theirs.session("demo", "1.1")
     assert mine["links"]["session"] != session.headers["location"]
     theirs.ask("DELETE", mine["links"]["session"])
     # Nobody publishes it but the case's button.
-    assert world.upload(FIX, version="1.1").status == 409, "nor by a slip"
+    assert small_world.upload(FIX, version="1.1").status == 409, "nor by a slip"
     refused = alice.ask("POST", opened["links"]["publish"])
     assert refused.status_code == 409, refused.text
     assert "embargo" in refused.text
     # The letter of it goes to nobody else, and no public entry names it.
-    settle(world)
-    for line in world.client.get("/ledger.jsonl").text.splitlines():
+    settle(small_world)
+    for line in small_world.client.get("/ledger.jsonl").text.splitlines():
         assert "1.1" not in line or '"hash"' in line
         assert "demo-1.1" not in line
     case.does(case.operator, "confirm", works="yes")
     assert case.case.confirmed_at is not None
 
 
-def test_whoever_leaves_the_case_installs_nothing_any_more(world: World) -> None:
-    case, _alice = staged(world)
-    case.does(case.operator, "invite", user="bob" if world.user("bob") else "")
-    bob = world.person("bob")
+def test_whoever_leaves_the_case_installs_nothing_any_more(small_world: World) -> None:
+    case, _alice = staged(small_world)
+    case.does(case.operator, "invite", user="bob" if small_world.user("bob") else "")
+    bob = small_world.person("bob")
     stage = stage_of(bob.get(case.here).text)
-    assert world.client.get(stage).status_code == 200
+    assert small_world.client.get(stage).status_code == 200
     gone = next(one for one in case.members if one.role == "team")
     case.does(case.operator, "remove", member=str(gone.id))
-    assert world.client.get(stage).status_code == 404
+    assert small_world.client.get(stage).status_code == 404
     assert bob.get(case.here).status_code == 404
 
 
@@ -140,10 +140,10 @@ def test_one_button_publishes_release_and_advisory_together(world: World) -> Non
     settle(world)
 
 
-def test_what_would_fail_is_said_before_and_changes_nothing(world: World) -> None:
-    case, _alice = ready(world)
+def test_what_would_fail_is_said_before_and_changes_nothing(small_world: World) -> None:
+    case, _alice = ready(small_world)
     case.does(case.owner, "draft", **DRAFT | {"spans": "0 1.2"})
-    before = world.client.get("/simple/demo/").text
+    before = small_world.client.get("/simple/demo/").text
     refused = case.owner.post(f"{case.here}publish/")
     assert refused.status_code == 409
     assert "does not say that 1.1 mends it" in refused.text
@@ -152,5 +152,5 @@ def test_what_would_fail_is_said_before_and_changes_nothing(world: World) -> Non
     case.does(case.owner, "draft", **DRAFT)
     case.operator.get(case.here)
     assert case.operator.post(f"{case.here}publish/").status_code == 409, "an operator has no release to publish"
-    assert world.client.get("/simple/demo/").text == before
+    assert small_world.client.get("/simple/demo/").text == before
     assert case.case.state == "fix-ready"

@@ -15,6 +15,7 @@ from customhouse.index.disclosing.access import Access, Knock, enter, look_again
 from customhouse.index.disclosing.cve_jobs import release_if_reserved
 from customhouse.index.disclosing.discuss import note
 from customhouse.index.disclosing.people import appoint_least_busy
+from customhouse.index.disclosing.stage import end_stage
 from customhouse.index.disclosing.tell import tell
 from customhouse.ledger.tx import Tx
 from customhouse.terms.errors import Refused, Rejected
@@ -87,6 +88,7 @@ def step(tx: Tx, found: Access, wanted: State, reason: str = "") -> Case:
         appoint_least_busy(tx, case)
     if wanted in REFUSALS or wanted in ("rejected", "withdrawn"):
         release_if_reserved(tx, case)
+        end_stage(tx, case, found.identity)
     tell(tx, case, "moved", to=("handlers", "reporter"), but=found.member, text=said)
     return look_again(tx, found)
 

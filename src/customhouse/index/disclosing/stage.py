@@ -13,16 +13,18 @@ from customhouse.advisories.disclosure.model import Case
 from customhouse.advisories.disclosure.tables import disclosure_case
 from customhouse.catalog import queries
 from customhouse.catalog.staged import Session, find_session
-from customhouse.catalog.staged_tables import upload_session
 from customhouse.index.disclosing.access import Knock, enter, refuse_unless_handles
 from customhouse.index.disclosing.people import display_of
 from customhouse.index.disclosing.tell import tell
 from customhouse.index.publication import role_here
 from customhouse.index.staging.desk import canonical
+from customhouse.index.staging.end import end_session
 from customhouse.index.staging.open_session import OpenSession, SessionExists, open_session
 from customhouse.index.staging.policy import Policy
+from customhouse.index.staging.rights import lock_session
 from customhouse.ledger.tx import Tx
 from customhouse.terms.errors import Refused
+from customhouse.terms.identity import Identity
 from customhouse.terms.names import ProjectName
 
 SLACK = timedelta(days=30)
@@ -80,13 +82,14 @@ def session_of(sql: Connection, case: Case) -> Session | None:
     return find_session(sql, case.session_id) if case.session_id is not None else None
 
 
-def keep_stage(tx: Tx, case: Case) -> None:
-    """Let the stage live as long as the case may: called when its time grows."""
-    session = session_of(tx.sql, case)
-    if session is not None and session.ongoing:
-        until = (case.disclose_by + EXTENSION + SLACK).replace(microsecond=0)
-        if until > session.expires_at:
-            tx.sql.execute(upload_session.update().where(upload_session.c.id == session.id).values(expires_at=until))
+def end_stage(tx: Tx, case: Case, by: Identity) -> None:
+    """Throw the release away of a case that is refused, rejected or withdrawn: nobody else could ever publish it."""
+    seen = session_of(tx.sql, case)
+    if seen is None or not seen.ongoing:
+        return
+    session, project = lock_session(tx, seen)
+    if session is not None and session.state in ("open", "error"):
+        end_session(tx, session, project, by, why="canceled")
 
 
 def _own(tx: Tx, exists: SessionExists, case: Case) -> Session:
