@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import io
+import sys
+import tarfile
 from pathlib import Path
 
 import pytest
 
 from customhouse.consume.audit.mend.plan import Raise
 from customhouse.consume.audit.mend.requirements_text import has_hashes, raised
+from customhouse.consume.audit.mend.uv import resolved_with_hashes
+from customhouse.terms.errors import Unavailable
 
 OLD, NEW = "sha256:" + "a" * 64, ["sha256:" + "c" * 64, "sha256:" + "b" * 64]
 
@@ -59,3 +64,24 @@ def test_several_pins_of_one_file_are_raised_at_once() -> None:
     text = f"a==1.0 \\\n --hash={OLD}\nb==1.0\nc==1.0\n"
     new, left = raised(text, [one(1, "a"), one(4, "c"), one(3, "b")], {("a", "2.0"): NEW[:1]})
     assert (new, left) == (f"a==2.0 \\\n --hash={NEW[0]}\nb==2.0\nc==2.0\n", [])
+
+
+@pytest.mark.slow
+def test_what_is_to_be_installed_is_not_built_before_it_is_audited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    with tarfile.open(tmp_path / "sourceonly-1.0.tar.gz", "w:gz") as archive:
+        for name, body in (
+            ("PKG-INFO", b"Metadata-Version: 2.1\nName: sourceonly\nVersion: 1.0\n"),
+            ("pyproject.toml", b'[build-system]\nrequires = []\nbackend-path = ["."]\nbuild-backend = "backend"\n'),
+            ("backend.py", f"open({str(tmp_path / 'was-run')!r}, 'w')".encode()),
+        ):
+            member = tarfile.TarInfo(f"sourceonly-1.0/{name}")
+            member.size = len(body)
+            archive.addfile(member, io.BytesIO(body))
+    asked = tmp_path / "requirements.txt"
+    asked.write_text(f"--no-index\n--find-links {tmp_path}\nsourceonly\n")
+    with pytest.raises(Unavailable, match="building from source is disabled"):
+        resolved_with_hashes([asked], tmp_path / "pinned.txt", sys.executable, "")
+    assert not (tmp_path / "was-run").exists()

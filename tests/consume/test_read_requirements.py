@@ -258,6 +258,51 @@ def test_what_would_have_to_be_built_or_fetched_is_left_out_and_told(tmp_path: P
     assert [one.name for one in local.components] == ["beta", "gamma"]
 
 
+@pytest.mark.slow
+def test_settings_of_an_audited_project_write_nothing_and_hide_nothing(
+    tmp_path: Path, uv: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # uv would write what it resolves over a file of the user, and say nothing.
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    uv.unlink()
+    victim, cache = tmp_path / "victim.txt", tmp_path / "cache"
+    victim.write_text("mine")
+    project = tmp_path / "project"
+    written(
+        tmp_path,
+        f"""[project]
+name = "p"
+dependencies = ["alpha"]
+[tool.uv]
+cache-dir = "{cache}"
+no-index = true
+override-dependencies = ["beta==1.0"]
+[tool.uv.pip]
+output-file = "{victim}"
+quiet = 3
+find-links = ["../wheels"]
+""",
+        "project/pyproject.toml",
+    )
+    subject = read(project / "pyproject.toml", ReadOptions(uv=str(UV)))
+    assert victim.read_text() == "mine"
+    assert not cache.exists()
+    # Where it resolves is the project's to say, in folders below too.
+    assert [(one.name, one.version) for one in subject.components] == [("alpha", "1.0"), ("beta", "1.0")]
+    below = written(tmp_path, "beta<2\n", "project/deep/requirements.txt")
+    assert [one.version for one in read(below, ReadOptions(uv=str(UV))).components] == ["1.0"]
+    # Settings that nobody can read are no reason to ask another index.
+    written(tmp_path, "no-index = [", "project/deep/uv.toml")
+    assert "settings of uv cannot be read" in read(below, ReadOptions(uv=str(UV))).gaps[0].why
+    # What uv was told to leave out is told.
+    written(
+        tmp_path,
+        'no-index = true\nfind-links = ["../../wheels"]\nexclude-dependencies = ["beta"]',
+        "project/deep/uv.toml",
+    )
+    assert "is not in what uv has resolved" in read(below, ReadOptions(uv=str(UV))).gaps[0].why
+
+
 @given(st.text(alphabet=st.sampled_from("ab=<>;@#\\\n \t-r[]!~'\"$({})./:"), max_size=200))
 def test_any_text_is_read_line_by_line(text: str) -> None:
     for one in read_lines(text):

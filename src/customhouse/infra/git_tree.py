@@ -130,6 +130,8 @@ class GitTree:
             "GIT_TERMINAL_PROMPT": "0",
             "GIT_OPTIONAL_LOCKS": "0",
             "GIT_NO_LAZY_FETCH": "1",
+            # A git too old to know that would fetch by whatever program the repository names.
+            "GIT_ALLOW_PROTOCOL": "none",
             # Not the repository around a folder that is none.
             "GIT_CEILING_DIRECTORIES": str(self.path.absolute().parent),
         }

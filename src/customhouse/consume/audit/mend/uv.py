@@ -1,4 +1,7 @@
-"""What uv does for an audit beyond reading: locking one package anew, and installing exactly what was audited."""
+"""What uv does for an audit beyond reading: locking one package anew, and installing exactly what was audited.
+
+Nothing is built: whoever builds an sdist runs it, and what builds it, before anybody has audited either.
+"""
 
 from __future__ import annotations
 
@@ -19,14 +22,15 @@ def lock_upgraded(lock: Path, raises: Sequence[Raise], index_url: str) -> None:
     """Lock these packages anew in a project's ``uv.lock``. Raises `Unavailable` with what uv says."""
     upgrades = [f"--upgrade-package={one.name}=={one.to}" for one in raises]
     index = [f"--default-index={index_url}"] if index_url else []
-    _run(["lock", "--project", str(lock.parent), *upgrades, *index])
+    _run(["lock", f"--project={lock.parent.absolute()}", "--no-build", *upgrades, *index])
 
 
 def resolved_with_hashes(files: Sequence[Path], into: Path, python: str, index_url: str) -> None:
     """Resolve requirements to pins with hashes, in a file. Raises `Unavailable` with what uv says."""
     index = [f"--default-index={index_url}"] if index_url else []
     _run([
-        "pip", "compile", *map(str, files), "--generate-hashes", "--quiet", "--no-header", "--no-progress",
+        "pip", "compile", *(str(one.absolute()) for one in files), "--no-build", "--generate-hashes",
+        "--quiet", "--no-header", "--no-progress",
         f"--output-file={into}", f"--python={python}", *index,
     ])  # fmt: skip
 
@@ -34,7 +38,10 @@ def resolved_with_hashes(files: Sequence[Path], into: Path, python: str, index_u
 def install_exactly(file: Path, python: str, index_url: str) -> None:
     """Install these pins and nothing else, with their hashes checked. Raises `Unavailable` with what uv says."""
     index = [f"--default-index={index_url}"] if index_url else []
-    _run(["pip", "install", "--require-hashes", "--no-deps", f"--requirement={file}", f"--python={python}", *index])
+    _run([
+        "pip", "install", "--no-build", "--require-hashes", "--no-deps", f"--requirement={file}", f"--python={python}",
+        *index,
+    ])  # fmt: skip
 
 
 def _run(arguments: Sequence[str]) -> None:

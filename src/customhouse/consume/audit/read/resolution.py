@@ -9,15 +9,19 @@ import signal
 import subprocess  # uv is called by a list of arguments, never by a shell
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from customhouse.consume.audit.read.collected import Collected
 from customhouse.consume.audit.read.options import ReadOptions
+from customhouse.consume.audit.read.source import read_text
+from customhouse.consume.audit.read.uv_settings import place_from, settings_for
 from customhouse.formats.inventory.file_version import name_and_version_in
 from customhouse.formats.inventory.model import Component, Edge, Gap
 from customhouse.formats.inventory.requirements_file import Wanted, read_lines
+from customhouse.terms.errors import Rejected
 from customhouse.terms.names import normalize
 
 MOST_OUTPUT_BYTES = 64 * 2**20
@@ -45,7 +49,16 @@ def resolved(
     gaps = [_without_wheels(name, found) for name in unbuilt]
     if isinstance(plan, Gap):
         return list(pinned), [*gaps, plan, *_unpinned(loose, "it could not be resolved")]
-    return list(_components(plan, found, pinned)), [*gaps, *_apart(found)]
+    components = list(_components(plan, found, pinned))
+    left_out = _left_out(loose, {one.name for one in components}.union(unbuilt))
+    return components, [*gaps, *_apart(found), *left_out]
+
+
+def _left_out(loose: Iterable[tuple[str, Wanted]], planned: AbstractSet[str]) -> Iterator[Gap]:
+    """What was asked for and is not in the plan, without a marker that might explain it."""
+    for place, one in loose:
+        if one.name and not one.marker and not one.address and one.name not in planned:
+            yield Gap(place, f"{one.text[:120]} is not in what uv has resolved", "look at the settings of uv")
 
 
 def _with_what_has_wheels(found: Collected, options: ReadOptions, beside: Path) -> tuple[str | Gap, list[str]]:
@@ -100,7 +113,14 @@ class _Failed:
 def _compile(
     found: Collected, options: ReadOptions, beside: Path, without: Sequence[str]
 ) -> str | Gap | _Failed:  # fmt: skip
+    try:
+        settings = settings_for(beside)
+    except Rejected as error:
+        return Gap("uv pip compile", f"the settings of uv cannot be read: {error}", "mend them, then audit again")
     with TemporaryDirectory(prefix="customhouse-audit-") as folder:
+        # uv looks for settings here first, and finds those that may count.
+        (Path(folder) / "uv.toml").write_text(settings, "utf-8")
+        plan = Path(folder) / "plan.txt"
         wanted = Path(folder) / "wanted.txt"
         wanted.write_text("".join(f"{line}\n" for line in _lines(found.wanted)), "utf-8")
         constraints = Path(folder) / "constraints.txt"
@@ -110,6 +130,7 @@ def _compile(
             # Our own Python: uv would look for one in the folder that is audited, and run it.
             "--python", sys.executable, "--no-python-downloads", "--no-build",
             "--quiet", "--no-header", "--no-progress", "--color", "never", "--annotation-style", "line",
+            "--output-file", str(plan),
         ]  # fmt: skip
         if without:
             excludes = Path(folder) / "excludes.txt"
@@ -117,13 +138,14 @@ def _compile(
             arguments += ["--excludes", str(excludes)]
         if options.python:
             arguments.append(f"--python-version={options.python}")
-        index, *extra = [options.index_url] if options.index_url else found.indexes or [""]
+        given = [place_from(one, beside) for one in found.indexes]
+        index, *extra = [place_from(options.index_url, Path())] if options.index_url else given or [""]
         # Each value in one word with its option: a value that begins with a dash is no option then.
         arguments += [f"--default-index={index}"] if index else []
         arguments += [f"--index={one}" for one in extra]
-        arguments += [f"--find-links={one}" for one in found.find_links]
+        arguments += [f"--find-links={place_from(one, Path())}" for one in found.find_links]
         arguments += ["--no-index"] if found.no_index and not options.index_url else []
-        return _run(arguments, options, beside)
+        return _run(arguments, options, plan)
 
 
 def _program(name: str) -> str:
@@ -138,26 +160,27 @@ def _lines(wanted: Iterable[tuple[str, Wanted]]) -> Iterator[str]:
             yield one.text
 
 
-def _run(arguments: Sequence[str], options: ReadOptions, beside: Path) -> str | Gap | _Failed:
+def _run(arguments: Sequence[str], options: ReadOptions, plan: Path) -> str | Gap | _Failed:
     where = "uv pip compile"
     try:
         process = subprocess.Popen(  # noqa: S603  # no shell, and requirements go through a file
-            arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=beside,
+            arguments, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=plan.parent,
             start_new_session=True,
         )  # fmt: skip
     except OSError as error:
         return Gap(where, f"{options.uv} cannot be started: {error.strerror}", "install uv, or pin everything")
     try:
-        out, err = process.communicate(timeout=options.resolve_seconds)
+        _, err = process.communicate(timeout=options.resolve_seconds)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
         return Gap(where, f"no answer within {options.resolve_seconds:g} s", "try again, or audit a lock file")
     if process.returncode != 0:
         return _Failed(" ".join(err[:MOST_OUTPUT_BYTES].decode("utf-8", "replace").split()))
-    if len(out) > MOST_OUTPUT_BYTES:
-        return Gap(where, f"its answer has more than {MOST_OUTPUT_BYTES} bytes", "audit it in parts")
-    return out.decode("utf-8", "replace")
+    try:
+        return read_text(plan, MOST_OUTPUT_BYTES)
+    except Rejected as error:
+        return Gap(where, f"its answer cannot be read: {error.why}", "audit it in parts")
 
 
 def _advice(told: str) -> str:
