@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import httpx2 as httpx
@@ -108,7 +109,7 @@ def people(index: Server, *names: str) -> None:
     with index.opened() as app:
         for name in names:
             user = app.do(add_user, AddUser(name, f"{name}-{index.port}@{name}.example"))
-            app.do(lambda wish, tx: set_password(app.key, wish, tx), SetPassword(hash_password(PASSWORD), user=user))
+            app.do(partial(set_password, app.key), SetPassword(hash_password(PASSWORD), user=user))
         app.do(set_site_role, SetSiteRole(names[0], "operator"))
         with app.database.write() as sql:
             sql.execute(sa.update(account).values(email_verified_at=app.clock.now()))
