@@ -13,7 +13,7 @@ import smtplib
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -92,7 +92,10 @@ class Observer:
 
     def _watch(self, release_first: bool) -> None:
         with httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=30) as client:
-            asks = [lambda: FIX.filename in client.get("/simple/lantern/").text, lambda: bool(vulnerabilities(client))]
+            asks: list[Callable[[], bool]] = [
+                lambda: FIX.filename in client.get("/simple/lantern/").text,
+                lambda: bool(vulnerabilities(client)),
+            ]
             first, second = asks if release_first else reversed(asks)
             while not self._over.is_set():
                 self.pairs.add((first(), second()))

@@ -24,6 +24,7 @@ from customhouse.catalog.model import File, Project
 from customhouse.catalog.namespaces import grants_covering
 from customhouse.catalog.tables import file, file_name, project, release
 from customhouse.formats import simple
+from customhouse.index.disclosing.invariants import broken_embargoes, missing_attachments
 from customhouse.index.giveaway.queries import codes_held
 from customhouse.index.provenance import provenance_addresses
 from customhouse.index.render import PRIVATE, PUBLIC, gates_of
@@ -263,6 +264,14 @@ def _kept_names_are_made(_subjects: Subjects, sql: Connection) -> tuple[int, lis
     return invariants.names_kept_for_nobody(sql)
 
 
+def _attachments_are_stored(subjects: Subjects, sql: Connection) -> tuple[int, list[str]]:
+    return missing_attachments(sql, subjects.blobs, subjects.sample)
+
+
+def _embargoes_hold(_subjects: Subjects, sql: Connection) -> tuple[int, list[str]]:
+    return broken_embargoes(sql)
+
+
 CHECKS: tuple[tuple[str, Check], ...] = (
     ("every acknowledged file is listed, and nothing else is", _acknowledged_is_listed),
     ("every listed file and its metadata are stored whole", _files_are_whole),
@@ -272,6 +281,8 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("every file of a release that was published as a whole is there", _published_is_whole),
     ("every file and part that is being staged is stored", _staged_is_stored),
     ("no name is kept for a release that nobody makes", _kept_names_are_made),
+    ("every file in a disclosure case is stored", _attachments_are_stored),
+    ("every release under embargo has its case, and nothing of a case is public before it is", _embargoes_hold),
     ("no file name has ever had two digests", _names_have_one_digest),
     ("the chain of the ledger is whole", _chain_is_whole),
     ("no object without a row is older than the grace time", _no_old_orphans),
