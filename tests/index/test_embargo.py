@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import re
+import threading
 from collections.abc import Iterator
 
 import pytest
 
 from customhouse.accounts.users import find_user
+from customhouse.app import policy_of
 from customhouse.catalog.staged import find_session
 from customhouse.catalog.tables import project, project_role
 from customhouse.formats.vex.csaf_rules import check_csaf
+from customhouse.index.disclosing.access import Knock
+from customhouse.index.disclosing.publish import PublishCase, publish_case
+from customhouse.index.disclosing.rules import Rules
+from customhouse.terms.errors import Refused
 from cve_services import Simulator, cve_services
 from disclosing import DRAFT, Desk, desk, settle
 from packages import wheel
@@ -154,3 +161,29 @@ def test_what_would_fail_is_said_before_and_changes_nothing(small_world: World) 
     assert case.operator.post(f"{case.here}publish/").status_code == 409, "an operator has no release to publish"
     assert small_world.client.get("/simple/demo/").text == before
     assert case.case.state == "fix-ready"
+
+
+def test_of_two_who_press_at_once_one_publishes(world: World) -> None:
+    case, _alice = ready(world)
+    app = world.app
+    with app.database.read() as sql:
+        alice = find_user(sql, "alice").actor
+    knock = Knock(case.case.public_id, alice)
+    wish = PublishCase(knock, policy_of(app.settings), Rules.of(app.settings))
+    outcomes: list[str] = []
+
+    def press() -> None:
+        try:
+            outcomes.append(publish_case(app.deeds, wish).state)
+        except Refused as refusal:
+            outcomes.append(refusal.code)
+
+    threads = [threading.Thread(target=press) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes)[1] == "published", outcomes
+    assert min(outcomes) in ("not-publishable", "no-such-session", "session-closed"), outcomes
+    kinds = [json.loads(line).get("kind") for line in world.client.get("/project/demo/ledger.jsonl").text.splitlines()]
+    assert kinds.count("disclosure-published") == 1
