@@ -14,7 +14,9 @@ from customhouse.consume.audit.engine import Engine, Scope
 from customhouse.consume.audit.model import Component, Edge, Finding, Gap, Library, Report, Subject
 from customhouse.consume.audit.paths import Origins
 from customhouse.consume.audit.verdict import counts, exit_code
+from customhouse.consume.audit.write.table import table
 from customhouse.consume.snapshot.read import Snapshot
+from customhouse.consume.snapshot.sources import write_document
 from customhouse.consume.snapshot.update import update
 from customhouse.consume.wire import Wire
 from customhouse.formats.osv.model import Record
@@ -177,6 +179,7 @@ def test_an_advisory_that_could_not_be_read_is_a_gap_where_it_may_matter(tmp_pat
     (folder / "a.json").write_text(
         '{"id": "PYSEC-2026-1", "affected": [{"package": {"ecosystem": "PyPI", "name": "Demo"}}]}'
     )
+    (folder / "b.json").write_bytes(write_document(record("PYSEC-2026-2", "third", fixed="2.0")))
     update(tmp_path / "s.sqlite", [str(folder)], Wire)
     engine = Engine(Snapshot(tmp_path / "s.sqlite"))
     assert engine.audit([lock(part("other"))]).gaps == ()
@@ -206,12 +209,13 @@ def test_a_bundled_library_is_found_in_the_package_that_brings_it(known: Known) 
         "affected": [{"ranges": [{"type": "GIT", "repo": "https://chromium.googlesource.com/webm/libwebp",
                                   "events": [{"introduced": "0"}, {"fixed": "2af26267"}]}],
                       "versions": ["v1.3.0", "v1.3.1"]}]}, "x")  # fmt: skip
+    other = record("PYSEC-2026-9", "third", fixed="2")
 
     def wheel(version: str | None) -> Subject:
         library = Library("libwebp", version, "pillow", "pillow.libs/libwebp-850e2bec.so.7.1.7", "soname-table")
         return Subject("pillow.whl", "wheel", (part("pillow", "10.0.0"),), libraries=(library,))
 
-    (finding,) = Engine(known(webp)).audit([wheel("1.3.1")]).findings
+    (finding,) = Engine(known(webp, other)).audit([wheel("1.3.1")]).findings
     assert (finding.component.name, finding.same.names, finding.library is not None) == (
         "pillow",
         ("CVE-2023-4863",),
@@ -221,11 +225,11 @@ def test_a_bundled_library_is_found_in_the_package_that_brings_it(known: Known) 
     twice = replace(
         subject, libraries=(*subject.libraries, replace(subject.libraries[0], where="pillow.libs/libwebpmux.so.3"))
     )
-    (finding,) = Engine(known(webp)).audit([twice]).findings
+    (finding,) = Engine(known(webp, other)).audit([twice]).findings
     assert finding.library is not None
     assert finding.library.where == "pillow.libs/libwebp-850e2bec.so.7.1.7 and 1 more files"
-    assert Engine(known(webp)).audit([wheel("1.3.2")]).findings == ()
-    (gap,) = Engine(known(webp)).audit([wheel(None)]).gaps
+    assert Engine(known(webp, other)).audit([wheel("1.3.2")]).findings == ()
+    (gap,) = Engine(known(webp, other)).audit([wheel(None)]).gaps
     assert gap.why == "whether the bundled libwebp of unknown version is affected by CVE-2023-4863 cannot be told"
 
 
@@ -237,7 +241,7 @@ def test_what_a_distribution_built_and_what_is_known_by_its_major_version_is_sai
     def audited(version: str, evidence: str, purl: str = "") -> Report:
         library = Library("libpq", version, "psycopg2", "psycopg2.libs/libpq.so.5", evidence, purl)
         subject = Subject("w.whl", "wheel", (part("psycopg2"),), libraries=(library,))
-        return Engine(known(one)).audit([subject])
+        return Engine(known(one, record("PYSEC-2026-9", "third", fixed="2"))).audit([subject])
 
     (finding,) = audited("13.1", "sbom-distribution: x", "pkg:rpm/almalinux/postgresql-libs@13.1").findings
     assert finding.remarks == ("almalinux built it, and may have mended this without a new version.",)
@@ -262,3 +266,41 @@ def test_the_exit_code_says_findings_before_gaps(
     assert exit_code(report, Level[threshold.upper()]) == code
     known_already: list[Finding] = [replace(finding, known=True) for finding in report.findings]
     assert not any(counts(finding, Level.LOW) for finding in known_already)
+
+
+def test_what_is_no_version_is_not_compared_with_ranges_and_that_is_told(known: Known) -> None:
+    store = known(record("PYSEC-2026-1", "demo", fixed="2.0"), record("PYSEC-2026-2", "other", versions=["1-odd"]))
+    report = Engine(store).audit([lock(part("demo", "1.0-weird"), part("other", "1-odd"), part("third", "odd"))])
+    assert ids(report) == [("other", "PYSEC-2026-2")]
+    (gap,) = report.gaps
+    assert "'1.0-weird' is no version (PEP 440)" in gap.why
+    assert "PYSEC-2026-1" in gap.why
+    quiet = Engine(store, ignored={"PYSEC-2026-1": "seen"}).audit([lock(part("demo", "1.0-weird"))])
+    assert quiet.gaps == ()
+
+
+def test_a_group_that_is_nowhere_is_a_gap(known: Known) -> None:
+    store = known(record("PYSEC-2026-1", "demo", fixed="2.0"))
+    subject = lock(part("demo", groups=["test"]))
+    slip = Engine(store, Scope(frozenset({"tset"}))).audit([subject])
+    assert [gap.why for gap in slip.gaps] == ["nothing belongs to it; the groups here are test"]
+    assert slip.left_out == 1
+    assert exit_code(slip, Level.LOW) == 3
+    assert Engine(store, Scope(frozenset({"test", "production"}))).audit([subject]).gaps == ()
+
+
+def test_an_audit_against_advisories_on_nothing_of_it_is_no_audit(known: Known) -> None:
+    python = replace(Subject("python", "interpreter"), interpreter="3.11.4")
+    of_packages = Engine(known(record("PYSEC-2026-1", "demo", fixed="2.0"))).audit([python])
+    assert [gap.why for gap in of_packages.gaps] == ["none of these advisories is on CPython"]
+    # An environment's packages were looked up; of its Python nothing is claimed.
+    both = Engine(known(record("PYSEC-2026-1", "demo", fixed="2.0"))).audit([lock(part("x"), interpreter="3.11.4")])
+    assert both.gaps == ()
+    assert "CPython 3.11.4: none of these advisories is on CPython" in both.unasked[0]
+    assert "and CPython" not in table(both, Level.LOW)
+    npm = record(
+        "GHSA-aaaa-bbbb-cccc", "demo", affected=[{"package": {"ecosystem": "npm", "name": "x"}, "versions": ["1.0"]}]
+    )
+    assert [gap.why for gap in Engine(known(npm)).audit([lock(part("x"))]).gaps] == [
+        "not one of them is on a package of PyPI"
+    ]

@@ -169,6 +169,20 @@ def test_files_that_are_no_text_are_refused_with_the_place(tmp_path: Path) -> No
     assert read(path).components == ()
 
 
+@pytest.mark.parametrize("end", ["\r", "\x0b", "\x0c", "\x1c", "\x85", "\u2028"])
+def test_behind_a_comment_nothing_hides_that_pip_would_read(end: str, tmp_path: Path) -> None:
+    path = tmp_path / "requirements.txt"
+    path.write_bytes(f"# harmless {end}django==1.2{end}six==1.16.0\n".encode())
+    assert [(one.name, one.version) for one in read(path).components] == [("django", "1.2"), ("six", "1.16.0")]
+
+
+@pytest.mark.slow
+def test_lines_beyond_the_last_that_is_read_are_told(tmp_path: Path) -> None:
+    subject = read(written(tmp_path, "\n" * 1_000_000 + "django==1.2\n"))
+    assert subject.components == ()
+    assert "more than 1000000 lines: the rest was not read" in subject.gaps[0].why
+
+
 @pytest.fixture
 def uv(tmp_path: Path) -> Path:
     """The real uv, with a few made-up wheels instead of an index."""

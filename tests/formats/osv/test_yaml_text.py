@@ -167,6 +167,7 @@ def test_any_json_is_a_record_or_damaged(document: object) -> None:
     ("names", "records"),
     [
         (["vulns/a/1.yaml", "false_positives.yaml", "README.md"], ["vulns/a/1.yaml"]),
+        (["vulns/a/1.yaml", "false_positives.yaml", "advisories/p/2.json"], ["vulns/a/1.yaml", "advisories/p/2.json"]),
         (["db-main/vulns/a/1.yaml", "db-main/x.yaml"], ["db-main/vulns/a/1.yaml"]),
         (["advisories/python/1.json", ".github/x.yml"], ["advisories/python/1.json"]),
         (["osv/malicious/pypi/a/MAL-1.json", "config/x.json"], ["osv/malicious/pypi/a/MAL-1.json"]),

@@ -11,7 +11,7 @@ from customhouse.consume.audit.model import Component, Finding, Gap, Report, Sub
 from customhouse.consume.audit.paths import Origins
 from customhouse.consume.audit.upgrades import fixes_above, smallest_upgrade
 from customhouse.consume.snapshot.compact import Entry
-from customhouse.consume.snapshot.layout import LIBRARIES
+from customhouse.consume.snapshot.layout import INTERPRETER, LIBRARIES
 from customhouse.consume.snapshot.read import Snapshot
 from customhouse.formats.inventory.model import PRODUCTION
 from customhouse.formats.osv.matching import read_version
@@ -19,6 +19,9 @@ from customhouse.formats.osv.merging import Same, merge
 from customhouse.formats.osv.model import PYPI, Record
 from customhouse.formats.osv.severity import UNSCORED
 
+_MOST_NAMED = 5
+_NO_CPYTHON = "none of these advisories is on CPython"
+_TAKE_THE_PSFS = "add those of the Python Software Foundation by --advisories"
 Existing = Callable[[Component], Sequence[str] | None]
 """The versions of a component's project that can be installed; None if nobody can say."""
 
@@ -55,10 +58,13 @@ class Engine:
         findings: list[Finding] = []
         gaps: list[Gap] = [gap for subject in every for gap in subject.gaps]
         names: set[str] = set()
+        left_out = 0
         for subject in every:
             origins = _Lazy(subject)
             for component in subject.components:
-                if self.scope.holds(component):
+                if not self.scope.holds(component):
+                    left_out += 1
+                else:
                     names.add(component.name)
                     found, unsure = self._look_at(component)
                     gaps += unsure
@@ -67,10 +73,11 @@ class Engine:
             findings += more
             gaps += undecided
             self.advance(len(subject.components))
-        gaps += self._unread(names)
+        gaps += [*self._unread(names), *self._unknown_groups(every), *self._without_advisories(names, every)]
         return Report(
-            every, tuple(findings), (), tuple(dict.fromkeys(gaps)), self.snapshot.records, self.snapshot.newest
-        )
+            every, tuple(findings), (), tuple(dict.fromkeys(gaps)), self.snapshot.records, self.snapshot.newest,
+            left_out, tuple(self._unasked(every)),
+        )  # fmt: skip
 
     def entries(self, name: str) -> list[Entry]:
         """What is known of a package, looked up once."""
@@ -88,6 +95,8 @@ class Engine:
             return [], gaps
         parsed = read_version(component.version)
         affecting = [one for one in entries if one.affects(component.version, parsed)]
+        if parsed is None:
+            gaps += self._not_compared(component, [one for one in entries if one not in affecting])
         if not affecting:
             return [], gaps
         upgrade = smallest_upgrade(entries, parsed, self.existing(component))
@@ -140,6 +149,44 @@ class Engine:
                 edges = ", ".join(one.unread[:3])
                 yield Gap(component.where, f"{one.id} has bounds that are no versions ({edges}): it may be wrong here",
                           f"read it, then --ignore {one.id} with a --reason")  # fmt: skip
+
+    def _not_compared(self, component: Component, entries: Sequence[Entry]) -> Iterator[Gap]:
+        """What is no version has no place in a range: it is neither in nor out."""
+        told = [one.id for one in entries if one.has_ranges and not self.ignored.keys() & {one.id, *one.aliases}]
+        if told:
+            more = f" and {len(told) - _MOST_NAMED} more" if len(told) > _MOST_NAMED else ""
+            yield Gap(component.where, f"{component.name} {component.version[:60]!r} is no version (PEP 440), so it"
+                      f" cannot be compared with the ranges of {', '.join(told[:_MOST_NAMED])}{more}",
+                      "find out which version it is")  # fmt: skip
+
+    def _unknown_groups(self, subjects: Iterable[Subject]) -> Iterator[Gap]:
+        """Groups that were asked for and are nowhere: a slip of the pen must not pass for an audit."""
+        if self.scope.only is None:
+            return
+        there = {group for subject in subjects for one in subject.components for group in one.groups}
+        for name in sorted(self.scope.only - there - {PRODUCTION}):
+            known = ", ".join(sorted(there)[:_MOST_NAMED]) or "none"
+            yield Gap(f"group {name[:60]}", f"nothing belongs to it; the groups here are {known}", "look at its name")
+
+    def _without_advisories(self, names: set[str], subjects: Sequence[Subject]) -> Iterator[Gap]:
+        """An audit against nothing has checked nothing."""
+        if names and not self.snapshot.knows(PYPI):
+            yield Gap("advisories", "not one of them is on a package of PyPI", "--advisories with a source of such")
+        for subject in subjects:
+            if subject.kind == "interpreter" and subject.interpreter and not self._knows_cpython:
+                yield Gap(subject.title, _NO_CPYTHON, _TAKE_THE_PSFS)
+
+    @cached_property
+    def _knows_cpython(self) -> bool:
+        return bool(self.snapshot.entries(INTERPRETER, ""))
+
+    def _unasked(self, subjects: Sequence[Subject]) -> Iterator[str]:
+        pythons = dict.fromkeys(one.interpreter for one in subjects if one.interpreter and one.kind != "interpreter")
+        if pythons and not self._knows_cpython:
+            yield f"CPython {', '.join(pythons)}: {_NO_CPYTHON}; {_TAKE_THE_PSFS}"
+        libraries = sum(len(one.libraries) for one in subjects)
+        if libraries and not self.snapshot.knows(LIBRARIES):
+            yield f"{libraries} bundled libraries: none of these advisories is on a library"
 
     def _unread(self, names: set[str]) -> Iterator[Gap]:
         for one in self.snapshot.unread():

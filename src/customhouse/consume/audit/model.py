@@ -95,6 +95,10 @@ class Report:
     """How many records were asked."""
     snapshot: str = ""
     """Which state of the advisories: the time of its newest record."""
+    left_out: int = 0
+    """How many components belong to groups that nobody asked for."""
+    unasked: tuple[str, ...] = ()
+    """Of what these advisories say nothing at all, so that nothing is known of it. Sentences."""
     index_asked: bool = False
     """Whether an index was asked for statuses, yanked releases and the versions that there are."""
     seconds: Mapping[str, float] = field(default_factory=dict)

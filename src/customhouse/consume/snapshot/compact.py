@@ -41,6 +41,11 @@ class Entry:
         """Whether it names no version at all, so that nobody can say whether one is affected."""
         return not any(ranges or listed for ranges, listed in self.parts)
 
+    @property
+    def has_ranges(self) -> bool:
+        """Whether it tells affected versions by ranges."""
+        return any(ranges for ranges, _ in self.parts)
+
     def affects(self, version: str, parsed: Version | None) -> bool:
         """Whether a version is affected; ``parsed`` is None for one that PEP 440 does not know."""
         if parsed is None:

@@ -26,8 +26,10 @@ _NAMES = {
 }  # fmt: skip
 _WITHOUT_CONSEQUENCE = frozenset(
     {"--no-binary", "--only-binary", "--prefer-binary", "--require-hashes", "--pre", "--trusted-host", "--use-feature",
-     "--all-releases", "--only-final", "--no-deps", "--uploaded-prior-to", "--group"}
+     "--all-releases", "--only-final", "--no-deps", "--uploaded-prior-to"}
 )  # fmt: skip
+_TOO_LONG = "\n"
+"""No line of a file; it stands for all that come after the last that is read."""
 _SHORT = ("-r", "-c", "-e", "-i", "-f")
 
 
@@ -109,9 +111,11 @@ def _logical(text: str) -> Iterator[tuple[int, str, str]]:
     parts: list[str] = []
     first = 0
     length = 0
-    for number, raw in enumerate(text.split("\n"), 1):
-        line = raw.rstrip("\r")
+    # pip too takes every sign that Unicode calls an end of line for one: behind it a comment hides nothing.
+    for number, line in enumerate(text.splitlines(), 1):
         if number > MOST_LINES:
+            parts = []
+            yield number, _TOO_LONG, ""
             break
         if not parts:
             first = number
@@ -141,7 +145,9 @@ def _plain(line: str) -> str:
 
 
 def _read(number: int, line: str) -> Iterator[Wanted | Option | Fault]:
-    if len(line) > LONGEST_LINE:
+    if line == _TOO_LONG:
+        yield Fault(number, f"the file has more than {MOST_LINES} lines: the rest was not read")
+    elif len(line) > LONGEST_LINE:
         yield Fault(number, f"the line has more than {LONGEST_LINE} characters")
     elif line.startswith("-"):
         yield _option(number, line)

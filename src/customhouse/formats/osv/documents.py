@@ -71,7 +71,7 @@ def _record(document: object, place: str) -> Record | Damaged:
 
 
 def records_among(names: list[str]) -> list[str]:
-    """Which files of a tree hold records: those below a folder that databases use for them, or else all.
+    """Which files of a tree hold records: those below the folders that databases use for them, or else all.
 
     The PyPA's lie in ``vulns/``, those of the PSF and of GitHub in ``advisories/``, OpenSSF's in ``osv/``. A folder
     around everything, as an archive of a repository has it, and files whose names begin with a dot do not count.
@@ -80,11 +80,9 @@ def records_among(names: list[str]) -> list[str]:
     parts = {name: name.split("/") for name in fitting}
     tops = {one.split("/")[0] for one in names if not _is_hidden(one)}
     around = 1 if len(tops) == 1 and not tops & {*_FOLDERS} and all("/" in one for one in names) else 0
-    for folder in _FOLDERS:
-        below = [name for name in fitting if len(parts[name]) > around + 1 and parts[name][around] == folder]
-        if below:
-            return below
-    return fitting
+    # All of them, where several databases were unpacked into one folder.
+    below = [name for name in fitting if len(parts[name]) > around + 1 and parts[name][around] in _FOLDERS]
+    return below or fitting
 
 
 def _is_hidden(name: str) -> bool:

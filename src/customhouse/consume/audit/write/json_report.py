@@ -28,6 +28,8 @@ def json_report(report: Report, level: Level) -> str:
             {"title": one.title, "kind": one.kind, "packages": len(one.components), "interpreter": one.interpreter}
             for one in report.subjects
         ],
+        "left-out": report.left_out,
+        "not-looked-up": list(report.unasked),
         "findings": [_finding(one, level) for one in in_order(report.findings)],
         "statuses": [
             {"package": one.component.name, "version": one.component.version, "status": one.status,

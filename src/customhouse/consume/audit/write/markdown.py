@@ -16,7 +16,7 @@ _MARKUP = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~@:&$^=/'\"])")
 
 def markdown(report: Report, level: Level) -> str:
     """The whole text."""
-    packages = sum(len(one.components) for one in report.subjects)
+    packages = sum(len(one.components) for one in report.subjects) - report.left_out
     counted = sum(counts(one, level) for one in report.findings)
     titles, newest = ", ".join(escaped(one.title) for one in report.subjects), report.snapshot[:10] or "no day"
     lines = [

@@ -141,8 +141,11 @@ def _gaps(gaps: Sequence[Gap]) -> Iterator[str]:
 
 
 def _summary(report: Report, level: Level) -> Iterator[str]:
-    packages = many(sum(len(one.components) for one in report.subjects), "package", "packages")
-    pythons = [f" and CPython {plain(one.interpreter, 40)}" for one in report.subjects if one.interpreter]
+    packages = many(sum(len(one.components) for one in report.subjects) - report.left_out, "package", "packages")
+    checks_python = not any(one.startswith("CPython ") for one in report.unasked)
+    pythons = [
+        f" and CPython {plain(one.interpreter, 40)}" for one in report.subjects if one.interpreter and checks_python
+    ]
     packages += "".join(dict.fromkeys(pythons))
     titles = ", ".join(plain(one.title, 200) for one in report.subjects[:_MOST_NAMES])
     more = f" and {len(report.subjects) - _MOST_NAMES} more" if len(report.subjects) > _MOST_NAMES else ""
@@ -159,6 +162,10 @@ def _summary(report: Report, level: Level) -> Iterator[str]:
         yield f"{many(known, 'stands', 'stand')} in the baseline and {'is' if known == 1 else 'are'} not shown."
     if silenced:
         yield f"{many(silenced, 'does', 'do')} not count because of VEX statements."
+    if report.left_out:
+        yield f"{many(report.left_out, 'package', 'packages')} of other groups: not looked at."
+    for one in report.unasked:
+        yield from _wrapped(f"Not looked up: {plain(one)}.", 0)
     if not report.index_asked and any(one.components for one in report.subjects):
         yield "Not asked: an index, for archived projects and yanked releases (--index-url)."
     if report.gaps:
