@@ -102,8 +102,10 @@ def test_the_first_run_takes_the_archive_and_later_ones_only_what_has_changed(
     del store.records["PYSEC-2026-4"]
     assert update(path, [store.url], lambda: wire) == Changed(whole=False, records=2, removed=1)
     assert store.asked["/PyPI/all.zip"] == 1
+    # What the list does not name any more is asked for as well: a list may be cut off.
     assert {key for key in store.asked if key.endswith(".json")} == {
         "/PyPI/PYSEC-2026-3.json",
+        "/PyPI/PYSEC-2026-4.json",
         "/PyPI/PYSEC-2026-99.json",
     }
     assert (names(path, "demo-3"), names(path, "elsewhere"), names(path, "new"), names(path, "demo-4")) == (
@@ -121,6 +123,64 @@ def test_when_very_much_has_changed_the_archive_is_taken_again(store: OsvStore, 
     store.put(*documents(500))
     assert update(path, [store.url], lambda: wire) == Changed(whole=True, records=500)
     assert not [key for key in store.asked if key.endswith(".json")]
+
+
+@pytest.mark.parametrize("count", [30, 600])
+@pytest.mark.parametrize("kept", [0, 10])
+def test_a_list_that_was_cut_off_takes_nothing_away(
+    store: OsvStore, wire: Wire, tmp_path: Path, count: int, kept: int
+) -> None:
+    path = tmp_path / "advisories.sqlite"
+    store.put(*documents(count))
+    update(path, [store.url], lambda: wire)
+    whole = (store.body("/PyPI/modified_id.csv") or b"").splitlines(keepends=True)
+    store.raw["/PyPI/modified_id.csv"] = b"".join(whole[:kept])
+    update(path, [store.url], lambda: wire)
+    assert Snapshot(path).records == count
+
+
+def test_a_record_that_is_listed_and_nowhere_is_told_and_holds_nothing_else_up(
+    store: OsvStore, wire: Wire, tmp_path: Path
+) -> None:
+    path = tmp_path / "advisories.sqlite"
+    store.put(*documents(3))
+    update(path, [store.url], lambda: wire)
+    listed = b"2026-11-26T00:00:00Z,PYSEC-2026-77\n" + (store.body("/PyPI/modified_id.csv") or b"")
+    store.raw["/PyPI/modified_id.csv"] = listed
+    update(path, [store.url], lambda: wire)
+    snapshot = Snapshot(path)
+    assert snapshot.records == 3
+    assert [(one.where, one.why) for one in snapshot.unread()] == [
+        ("PYSEC-2026-77.json", "it is listed, and there is no such file")
+    ]
+    del store.raw["/PyPI/modified_id.csv"]
+    update(path, [store.url], lambda: wire)
+    assert Snapshot(path).unread() == []
+
+
+def test_what_an_archive_lacks_of_its_list_is_asked_for(store: OsvStore, wire: Wire, tmp_path: Path) -> None:
+    path = tmp_path / "advisories.sqlite"
+    store.put(*documents(3))
+    store.raw["/PyPI/all.zip"] = store.body("/PyPI/all.zip") or b""
+    store.put(record("PYSEC-2026-99", "new", fixed="9").document)
+    store.put(record("PYSEC-2026-2", "elsewhere", fixed="9", modified="2026-11-27T00:00:00Z").document)
+    update(path, [store.url], lambda: wire)
+    assert (names(path, "new"), names(path, "elsewhere")) == (["PYSEC-2026-99"], ["PYSEC-2026-2"])
+    store.put(*documents(900))
+    with pytest.raises(Unavailable, match=r"lacks \d+ of \d+ records"):
+        update(tmp_path / "another.sqlite", [store.url], lambda: wire)
+
+
+def test_what_one_source_gives_up_another_still_has(store: OsvStore, wire: Wire, tmp_path: Path) -> None:
+    path, folder = tmp_path / "advisories.sqlite", tmp_path / "vulns"
+    folder.mkdir()
+    store.put(*documents(3))
+    for key, one in store.records.items():
+        (folder / f"{key}.json").write_text(json.dumps(one))
+    update(path, [store.url, str(folder)], lambda: wire)
+    (folder / "PYSEC-2026-1.json").unlink()
+    update(path, [store.url, str(folder)], lambda: wire)
+    assert names(path, "demo-1") == ["PYSEC-2026-1"]
 
 
 @pytest.mark.parametrize("failing", ["/PyPI/modified_id.csv", "/PyPI/PYSEC-2026-99.json"])

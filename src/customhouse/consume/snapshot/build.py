@@ -85,6 +85,15 @@ class Builder:
         """When each record was changed that came from a source."""
         return dict(self._sql.execute("SELECT id, modified FROM record WHERE origin = ?", (origin,)).fetchall())
 
+    def ids(self) -> set[str]:
+        """The ids of all records."""
+        return {name for (name,) in self._sql.execute("SELECT id FROM record").fetchall()}
+
+    def unread_ids(self, origin: str) -> set[str]:
+        """The ids under which a source has offered what could not be read, as far as its files are called by them."""
+        rows = self._sql.execute("SELECT place FROM unread WHERE origin = ?", (origin,)).fetchall()
+        return {place.partition(".json")[0] for (place,) in rows}
+
     def names(self) -> set[str]:
         """Every id and alias."""
         rows = self._sql.execute("SELECT id FROM record UNION SELECT alias FROM alias").fetchall()

@@ -2,7 +2,8 @@
 
 An address is that of a Customhouse, or of a store with OSV.dev's layout: ``PyPI/modified_id.csv`` (the newest first),
 ``PyPI/all.zip`` and ``PyPI/ID.json``. The list is asked for only if it has changed (ETag). If few records have, each is
-asked for; else the whole archive. Whatever fails, the snapshot that was there stays as it was.
+asked for; else the whole archive. A list that was cut off takes nothing away: what it does not name any more is asked
+for too, and goes only where it is gone. Whatever fails, the snapshot that was there stays as it was.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import io
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,13 +101,21 @@ class _Update:
         self._wire = wire
         self._listener = listener
         self._grows = grows
+        self._fresh = False
+        """Whether lists are asked for even if they are those that we know."""
         self.done: Changed | None = None
 
     def fill(self, builder: Builder, sources: Sequence[str]) -> None:
         """Put what has changed into the draft; raises `_NothingNewError` if nothing has."""
+        before = builder.ids() if self._grows and len(sources) > 1 else frozenset()
         done = [one for source in sources if (one := self._one(builder, source)) is not None]
         if not done and self._grows:
             raise _NothingNewError
+        if before - builder.ids():
+            # What one source has given up another may still have, and has been asked before.
+            self._fresh = True
+            again = [self._one(builder, one) for one in sources if is_address(one)]
+            done += [one for one in again if one is not None]
         builder.note({"sources": json.dumps(list(sources))})
         self.done = Changed(
             any(one.whole for one in done), sum(one.records for one in done), sum(one.removed for one in done)
@@ -167,23 +176,34 @@ class _Update:
         return count
 
     def _from_address(self, builder: Builder, source: str) -> Changed | None:
-        base, listing, etag = self._listing(source, builder.meta(f"etag:{source}") if self._grows else "")
+        etag = builder.meta(f"etag:{source}") if self._grows and not self._fresh else ""
+        base, listing, etag = self._listing(source, etag)
         if listing is None:
             return None
         builder.note({f"etag:{source}": etag, f"base:{source}": base})
         known = builder.known(source)
         stale = [one for one, modified in listing.items() if known.get(one) != modified]
-        gone = known.keys() - listing.keys()
-        if not known or len(stale) > FEW:
-            return self._whole(builder, source, base)
-        if not stale and not gone:
-            return None
-        for one in gone:
-            builder.remove(one)
-        for count, record in enumerate(self._each(base, stale), 1):
-            builder.put(record, source)
-            self._listener("changed advisories", count, len(stale))
-        return Changed(whole=False, records=len(stale), removed=len(gone))
+        gone = [one for one in (*known, *builder.unread_ids(source)) if one not in listing]
+        if not known or len(stale) + len(gone) > FEW:
+            return self._whole(builder, source, base, listing)
+        removed = self._ask_each(builder, source, base, [*stale, *gone], listing)
+        return Changed(whole=False, records=len(stale), removed=removed) if stale or removed else None
+
+    def _ask_each(
+        self, builder: Builder, source: str, base: str, ids: Sequence[str], listing: Mapping[str, str]
+    ) -> int:
+        """Take these one by one; returns how many are gone."""
+        removed = 0
+        for count, (one, record) in enumerate(zip(ids, self._each(base, ids), strict=True), 1):
+            if record is not None:
+                builder.put(record, source)
+            elif one in listing:
+                builder.put(Unread(f"{one}.json", "it is listed, and there is no such file"), source)
+            else:
+                builder.remove(one)
+                removed += 1
+            self._listener("changed advisories", count, len(ids))
+        return removed
 
     def _listing(self, source: str, etag: str) -> tuple[str, dict[str, str] | None, str]:
         """Where the records are, when each was modified, and the list's ETag; no list if it is the one we know."""
@@ -197,7 +217,7 @@ class _Update:
                 return base, _read_listing(answer.body, source), answer.headers.get("etag", "")
         raise Unavailable(source, "it offers neither osv/PyPI/modified_id.csv nor PyPI/modified_id.csv")
 
-    def _whole(self, builder: Builder, source: str, base: str) -> Changed:
+    def _whole(self, builder: Builder, source: str, base: str, listing: Mapping[str, str]) -> Changed:
         with tempfile.TemporaryDirectory(prefix="customhouse-advisories-") as folder:
             archive = Path(folder) / "all.zip"
             answer = self._wire().get(f"{base}/PyPI/all.zip", into=archive)
@@ -205,15 +225,26 @@ class _Update:
                 raise Unavailable(source, f"it answers {answer.status} for PyPI/all.zip")
             try:
                 builder.clear(source)
-                return Changed(whole=True, records=self._put_all(builder, read_source(archive), source))
+                count = self._put_all(builder, read_source(archive), source)
             except Rejected as error:
                 raise Unavailable(source, f"its all.zip cannot be used: {error.why}") from error
+        known, unread = builder.known(source), builder.unread_ids(source)
+        lacking = [one for one in listing if one not in known and one not in unread]
+        if len(lacking) > FEW:
+            raise Unavailable(source, f"its all.zip lacks {len(lacking)} of {len(listing)} records that it lists")
+        # The archive may be older than the list.
+        older = [one for one, modified in listing.items() if one in known and known[one] < modified]
+        self._ask_each(builder, source, base, [*lacking, *(older if len(older) <= FEW else ())], listing)
+        return Changed(whole=True, records=count + len(lacking))
 
-    def _each(self, base: str, ids: Sequence[str]) -> Iterator[Record | Unread]:
+    def _each(self, base: str, ids: Sequence[str]) -> Iterator[Record | Unread | None]:
+        """The records, in the order of their ids; None for one that is not there."""
         wire = self._wire()
 
-        def one(record_id: str) -> Record | Unread:
+        def one(record_id: str) -> Record | Unread | None:
             answer = wire.get(f"{base}/PyPI/{quote(record_id, safe='')}.json")
+            if answer.status == 404:  # noqa: PLR2004 - not found, in HTTP
+                return None
             if answer.status != 200:  # noqa: PLR2004 - OK, in HTTP
                 raise Unavailable(base, f"it lists {record_id} and answers {answer.status} for it")
             found = next(read_bytes(answer.body, f"{record_id}.json"))
