@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,6 +15,7 @@ from customhouse.formats.mail_message import (
     LONGEST_TEXT,
     MOST_ATTACHMENTS,
     read_mail,
+    without_markup,
 )
 from customhouse.terms.errors import Rejected
 from letters_in import letter
@@ -107,3 +111,31 @@ def test_no_bytes_end_in_anything_but_a_letter_or_a_refusal(pieces: list[bytes])
     except Rejected:
         return
     f"{mail.text}{mail.subject}{mail.sender}{mail.sender_name}{''.join(one.filename for one in mail.attachments)}".encode()
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("text/html", b"<!--" * 100_000),
+        ("text/html", b"<a b='" * 80_000),
+        ("text/html", b"<script></s" * 40_000),
+        ("text/plain; charset=punycode", b"a-" + b"zzz9" * 500_000),
+        ('text/plain; a="' + ";" * 200_000, b"Hello"),
+    ],
+)
+def test_no_letter_takes_time_that_grows_with_the_square_of_its_length(content_type: str, body: bytes) -> None:
+    began = time.process_time()
+    with suppress(Rejected):
+        read_mail(b"From: a@b.example\nContent-Type: " + content_type.encode() + b"\n\n" + body)
+    assert time.process_time() - began < 3
+
+
+def test_a_letter_of_very_many_multiparts_in_each_other_is_refused() -> None:
+    opened = "".join(f'Content-Type: multipart/mixed; boundary="b{at}"\n\n--b{at}\n' for at in range(200))
+    with pytest.raises(Rejected):
+        read_mail(b"From: a@b.example\n" + opened.encode() + b"\n" + b"-\n" * 1000)
+
+
+def test_what_a_letter_hides_in_markup_is_no_word_of_it() -> None:
+    text = "<head><title>T</title></head><p>Hi &amp; bye<br>a < b<script>if(a<b){}</SCRIPT ><div>end<!-- <p>no"
+    assert without_markup(text) == "Hi & bye\na < b\nend"

@@ -6,6 +6,7 @@ us: its stricter policy raises errors of its own on headers that strangers can w
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import re
 from collections.abc import Iterator
@@ -13,9 +14,10 @@ from dataclasses import dataclass
 from email.header import decode_header
 from email.message import Message
 from email.parser import BytesParser
-from email.policy import compat32
+from email.policy import Compat32
 from email.utils import getaddresses, parseaddr
-from html.parser import HTMLParser
+from html import unescape
+from typing import Any
 
 from customhouse.terms.errors import Rejected
 
@@ -23,6 +25,12 @@ LARGEST_BYTES = 25 * 1024 * 1024
 LARGEST_ATTACHMENT_BYTES = 10 * 1024 * 1024
 MOST_PARTS, MOST_ATTACHMENTS, MOST_REFERENCES = 200, 20, 50
 LONGEST_TEXT, LONGEST_LINE = 50_000, 200
+MOST_LINE_ENDS, MOST_HEADERS, MOST_MULTIPARTS = 2_000_000, 5_000, 30
+LONGEST_HEADER, LONGEST_OF_CONTENT = 64 * 1024, 4 * 1024
+"""Characters. The standard library looks at each line once for every multipart around it, and splits the parameters of
+a header in time that grows with the square of its length."""
+_SLOW_CHARSETS = frozenset({"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"})
+"""Codecs that no mail program writes; decoding by one of them grows with the square of the text."""
 _ID = re.compile(r"<([^<>\s]{1,200})>")
 _UNSEEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _BULK = frozenset({"bulk", "junk", "list", "auto_reply"})
@@ -73,7 +81,9 @@ def read_mail(raw: bytes) -> Mail:
     if len(raw) > LARGEST_BYTES:
         raise Rejected(CODE, "mail", f"{len(raw)} bytes", f"at most {LARGEST_BYTES}")
     try:
-        message = BytesParser(policy=compat32).parsebytes(raw)
+        if raw.count(b"\n") + raw.count(b"\r") > MOST_LINE_ENDS:
+            raise Rejected(CODE, "mail", "too many lines", f"at most {MOST_LINE_ENDS // 2}")
+        message = BytesParser(policy=_Bounded(seen=_Seen())).parsebytes(raw)  # type: ignore[call-arg] # as policies take theirs
         texts, attachments, dropped = _parts(message)
         return Mail(
             *_sender(message), _recipients(message), _line(_header(message, "Subject")), texts, attachments, dropped,
@@ -84,6 +94,33 @@ def read_mail(raw: bytes) -> Mail:
     except (RecursionError, LookupError, ValueError, TypeError, AttributeError, AssertionError) as error:
         # What the standard library raises on letters that were made to break it.
         raise Rejected(CODE, "mail", f"it cannot be read: {type(error).__name__}", "a letter as of RFC 5322") from error
+
+
+@dataclass(slots=True)
+class _Seen:
+    """How much of a letter has been read."""
+
+    headers: int = 0
+    multiparts: int = 0
+
+
+class _Bounded(Compat32):
+    """The tolerant reader, which stops at what is too large before anything looks at it twice."""
+
+    seen: _Seen | None = None
+
+    def header_source_parse(self, sourcelines: list[str]) -> tuple[str, Any]:
+        """One header as it stands in the letter."""
+        found: tuple[str, Any] = super().header_source_parse(sourcelines)
+        name, value = found[0].lower(), str(found[1])
+        seen = self.seen or _Seen()
+        seen.headers += 1
+        seen.multiparts += name == "content-type" and "multipart" in value.lower()
+        if len(value) > (LONGEST_OF_CONTENT if name.startswith("content-") else LONGEST_HEADER):
+            raise Rejected(CODE, "mail", f"a header of {len(value)} characters", "shorter ones")
+        if seen.headers > MOST_HEADERS or seen.multiparts > MOST_MULTIPARTS:
+            raise Rejected(CODE, "mail", "too many headers, or parts in parts", "fewer")
+        return found
 
 
 def _parts(message: Message) -> tuple[str, tuple[Attachment, ...], int]:
@@ -138,7 +175,8 @@ def _text(part: Message) -> str:
     body = _bytes(part)
     charset = str(part.get_content_charset() or "utf-8")
     try:
-        return body.decode(charset, errors="replace")
+        slow = codecs.lookup(charset).name in _SLOW_CHARSETS
+        return body.decode("utf-8" if slow else charset, errors="replace")
     except (LookupError, ValueError):
         return body.decode("utf-8", errors="replace")
 
@@ -203,30 +241,34 @@ def _automatic(message: Message) -> bool:
 
 
 def without_markup(text: str) -> str:
-    """The words of an HTML letter."""
-    reader = _Words()
-    reader.feed(text[: 10 * LONGEST_TEXT])
-    reader.close()
-    lines = (" ".join(line.split()) for line in "".join(reader.words).split("\n"))
+    """The words of an HTML letter: no scripts, no styles, a line for each block.
+
+    In one pass: whatever is opened and never closed ends with the letter, so that nothing is looked at again.
+    """
+    words: list[str] = []
+    at, end = 0, min(len(text), 10 * LONGEST_TEXT)
+    while at < end:
+        found = _MARKUP.match(text, at, end)
+        if found is None:
+            break
+        at, name = found.end(), (found["name"] or "").lower()
+        if found["words"] is not None:
+            words.append(unescape(found["words"]))
+        elif name in _HIDDEN and not found["slash"]:
+            closed = _HIDDEN[name].search(text, at, end)
+            at = closed.end() if closed is not None else end
+        elif name in _BLOCKS and not found["slash"]:
+            words.append("\n")
+    lines = (" ".join(line.split()) for line in "".join(words).split("\n"))
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
 
 
-class _Words(HTMLParser):
-    """Text outside of scripts and styles; a line for each block."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.words: list[str] = []
-        self._hidden = 0
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002 - as inherited
-        self._hidden += tag in ("script", "style", "head")
-        if tag in ("p", "br", "div", "li", "tr", "h1", "h2", "h3", "blockquote", "pre"):
-            self.words.append("\n")
-
-    def handle_endtag(self, tag: str) -> None:
-        self._hidden = max(0, self._hidden - (tag in ("script", "style", "head")))
-
-    def handle_data(self, data: str) -> None:
-        if not self._hidden:
-            self.words.append(data)
+# Each way either goes to what closes it or to the end.
+_MARKUP = re.compile(
+    r"<!--.*?(?:-->|\Z)|<(?P<slash>/?)(?P<name>[a-z][a-z0-9]*)[^>]*(?:>|\Z)|<[!?/][^>]*(?:>|\Z)|(?P<words><|[^<]+)",
+    re.IGNORECASE | re.DOTALL | re.ASCII,
+)
+_BLOCKS = frozenset({"p", "br", "div", "li", "tr", "h1", "h2", "h3", "blockquote", "pre"})
+_HIDDEN = {
+    name: re.compile(rf"</{name}\b[^>]*(?:>|\Z)", re.IGNORECASE | re.ASCII) for name in ("script", "style", "head")
+}
