@@ -15,7 +15,7 @@ class VexStated(Event):
     kind: ClassVar[str] = "vex-stated"
     statement_id: str
     vulnerability: str
-    what: str
+    releases: str
     """Which releases, and which package inside them."""
     status: str
     justification: str
@@ -30,4 +30,4 @@ class VexWithdrawn(Event):
     kind: ClassVar[str] = "vex-withdrawn"
     statement_id: str
     vulnerability: str
-    what: str
+    releases: str

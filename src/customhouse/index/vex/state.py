@@ -93,10 +93,10 @@ def state_vex(command: StateVex, tx: Tx) -> str:
         tx.serialize()
         look_again(tx, command.by.token_id, command.by.scope)
     found = find_statement(tx.sql, project_id, statement_id)
-    what = found.what if found is not None else ""
+    releases = found.what if found is not None else ""
     tx.record(
         VexStated(
-            identity, subject.project.normalized, statement_id, wanted["vulnerability"], what, wanted["status"],
+            identity, subject.project.normalized, statement_id, wanted["vulnerability"], releases, wanted["status"],
             wanted["justification"], command.expires.isoformat() if command.expires else "", version,
         )
     )  # fmt: skip
