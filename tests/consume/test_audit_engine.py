@@ -19,7 +19,7 @@ from customhouse.consume.snapshot.read import Snapshot
 from customhouse.consume.snapshot.sources import write_document
 from customhouse.consume.snapshot.update import update
 from customhouse.consume.wire import Wire
-from customhouse.formats.osv.model import Record
+from customhouse.formats.osv.model import Event, Range, Record
 from customhouse.formats.osv.read import read_record
 from customhouse.formats.osv.severity import Level, Score
 
@@ -227,7 +227,7 @@ def test_a_bundled_library_is_found_in_the_package_that_brings_it(known: Known) 
     )
     (finding,) = Engine(known(webp, other)).audit([twice]).findings
     assert finding.library is not None
-    assert finding.library.where == "pillow.libs/libwebp-850e2bec.so.7.1.7 and 1 more files"
+    assert finding.library.where == "pillow.libs/libwebp-850e2bec.so.7.1.7 and 1 more file"
     assert Engine(known(webp, other)).audit([wheel("1.3.2")]).findings == ()
     (gap,) = Engine(known(webp, other)).audit([wheel(None)]).gaps
     assert gap.why == "whether the bundled libwebp of unknown version is affected by CVE-2023-4863 cannot be told"
@@ -248,6 +248,37 @@ def test_what_a_distribution_built_and_what_is_known_by_its_major_version_is_sai
     assert finding.fixes == ("17.5",)
     assert "cannot be told" in audited("17", "soname-major: libpq.so.5.17").gaps[0].why
     assert audited("17.5", "string: 17.5") == replace(audited("17.5", "string: 17.5"), findings=(), gaps=())
+
+
+def openssl(known: Known, version: str | None, *conflicting: str) -> Report:
+    """What an audit says of a wheel with OpenSSL in it, where 1.1.1 is mended in 1.1.1l."""
+    one = read_record({"id": "CVE-2021-3711", "modified": "2026-11-01T00:00:00Z", "affected": [{
+        "package": {"ecosystem": "ConanCenter", "name": "openssl"},
+        "ranges": [{"type": "ECOSYSTEM", "events": [{"introduced": "1.1.1"}, {"fixed": "1.1.1l"}]}]}]}, "x")  # fmt: skip
+    library = Library("OpenSSL", version, "demo", "demo.libs/libssl.so.1.1", "string: OpenSSL", "", conflicting)
+    return Engine(known(one)).audit([Subject("w.whl", "wheel", (part("demo"),), libraries=(library,))])
+
+
+@pytest.mark.parametrize(
+    ("version", "affected"),
+    [("1.1.1k", True), ("1.1.1", True), ("1.1.1l", False), ("1.1.1za", False), ("1.1.0l", False), ("3.0.0", False)],
+)
+def test_versions_of_libraries_are_in_the_order_of_libraries(known: Known, version: str, affected: bool) -> None:
+    found = openssl(known, version)
+    assert [one.fixes for one in found.findings] == [("1.1.1l",)] * affected
+    assert found.gaps == ()
+
+
+def test_where_evidence_contradicts_itself_both_versions_count_and_are_told(known: Known) -> None:
+    for versions in (("1.1.1k", "1.1.1w"), ("1.1.1w", "1.1.1k")):
+        (finding,) = openssl(known, *versions).findings
+        said = " or ".join(versions)
+        assert finding.remarks == (f"It may be affected: the evidence says {said}, and 1.1.1w is not.",)
+        text = table(openssl(known, *versions), Level.LOW)
+        assert f"in OpenSSL {said}, bundled:" in text
+        assert "It may be affected" in text
+    assert openssl(known, "1.1.1v", "1.1.1w").findings == ()
+    assert openssl(known, "1.1.1j", "1.1.1k").findings[0].remarks == ()
 
 
 @pytest.mark.parametrize(
@@ -293,6 +324,13 @@ def test_an_audit_against_advisories_on_nothing_of_it_is_no_audit(known: Known) 
     python = replace(Subject("python", "interpreter"), interpreter="3.11.4")
     of_packages = Engine(known(record("PYSEC-2026-1", "demo", fixed="2.0"))).audit([python])
     assert [gap.why for gap in of_packages.gaps] == ["none of these advisories is on CPython"]
+    # A package that was taken out of CPython names its repository as well: that is no database about CPython.
+    taken_out = record("PYSEC-2019-130", "typed-ast", fixed="1.3.2")
+    commits = Range("GIT", (Event("introduced", "0"),), "https://github.com/python/cpython")
+    taken_out = replace(taken_out, affected=(replace(taken_out.affected[0], ranges=(commits,)),))
+    assert [gap.why for gap in Engine(known(taken_out)).audit([python]).gaps][
+        -1
+    ] == "none of these advisories is on CPython"
     # An environment's packages were looked up; of its Python nothing is claimed.
     both = Engine(known(record("PYSEC-2026-1", "demo", fixed="2.0"))).audit([lock(part("x"), interpreter="3.11.4")])
     assert both.gaps == ()

@@ -178,7 +178,7 @@ class Engine:
 
     @cached_property
     def _knows_cpython(self) -> bool:
-        return bool(self.snapshot.entries(INTERPRETER, ""))
+        return self.snapshot.knows_alone(INTERPRETER, "")
 
     def _unasked(self, subjects: Sequence[Subject]) -> Iterator[str]:
         pythons = dict.fromkeys(one.interpreter for one in subjects if one.interpreter and one.kind != "interpreter")

@@ -65,6 +65,12 @@ class Snapshot:
         """Whether any record is on something of an ecosystem."""
         return bool(self._ask("SELECT 1 FROM affected WHERE ecosystem = ? LIMIT 1", (ecosystem,)))
 
+    def knows_alone(self, name: str, ecosystem: str) -> bool:
+        """Whether a record is on this alone. One on a package may name in passing what the package was taken from."""
+        of_packages = "SELECT id FROM affected WHERE ecosystem = 'PyPI'"
+        asked = f"SELECT 1 FROM affected WHERE ecosystem = ? AND name = ? AND id NOT IN ({of_packages}) LIMIT 1"  # noqa: S608
+        return bool(self._ask(asked, (ecosystem, name)))
+
     def whole(self, record_id: str) -> dict[str, Any] | None:
         """The record as it was published."""
         rows = self._ask("SELECT body FROM record WHERE id = ?", (record_id,))
