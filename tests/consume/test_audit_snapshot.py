@@ -20,6 +20,7 @@ from customhouse.consume.snapshot.build import write_snapshot
 from customhouse.consume.snapshot.compact import read_entry, write_entry
 from customhouse.consume.snapshot.place import Wanted, default_path, is_old, open_snapshot
 from customhouse.consume.snapshot.read import Snapshot
+from customhouse.consume.snapshot.sources import write_document
 from customhouse.consume.snapshot.update import Changed, update
 from customhouse.consume.wire import Wire
 from customhouse.formats.osv.matching import affects, read_version
@@ -313,6 +314,29 @@ def test_offline_nobody_is_asked(store: OsvStore, wire: Wire, tmp_path: Path) ->
     os.utime(path, (time.time() - 7200, time.time() - 7200))
     open_snapshot(Wanted(path), {}, datetime.now(UTC), lambda: wire, lambda *_: None)
     assert store.asked.total() == asked + 2, "after an hour it asks for the list, at both places where it may be"
+
+
+def test_offline_other_advisories_than_were_asked_for_are_told(store: OsvStore, wire: Wire, tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite"
+    store.put(*documents(2))
+    open_snapshot(Wanted(path, (store.url,)), {}, NOW, lambda: wire, lambda *_: None)
+    for wanted, environment in (
+        (Wanted(path, ("https://other.example",), offline=True), {}),
+        (Wanted(path, offline=True), {"CUSTOMHOUSE_ADVISORIES": "https://other.example"}),
+    ):
+        _, gaps = open_snapshot(wanted, environment, NOW, lambda: wire, lambda *_: None)
+        assert [gap.where for gap in gaps] == ["advisories of https://other.example"]
+        assert store.url in gaps[0].why
+
+
+def test_a_file_that_has_changed_is_read_again_though_nobody_names_it(tmp_path: Path) -> None:
+    path, file = tmp_path / "s.sqlite", tmp_path / "one.json"
+    file.write_bytes(write_document(record("PYSEC-2026-1", "demo", fixed="2.0")))
+    open_snapshot(Wanted(path, (str(file),)), {}, NOW, Wire, lambda *_: None)
+    file.write_bytes(write_document(record("PYSEC-2026-2", "demo", fixed="2.0")))
+    os.utime(file, (time.time() + 60, time.time() + 60))
+    open_snapshot(Wanted(path, offline=True), {}, NOW, Wire, lambda *_: None)
+    assert names(path, "demo") == ["PYSEC-2026-2"]
 
 
 def test_the_snapshot_lies_in_the_cache_of_the_user() -> None:

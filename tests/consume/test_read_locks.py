@@ -293,6 +293,21 @@ def large_lock(count: int) -> str:
     return "".join(parts)
 
 
+def test_no_text_of_several_lines_hides_a_package() -> None:
+    # Shortening the lists of files would move where the texts end, and with them what stands between.
+    lock = '''version = 1
+note = """
+wheels = [{"""#}]
+[[package]]
+name = "django"
+version = "1.2"
+source = { registry = "https://pypi.org/simple" }
+note = """
+wheels = [{"""#}]
+'''
+    assert [one.name for one in read_uv_lock(lock, "uv.lock").components] == ["django"]
+
+
 def test_a_lock_of_thirteen_hundred_packages_takes_less_than_half_a_second() -> None:
     body = large_lock(1300)
     assert len(body) > 5_000_000

@@ -76,11 +76,12 @@ def write_whole(path: Path, text: str) -> None:
     """
     draft: Path | None = None
     try:
-        target = path.resolve()
-        mode = target.stat().st_mode if target.exists() else None
+        # Asked by its own name: where /dev/stdout leads to, nothing is found by name.
+        mode = path.stat().st_mode if path.exists() else None
         if mode is not None and not stat.S_ISREG(mode):
             path.write_text(text, encoding="utf-8")
             return
+        target = path.resolve()
         draft = target.with_name(f".{target.name}.{os.getpid()}.draft")
         draft.write_text(text, encoding="utf-8")
         if mode is not None:

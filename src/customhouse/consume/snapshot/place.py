@@ -61,7 +61,7 @@ def open_snapshot(
     if not _must_ask(wanted, sources, old, now):
         if old is None:
             raise why or AssertionError("it is open, or there is a reason")
-        return old, []
+        return old, _other_sources(old, sources)
     if old is not None:
         old.close()
     # What follows loads the reader of records, which an audit of a fresh snapshot does not need.
@@ -76,6 +76,17 @@ def open_snapshot(
                   "try again later; what was known before was asked")  # fmt: skip
         return Snapshot(wanted.path), [gap]
     return Snapshot(wanted.path), []
+
+
+def _other_sources(old: Snapshot, sources: Sequence[str]) -> list[Gap]:
+    """Offline nobody brings what the user asks for, and what lies here is no answer to that."""
+    missing = [one for one in sources if one not in old.sources]
+    if not missing:
+        return []
+    return [
+        Gap(f"advisories of {', '.join(missing)}", f"{old.path} was built from {', '.join(old.sources) or 'nothing'},"
+            " and nobody may be asked", "run it once without --offline")
+    ]  # fmt: skip
 
 
 def _sources(wanted: Wanted, environment: Mapping[str, str], old: Snapshot | None) -> tuple[str, ...]:
@@ -105,7 +116,9 @@ def _must_ask(wanted: Wanted, sources: Sequence[str], old: Snapshot | None, now:
     asked = wanted.path.stat().st_mtime
     if len(local) < len(sources) and not 0 <= now.timestamp() - asked < FRESH.total_seconds():
         return True
-    return any(one.is_dir() or _changed_at(one) >= asked for one in local) and bool(wanted.sources or wanted.lists)
+    # To read a folder takes seconds: it is done when it is named. A file tells by its time whether it has changed.
+    named = bool(wanted.sources or wanted.lists)
+    return any(named if one.is_dir() else _changed_at(one) >= asked for one in local)
 
 
 def _changed_at(path: Path) -> float:

@@ -19,9 +19,10 @@ LONGEST_REQUIREMENT = 20_000
 _END = re.compile(rb"\r?\n\r?\n")
 _HEADER = re.compile(r"^(Name|Version|Requires-Dist)[ \t]*:(.*)$", re.IGNORECASE | re.MULTILINE)
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?", re.ASCII)
+# Each way through a line is taken once (`(?>…)`, `++`): a hostile RECORD must not cost its length squared.
 _LIBRARY = re.compile(
-    rb"^(?P<quote>\"?)(?P<path>[^\n\",]*?(?:\.libs/[^\n\",/]+|\.dylibs/[^\n\",/]+|\.dist-info/sboms/[^\n\",]+|\.so(?:\.[0-9.]+)?|\.pyd|\.dylib|\.dll))"
-    rb"(?P=quote),",
+    rb"^(?P<quote>\"?)(?P<path>(?>[^\n\",]*?\.(?:dy)?libs/)[^\n\",/]++|(?>[^\n\",]*?\.dist-info/sboms/)[^\n\",]++"
+    rb"|[^\n\",]*?\.(?:so(?:\.[0-9.]+)?|pyd|dylib|dll))(?P=quote),",
     re.MULTILINE,
 )
 

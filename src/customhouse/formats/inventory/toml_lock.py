@@ -28,6 +28,8 @@ def read_lock_toml(text: str, where: str, *, whole: bool = False) -> dict[str, A
     Unless it is read ``whole``, a text ``sha256:… sha256:…`` may stand where a package lists files: ask `hashes_of`.
     """
     plain = text.replace("\r\n", "\n")
+    # Within a text of several lines a list is none, and to shorten it could move the text's end.
+    whole = whole or '"""' in plain or "'''" in plain
     try:
         return tomllib.loads(plain if whole else _SDIST.sub(_one_hash, _LIST.sub(_hashes, plain)))
     except tomllib.TOMLDecodeError as error:
