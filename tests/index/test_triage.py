@@ -242,3 +242,11 @@ def test_private_projects_are_no_part_of_what_is_written(world: World) -> None:
     assert advisory_of(world).affected[0].versions == ()
     with world.app.database.write() as sql:
         sql.execute(sa.text("UPDATE project SET visibility = 'public' WHERE normalized = 'secret'"))
+
+
+def test_nobody_marks_a_package_by_writing_of_another_product_that_uses_it(world: World) -> None:
+    said = "The evil shop before 9.0 calls demo (https://pypi.org/project/demo/) without a limit, in Python."
+    link = "https://pypi.org/project/demo/"
+    taken = take(world.app, cve_record(CVE, product="evil-shop", text=said, links=[link], version="< 9.0"))
+    assert (taken.automatic, case_of(world).status) == (0, "waiting")
+    assert "other-product" in case_of(world).candidates[0].stops

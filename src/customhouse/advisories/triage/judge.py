@@ -141,6 +141,7 @@ def _stops(record: CveRecord, name: str, suspect: Suspect, leads: Leads, known: 
         "other-language": suspect.has(*_FOREIGN),
         "uncertain": not (suspect.certain or _agrees(suspect)),
         "unnamed": not suspect.has("registry-entry", "product-name", "cpe-name", "subject", "mention"),
+        "other-product": _is_called_otherwise(name, suspect, leads),
         "unknown-name": not exists,
         "bundled": bool(languages.BUNDLED.search(leads.text)),
         "part": _is_part(suspect, name, leads) or _names_longer(name, leads, known),
@@ -152,6 +153,17 @@ def _agrees(suspect: Suspect) -> bool:
     """Whether three that do not depend on each other say the same: the repository, the issuer, and the language."""
     named = suspect.has("product-name", "cpe-name", "subject")
     return named and suspect.has("repository-name") and suspect.has("python-stated", "python-name", "python-files")
+
+
+def _is_called_otherwise(name: str, suspect: Suspect, leads: Leads) -> bool:
+    """Whether the issuer's products have names, and none of them this one in it.
+
+    Whoever writes about his own product may link to any package, and mention it: its ranges are those of the product.
+    """
+    if suspect.has("registry-entry", "product-name") or not leads.products:
+        return False
+    whole = squeezed(name)
+    return all(whole not in squeezed(one) for one in (*leads.products, *leads.vendored))
 
 
 def _is_part(suspect: Suspect, name: str, leads: Leads) -> bool:

@@ -88,6 +88,7 @@ STOPS = {
     "odd-versions": "An edge of its ranges is no version of PEP 440, or its edges contradict each other.",
     "uncertain": "Nothing but names leads to the package: there may be something else of that name.",
     "unnamed": "Only a link leads to it: neither the text nor the issuer names it.",
+    "other-product": "Its issuer calls the product otherwise: the versions may be those of something that uses it.",
     "unknown-name": "No package of that name is known here.",
     "other-language": "It speaks of another language or registry, too.",
     "elsewhere": "The package is built from another repository than the one that it leads to.",
