@@ -45,6 +45,12 @@ def affected_by(version: str) -> set[str]:
         ("PSF-2023-12", ["3.12.0"], ["3.11.7", "3.10.0", "3.12.1", "3.13.0"]),
         # CVE-2023-41105 began with 3.11.
         ("PSF-2023-9", ["3.11.0", "3.11.4"], ["3.10.12", "3.11.5", "3.12.0"]),
+        # As Misc/NEWS.d of CPython names the issues: gh-105987 in 3.12.0b4, gh-118486 and gh-122133 in those behind these.
+        ("PSF-2023-7", ["3.12.0b3"], ["3.11.4", "3.12.0b4", "3.12.0rc1", "3.12.0"]),
+        ("PSF-2024-3", ["3.12.3", "3.11.9"], ["3.12.4", "3.11.10"]),
+        ("PSF-2024-7", ["3.12.4", "3.11.9"], ["3.12.5", "3.11.10"]),
+        # As Bitnami's record of the same CVE has it: before 3.12.0 alpha 8, which became beta 1.
+        ("PSF-2023-3", ["3.12.0a7"], ["3.11.3", "3.12.0b1", "3.12.0"]),
         # CVE-2024-5642 was mended in 3.9 years after 3.10 had lost the function.
         ("PSF-2024-6", ["3.9.23", "3.8.20"], ["3.9.24", "3.10.0"]),
     ],
