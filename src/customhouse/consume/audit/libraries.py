@@ -33,7 +33,7 @@ def look_at(subject: Subject, snapshot: Snapshot, ignored: Mapping[str, str]) ->
         verdicts = {one.id: verdict_on(bundled, ranges[one.id]) for one in records}
         unknown = [one.id for one in records if verdicts[one.id] == "unknown"]
         if unknown:
-            version = f"{library.name} {library.version or 'of unknown version'}"
+            version = f"{library.name} {library.version_in_words}"
             gaps.append(Gap(library.where, f"whether the bundled {version} is affected by {', '.join(unknown[:3])}"
                             " cannot be told", NEXT_STEP))  # fmt: skip
         bundler = by_name.get(library.bundled_by) or Component(library.bundled_by, "", library.where)
@@ -44,23 +44,28 @@ def look_at(subject: Subject, snapshot: Snapshot, ignored: Mapping[str, str]) ->
 
 def _joined(libraries: Iterable[Library]) -> list[Library]:
     """Each library of a package once: libwebp comes as libwebp, libwebpmux, libwebpdemux and libsharpyuv."""
-    groups: dict[tuple[str, str | None, str, str], list[Library]] = {}
+    groups: dict[tuple[object, ...], list[Library]] = {}
     for one in libraries:
         name = library_name(one.name)
-        groups.setdefault((name, one.version, one.bundled_by, one.purl), []).append(replace(one, name=name))
+        key = (name, one.version, one.conflicting, one.bundled_by, one.purl)
+        groups.setdefault(key, []).append(replace(one, name=name))
     found = []
     for group in groups.values():
         places = list(dict.fromkeys(one.where for one in group))
-        more = f" and {len(places) - 1} more files" if len(places) > 1 else ""
+        more = f" and {len(places) - 1} more file{'s' if len(places) > 2 else ''}" if len(places) > 1 else ""  # noqa: PLR2004 - one more
         found.append(replace(group[0], where=places[0] + more))
     return found
 
 
 def _bundled(library: Library) -> BundledLibrary:
-    """As the scanner had it: of its evidence the first piece is told, and that decides what the version is worth."""
+    """As the scanner had it: of its evidence the first piece is told, and that decides what the version is worth.
+
+    What contradicts it counts as well: a library is affected if any version is that it may be.
+    """
     kind = next((one for one in TRUST if library.evidence.startswith(f"{one}: ")), None)
     evidence = (Evidence(kind, library.version, library.where, ""),) if kind is not None else ()
-    return BundledLibrary(library.name, library.version, library.where, evidence, library.purl)
+    others = tuple(Evidence("string", other, library.where, "") for other in library.conflicting)
+    return BundledLibrary(library.name, library.version, library.where, (*evidence, *others), library.purl)
 
 
 def _records(name: str, snapshot: Snapshot, ignored: Mapping[str, str]) -> Sequence[Record]:
@@ -77,13 +82,21 @@ def _finding(
     same: Same, library: Library, bundler: Component, ranges: Mapping[str, Iterable[LibraryRange]], snapshot: Snapshot
 ) -> Finding:
     cves = [name for name in same.names if name.startswith("CVE-")]
-    fixes = _fixes(library, (one for record in same.records for one in ranges[record.id]))
     distribution = _bundled(library).distribution
-    remarks = (f"{distribution} built it, and may have mended this without a new version.",) if distribution else ()
+    remarks = [f"{distribution} built it, and may have mended this without a new version."] if distribution else []
+    every = [one for record in same.records for one in ranges[record.id]]
+    safe = [one for one in _bundled(library).versions if not _is_in(one, library, every)]
+    if safe:
+        remarks.insert(0, f"It may be affected: the evidence says {library.version_in_words}, and {', '.join(safe)}"
+                       f" {'is' if len(safe) == 1 else 'are'} not.")  # fmt: skip
     return Finding(
-        bundler, same, snapshot.score(same.names), tuple(fixes), exploited=snapshot.exploited(cves),
-        likelihood=snapshot.likelihood(cves), library=library, remarks=remarks,
+        bundler, same, snapshot.score(same.names), tuple(_fixes(library, every)), exploited=snapshot.exploited(cves),
+        likelihood=snapshot.likelihood(cves), library=library, remarks=tuple(remarks),
     )  # fmt: skip
+
+
+def _is_in(version: str, library: Library, ranges: Iterable[LibraryRange]) -> bool:
+    return verdict_on(BundledLibrary(library.name, version, library.where, ()), ranges) == "affected"
 
 
 def _fixes(library: Library, ranges: Iterable[LibraryRange]) -> Iterator[str]:

@@ -86,3 +86,10 @@ class Library:
     where: str
     evidence: str
     purl: str = ""
+    conflicting: tuple[str, ...] = ()
+    """Other versions that it may be as well: the evidence contradicts itself."""
+
+    @property
+    def version_in_words(self) -> str:
+        """``1.3.1``, or ``1.3.1 or 1.3.2`` where the evidence contradicts itself, or that nobody knows."""
+        return " or ".join((self.version, *self.conflicting)) if self.version else "of unknown version"

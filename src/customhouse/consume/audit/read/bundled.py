@@ -80,7 +80,7 @@ def _libraries(scan: BundledScan, name: str, prefix: str) -> Iterator[Library]:
     for one in scan.libraries:
         evidence = one.evidence[0] if one.evidence else None
         told = f"{evidence.kind}: {evidence.text}" if evidence is not None else "nothing tells its version"
-        yield Library(one.name, one.version, name, prefix + one.file, told, one.purl)
+        yield Library(one.name, one.version, name, prefix + one.file, told, one.purl, one.conflicting)
 
 
 def _gaps(scan: BundledScan, prefix: str) -> Iterator[Gap]:

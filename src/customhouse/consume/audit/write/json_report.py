@@ -62,7 +62,13 @@ def _finding(finding: Finding, level: Level) -> dict[str, Any]:
         "paths": [list(one) for one in finding.paths],
         "library": None
         if library is None
-        else {"name": library.name, "version": library.version, "where": library.where, "evidence": library.evidence},
+        else {
+            "name": library.name,
+            "version": library.version,
+            "conflicting": list(library.conflicting),
+            "where": library.where,
+            "evidence": library.evidence,
+        },
         "mitigation": None
         if held is None
         else {

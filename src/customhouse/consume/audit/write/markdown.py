@@ -50,7 +50,7 @@ def _row(finding: Finding) -> str:
     if finding.exploited:
         what = f"**known to be exploited** {what}"
     if finding.library is not None:
-        what = f"in bundled {escaped(finding.library.name)} {escaped(finding.library.version or 'unknown')}: {what}"
+        what = f"in bundled {escaped(finding.library.name)} {escaped(finding.library.version_in_words)}: {what}"
     if finding.mitigation is not None:
         what += f" (does not count: {escaped(finding.mitigation.status)}, {escaped(finding.mitigation.reason)})"
     if finding.known:

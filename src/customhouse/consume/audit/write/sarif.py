@@ -97,7 +97,7 @@ def _sentence(finding: Finding) -> str:
     if finding.same.first.summary:
         parts.append(plain(finding.same.first.summary))
     if finding.library is not None:
-        parts.append(f"It bundles {plain(finding.library.name)} {plain(finding.library.version or 'unknown')}.")
+        parts.append(f"It bundles {plain(finding.library.name)} {plain(finding.library.version_in_words)}.")
     if finding.upgrade is not None:
         parts.append(f"Raise it to {plain(finding.upgrade)}.")
     if finding.paths and len(finding.paths[0]) > 1:

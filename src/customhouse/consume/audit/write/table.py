@@ -66,7 +66,7 @@ def _finding(finding: Finding, *, coloured: bool) -> Iterator[str]:
     yield text.replace(word, f"\x1b[{colour}m{word}\x1b[0m", 1) if coloured and colour else text
     if finding.library is not None:
         library = finding.library
-        version = plain(library.version, 40) if library.version else "of unknown version"
+        version = plain(library.version_in_words, 80)
         yield from _wrapped(f"in {plain(library.name, 60)} {version}, bundled: {plain(library.where, 200)}", 12)
     summary = plain(finding.same.first.summary, 200)
     if summary:
