@@ -89,8 +89,11 @@ def test_only_the_case_can_see_or_install_the_release(small_world: World) -> Non
     refused = alice.ask("POST", opened["links"]["publish"])
     assert refused.status_code == 409, refused.text
     assert "embargo" in refused.text
-    # The letter of it goes to nobody else, and no public entry names it.
+    # The letter of it goes to nobody else, no public entry names it, and none that the other owner reads.
     settle(small_world)
+    for address in ("/project/demo/ledger/", "/project/demo/ledger.jsonl", "/manage/project/demo/"):
+        assert not re.search(r"demo-1\.1|embargo", bob.get(address).text), address
+    assert small_world.upload(wheel("demo", "1.1.0"), version="1.1.0").status == 409, "nor spelled otherwise"
     for line in small_world.client.get("/ledger.jsonl").text.splitlines():
         assert "1.1" not in line or '"hash"' in line
         assert "demo-1.1" not in line

@@ -24,7 +24,7 @@ from customhouse.formats.prohibited_names import name_refusal
 from customhouse.formats.upload_form import UploadForm, check_form, compare_form
 from customhouse.index.approving.waits import reasons_to_wait
 from customhouse.index.attesting import Attesting
-from customhouse.index.embargo import refuse_beside_embargo
+from customhouse.index.embargo import is_under_embargo, refuse_beside_embargo
 from customhouse.index.may_publish import refuse_unless_ready
 from customhouse.index.names import Claim, claim_project, look_again, refuse_taken
 from customhouse.index.publication import (
@@ -109,8 +109,18 @@ class Reception:
             return self._receive(upload)
         except (Rejected, Refused) as error:
             if not (isinstance(error, Refused) and error.records):
-                self._deeds.keep_records(_with_trace(error, upload))
+                self._deeds.keep_records(_with_trace(error, upload, self._told_project(upload)))
             raise
+
+    def _told_project(self, upload: Upload) -> str | None:
+        """The project whose owners hear that an upload was refused: of a fix under embargo none, not all are in it."""
+        form = dict(upload.fields)
+        try:
+            name = ProjectName.parse(form["name"]).normalized
+        except (Rejected, KeyError):
+            return None
+        with self._database.read() as sql:
+            return None if is_under_embargo(sql, name, form.get("version", ""), upload.by) else name
 
     def _receive(self, upload: Upload) -> Accepted | Waiting:
         form = check_form(upload.fields)
@@ -271,13 +281,8 @@ def _check_open(sql: Connection, project: Project, version: str, open_for: timed
         refuse_if(may_spell(version, found.version, status=400) or may_add_file(found, open_for, now))
 
 
-def _with_trace(error: CustomhouseError, upload: Upload) -> Refused:
-    """The refusal's event; the name of the project only if it is one."""
-    names = [value for field, value in upload.fields if field == "name"]
-    try:
-        project: str | None = ProjectName.parse(names[0]).normalized if names else None
-    except Rejected:
-        project = None
+def _with_trace(error: CustomhouseError, upload: Upload, project: str | None) -> Refused:
+    """The refusal's event."""
     event: Event = UploadRefused(
         upload.by.identity,
         project,
