@@ -17,6 +17,9 @@ MAX_NAME_LENGTH = 100
 
 def normalize(text: str) -> str:
     """The comparable spelling of PEP 503: lower case, runs of ``-_.`` become one ``-``."""
+    if text.isalnum():
+        # Most names, and nearly all words of a text.
+        return text.lower()
     return _SEPARATORS.sub("-", text).lower()
 
 

@@ -87,15 +87,19 @@ OTHER_DATABASES = re.compile(
     r"jenkins\.io/security|drupal\.org/sa-|FriendsOfPHP|git\.kernel\.org",
     re.IGNORECASE,
 )
-SNYK_PYTHON = re.compile(r"SNYK-PYTHON-(?P<name>[A-Z0-9]+)-\d+", re.IGNORECASE)
-PYPA_DATABASE = re.compile(
+_SNYK_PYTHON = re.compile(r"SNYK-PYTHON-(?P<name>[A-Z0-9]+)-\d+", re.IGNORECASE)
+_PYPA_DATABASE = re.compile(
     r"github\.com/pypa/advisory-database/.*?/vulns/(?P<name>[A-Za-z0-9._-]+)/PYSEC-", re.IGNORECASE
 )
 PYPI_PROJECT = re.compile(
     r"https?://(?:www\.|test\.)?(?:pypi\.org/(?:project|p)|pypi\.python\.org/(?:pypi|project))/(?P<name>[A-Za-z0-9][A-Za-z0-9._-]{0,99})",
     re.IGNORECASE,
 )
-OTHER_FILES = re.compile(r"[\w/-]{1,100}\.(?P<suffix>go|rs|java|php|rb|cs|jsp|aspx|kt|scala|swift|asp)\b(?![\w-]|\.\w)")
+PYTHON_ENDING = re.compile(r"\.py\b")
+"""What a text must hold before it is worth looking for such files: a search that begins with a dot takes no time."""
+_OTHER_SUFFIXES = r"\.(?P<suffix>go|rs|java|php|rb|cs|jsp|aspx|kt|scala|swift|asp)\b"
+OTHER_FILES = re.compile(rf"[\w/-]{{1,100}}{_OTHER_SUFFIXES}(?![\w-]|\.\w)")
+OTHER_ENDING = re.compile(_OTHER_SUFFIXES)
 """Files of programs in other languages. C and JavaScript are not among them: many Python packages contain some."""
 PYTHON_NAMES = re.compile(r"(?:python|django|flask|pytest|jupyter|sphinx)-.+|.+-(?:python|py)|py(?:thon)?[a-z0-9-]{3,}")
 """Names, normalised, that say what they are for."""
@@ -114,3 +118,11 @@ VENDOR_DISPUTES = re.compile(
     re.IGNORECASE,
 )
 BUNDLED = re.compile(r"\bas\s+used\s+in\b|\bbundled\s+(?:in|with)\b|\bin\s+(?:the\s+)?third-party\b", re.IGNORECASE)
+
+
+def package_in_database(url: str) -> re.Match[str] | None:
+    """The page of a package's vulnerability in a database that is ordered by packages of Python."""
+    lowered = url.lower()
+    if "snyk-python-" in lowered:
+        return _SNYK_PYTHON.search(url)
+    return _PYPA_DATABASE.search(url) if "/pypa/advisory-database/" in lowered else None

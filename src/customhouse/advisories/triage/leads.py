@@ -16,6 +16,7 @@ from customhouse.formats.cve.model import Cpe, CveRecord, Product
 from customhouse.terms.names import MAX_NAME_LENGTH, normalize
 
 _NAME = re.compile(r"[A-Z0-9](?:[A-Z0-9._-]*[A-Z0-9])?", re.IGNORECASE | re.ASCII)
+_NO_PART = re.compile(r"[^\w\s./-]")
 _LONGEST_WINDOW = 4_000
 """Characters of the text in which words are looked for; what comes later repeats it, or quotes a program."""
 # A title with the vendor's name in front is the product all the same: "Apache Airflow", "pallets werkzeug".
@@ -71,7 +72,7 @@ def leads_of(record: CveRecord, known: Known) -> Leads:
 def _follow(found: Leads, url: str, shown: str) -> None:
     if one := languages.PYPI_PROJECT.match(url):
         found.registry.setdefault(one["name"].rstrip("."), shown)
-    elif (one := languages.SNYK_PYTHON.search(url)) or (one := languages.PYPA_DATABASE.search(url)):
+    elif one := languages.package_in_database(url):
         found.databases.setdefault(one["name"].lower(), shown)
     elif repository := repository_of(url):
         found.repositories.setdefault(repository, shown)
@@ -123,7 +124,7 @@ def _cpe(found: Leads, cpe: Cpe) -> None:
 def _spellings(product: Product) -> Iterator[str]:
     """How a product may be spelled as a package: as it is, and behind the slash of ``owner/name``."""
     for name in (product.package, product.name):
-        spelled = re.sub(r"\s+", " ", re.sub(r"[^\w\s./-]", " ", name)).strip()
+        spelled = " ".join(_NO_PART.sub(" ", name).split())
         for one in dict.fromkeys((spelled, spelled.rpartition("/")[2])):
             if one and len(one) <= MAX_NAME_LENGTH and _NAME.fullmatch(one.replace(" ", "-")):
                 yield one
@@ -143,7 +144,7 @@ def _python(found: Leads, urls: list[str]) -> None:
         found.for_python.append(evidence("python-stated", one[0], "text"))
     if words := list(dict.fromkeys(one[0] for one in languages.PYTHON_WORDS.finditer(text))):
         found.for_python.append(evidence("python-words", ", ".join(words[:4]), "text"))
-    found.for_python.extend(_files("python-files", languages.PYTHON_FILES, text, urls))
+    found.for_python.extend(_files("python-files", languages.PYTHON_FILES, languages.PYTHON_ENDING, text, urls))
 
 
 def add_what_speaks_against(found: Leads, record: CveRecord) -> None:
@@ -152,7 +153,7 @@ def add_what_speaks_against(found: Leads, record: CveRecord) -> None:
     others = ((name, pattern.search(text)) for name, pattern in languages.OTHER_WORDS.items())
     told = [evidence("other-language", f"{name}: {one[0]}", "text") for name, one in others if one]
     found.against.extend(told[:MOST_LANGUAGES])
-    found.against.extend(_files("other-files", languages.OTHER_FILES, text, urls))
+    found.against.extend(_files("other-files", languages.OTHER_FILES, languages.OTHER_ENDING, text, urls))
     pages = (url for url in urls if languages.OTHER_DATABASES.search(url) or languages.OTHER_REGISTRIES.match(url))
     if page := next(pages, ""):
         found.against.append(evidence("other-database", page, "reference"))
@@ -160,11 +161,13 @@ def add_what_speaks_against(found: Leads, record: CveRecord) -> None:
         found.against.append(evidence("interpreter", record.text[:80], "text"))
 
 
-def _files(rule: str, pattern: re.Pattern[str], text: str, urls: list[str]) -> Iterator[Evidence]:
-    """Files of source code that the text names, or else that are linked."""
-    if one := pattern.search(text):
+def _files(
+    rule: str, pattern: re.Pattern[str], ending: re.Pattern[str], text: str, urls: list[str]
+) -> Iterator[Evidence]:
+    """Files of source code that the text names, or else that are linked; ``ending`` is in all that it finds."""
+    if ending.search(text) and (one := pattern.search(text)):
         yield evidence(rule, one[0], "text")
-    elif file := next((url for url in urls if pattern.search(_path_of(url))), ""):
+    elif file := next((url for url in urls if ending.search(url) and pattern.search(_path_of(url))), ""):
         yield evidence(rule, unquote(file), "reference")
 
 

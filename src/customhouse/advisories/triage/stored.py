@@ -83,8 +83,13 @@ def _spans(entries: Sequence[Mapping[str, Any]]) -> tuple[Span, ...]:
     return tuple(Span(**one) for one in entries)
 
 
-def _names(kind: type) -> list[str]:
-    return [one.name for one in fields(kind)]
+def _names(kind: type) -> tuple[str, ...]:
+    if (known := _named.get(kind)) is None:
+        known = _named[kind] = tuple(one.name for one in fields(kind))
+    return known
+
+
+_named: dict[type, tuple[str, ...]] = {}
 
 
 def _plain(value: object) -> Any:

@@ -24,6 +24,7 @@ _BEFORE = re.compile(
 _STARTS = re.compile(r"(?:^|\n)\s*(?:(?:In|The|An?)\s+)?(?:[\w.]+\s+){0,2}$")
 _INSIDE = re.compile(r"\b(?:in|of|affects|affecting)\s+$")
 _ENDS = re.compile(r"[,;.)]|\s+(?:and|when|that|which|where|via|due|by)\b|\s*$")
+_SEPARATOR = re.compile(r"[-_.]")
 MOST_WORDS = 700
 _SHORTEST_BEGIN = 3
 _MOST_PARTS = 5
@@ -53,6 +54,8 @@ class Names:
     """The most words of one."""
     begins: frozenset[str]
     """With which words they begin: nearly every word of a text is passed over by that."""
+    unfinished: frozenset[str]
+    """What may be the first words of a longer one, normalised."""
 
     @classmethod
     def of(cls, every: frozenset[str], joined: Iterable[str]) -> Names:
@@ -61,7 +64,18 @@ class Names:
         begins = {one.partition("-")[0] for one in every}
         begins.update(one[:at] for one in by_joined for at in range(_SHORTEST_BEGIN, len(one)))
         longest = min(max((one.count("-") + 1 for one in every), default=1), _MOST_PARTS)
-        return cls(every, by_joined, longest, frozenset(begins | {"python", "python3"}))
+        unfinished = {one[:at] for one in every for at, sign in enumerate(one) if sign == "-"}
+        return cls(every, by_joined, longest, frozenset(begins | {"python", "python3"}), frozenset(unfinished))
+
+    def may_go_on(self, words: str, joined: str) -> bool:
+        """Whether a name may begin with some words: ``words`` are they normalised, ``joined`` without anything between.
+
+        It never says no to one that is known, and nearly always to the second word of a sentence.
+        """
+        return (
+            words in self.unfinished or joined in self.begins or len(joined) < _SHORTEST_BEGIN
+            or words.startswith("python")
+        )  # fmt: skip
 
 
 def names_in(text: str, names: Names) -> Iterator[Named]:
@@ -71,32 +85,38 @@ def names_in(text: str, names: Names) -> Iterator[Named]:
     beginning. A common word that happens to be a package's name is only mentioned.
     """
     words = list(islice(_WORD.finditer(text), MOST_WORDS))
-    plain = [one[0].lower() for one in words]
+    plain = [normalize(one[0]) for one in words]
     for at, first in enumerate(words):
-        word = plain[at]
-        if (word if word.isalnum() else normalize(word).partition("-")[0]) not in names.begins:
+        if plain[at].partition("-")[0] not in names.begins:
             continue
         start = first.start()
-        for name, end in _beginning_at(text, words, at, names):
+        for name, end in _beginning_at(text, words, plain, at, names):
             opening = start < _OPENING and bool(_INSIDE.search(text[max(0, start - 60) : start]))
             yield Named(name, text[start:end], is_subject_at(text, start, end), opening)
 
 
-def _beginning_at(text: str, words: Sequence[re.Match[str]], at: int, names: Names) -> Iterator[tuple[str, int]]:
-    """The known names that begin with one word, each with where it ends."""
-    parts: list[str] = []
+def _beginning_at(
+    text: str, words: Sequence[re.Match[str]], plain: Sequence[str], at: int, names: Names
+) -> Iterator[tuple[str, int]]:
+    """The known names that begin with one word, each with where it ends; ``plain`` are the words normalised."""
+    whole = joined = ""
     end = words[at].start()
-    for word in words[at : at + names.longest]:
+    for last in range(at, min(at + names.longest, len(words))):
+        word = words[last]
         if text[end : word.start()].strip():
             return
-        parts.append(word[0])
         end = word.end()
-        name = _as_packaged(normalize("-".join(parts)), names.every)
-        if name not in names.every and len(parts) > 1:
+        # A word begins and ends with a letter or digit, so that of normalised words the whole is normalised.
+        whole = plain[at] if last == at else f"{whole}-{plain[last]}"
+        joined += word[0].lower()
+        name = _as_packaged(whole, names.every)
+        if name not in names.every and last > at:
             # "Home Assistant" is the package homeassistant.
-            name = names.joined.get("".join(parts).lower(), "")
+            name = names.joined.get(joined, "")
         if name in names.every:
             yield name, end
+        if not names.may_go_on(whole, joined):
+            return
 
 
 def _as_packaged(name: str, known: frozenset[str]) -> str:
@@ -109,7 +129,12 @@ def _as_packaged(name: str, known: frozenset[str]) -> str:
 
 def mention_of(text: str, name: str) -> Named | None:
     """Where a text mentions a name, as its subject if anywhere; None if it does not."""
-    pattern = r"[\s._-]{0,2}".join(re.escape(part) for part in re.split(r"[-_.]", name) if part)
+    parts = [part for part in _SEPARATOR.split(name) if part]
+    lowered = text.casefold()
+    if not all(part.casefold() in lowered for part in parts):
+        # To make a pattern for a name takes as long as to judge a record.
+        return None
+    pattern = r"[\s._-]{0,2}".join(re.escape(part) for part in parts)
     found: Named | None = None
     for one in re.finditer(rf"(?<![\w-])(?:{pattern})(?![\w-]|\.\w)", text, re.IGNORECASE):
         this = Named(name, one[0], is_subject_at(text, one.start(), one.end()))

@@ -19,7 +19,9 @@ def read_cpe(text: object) -> Cpe | None:
     if not isinstance(text, str) or len(text) > LONGEST:
         return None
     if text.startswith("cpe:2.3:"):
-        parts = [_ESCAPED.sub(r"\1", part) for part in _COLON.split(text)]
+        parts = text.split(":")
+        if "\\" in text:
+            parts = [_ESCAPED.sub(r"\1", part) for part in _COLON.split(text)]
         if len(parts) != _PARTS_23:
             return None
         return Cpe(parts[2], parts[_VENDOR], parts[_PRODUCT], parts[_VERSION], parts[_TARGET])

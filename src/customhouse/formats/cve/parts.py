@@ -15,6 +15,7 @@ from customhouse.terms.errors import Rejected
 CODE = "bad-cve"
 _ID = re.compile(r"CVE-[0-9]{4}-[0-9]{4,19}", re.ASCII)
 _WEAKNESS = re.compile(r"CWE-[0-9]{1,5}", re.ASCII)
+_NO_SECONDS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\dZ", re.ASCII)
 _DISPUTED = re.compile(r"\*\*\s*DISPUTED\s*\*\*|\bDISPUTED:", re.IGNORECASE)
 
 
@@ -59,7 +60,7 @@ def time(top: Mapping[str, Any], key: str, where: str) -> datetime | None:
     value = top.get(key)
     if not isinstance(value, str) or not value:
         return None
-    if re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\dZ", value, re.ASCII):
+    if _NO_SECONDS.fullmatch(value):
         value = f"{value[:-1]}:00Z"
     return read_time(value, f"{where}: {key}")
 
@@ -99,4 +100,5 @@ def vector(data: Mapping[str, Any]) -> Severity | None:
 
 def is_disputed(description: str) -> bool:
     """Whether a description bears the mark that CVE puts on disputed records."""
-    return bool(_DISPUTED.search(description))
+    # A search without regard to case looks at every letter of every description.
+    return "disputed" in description.lower() and bool(_DISPUTED.search(description))
