@@ -61,7 +61,8 @@ def open_snapshot(
     if not _must_ask(wanted, sources, old, now):
         if old is None:
             raise why or AssertionError("it is open, or there is a reason")
-        return old, _other_sources(old, sources)
+        named = wanted.sources or wanted.lists or environment.get(SOURCES_VARIABLE, "").split()
+        return old, _other_sources(old, sources) if named else []
     if old is not None:
         old.close()
     # What follows loads the reader of records, which an audit of a fresh snapshot does not need.
