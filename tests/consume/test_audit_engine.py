@@ -22,6 +22,7 @@ from customhouse.consume.wire import Wire
 from customhouse.formats.osv.model import Event, Range, Record
 from customhouse.formats.osv.read import read_record
 from customhouse.formats.osv.severity import Level, Score
+from customhouse.terms.errors import Rejected
 
 Known = Callable[..., Snapshot]
 
@@ -169,8 +170,9 @@ def test_a_record_without_versions_is_a_gap_and_no_silence(known: Known) -> None
     assert exit_code(Engine(known(silent)).audit([lock(part("demo"))]), Level.LOW) == 3
     ignored = {"PYSEC-2026-1": "read", "PYSEC-2026-2": "read"}
     assert Engine(known(silent, odd), ignored=ignored).audit([lock(part("demo"), part("odd"))]) == Report(
-        (lock(part("demo"), part("odd")),), advisories=2, snapshot="2026-11-20T00:00:00Z"
-    )
+        (lock(part("demo"), part("odd")),), advisories=2, snapshot="2026-11-20T00:00:00Z",
+        passed_over=("odd 1.0: PYSEC-2026-2",),
+    )  # fmt: skip
 
 
 def test_an_advisory_that_could_not_be_read_is_a_gap_where_it_may_matter(tmp_path: Path) -> None:
@@ -343,3 +345,17 @@ def test_an_audit_against_advisories_on_nothing_of_it_is_no_audit(known: Known) 
     assert [gap.why for gap in Engine(known(npm)).audit([lock(part("x"))]).gaps] == [
         "not one of them is on a package of PyPI"
     ]
+
+
+def test_what_was_passed_over_is_told_and_by_which_name_it_goes(known: Known) -> None:
+    store = known(record("PYSEC-2026-1", "demo", fixed="2.0", aliases=["CVE-2026-1"]))
+    report = Engine(store, ignored={"CVE-2026-1": "seen"}).audit([lock(part("demo"))])
+    assert (report.findings, report.passed_over) == ((), ("demo 1.0: PYSEC-2026-1",))
+    assert "Passed over (--ignore): demo 1.0: PYSEC-2026-1." in table(report, Level.LOW)
+
+
+def test_damage_inside_a_snapshot_is_refused_and_no_traceback(known: Known) -> None:
+    path = known(record("PYSEC-2026-1", "demo", fixed="2.0", summary="Sum" + "m" * 50)).path
+    path.write_bytes(path.read_bytes().replace(b'["PYSEC-2026-1"', b'{"PYSEC-2026-1"'))
+    with pytest.raises(Rejected, match="this snapshot cannot be used: what it says of demo cannot be read"):
+        Engine(Snapshot(path)).audit([lock(part("demo"))])

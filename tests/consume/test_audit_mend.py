@@ -9,9 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from customhouse.cli.audit_fix import mend
 from customhouse.consume.audit.mend.plan import Raise
 from customhouse.consume.audit.mend.requirements_text import has_hashes, raised
 from customhouse.consume.audit.mend.uv import resolved_with_hashes
+from customhouse.consume.audit.model import Component, Finding, Report, Subject
+from customhouse.formats.osv.merging import Same
+from customhouse.formats.osv.read import read_record
+from customhouse.formats.osv.severity import UNSCORED, Level
 from customhouse.terms.errors import Unavailable
 
 OLD, NEW = "sha256:" + "a" * 64, ["sha256:" + "c" * 64, "sha256:" + "b" * 64]
@@ -85,3 +90,19 @@ def test_what_is_to_be_installed_is_not_built_before_it_is_audited(
     with pytest.raises(Unavailable, match="building from source is disabled"):
         resolved_with_hashes([asked], tmp_path / "pinned.txt", sys.executable, "")
     assert not (tmp_path / "was-run").exists()
+
+
+def test_what_is_shown_of_a_strangers_file_commands_no_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "requirements.txt"
+    file.write_text("# \x1b]0;mine\x07\ndemo==1.0\n")
+    found = Component("demo", "1.0", f"{file}:2")
+    advice = read_record({"id": "X-1", "modified": "2026-11-01T00:00:00Z"}, "x")
+    finding = Finding(found, Same((advice,), ("X-1",)), UNSCORED, ("2.0",), "2.0")
+    report = Report((Subject(str(file), "requirements", (found,)),), (finding,))
+    assert mend(report, Level.LOW, None, "", dry=False) == 1
+    assert file.read_text() == "# \x1b]0;mine\x07\ndemo==2.0\n"
+    shown = capsys.readouterr().err
+    assert "+demo==2.0" in shown
+    assert "\x1b" not in shown

@@ -168,7 +168,7 @@ version = "9"
     assert found["root-pkg 1.0"].requires == (Edge("leaf"), Edge("other", marker="x"))
     assert "if python_version" in found["leaf 1.0"].where
     assert [gap.why.split()[0] for gap in subject.gaps] == ["from-git", "a"]
-    assert read_pylock('lock-version = "1.9"\n', "x").gaps[0].why.startswith("1.9 is newer")
+    assert read_pylock('lock-version = "1.9"\npackages = []\n', "x").gaps[0].why.startswith("1.9 is newer")
 
 
 def test_uv_locks_of_scripts_and_of_odd_sources_are_read() -> None:
@@ -291,6 +291,13 @@ def large_lock(count: int) -> str:
         f'\n[[package]]\nname = "root"\nversion = "0"\nsource = {{ virtual = "." }}\ndependencies = [\n{root}]\n'
     )
     return "".join(parts)
+
+
+def test_a_lock_without_its_list_of_packages_is_no_empty_one() -> None:
+    slip = 'version = 1\n[[packages]]\nname = "django"\nversion = "1.2"\n'
+    assert "it has no [[package]]" in read_uv_lock(slip, "uv.lock").gaps[0].why
+    slip = 'lock-version = "1.0"\n[[package]]\nname = "django"\nversion = "1.2"\n'
+    assert "it has no [[packages]]" in read_pylock(slip, "pylock.toml").gaps[0].why
 
 
 def test_no_text_of_several_lines_hides_a_package() -> None:

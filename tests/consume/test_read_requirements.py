@@ -229,6 +229,11 @@ def test_uv_resolves_what_is_not_pinned(tmp_path: Path, uv: Path) -> None:
     assert [one.name for one in read(written(tmp_path, "beta==2.0\n"), options).components] == ["beta"]
     always = read(tmp_path / "requirements.txt", ReadOptions(uv=str(uv), resolve="always"))
     assert [one.name for one in always.components] == ["beta", "gamma"]
+    # The plan is for here; what another Python would get is audited too.
+    forked = "beta==1.0 ; python_version < '3'\nbeta==2.0 ; python_version >= '3'\nalpha\n"
+    assert [(one.name, one.version) for one in read(written(tmp_path, forked), options).components] == [
+        ("alpha", "1.0"), ("beta", "2.0"), ("gamma", "3.0"), ("beta", "1.0"),
+    ]  # fmt: skip
     impossible = read(written(tmp_path, "alpha>2\n"), options)
     assert impossible.components == ()
     assert impossible.gaps[0].where == "uv pip compile"

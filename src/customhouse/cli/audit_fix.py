@@ -17,8 +17,11 @@ from customhouse.consume.audit.model import Component, Report
 from customhouse.consume.audit.read.source import read_text
 from customhouse.formats.osv.matching import read_version
 from customhouse.formats.osv.severity import Level
+from customhouse.formats.plain import plain
 from customhouse.terms.errors import Rejected
 
+LONGEST_SHOWN = 500
+"""Characters of a line that is shown."""
 INSTALLABLE = (".txt", ".in")
 
 
@@ -76,9 +79,10 @@ def _lock(file: Path, raises: Sequence[Raise], index_url: str, *, dry: bool, off
 
 def _show(file: Path, before: str, after: str) -> None:
     lines = difflib.unified_diff(
-        before.splitlines(keepends=True), after.splitlines(keepends=True), f"{file}", f"{file} (mended)", n=1
+        before.splitlines(), after.splitlines(), f"{file}", f"{file} (mended)", n=1, lineterm=""
     )
-    sys.stderr.writelines(lines)
+    # The file may be a stranger's: no terminal obeys what stands in it.
+    sys.stderr.writelines(f"{plain(one, LONGEST_SHOWN)}\n" for one in lines)
 
 
 def install(targets: Sequence[str], python: str, index_url: str, judge: Callable[[Path], int], *, offline: bool) -> int:

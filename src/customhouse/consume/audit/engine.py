@@ -51,6 +51,7 @@ class Engine:
     ignored: Mapping[str, str] = field(default_factory=dict)
     """Ids that the user wants to hear nothing of, with the reason."""
     _entries: dict[str, list[Entry]] = field(default_factory=dict)
+    _passed_over: dict[str, None] = field(default_factory=dict)
 
     def audit(self, subjects: Iterable[Subject]) -> Report:
         """All that is known of the components of some subjects."""
@@ -76,7 +77,7 @@ class Engine:
         gaps += [*self._unread(names), *self._unknown_groups(every), *self._without_advisories(names, every)]
         return Report(
             every, tuple(findings), (), tuple(dict.fromkeys(gaps)), self.snapshot.records, self.snapshot.newest,
-            left_out, tuple(self._unasked(every)),
+            left_out, tuple(self._passed_over), tuple(self._unasked(every)),
         )  # fmt: skip
 
     def entries(self, name: str) -> list[Entry]:
@@ -104,6 +105,7 @@ class Engine:
         findings = []
         for same in _merged(entries, by_id, component.name):
             if any(name in self.ignored for name in same.names):
+                self._passed_over[f"{component.name} {component.version}: {same.names[0]}"] = None
                 continue
             cves = [name for name in same.names if name.startswith("CVE-")]
             score = self.snapshot.score(same.names)

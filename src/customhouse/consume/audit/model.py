@@ -97,8 +97,12 @@ class Report:
     """Which state of the advisories: the time of its newest record."""
     left_out: int = 0
     """How many components belong to groups that nobody asked for."""
+    passed_over: tuple[str, ...] = ()
+    """Packages and vulnerabilities that ``--ignore`` has passed over, ``demo 1.0: CVE-2026-1``."""
     unasked: tuple[str, ...] = ()
     """Of what these advisories say nothing at all, so that nothing is known of it. Sentences."""
     index_asked: bool = False
     """Whether an index was asked for statuses, yanked releases and the versions that there are."""
+    statements: tuple[str, ...] = ()
+    """Files of VEX statements that were found beside what was audited, and that nobody named."""
     seconds: Mapping[str, float] = field(default_factory=dict)

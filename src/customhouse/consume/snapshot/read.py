@@ -59,7 +59,10 @@ class Snapshot:
     def entries(self, name: str, ecosystem: str = "PyPI") -> list[Entry]:
         """What is known of a package; ``name`` is normalised."""
         rows = self._ask("SELECT entry FROM affected WHERE ecosystem = ? AND name = ?", (ecosystem, name))
-        return [read_entry(entry) for (entry,) in rows]
+        try:
+            return [read_entry(entry) for (entry,) in rows]
+        except (ValueError, TypeError, KeyError) as error:
+            raise _damaged(self.path, f"what it says of {name} cannot be read: {error}") from error
 
     def knows(self, ecosystem: str) -> bool:
         """Whether any record is on something of an ecosystem."""
@@ -74,7 +77,10 @@ class Snapshot:
     def whole(self, record_id: str) -> dict[str, Any] | None:
         """The record as it was published."""
         rows = self._ask("SELECT body FROM record WHERE id = ?", (record_id,))
-        return json.loads(zlib.decompress(rows[0][0])) if rows else None
+        try:
+            return json.loads(zlib.decompress(rows[0][0])) if rows else None
+        except (zlib.error, ValueError, TypeError) as error:
+            raise _damaged(self.path, f"{record_id} cannot be read: {error}") from error
 
     def score(self, names: Iterable[str]) -> Score:
         """The worst score of the records that go by these names, or that give one of them as an alias."""
@@ -85,7 +91,10 @@ class Snapshot:
                 "(SELECT id FROM alias WHERE alias = ?1))",
                 (name,),
             )
-        return highest(Score(Level(level), base, vector) for level, base, vector in found) if found else UNSCORED
+        try:
+            return highest(Score(Level(level), base, vector) for level, base, vector in found) if found else UNSCORED
+        except ValueError as error:
+            raise _damaged(self.path, str(error)) from error
 
     def exploited(self, names: Iterable[str]) -> bool:
         """Whether one of these is in CISA's catalogue (KEV)."""

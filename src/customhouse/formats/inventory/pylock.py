@@ -50,6 +50,8 @@ def read_pylock(lock: str, where: str) -> Subject:
     graph = any(onward)
     components: list[Component] = []
     gaps: list[Gap] = []
+    if "packages" not in values:
+        gaps.append(Gap(where, "it has no [[packages]]: nothing of it was read", _LOCK_AGAIN))
     if told != "1.0":
         gaps.append(
             Gap(f"{where}: lock-version", f"{told[:20]} is newer than 1.0: what it adds is not read", _LOCK_AGAIN)

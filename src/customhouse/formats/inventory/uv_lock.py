@@ -61,6 +61,8 @@ def read_uv_lock(lock: str, where: str) -> Subject:
     places = lines if len(lines) == len(found.packages) else [0] * len(found.packages)
     components: list[Component] = []
     gaps: list[Gap] = []
+    if "package" not in values:
+        gaps.append(Gap(where, "it has no [[package]]: nothing of it was read", _LOCK_AGAIN))
     for order, (package, line) in enumerate(zip(found.packages, places, strict=True)):
         if order in found.members:
             continue

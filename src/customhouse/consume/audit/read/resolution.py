@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from packaging.version import Version
+
 from customhouse.consume.audit.read.collected import Collected
 from customhouse.consume.audit.read.options import ReadOptions
 from customhouse.consume.audit.read.source import read_text
@@ -21,6 +23,7 @@ from customhouse.consume.audit.read.uv_settings import place_from, settings_for
 from customhouse.formats.inventory.file_version import name_and_version_in
 from customhouse.formats.inventory.model import Component, Edge, Gap
 from customhouse.formats.inventory.requirements_file import Wanted, read_lines
+from customhouse.formats.osv.matching import read_version
 from customhouse.terms.errors import Rejected
 from customhouse.terms.names import normalize
 
@@ -215,6 +218,13 @@ def _components(plan: str, found: Collected, pinned: Sequence[Component]) -> Ite
             requires=tuple(dict.fromkeys(requires.get(one.name, ()))), hashes=hashes.get(one.name, frozenset()),
             index=kept.index if kept is not None else "",
         )  # fmt: skip
-    planned = {one.name for one in lines}
-    # Pins whose marker does not hold here are no part of the plan.
-    yield from (one for one in pinned if one.name not in planned)
+    planned = {(one.name, _comparable(one.specifier.removeprefix("=="))) for one in lines if not one.address}
+    addressed = {one.name for one in lines if one.address}
+    # Pins whose marker does not hold here are no part of the plan, which may hold another version for here.
+    yield from (
+        one for one in pinned if one.name not in addressed and (one.name, _comparable(one.version)) not in planned
+    )
+
+
+def _comparable(version: str) -> Version | str:
+    return read_version(version) or version

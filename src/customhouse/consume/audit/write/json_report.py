@@ -29,6 +29,8 @@ def json_report(report: Report, level: Level) -> str:
             for one in report.subjects
         ],
         "left-out": report.left_out,
+        "statements": list(report.statements),
+        "passed-over": list(report.passed_over),
         "not-looked-up": list(report.unasked),
         "findings": [_finding(one, level) for one in in_order(report.findings)],
         "statuses": [

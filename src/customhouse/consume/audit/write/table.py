@@ -119,7 +119,7 @@ def _next(group: Sequence[Finding]) -> Iterator[str]:
 def _as_far_as_possible(name: str, group: Sequence[Finding]) -> str:
     """No version mends everything: which one mends what can be mended, and what to do about the rest."""
     fixes = [(parsed, one.fixes[0]) for one in group if one.fixes and (parsed := read_version(one.fixes[0]))]
-    rest = "replace it, or state in a VEX file why it does no harm (--vex)."
+    rest = "replace it, or say why it does no harm (customhouse vex add)."
     if not fixes:
         return f"no version of {name} mends this: {rest}"
     least = plain(max(fixes)[1], 60)
@@ -162,6 +162,12 @@ def _summary(report: Report, level: Level) -> Iterator[str]:
         yield f"{many(known, 'stands', 'stand')} in the baseline and {'is' if known == 1 else 'are'} not shown."
     if silenced:
         yield f"{many(silenced, 'does', 'do')} not count because of VEX statements."
+    for one in report.statements:
+        yield from _wrapped(f"Asked too: the VEX statements in {plain(one, 200)} (--no-vex leaves them).", 0)
+    if report.passed_over:
+        some = "; ".join(plain(one, 100) for one in report.passed_over[:_MOST_NAMES])
+        more = f" and {len(report.passed_over) - _MOST_NAMES} more" if len(report.passed_over) > _MOST_NAMES else ""
+        yield from _wrapped(f"Passed over (--ignore): {some}{more}.", 0)
     if report.left_out:
         yield f"{many(report.left_out, 'package', 'packages')} of other groups: not looked at."
     for one in report.unasked:
