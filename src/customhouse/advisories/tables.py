@@ -23,6 +23,7 @@ advisory = sa.Table(
     sa.Column("digest", sa.String(64), nullable=False, comment="SHA-256 of the document"),
     sa.Column("document", sa.Text, nullable=False, comment="the record as JSON, as we hand it on"),
     sa.Column("changed_serial", sa.BigInteger, nullable=False, index=True, comment="the ledger's when it was written"),
+    sa.Index("advisory_modified", "modified", "id"),
 )
 
 advisory_package = sa.Table(

@@ -1,7 +1,8 @@
-"""The list of advisories, what was written last first; and the newest that touch what everybody may see here."""
+"""The list of advisories, what was modified last first; and the newest that touch what everybody may see here."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +22,7 @@ PAGE = 50
 MOST_PAGES = 2000
 NEWEST = 40
 LONGEST_TEXT = 200
+LONGEST_BEGINNING = 140
 
 _TOUCHED = (
     sa.select(project.c.normalized)
@@ -32,6 +34,7 @@ _TOUCHED = (
     .correlate(advisory)
 )  # fmt: skip
 _COLUMNS = (advisory.c.id, advisory.c.level, advisory.c.summary, advisory.c.modified, advisory.c.withdrawn)
+_DOCUMENTS = sa.select(advisory.c.id, advisory.c.document).where(advisory.c.id.in_(sa.bindparam("ids", expanding=True)))
 _NAMES = sa.select(advisory_package.c.advisory_id, advisory_package.c.name).where(
     advisory_package.c.advisory_id.in_(sa.bindparam("ids", expanding=True)), advisory_package.c.ecosystem == PYPI
 )
@@ -89,7 +92,7 @@ def listing(sql: Connection, wanted: Wanted, page: int = 1) -> Listing:
     """A page of what somebody wants."""
     conditions = _conditions(wanted)
     total = sql.execute(sa.select(sa.func.count()).select_from(advisory).where(*conditions)).scalar_one()
-    chosen = sa.select(*_COLUMNS).where(*conditions).order_by(advisory.c.changed_serial.desc(), advisory.c.id.desc())
+    chosen = sa.select(*_COLUMNS).where(*conditions).order_by(advisory.c.modified.desc(), advisory.c.id.desc())
     rows = sql.execute(chosen.limit(PAGE).offset((page - 1) * PAGE)).all()
     return Listing(_lines(sql, rows), total, page)
 
@@ -132,13 +135,22 @@ def _lines(sql: Connection, rows: Sequence[Any]) -> list[Line]:
     ids = [row.id for row in rows]
     packages = _grouped(sql.execute(_NAMES, {"ids": ids})) if ids else {}
     here = _grouped(sql.execute(_HERE, {"ids": ids})) if ids else {}
+    untitled = [row.id for row in rows if not row.summary]
+    documents = sql.execute(_DOCUMENTS, {"ids": untitled}).all() if untitled else []
+    beginnings = {row.id: _beginning(json.loads(row.document).get("details") or "") for row in documents}
     return [
         Line(
-            row.id, Level(row.level), row.summary, row.modified, row.withdrawn, sorted(packages.get(row.id, ())),
-            sorted(here.get(row.id, ())),
+            row.id, Level(row.level), row.summary or beginnings.get(row.id, ""), row.modified, row.withdrawn,
+            sorted(packages.get(row.id, ())), sorted(here.get(row.id, ())),
         )
         for row in rows
     ]  # fmt: skip
+
+
+def _beginning(details: str) -> str:
+    """The first words of what a record says that has no summary; many of the PyPA's have none."""
+    words = " ".join(details[: 4 * LONGEST_BEGINNING].split())
+    return words if len(words) <= LONGEST_BEGINNING else f"{words[:LONGEST_BEGINNING].rpartition(' ')[0]} …"
 
 
 def _grouped(rows: Any) -> Mapping[str, Collection[str]]:

@@ -88,7 +88,7 @@ class AdvisoryView:
 
 
 def advisories(visit: Visit) -> Response:
-    """The list, what was written last first."""
+    """The list, what was modified last first."""
     text, page = visit.query.get("q", "").strip(), visit.query.get("page", "1")
     word, here = visit.query.get("level", ""), visit.query.get("here", "") == "yes"
     number = number_of(page)

@@ -38,6 +38,7 @@ def _advisories() -> None:
         sa.Column("changed_serial", sa.BigInteger(), nullable=False, comment="the ledger's when it was written"),
         sa.PrimaryKeyConstraint("id"),
     )
+    op.create_index("advisory_modified", "advisory", ["modified", "id"])
     op.create_index("ix_advisory_changed_serial", "advisory", ["changed_serial"])
     op.create_index("ix_advisory_source", "advisory", ["source"])
     op.create_table(
