@@ -122,6 +122,43 @@ def test_the_table_says_what_to_do_and_what_was_checked(place: Path) -> None:
     )
 
 
+def test_the_statements_beside_the_target_are_found_and_named(place: Path) -> None:
+    said = "Asked too: the VEX statements in {} (--no-vex leaves them)."
+    (place / "customhouse.vex.json").write_text(json.dumps(OPENVEX))
+    code, text, _ = audit(place, "bad.txt")
+    assert (code, said.format("customhouse.vex.json") in text.splitlines()) == (0, True)
+    assert "1 does not count because of VEX statements." in text
+    assert json.loads(audit(place, "bad.txt", "--format", "json")[1])["statements"] == ["customhouse.vex.json"]
+    code, text, _ = audit(place, "bad.txt", "--no-vex")
+    assert (code, "Asked too" in text) == (1, False)
+    assert audit(place, "bad.txt", "--no-vex", "--vex", "vex.json")[0] == 0
+    # Beside the target comes before the working folder, where the statement is for another product.
+    other = {**OPENVEX, "statements": [{**OPENVEX["statements"][0], "products": [{"@id": "pkg:pypi/other@1.0"}]}]}
+    project = place / "project"
+    project.mkdir()
+    (project / "requirements.txt").write_text("demo==1.0\n")
+    assert audit(place, "project")[0] == 0
+    (project / "customhouse.vex.json").write_text(json.dumps(other))
+    for target in ("project", "project/requirements.txt"):
+        code, text, _ = audit(place, target)
+        assert (code, said.format("project/customhouse.vex.json") in " ".join(text.split())) == (1, True)
+
+
+def test_what_lies_in_an_environment_or_a_root_silences_nothing(place: Path) -> None:
+    write_environment(place, {"demo": "1.0"})
+    (place / "venv/customhouse.vex.json").write_text(json.dumps(OPENVEX))
+    code, text, _ = audit(place, "venv")
+    assert (code, "Asked too" in text) == (1, False)
+
+
+def test_statements_beside_the_target_that_are_none_are_no_silence(place: Path) -> None:
+    (place / "customhouse.vex.json").write_text("{")
+    code, _, error = audit(place, "bad.txt")
+    assert code == 2
+    assert "customhouse.vex.json" in error
+    assert audit(place, "bad.txt", "--no-vex")[0] == 1
+
+
 @pytest.mark.parametrize("form", ["json", "sarif", "cyclonedx", "markdown"])
 def test_each_form_goes_to_a_file_whole(place: Path, form: str) -> None:
     code, text, _ = audit(place, "bad.txt", "--format", form, "--output", "out")

@@ -17,7 +17,7 @@ WORDS = [
     "--offline", "--refresh", "--no-dev", "--no-index", "--snapshot", "--output", "-o", "--baseline", "--level", "--format",
     "-f", "--old-after-days", "--vex", "--ignore", "--help", "--", "-", "-x", "--offline=true", "--level=high", "low", "high",
     "json", "sarif", "table", "terrible", "7", "-7", "007", "1_000", "uv.lock", "a b", "", "x.sqlite", "override",
-    "--no-offline", "é.txt",
+    "--no-offline", "--no-vex", "é.txt",
 ]  # fmt: skip
 
 
@@ -43,7 +43,7 @@ def test_whatever_is_read_quickly_is_read_as_cyclopts_reads_it(words: list[str])
     "words",
     [
         [], ["uv.lock"], ["uv.lock", "requirements.txt", "--offline"],
-        ["--level", "high", "-f", "sarif", "-o", "x.sarif", "uv.lock", "--no-dev", "--no-index", "--snapshot", "s"],
+        ["--level", "high", "-f", "sarif", "-o", "x.sarif", "uv.lock", "--no-dev", "--no-index", "--no-vex", "--snapshot", "s"],
     ],
 )  # fmt: skip
 def test_what_people_type_most_is_read_quickly(words: list[str]) -> None:

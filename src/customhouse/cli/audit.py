@@ -64,7 +64,16 @@ WriteBaseline = Annotated[
 Ignore = Annotated[list[str] | None, Parameter(negative="", help="Pass over a vulnerability; needs a --reason.")]
 Reason = Annotated[str, Parameter(show_default=False, help="Why --ignore or --write-baseline.")]
 VexFiles = Annotated[
-    list[Path] | None, Parameter(name="--vex", negative="", help="VEX statements: OpenVEX, CSAF or CycloneDX.")
+    list[Path] | None,
+    Parameter(
+        name="--vex",
+        negative="",
+        help="VEX statements (OpenVEX, CSAF, CycloneDX) beside those in customhouse.vex.json with the target.",
+    ),
+]
+NoVex = Annotated[
+    bool,
+    Parameter(name="--no-vex", negative="", show_default=False, help="Leave customhouse.vex.json beside the target."),
 ]
 Python = Annotated[
     str,
@@ -115,8 +124,9 @@ def audit(
     level: LevelFlag = "low", groups: Groups = None,
     only_group: OnlyGroup = None, no_dev: NoDev = False, format: Format = "table", output: Output = None,  # noqa: A002
     baseline: BaselineFile = None, write_baseline: WriteBaseline = False, ignore: Ignore = None, reason: Reason = "",
-    vex: VexFiles = None, python: Python = "", index_url: IndexUrl = "", no_index: NoIndex = False, fix: Fix = False,
-    dry_run: DryRun = False, install: Install = False, whole_index: WholeIndex = False, data: Data = None,
+    vex: VexFiles = None, no_vex: NoVex = False, python: Python = "", index_url: IndexUrl = "",
+    no_index: NoIndex = False, fix: Fix = False, dry_run: DryRun = False,
+    install: Install = False, whole_index: WholeIndex = False, data: Data = None,
     old_after_days: OldAfter = OLD_DAYS,
 ) -> int:  # fmt: skip
     """Say what is known to be wrong with what is installed, locked or asked for. Nothing of it is run.
@@ -128,7 +138,7 @@ def audit(
         Flags(
             targets, offline, snapshot, tuple(advisories or ()), kev, epss, refresh, level,
             tuple(groups or ()), tuple(only_group or ()), no_dev, format, output, baseline, write_baseline,
-            tuple(ignore or ()), reason, tuple(vex or ()), python, index_url, no_index, fix, dry_run, install,
+            tuple(ignore or ()), reason, tuple(vex or ()), no_vex, python, index_url, no_index, fix, dry_run, install,
             whole_index, data, old_after_days,
         )
     )  # fmt: skip

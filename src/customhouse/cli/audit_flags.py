@@ -29,6 +29,7 @@ class Flags(NamedTuple):
     ignore: tuple[str, ...] = ()
     reason: str = ""
     vex: tuple[Path, ...] = ()
+    no_vex: bool = False
     python: str = ""
     index_url: str = ""
     no_index: bool = False

@@ -15,7 +15,8 @@ from customhouse.cli.audit_flags import Flags
 OBJECTS_BETWEEN_COLLECTIONS = 100_000
 COMMANDS = frozenset({"override", "register"})
 """What stands below ``audit``, and is no target."""
-_SIGNS = {"--offline": "offline", "--refresh": "refresh", "--no-dev": "no_dev", "--no-index": "no_index"}
+_SIGNS = {"--offline": "offline", "--refresh": "refresh", "--no-dev": "no_dev", "--no-index": "no_index",
+          "--no-vex": "no_vex"}  # fmt: skip
 _PATHS = {"--snapshot": "snapshot", "--output": "output", "-o": "output", "--baseline": "baseline"}
 _CHOICES = {
     "--level": ("level", ("low", "medium", "high", "critical")),

@@ -58,8 +58,8 @@ def _asked(flags: Flags) -> Asked:
     return Asked(
         Wanted(flags.snapshot or default_path(os.environ), flags.advisories, lists, flags.offline, flags.refresh),
         ReadOptions(python=_version(flags.python), offline=flags.offline, index_url=flags.index_url),
-        _scope(flags), dict.fromkeys(flags.ignore, flags.reason), flags.vex, flags.baseline, flags.index_url,
-        flags.no_index, flags.old_after_days,
+        _scope(flags), dict.fromkeys(flags.ignore, flags.reason), flags.vex, flags.no_vex, flags.baseline,
+        flags.index_url, flags.no_index, flags.old_after_days,
     )  # fmt: skip
 
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from customhouse.cli.audit_surroundings import Connections, ProgressLine, warn
 from customhouse.consume.audit.engine import Engine, Scope
 from customhouse.consume.audit.model import Component, Finding, Gap, Report
 from customhouse.consume.audit.read.detect import read_target
 from customhouse.consume.audit.read.options import ReadOptions
+from customhouse.consume.audit.vex_beside import statements_beside
 from customhouse.consume.snapshot.place import Wanted, is_old, open_snapshot
 from customhouse.consume.snapshot.read import Snapshot
 from customhouse.terms.clock import Clock
@@ -27,8 +28,7 @@ if TYPE_CHECKING:
     from customhouse.consume.audit.index_pages import IndexPages
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """What the flags say, however often it is done."""
 
     wanted: Wanted
@@ -36,6 +36,8 @@ class Asked:
     scope: Scope
     ignored: Mapping[str, str]
     vex: tuple[Path, ...]
+    no_vex: bool
+    """Leave the statements that lie beside the targets."""
     baseline: Path | None
     index_url: str
     no_index: bool
@@ -66,7 +68,8 @@ class Work:
     def report(self, targets: Sequence[str]) -> Report:
         """Read the targets, look everything up, and mark what does not count."""
         asked = self._asked
-        subjects = [subject for target in targets for subject in read_target(target, asked.read)]
+        read = [(target, read_target(target, asked.read)) for target in targets]
+        subjects = [subject for _, some in read for subject in some]
         store, gaps = self._snapshot()
         engine = Engine(store, asked.scope, ignored=asked.ignored)
         pages = self.pages()
@@ -81,8 +84,10 @@ class Work:
                 index_asked=pages.asked,
             )  # fmt: skip
         report = replace(report, gaps=(*gaps, *report.gaps))
-        if asked.vex:
-            report = replace(report, findings=self._mitigated(report))
+        beside = () if asked.no_vex else statements_beside(read)
+        if asked.vex or beside:
+            files = tuple({one.resolve(): one for one in (*asked.vex, *beside)}.values())
+            report = replace(report, findings=self._mitigated(report, files), statements=tuple(map(str, beside)))
         if report.findings:
             report = replace(report, findings=self._explained(report))
         if asked.baseline is not None:
@@ -100,12 +105,12 @@ class Work:
                 warn(f"The newest advisory is of {store.newest[:10] or 'no day'}: the advisories may be old.")
         return self._advisories
 
-    def _mitigated(self, report: Report) -> tuple[Finding, ...]:
+    def _mitigated(self, report: Report, files: Sequence[Path]) -> tuple[Finding, ...]:
         from customhouse.consume.audit.mitigated import mitigate  # noqa: PLC0415
         from customhouse.consume.audit.vex_file import read_statements  # noqa: PLC0415
 
         there = [one for subject in report.subjects for one in subject.components]
-        return mitigate(report.findings, read_statements(self._asked.vex), self._clock.now().date(), there)
+        return mitigate(report.findings, read_statements(files), self._clock.now().date(), there)
 
     def _explained(self, report: Report) -> tuple[Finding, ...]:
         """Where somebody's bound excludes a fix, the finding says whose."""

@@ -16,8 +16,8 @@ from uuid import uuid4
 from cyclopts import App, Parameter
 from packaging.requirements import InvalidRequirement, Requirement
 
+from customhouse.consume.audit.vex_beside import NAME
 from customhouse.consume.audit.vex_file import (
-    NAME,
     new_document,
     read_document,
     read_own,

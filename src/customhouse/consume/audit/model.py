@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from typing import NamedTuple
 
 from customhouse.formats.inventory.model import PRODUCTION, Component, Edge, Gap, Library, Subject, SubjectKind
 from customhouse.formats.osv.merging import Same
@@ -16,8 +17,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Mitigation:
+class Mitigation(NamedTuple):
     """Why a finding counts no more although the version is affected: a VEX statement that holds."""
 
     statement: str
@@ -30,8 +30,7 @@ class Mitigation:
     expires: date | None
 
 
-@dataclass(frozen=True, slots=True)
-class Blocked:
+class Blocked(NamedTuple):
     """Why the fix cannot be installed: an upper bound of somebody else excludes it."""
 
     by: str
@@ -73,8 +72,7 @@ class Finding:
     """It stands in the baseline."""
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(NamedTuple):
     """A component whose project the index advises against (PEP 792), or whose release is yanked (PEP 592)."""
 
     component: Component

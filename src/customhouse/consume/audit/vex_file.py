@@ -10,13 +10,11 @@ from datetime import datetime
 from pathlib import Path
 from uuid import uuid4
 
+from customhouse.consume.audit.vex_beside import NAME
 from customhouse.formats.vex.model import CODE, Document, Statement
 from customhouse.formats.vex.openvex import write_openvex
 from customhouse.formats.vex.read import MAX_BYTES, kind_of, read_vex, statements_of
 from customhouse.terms.errors import Rejected
-
-NAME = "customhouse.vex.json"
-"""What it is called unless somebody says otherwise."""
 
 
 def read_document(path: Path) -> Document:
