@@ -182,6 +182,20 @@ def test_oci_layouts_are_read_as_tar_folder_and_compressed(tmp_path: Path) -> No
         assert "(linux arm64)" in subject.title
 
 
+def test_a_layer_by_another_kind_of_digest_is_read_or_missed_with_a_word(tmp_path: Path) -> None:
+    body = layer(dict(package("demo", "1")))
+    digest = hashlib.sha512(body).hexdigest()
+    for blobs, found in (({f"blobs/sha512/{digest}": body}, [("demo", "1")]), ({}, [])):
+        manifest = json.dumps({"layers": [{"digest": f"sha512:{digest}"}]}).encode()
+        own = hashlib.sha256(manifest).hexdigest()
+        index = json.dumps({"manifests": [{"digest": f"sha256:{own}"}]}).encode()
+        path = tmp_path / "image.tar"
+        path.write_bytes(layer({**blobs, f"blobs/sha256/{own}": manifest, "oci-layout": b"{}", "index.json": index}))
+        subject = read(path)
+        assert pins(subject) == found
+        assert any(gap.why == "the layer is not there" for gap in subject.gaps) == (not found)
+
+
 def test_links_inside_of_an_image_are_followed_and_end_inside(tmp_path: Path) -> None:
     files: dict[str, bytes | None] = {
         **package("a", "1"),

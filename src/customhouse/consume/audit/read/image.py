@@ -145,7 +145,7 @@ def _images(blobs: _Blobs, title: str) -> Iterator[_Image]:
         for one in listed:
             if isinstance(one, dict) and isinstance(one.get("Layers"), list):
                 tags = [tag for tag in one.get("RepoTags") or () if isinstance(tag, str)]
-                layers = tuple((name, _named_digest(name)) for name in one["Layers"] if isinstance(name, str))
+                layers = tuple((str(name), _named_digest(str(name))) for name in one["Layers"])
                 yield _Image(f"{title}{f' ({tags[0][:100]})' if tags else ''}", layers)
         return
     index = blobs.document("index.json")
@@ -170,9 +170,14 @@ def _of_index(blobs: _Blobs, index: Mapping[str, Any], title: str, depth: int) -
             name = _table(one.get("annotations")).get("org.opencontainers.image.ref.name")
             platform = _table(one.get("platform"))
             what = [str(part)[:60] for part in (name, platform.get("os"), platform.get("architecture")) if part]
-            digests = [_DIGEST.fullmatch(str(_table(layer).get("digest"))) for layer in document["layers"]]
-            layers = tuple((f"blobs/sha256/{found[1]}", found[1]) for found in digests if found is not None)
+            layers = tuple(_layer(str(_table(layer).get("digest"))) for layer in document["layers"])
             yield _Image(f"{title} ({' '.join(what)})" if what else title, layers)
+
+
+def _layer(digest: str) -> tuple[str, str]:
+    """A layer by its digest. One of a kind that is not checked here is read all the same, or missed with a word."""
+    found = _DIGEST.fullmatch(digest)
+    return (f"blobs/sha256/{found[1]}", found[1]) if found else (f"blobs/{digest.replace(':', '/', 1)}", "")
 
 
 def _table(value: object) -> dict[str, Any]:
