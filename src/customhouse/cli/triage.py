@@ -68,8 +68,8 @@ def import_(*paths: Path, again: bool = False, names: Path | None = None, proces
         f" {taken.same:,} as before."
     )
     print(
-        f"{taken.automatic:,} became advisories, {taken.waiting:,} wait for you, {taken.ignored:,} lead to no package,"
-        f" {taken.withdrawn:,} withdrawn."
+        f"{taken.automatic:,} became advisories, {taken.waiting:,} wait for you, {taken.known:,} known already,\n"
+        f"{taken.ignored:,} without a package, {taken.excepted:,} false positives, {taken.withdrawn:,} withdrawn."
     )
     for one in taken.damaged[:DAMAGES_SHOWN]:
         print(f"not read: {_plain(one.why)}")

@@ -43,6 +43,10 @@ class Taken:
     """Became advisories."""
     withdrawn: int = 0
     ignored: int = 0
+    known: int = 0
+    """An advisory says it already."""
+    excepted: int = 0
+    """They stand on a list of false positives."""
     damaged: list[Damage] = field(default_factory=list)
 
 
@@ -105,6 +109,8 @@ def begin_cases(batch: Sequence[Fresh], tx: Tx, *, prefix: str, by: Identity, ta
     taken.automatic += len(prepared)
     taken.waiting += sum(row["status"] == "waiting" for row in rows.values())
     taken.ignored += sum(row["status"] == "ignored" for row in rows.values())
+    taken.known += sum(row["status"] == "duplicate" for row in rows.values())
+    taken.excepted += sum(row["status"] == "not-python" for row in rows.values())
 
 
 def row_of(one: Judged, tx: Tx) -> dict[str, Any]:

@@ -118,12 +118,14 @@ def _settle(one: Judged, tx: Tx, taken: Taken, wish: Wish, covered: dict[str, st
     """What an undecided record becomes: known already, an advisory, something to look at, or nothing."""
     if one.exception:
         _decide(tx, one, status="not-python", reason=one.exception)
+        taken.excepted += fresh
     elif one.state != "published" or not one.packages:
         _decide(tx, one, status="ignored")
         taken.ignored += fresh
     elif set(one.automatic or one.packages[:1]) <= covered.keys():
         name = (one.automatic or one.packages)[0]
         _decide(tx, one, status="duplicate", reason=f"{covered[name]} says it already.", advisory_id=covered[name])
+        taken.known += fresh
     elif one.automatic and _is_untouched(tx, one.id):
         _accept(tx, one, wish)
         taken.automatic += 1
