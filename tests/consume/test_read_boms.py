@@ -327,3 +327,20 @@ def test_any_text_is_a_bill_or_refused(text: str) -> None:
     with suppress(Rejected):
         read_cyclonedx_xml(text.encode("utf-8", "replace"), "x")
     read_spdx_tags("SPDXVersion: SPDX-2.3\n" + text, "x")
+
+
+def test_a_bill_of_which_nothing_was_audited_says_so() -> None:
+    only = {"spdxVersion": "SPDX-2.3", "SPDXID": "SPDXRef-DOCUMENT"}
+    one = {"name": "django", "versionInfo": "1.2", "SPDXID": "a"}
+    own = read_spdx_values({**only, "documentDescribes": ["a"], "packages": [one]}, "b")
+    assert (own.components, [gap.why for gap in own.gaps]) == (
+        (), ["nothing in it is a Python package: nothing was audited"],
+    )  # fmt: skip
+    # A document that describes several things is a list of packages.
+    other = {"name": "six", "versionInfo": "1.16.0", "SPDXID": "b"}
+    several = read_spdx_values({**only, "documentDescribes": ["a", "b"], "packages": [one, other, "third"]}, "b")
+    assert [(part.name, part.version) for part in several.components] == [("django", "1.2"), ("six", "1.16.0")]
+    assert several.gaps[0].why == "1 of them are no objects"
+    inner = {"name": "a", "version": "1", "type": "library", "components": {"name": "django"}}
+    bill = read_cyclonedx_values({"bomFormat": "CycloneDX", "specVersion": "1.6", "components": [inner]}, "b")
+    assert bill.gaps[0].why == "it is no list: nothing of it was read"

@@ -81,6 +81,8 @@ def subject_of(bill: Bill) -> Subject:
             case _:
                 pass
     gaps += _without_purl(nameless, bill.where)
+    if bill.parts and not (components or libraries or foreign or gaps):
+        gaps.append(Gap(bill.where, "nothing in it is a Python package: nothing was audited", "add package URLs"))
     gaps += [
         Gap(
             bill.where, f"{count} parts of the kind {kind!r} are no Python packages: not audited", "ask a tool for them"
@@ -94,8 +96,10 @@ def _what(part: Part, purl: Purl | None, bill: Bill) -> str:
     """What a part is to an audit: package | library | foreign | nothing."""
     if purl is not None:
         return "package" if purl.kind == "pypi" else "library" if purl.kind in _UPSTREAM else "foreign"
-    # What the bill is about is the user's own, unless a package URL says that it is published.
-    return "package" if part.is_package and part.ref not in bill.roots else "nothing"
+    # What the bill is about is the user's own, unless a package URL says that it is published. SPDX's bills on several
+    # things are lists of packages.
+    is_own = part.ref in bill.roots and not (bill.kind == "spdx" and len(bill.roots) > 1)
+    return "package" if part.is_package and not is_own else "nothing"
 
 
 def _direct(bill: Bill, parts: Mapping[str, Part]) -> set[str]:

@@ -103,8 +103,6 @@ def _subject(top: Mapping[str, Any], version: str, where: str) -> Subject:
         # A bill on an image or a product may nest its parts in the main component.
         _add_parts(main.get("components"), f"{where}: metadata.component", 1, bill)
     _add_parts(top.get("components"), where, 0, bill)
-    if "components" in top and not isinstance(top["components"], list):
-        bill.gaps.append(Gap(f"{where}: components", "it is no list: nothing of it was read", "make it again"))
     for one in some_tables(top.get("dependencies")):
         bill.edges.setdefault(text(one.get("ref")), []).extend(texts(one.get("dependsOn")))
     if not any(one.ref not in bill.roots for one in bill.parts):
@@ -116,7 +114,10 @@ def _add_parts(listed: object, where: str, depth: int, bill: Bill) -> None:
     if depth > MOST_DEPTH:
         bill.gaps.append(Gap(where, f"components nest more than {MOST_DEPTH} deep", "make it again"))
         return
+    if listed is None:
+        return
     if not isinstance(listed, list):
+        bill.gaps.append(Gap(f"{where}: components", "it is no list: nothing of it was read", "make it again"))
         return
     for order, one in enumerate(listed):
         place = f"{where}: components[{order}]"

@@ -60,6 +60,9 @@ def _read_2(top: Mapping[str, Any], where: str) -> Subject:
     if "packages" in top and not isinstance(top["packages"], list):
         bill.gaps.append(Gap(f"{where}: packages", "it is no list: nothing of it was read", "make it again"))
     packages = list(some_tables(top.get("packages")))
+    odd = len(top["packages"]) - len(packages) if isinstance(top.get("packages"), list) else 0
+    if odd:
+        bill.gaps.append(Gap(f"{where}: packages", f"{odd} of them are no objects", "make it again"))
     relations = [
         (text(one.get("spdxElementId")), text(one.get("relationshipType")), text(one.get("relatedSpdxElement")))
         for one in some_tables(top.get("relationships"))
