@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from customhouse.cli.audit_fix import mend
-from customhouse.consume.audit.mend.plan import Raise
+from customhouse.consume.audit.mend.plan import Raise, plan
 from customhouse.consume.audit.mend.requirements_text import has_hashes, raised
 from customhouse.consume.audit.mend.uv import resolved_with_hashes
 from customhouse.consume.audit.model import Component, Finding, Report, Subject
+from customhouse.consume.audit.read.detect import read_target
 from customhouse.formats.osv.merging import Same
 from customhouse.formats.osv.read import read_record
 from customhouse.formats.osv.severity import UNSCORED, Level
@@ -106,3 +107,19 @@ def test_what_is_shown_of_a_strangers_file_commands_no_terminal(
     shown = capsys.readouterr().err
     assert "+demo==2.0" in shown
     assert "\x1b" not in shown
+
+
+@pytest.mark.parametrize("target", [".", "pyproject.toml", "uv.lock"])
+def test_the_lock_of_a_project_is_found_by_whatever_it_is_audited(
+    target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("pyproject.toml").write_text('[project]\nname = "x"\nversion = "1"\n')
+    Path("uv.lock").write_text(
+        'version = 1\n[[package]]\nname = "demo"\nversion = "1.0"\nsource = { registry = "https://pypi.org/simple" }\n'
+    )
+    (subject,) = read_target(target)
+    advice = read_record({"id": "X-1", "modified": "2026-11-01T00:00:00Z"}, "x")
+    finding = Finding(subject.components[0], Same((advice,), ("X-1",)), UNSCORED, ("2.0",), "2.0")
+    (one,), _ = plan(Report((subject,), (finding,)), Level.LOW)
+    assert (one.file, one.to) == (Path("uv.lock"), "2.0")

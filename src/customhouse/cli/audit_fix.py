@@ -66,7 +66,7 @@ def _hashes(one: Raise, pages: IndexPages | None) -> Sequence[str]:
 def _lock(file: Path, raises: Sequence[Raise], index_url: str, *, dry: bool, offline: bool) -> int:
     names = ", ".join(f"{one.name} to {one.to}" for one in raises)
     if offline:
-        warn(f"{file} stays: locking anew asks the index, and --offline says not to.")
+        warn(f"{file} stays: locking anew asks the index, and --offline or --no-index says not to.")
         return 0
     if dry:
         warn(f"{file}: would be locked anew with {names}.")

@@ -59,19 +59,18 @@ def _judged(finding: Finding, subject: Subject | None) -> Raise | Left:
     if finding.library is not None:
         return Left(name, version, f"it bundles {finding.library.name}: only a new release of it can mend that")
     if finding.blocked is not None:
-        return Left(name, version, f"{finding.blocked.by} {finding.blocked.by_version} requires"
-                    f" {finding.blocked.requirement}")  # fmt: skip
+        whose = f"{finding.blocked.by} {finding.blocked.by_version}".rstrip()
+        return Left(name, version, f"{whose} requires {finding.blocked.requirement}")
     if finding.upgrade is None:
         return Left(name, version, "no version is known that mends everything")
     if subject is None or subject.kind not in WRITABLE:
         return Left(name, version, f"{subject.title if subject else 'its file'} is not written by this command:"
                     f" raise it to {finding.upgrade} there")  # fmt: skip
     file, line = place_of(component)
-    path = Path(subject.title) if subject.kind == "uv-lock" else Path(file)
     if subject.kind == "requirements" and line is None:
         return Left(name, version, f"it is pinned nowhere: {' > '.join(finding.paths[0]) if finding.paths else 'uv'}"
                     f" brings it; write {name}>={finding.upgrade} into the file")  # fmt: skip
-    return Raise(name, version, finding.upgrade, path, line, subject.kind)
+    return Raise(name, version, finding.upgrade, Path(file), line, subject.kind)
 
 
 def _highest(raises: Iterable[Raise]) -> list[Raise]:
