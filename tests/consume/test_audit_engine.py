@@ -225,7 +225,7 @@ def test_a_bundled_library_is_found_in_the_package_that_brings_it(known: Known) 
     )
     subject = wheel("1.3.1")
     twice = replace(
-        subject, libraries=(*subject.libraries, replace(subject.libraries[0], where="pillow.libs/libwebpmux.so.3"))
+        subject, libraries=(*subject.libraries, subject.libraries[0]._replace(where="pillow.libs/libwebpmux.so.3"))
     )
     (finding,) = Engine(known(webp, other)).audit([twice]).findings
     assert finding.library is not None

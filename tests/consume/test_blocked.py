@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import pytest
 
 from customhouse.consume.audit.blocked import Nobody, Trial, explain_blocked
 from customhouse.consume.audit.history import Release, read_releases
 from customhouse.consume.audit.model import Blocked, Component, Finding, Subject
-from customhouse.formats.inventory.installed import Requirement, split_requirement
+from customhouse.consume.audit.own_bounds import OwnBound, own_bounds
 from customhouse.formats.inventory.model import Edge
+from customhouse.formats.inventory.requirement import Requirement, split_requirement
 from customhouse.formats.osv.matching import fixed_versions
 from customhouse.formats.osv.merging import merge
 from customhouse.formats.osv.read import read_record
@@ -104,6 +106,62 @@ def test_offline_the_edge_of_the_lock_is_named_and_nobody_knows_whether_it_was_a
     assert (found.requirement, found.speculative) == ("b<2", None)
     assert "nobody could say" in found.remedies[0]
     assert blocked(lock(), Nobody()) is None
+
+
+def test_the_users_own_bound_is_named_too() -> None:
+    own = {"lock": [OwnBound("b", "<2", "", "pyproject.toml: project.dependencies")]}
+    component = Component("b", "1.9", "lock")
+    finding = Finding(component, merge([RECORD])[0], UNSCORED, ("2.1",), "2.1")
+    (found,) = explain_blocked([finding], [Subject("lock", "uv-lock", (component,))], Nobody(), (), own)
+    assert found.blocked is not None
+    assert (found.blocked.by, found.blocked.by_version, found.blocked.requirement) == ("your project", "", "b<2")
+    assert found.blocked.remedies[0] == (
+        "Raise your own bound, b<2 in pyproject.toml: project.dependencies, so that it allows b 2.1:"
+        " uv lock --upgrade-package b==2.1"
+    )
+    assert [one.split()[0] for one in found.blocked.remedies] == ["Raise", "If"]
+    (found,) = explain_blocked([finding], [lock(Edge("b", "<2"))], Nobody(), (), own)
+    assert found.blocked is not None
+    assert found.blocked.by == "a"
+    assert found.blocked.remedies[0] == "All of these must go: your project requires b<2; a 1.4 requires b<2."
+    assert found.blocked.remedies[1].startswith("Raise your own bound, b<2 in pyproject.toml")
+    for harmless in (OwnBound("b", "<3", "", "x"), OwnBound("c", "<2", "", "x"),
+                     OwnBound("b", "<2", "python_version < '3'", "x")):  # fmt: skip
+        (found,) = explain_blocked(
+            [finding], [Subject("lock", "uv-lock", (component,))], Nobody(), (), {"lock": [harmless]}
+        )
+        assert found.blocked is None
+
+
+@pytest.mark.parametrize(
+    ("files", "target", "place"),
+    [
+        ({"uv.lock": "", "pyproject.toml": '[project]\nname = "x"\ndependencies = ["B<2"]\n'}, "uv.lock",
+         "pyproject.toml: project.dependencies"),
+        ({"uv.lock": "", "pyproject.toml": '[dependency-groups]\ndev = ["b[x]<2"]\n'}, "",
+         "pyproject.toml: dependency-groups.dev"),
+        ({"requirements.txt": "b==1.9\n", "requirements.in": "a\nb<2\n"}, "requirements.txt", "requirements.in:2"),
+        ({"requirements.txt": "b==1.9\n", "requirements.in": "-r more.in\n", "more.in": "b<2"}, "", "more.in:1"),
+        ({"requirements.txt": "b<2\n"}, "requirements.txt", "requirements.txt:1"),
+        ({"r.txt": "# uv pip compile pyproject.toml\nb==1.9\n", "pyproject.toml": '[project]\ndependencies = ["b<2"]\n'},
+         "r.txt", "pyproject.toml: project.dependencies"),
+        ({"requirements.txt": "b==1.9\n"}, "requirements.txt", None),
+        ({"requirements.txt": "b==1.9\n", "requirements.in": "b\nc<2\n"}, "requirements.txt", None),
+        ({"r.txt": "b==1.9\n", "pyproject.toml": '[project]\ndependencies = ["b<2"]\n'}, "r.txt", None),
+        ({"uv.lock": "", "pyproject.toml": "[project"}, "uv.lock", None),
+        ({"uv.lock": ""}, "uv.lock", None),
+    ],
+)  # fmt: skip
+def test_own_bounds_stand_beside_the_lock_or_in_what_it_was_made_of(
+    tmp_path: Path, files: dict[str, str], target: str, place: str | None
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    (first, *_) = files
+    component = Component("b", "1.9", f"{tmp_path / first}:1")
+    subject = Subject("t", "uv-lock" if first == "uv.lock" else "requirements", (component,))
+    found = own_bounds(tmp_path / target, subject, {"b"})
+    assert [(one.specifier, one.place) for one in found] == ([("<2", f"{tmp_path}/{place}")] if place else [])
 
 
 def test_a_bound_that_lets_one_fix_through_blocks_nothing() -> None:

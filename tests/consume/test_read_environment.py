@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from customhouse.consume.audit.read.detect import read_target
 from customhouse.consume.audit.read.options import ReadOptions
-from customhouse.formats.inventory.installed import libraries_of, read_installed, read_requires_txt, split_requirement
+from customhouse.formats.inventory.installed import libraries_of, read_installed, read_requires_txt
 from customhouse.formats.inventory.model import Component, Edge, Subject
+from customhouse.formats.inventory.requirement import split_requirement
 from customhouse.terms.errors import Rejected
 from installing import install, patchlevel, site_of, venv
 

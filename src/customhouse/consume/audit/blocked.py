@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
 from packaging.specifiers import Specifier, SpecifierSet
@@ -17,13 +18,14 @@ from packaging.version import Version
 
 from customhouse.consume.audit.model import Blocked, Component, Finding, Subject
 from customhouse.consume.audit.remedies import Allowed, Situation, remedies
-from customhouse.formats.inventory.installed import Requirement
+from customhouse.formats.inventory.requirement import Requirement
 from customhouse.formats.osv.matching import is_affected, read_version
 from customhouse.terms.versions import specifiers_of, version_of
 
 if TYPE_CHECKING:
     # It speaks HTTP, which takes longer to load than a whole audit offline.
     from customhouse.consume.audit.history import Release
+    from customhouse.consume.audit.own_bounds import OwnBound
 
 MOST_NEWER = 15
 """How many newer releases of one package are looked at for one that allows the fix, the nearest first."""
@@ -78,14 +80,25 @@ class Bound:
     specifier: str
 
 
+OWN = "your project"
+"""Who excludes a fix if it is the user's own bound."""
+
+
 def explain_blocked(
-    findings: Iterable[Finding], subjects: Sequence[Subject], asked: Asked, runs: Sequence[Trial] = ()
-) -> tuple[Finding, ...]:
-    """The same findings; those whose every fix is excluded by somebody's bound say by whose, and what to do."""
-    return tuple(_explained(one, subjects, asked, runs) for one in findings)
+    findings: Iterable[Finding], subjects: Sequence[Subject], asked: Asked, runs: Sequence[Trial] = (),
+    own: Mapping[str, Sequence[OwnBound]] = MappingProxyType({}),
+) -> tuple[Finding, ...]:  # fmt: skip
+    """The same findings; those whose every fix is excluded by somebody's bound say by whose, and what to do.
+
+    ``own`` are the bounds of the user's project, by the title of the subject.
+    """
+    return tuple(_explained(one, subjects, asked, runs, own) for one in findings)
 
 
-def _explained(finding: Finding, subjects: Sequence[Subject], asked: Asked, runs: Sequence[Trial]) -> Finding:
+def _explained(
+    finding: Finding, subjects: Sequence[Subject], asked: Asked, runs: Sequence[Trial],
+    own: Mapping[str, Sequence[OwnBound]],
+) -> Finding:  # fmt: skip
     if finding.mitigation is not None or finding.library is not None or finding.blocked is not None:
         return finding
     component = finding.component
@@ -96,18 +109,29 @@ def _explained(finding: Finding, subjects: Sequence[Subject], asked: Asked, runs
     blocking = (
         [one for one in bounds_on(component, subject, asked) if not _allows(one.specifier, fixed)] if fixed else []
     )
-    if not blocking:
+    ours = [
+        one for one in own.get(subject.title, ())
+        if one.name == component.name and applies(one.marker, subject.interpreter)
+        and fixed and not _allows(one.specifier, fixed)
+    ]  # fmt: skip
+    if not blocking and not ours:
         return finding
-    first = blocking[0]
+    edges = [f"{one.by.name} {one.by.version} requires {component.name}{one.specifier}" for one in blocking]
     situation = Situation(
         finding,
         subject.kind,
         target=_target(finding, fixed),
-        blocking=tuple(f"{one.by.name} {one.by.version} requires {component.name}{one.specifier}" for one in blocking),
+        blocking=(*dict.fromkeys(f"{OWN} requires {component.name}{one.specifier}" for one in ours), *edges),
+        own=tuple((f"{component.name}{one.specifier}", one.place) for one in ours),
         holders=tuple((one.by.name, one.by.version) for one in blocking),
         newer=tuple(_newer(one.by, component, fixed, subject, asked, DEEPEST) for one in blocking),
         runs=tuple(one for one in runs if one.package == component.name and one.version in fixed),
     )
+    said = remedies(situation)
+    if not blocking:
+        bound = f"{component.name}{ours[0].specifier}"
+        return replace(finding, blocked=Blocked(OWN, "", bound, speculative=None, remedies=said))
+    first = blocking[0]
     return replace(
         finding,
         blocked=Blocked(
@@ -115,7 +139,7 @@ def _explained(finding: Finding, subjects: Sequence[Subject], asked: Asked, runs
             by_version=first.by.version,
             requirement=f"{component.name}{first.specifier}",
             speculative=is_speculative(first, component, asked),
-            remedies=remedies(situation),
+            remedies=said,
         ),
     )
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
+from typing import NamedTuple
 
 from customhouse.consume.audit.model import Component, Finding, Gap, Report, Subject
 from customhouse.consume.audit.paths import Origins
@@ -26,8 +27,7 @@ Existing = Callable[[Component], Sequence[str] | None]
 """The versions of a component's project that can be installed; None if nobody can say."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(NamedTuple):
     """Which of the groups count. The rest is read, to know who brought what in, and not audited."""
 
     only: frozenset[str] | None = None
@@ -39,12 +39,15 @@ class Scope:
         return bool(groups if self.only is None else groups & self.only)
 
 
+EVERY_GROUP = Scope()
+
+
 @dataclass
 class Engine:
     """One audit."""
 
     snapshot: Snapshot
-    scope: Scope = Scope()
+    scope: Scope = EVERY_GROUP
     existing: Existing = lambda _component: None
     advance: Callable[[int], None] = lambda _count: None
     """Told how many components have been looked at."""

@@ -14,7 +14,8 @@ from urllib.parse import urljoin
 from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename
 
 from customhouse.consume.wire import NOT_FOUND, Wire, host_of
-from customhouse.formats.inventory.installed import Requirement, read_installed
+from customhouse.formats.inventory.installed import read_installed
+from customhouse.formats.inventory.requirement import Requirement
 from customhouse.formats.osv.times import read_time
 from customhouse.terms.errors import Rejected, Unavailable
 

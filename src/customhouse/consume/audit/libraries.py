@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 
 from customhouse.consume.audit.model import Component, Finding, Gap, Library, Subject
 from customhouse.consume.snapshot.layout import LIBRARIES
@@ -48,12 +47,12 @@ def _joined(libraries: Iterable[Library]) -> list[Library]:
     for one in libraries:
         name = library_name(one.name)
         key = (name, one.version, one.conflicting, one.bundled_by, one.purl)
-        groups.setdefault(key, []).append(replace(one, name=name))
+        groups.setdefault(key, []).append(one._replace(name=name))
     found = []
     for group in groups.values():
         places = list(dict.fromkeys(one.where for one in group))
         more = f" and {len(places) - 1} more file{'s' if len(places) > 2 else ''}" if len(places) > 1 else ""  # noqa: PLR2004 - one more
-        found.append(replace(group[0], where=places[0] + more))
+        found.append(group[0]._replace(where=places[0] + more))
     return found
 
 

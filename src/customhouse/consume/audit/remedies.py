@@ -71,17 +71,38 @@ class Situation:
     newer: tuple[Allowed | None, ...]
     """Of each holder; None if nobody knows."""
     runs: Sequence[Run]
+    own: tuple[tuple[str, str], ...] = ()
+    """The user's own bounds among the edges, each with its place."""
 
 
 def remedies(situation: Situation) -> tuple[str, ...]:
     """The remedies in order."""
-    return (*_newer(situation), *_override(situation), *_statement(situation), *_replacement(situation))
+    if not situation.holders:
+        return (*_raise(situation), *_statement(situation))
+    return (
+        *_all(situation),
+        *_raise(situation),
+        *_newer(situation),
+        *_override(situation),
+        *_statement(situation),
+        *_replacement(situation),
+    )
+
+
+def _all(situation: Situation) -> Iterator[str]:
+    if len(situation.blocking) > 1:
+        yield f"All of these must go: {'; '.join(situation.blocking)}."
+
+
+def _raise(situation: Situation) -> Iterator[str]:
+    name, target = situation.finding.component.name, situation.target
+    for bound, place in situation.own:
+        then = "" if situation.holders else f": {_upgrade(situation.kind, [(name, target)])}"
+        yield f"Raise your own bound, {bound} in {place}, so that it allows {name} {target}{then}"
 
 
 def _newer(situation: Situation) -> Iterator[str]:
     name, target = situation.finding.component.name, situation.target
-    if len(situation.blocking) > 1:
-        yield f"All of these must go: {'; '.join(situation.blocking)}."
     known = [one for one in situation.newer if one is not None]
     if len(known) < len(situation.newer):
         holders = ", ".join(holder for holder, _ in situation.holders)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 FORMAT = 1
 """Changes with the layout; a snapshot of another one is built anew."""
@@ -28,8 +28,7 @@ CREATE INDEX alias_id ON alias (id);
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Unread:
+class Unread(NamedTuple):
     """A record that could not be read, and the packages it seems to speak of (none: it may speak of any)."""
 
     where: str

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from customhouse.consume.snapshot.read import Snapshot
 from customhouse.formats.inventory.model import Gap
@@ -27,8 +26,7 @@ SOURCES_VARIABLE = "CUSTOMHOUSE_ADVISORIES"
 SNAPSHOT_VARIABLE = "CUSTOMHOUSE_SNAPSHOT"
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(NamedTuple):
     """What the user says about advisories."""
 
     path: Path

@@ -7,18 +7,15 @@ whole descriptions; an environment of 250 packages is to be read in 0.15 s.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from customhouse.terms.names import normalize
+from customhouse.formats.inventory.requirement import NAME, Requirement, split_requirement
 
 MOST_HEADER_BYTES = 1 * 2**20
 MOST_REQUIREMENTS = 5_000
 MOST_LIBRARIES = 5_000
-LONGEST_NAME = 300
-LONGEST_REQUIREMENT = 20_000
 _END = re.compile(rb"\r?\n\r?\n")
 _HEADER = re.compile(r"^(Name|Version|Requires-Dist)[ \t]*:(.*)$", re.IGNORECASE | re.MULTILINE)
-_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?", re.ASCII)
 # Each way through a line is taken once (`(?>…)`, `++`): a hostile RECORD must not cost its length squared.
 _LIBRARY = re.compile(
     rb"^(?P<quote>\"?)(?P<path>(?>[^\n\",]*?\.(?:dy)?libs/)[^\n\",/]++|(?>[^\n\",]*?\.dist-info/sboms/)[^\n\",]++"
@@ -27,20 +24,7 @@ _LIBRARY = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Requirement:
-    """One requirement, apart."""
-
-    name: str
-    """Normalised."""
-    extras: frozenset[str]
-    specifier: str
-    marker: str
-    url: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Installed:
+class Installed(NamedTuple):
     """The few headers that an audit needs."""
 
     name: str
@@ -63,7 +47,7 @@ def read_installed(raw: bytes) -> Installed:
         value = rest.strip()
         match header.lower():
             case "name" if not name:
-                name = value if _NAME.fullmatch(value) else ""
+                name = value if NAME.fullmatch(value) else ""
             case "version" if not version:
                 version = value
             case "requires-dist" if len(requires) < MOST_REQUIREMENTS:
@@ -75,38 +59,6 @@ def read_installed(raw: bytes) -> Installed:
             case _:
                 pass
     return Installed(name, version, tuple(requires), tuple(faults))
-
-
-def split_requirement(text: str) -> Requirement | None:
-    """The parts of a requirement (PEP 508); None for what is none. Specifiers and markers are not looked into.
-
-    It is cut with plain steps: every pattern with optional blanks between optional parts takes a hostile line cubed.
-    """
-    line = text.strip()
-    named = _NAME.match(line[:LONGEST_NAME])
-    if named is None or len(line) > LONGEST_REQUIREMENT:
-        return None
-    rest = line[named.end() :].lstrip()
-    extras: frozenset[str] = frozenset()
-    if rest.startswith("["):
-        inside, closed, rest = rest[1:].partition("]")
-        if not closed or not all(not one.strip() or _NAME.fullmatch(one.strip()) for one in inside.split(",")):
-            return None
-        extras = frozenset(normalize(one.strip()) for one in inside.split(",") if one.strip())
-        rest = rest.lstrip()
-    if rest.startswith("@"):
-        # An address may hold a semicolon; the one before a marker has a blank before it.
-        address, _, marker = rest[1:].partition(" ;")
-        return (
-            Requirement(normalize(named[0]), extras, "", marker.strip(), address.strip()) if address.strip() else None
-        )
-    bounds, _, marker = rest.partition(";")
-    bounds = bounds.strip()
-    if bounds.startswith("(") and bounds.endswith(")"):
-        bounds = bounds[1:-1].strip()
-    if bounds and (bounds[0] not in "=<>!~" or any(one in bounds for one in "()@;")):
-        return None
-    return Requirement(normalize(named[0]), extras, "".join(bounds.split()), marker.strip())
 
 
 def read_requires_txt(text: str) -> tuple[Requirement, ...]:

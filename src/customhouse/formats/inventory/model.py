@@ -7,14 +7,13 @@ an index audits them again when an advisory changes.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 PRODUCTION = "production"
 """The group of what is installed by default. Other groups carry the name that the file gives them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
+class Edge(NamedTuple):
     """One requirement of one component: ``A 1.4 requires B<2``."""
 
     requires: str
@@ -46,8 +45,7 @@ class Component:
     """Paths of libraries that it brings, as far as the input shows them (environments, wheels)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
+class Gap(NamedTuple):
     """Something that could not be checked. An audit with gaps exits 3: silence is never "no vulnerabilities"."""
 
     where: str
@@ -74,8 +72,7 @@ class Subject:
     libraries: tuple[Library, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Library:
+class Library(NamedTuple):
     """A library that is no Python package, bundled in one: libwebp in Pillow."""
 
     name: str

@@ -11,9 +11,9 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from customhouse.formats.inventory.installed import Requirement
 from customhouse.formats.inventory.marks import Marks
 from customhouse.formats.inventory.model import Component, Edge
+from customhouse.formats.inventory.requirement import Requirement
 
 _EXTRA = re.compile(r"\bextra\s*==\s*['\"]([A-Za-z0-9._-]+)['\"]")
 

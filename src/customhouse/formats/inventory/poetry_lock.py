@@ -140,6 +140,6 @@ def _names(wanted: Iterable[str], without: set[str]) -> list[str]:
 
 
 def _named(requirements: Iterable[str]) -> list[str]:
-    from customhouse.formats.inventory.installed import split_requirement  # noqa: PLC0415 - only for what needs it
+    from customhouse.formats.inventory.requirement import split_requirement  # noqa: PLC0415 - only for what needs it
 
     return [found.name for one in requirements if (found := split_requirement(one)) is not None]

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from customhouse.formats.inventory.installed import split_requirement
+from customhouse.formats.inventory.requirement import split_requirement
 
 MOST_LINES = 1_000_000
 LONGEST_LINE = 100_000
@@ -33,8 +33,7 @@ _TOO_LONG = "\n"
 _SHORT = ("-r", "-c", "-e", "-i", "-f")
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(NamedTuple):
     """One requirement."""
 
     line: int
@@ -53,8 +52,7 @@ class Wanted:
     """Who required it, as a comment of pip-tools or uv says: names, or ``-r FILE``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(NamedTuple):
     """One option of the file."""
 
     line: int
@@ -63,8 +61,7 @@ class Option:
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(NamedTuple):
     """A line that cannot be read."""
 
     line: int

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from customhouse.formats.osv.model import Record
 
@@ -11,8 +11,7 @@ _FIRST = ("PYSEC-", "PSF-", "GHSA-", "CVE-")
 """Whose record speaks for a group, the first of these that is there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Same:
+class Same(NamedTuple):
     """One vulnerability: its records, the one that speaks for them first, and every name it goes by."""
 
     records: tuple[Record, ...]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 PYPI = "PyPI"
 
@@ -13,8 +13,7 @@ EventKind = Literal["introduced", "fixed", "last_affected", "limit"]
 RangeKind = Literal["ECOSYSTEM", "SEMVER", "GIT"]
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One edge of a range: from here on affected (introduced), or not any more."""
 
     kind: EventKind
@@ -22,8 +21,7 @@ class Event:
     """As it stands in the record; ``0`` is before all versions."""
 
 
-@dataclass(frozen=True, slots=True)
-class Range:
+class Range(NamedTuple):
     """Which versions, or commits, are affected: what follows from its events in their order."""
 
     kind: RangeKind
@@ -64,8 +62,7 @@ class Affected:
     database_specific: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(NamedTuple):
     """Where more is to be read."""
 
     kind: str

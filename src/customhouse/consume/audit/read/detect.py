@@ -7,18 +7,10 @@ files the one that says most wins: a lock over requirements, requirements over w
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from customhouse.consume.audit.read.here import (
-    PYTHON_FILE,
-    environment_of_python,
-    environments_at,
-    packages_at,
-    running_environment,
-    running_interpreter,
-)
 from customhouse.consume.audit.read.options import ReadOptions
 from customhouse.consume.audit.read.source import CODE, read_head
 from customhouse.formats.inventory.model import Subject
@@ -28,11 +20,8 @@ ACCEPTED = (
     "environment, interpreter, or the path of a lock file, a requirements file, pyproject.toml, an environment, "
     "a wheel or sdist, an SBOM, an image or a folder of these"
 )
-WORDS: dict[str, Callable[[ReadOptions], Subject]] = {
-    "": running_environment,
-    "environment": running_environment,
-    "interpreter": running_interpreter,
-}
+WORDS = ("", "environment", "interpreter")
+PYTHON_FILE = re.compile(r"(?:python|pypy)(?:\d+(?:\.\d+)?t?)?(?:w)?(?:\.exe)?")
 _REQUIREMENTS = re.compile(r"(?:.*[-_.])?(?:requirements|constraints|reqs)(?:[-_.].*)?\.(?:txt|in)")
 _PYLOCK = re.compile(r"pylock(?:\.[^.]+)?\.toml")
 # In this order: the more a file says, the earlier.
@@ -43,7 +32,9 @@ _UNREAD_LOCKS = {"pdm.lock": "pdm export", "pixi.lock": "pixi list", "conda-lock
 def read_target(target: str | Path, options: ReadOptions = ReadOptions()) -> tuple[Subject, ...]:  # noqa: B008  # frozen
     """What a path or a word stands for. Raises `Rejected` if nothing of it can be read."""
     if isinstance(target, str) and target in WORDS:
-        return (WORDS[target](options),)
+        from customhouse.consume.audit.read import here  # noqa: PLC0415
+
+        return (here.running_interpreter(options) if target == "interpreter" else here.running_environment(options),)
     if "\0" in str(target):
         raise Rejected(CODE, "target", "it holds a NUL", ACCEPTED)
     path = Path(target)
@@ -63,6 +54,8 @@ def _file(path: Path, options: ReadOptions) -> tuple[Subject, ...]:
 
     name = path.name.lower()
     if PYTHON_FILE.fullmatch(name) and not name.endswith(".py"):
+        from customhouse.consume.audit.read.here import environment_of_python  # noqa: PLC0415
+
         return (environment_of_python(path, options),)
     if name in ("uv.lock", "poetry.lock", "pipfile.lock", "pyproject.toml"):
         return (files.BY_NAME[name](path, options),)
@@ -81,6 +74,8 @@ def _file(path: Path, options: ReadOptions) -> tuple[Subject, ...]:
 
 
 def _folder(path: Path, options: ReadOptions) -> tuple[Subject, ...]:
+    from customhouse.consume.audit.read.here import environments_at, packages_at  # noqa: PLC0415
+
     if (path / "pyvenv.cfg").is_file() and (found := environments_at(path, options)):
         return found
     if (path / "oci-layout").is_file() or ((path / "manifest.json").is_file() and any(path.glob("*/layer.tar"))):

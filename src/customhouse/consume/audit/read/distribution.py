@@ -15,9 +15,10 @@ from customhouse.consume.audit.read.source import CODE
 from customhouse.formats.inspect import inspect_archive
 from customhouse.formats.inspection import Limits
 from customhouse.formats.inventory.file_version import name_and_version_in
-from customhouse.formats.inventory.installed import Requirement, read_installed
+from customhouse.formats.inventory.installed import read_installed
 from customhouse.formats.inventory.marks import Marks
 from customhouse.formats.inventory.model import Component, Edge, Gap, Library, Subject, SubjectKind
+from customhouse.formats.inventory.requirement import Requirement
 from customhouse.formats.inventory.requirements_file import Wanted
 from customhouse.terms.errors import Rejected
 from customhouse.terms.names import normalize

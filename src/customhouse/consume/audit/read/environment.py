@@ -112,7 +112,7 @@ def _egg_info(tree: Tree, place: str, name: str) -> Unrooted | Gap:
     found = read_installed(raw or b"")
     requires = tree.read(f"{place}/requires.txt", MOST_HEADER_BYTES)
     if requires and not found.requires:
-        found = replace(found, requires=read_requires_txt(requires.decode("utf-8", "replace")))
+        found = found._replace(requires=read_requires_txt(requires.decode("utf-8", "replace")))
     return _package(tree, place, name.rpartition(".")[0], found)
 
 
@@ -121,7 +121,7 @@ def _egg(tree: Tree, place: str, name: str) -> Unrooted | Gap:
     found = read_installed(raw or b"")
     requires = tree.read(f"{place}/EGG-INFO/requires.txt", MOST_HEADER_BYTES)
     if requires and not found.requires:
-        found = replace(found, requires=read_requires_txt(requires.decode("utf-8", "replace")))
+        found = found._replace(requires=read_requires_txt(requires.decode("utf-8", "replace")))
     return _package(tree, place, name.rpartition(".")[0], found)
 
 

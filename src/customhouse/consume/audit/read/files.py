@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from customhouse.consume.audit.read.options import ReadOptions
 from customhouse.consume.audit.read.source import CODE, MOST_TEXT_BYTES, read_bytes, read_text
-from customhouse.formats.inventory.model import Subject
+from customhouse.formats.inventory.model import Gap, Subject
 from customhouse.terms.errors import Rejected
+from customhouse.terms.names import normalize
 
+_LOCKED = re.compile(r'^name = "([^"\n]+)"\r?$', re.MULTILINE)
 _IMAGE_ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.zst", ".oci", ".docker")
 
 
@@ -24,7 +27,28 @@ def requirements(path: Path, options: ReadOptions) -> Subject:
 def _uv_lock(path: Path, _options: ReadOptions) -> Subject:
     from customhouse.formats.inventory.uv_lock import read_uv_lock  # noqa: PLC0415
 
-    return read_uv_lock(read_text(path), str(path))
+    lock, beside = read_text(path), path.with_name("pyproject.toml")
+    found = read_uv_lock(lock, str(path))
+    if path.name != "uv.lock" or not beside.is_file():
+        return found
+    return replace(found, gaps=(*found.gaps, *_not_locked(lock, beside)))
+
+
+def _not_locked(lock: str, project: Path) -> Iterator[Gap]:
+    """What a project asks for by now, on every platform, and its lock does not know: the next sync brings it."""
+    from customhouse.formats.inventory.installed import split_requirement  # noqa: PLC0415
+    from customhouse.formats.inventory.pyproject import read_pyproject  # noqa: PLC0415
+
+    try:
+        told = read_pyproject(read_text(project), str(project))
+    except Rejected:
+        # The lock is what is audited.
+        return
+    locked = {normalize(name) for name in _LOCKED.findall(lock)} | {told.name}
+    asked = {one.name: asked.place for asked in told.asked if (one := split_requirement(asked.text)) and not one.marker}
+    for name, place in asked.items():
+        if name not in locked:
+            yield Gap(place, f"{name} is asked for and not locked", "run `uv lock`, then audit again")
 
 
 def _pylock(path: Path, _options: ReadOptions) -> Subject:

@@ -20,7 +20,6 @@ from customhouse.formats.inventory.marks import Marks
 from customhouse.formats.inventory.model import Gap, Subject, SubjectKind
 from customhouse.terms.errors import Rejected
 
-PYTHON_FILE = re.compile(r"(?:python|pypy)(?:\d+(?:\.\d+)?t?)?(?:w)?(?:\.exe)?")
 _LIB_VERSION = re.compile(r"(?:python|pypy)(\d{1,2}\.\d{1,3})t?")
 
 

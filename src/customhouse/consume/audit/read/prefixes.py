@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from customhouse.consume.audit.read.tree import Tree
 
@@ -20,8 +20,7 @@ _VERSION = re.compile(r"(\d{1,2}\.\d{1,3}\.\d{1,3})(?:\.?(final|alpha|beta|candi
 _LEVELS = {"alpha": "a", "beta": "b", "candidate": "rc"}
 
 
-@dataclass(frozen=True, slots=True)
-class Prefix:
+class Prefix(NamedTuple):
     """One Python with the folders in which its packages lie."""
 
     path: str

@@ -78,7 +78,7 @@ def _grouped(components: Sequence[Component], by_name: dict[str, set[str]]) -> t
 
 def _name(asked: Asked) -> str:
     """The name alone: ``harbour[http2]`` of harbour's own extras asks for nothing new."""
-    from customhouse.formats.inventory.installed import split_requirement  # noqa: PLC0415 - small, and only here
+    from customhouse.formats.inventory.requirement import split_requirement  # noqa: PLC0415 - small, and only here
 
     found = split_requirement(asked.text)
     return found.name if found is not None else ""

@@ -20,15 +20,20 @@ from customhouse.terms.names import normalize
 MOST_DEPTH = 10
 MOST_FILES = 200
 MOST_REQUIREMENTS = 20_000
-_PIN = re.compile(r"={2,3}\s*([^\s,*]+)")
+PIN = re.compile(r"={2,3}\s*([^\s,*]+)")
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 
 def read_requirements(path: Path, options: ReadOptions, title: str = "") -> Subject:
     """What a requirements file asks for."""
+    return subject_of(collected(path), title or str(path), options, beside=path.parent)
+
+
+def collected(path: Path) -> Collected:
+    """What a requirements file and all that it includes say, before anything is resolved."""
     found = Collected()
     _collect(path, found, constrain=False, depth=0)
-    return subject_of(found, title or str(path), options, beside=path.parent)
+    return found
 
 
 def subject_of(found: Collected, title: str, options: ReadOptions, *, beside: Path) -> Subject:
@@ -60,7 +65,7 @@ def _pinned(one: Wanted, place: str, indexes: Sequence[str]) -> Component | Gap 
     if one.address:
         return _of_address(one, place)
     # "==1.0" alone is a pin; "==1.*" and "==1.0,!=1.0" are not.
-    pin = _PIN.fullmatch(one.specifier)
+    pin = PIN.fullmatch(one.specifier)
     if pin is None:
         return None
     where = f"{place} (if {one.marker[:200]})" if one.marker else place

@@ -99,9 +99,8 @@ def _next(group: Sequence[Finding]) -> Iterator[str]:
     blocked = next((one.blocked for one in group if one.blocked is not None), None)
     if blocked is not None:
         sure = {True: ", written before such versions existed", False: "", None: ""}[blocked.speculative]
-        yield from _wrapped(
-            f"Blocked: {plain(blocked.by)} {plain(blocked.by_version)} requires {plain(blocked.requirement)}{sure}.", 2
-        )
+        whose = f"{plain(blocked.by)} {plain(blocked.by_version)}".rstrip()
+        yield from _wrapped(f"Blocked: {whose} requires {plain(blocked.requirement)}{sure}.", 2)
         for number, remedy in enumerate(blocked.remedies, 1):
             yield from _wrapped(f"{number}. {plain(remedy)}", 4)
         return
