@@ -373,7 +373,7 @@ def _standing_webhook_job(app: App, arguments: Mapping[str, Any]) -> None:
 
 def _reserve_cve_job(app: App, arguments: Mapping[str, Any]) -> None:
     """Have CVE Services reserve an id. Running it again finds the one that the last run has reserved."""
-    reserve_now(app.deeds, _cve_services(app), arguments["case_id"])
+    reserve_now(app.deeds, _cve_services(app), Rules.of(app.settings), arguments["case_id"])
 
 
 def _publish_cve_job(app: App, arguments: Mapping[str, Any]) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from customhouse.index.visibility import ChangeVisibility, change_visibility
 from disclosing import DRAFT, desk
+from packages import wheel
 from world import World
 
 
@@ -53,3 +55,33 @@ def test_owners_see_it_once_they_are_put_in(small_world: World) -> None:
     assert case.case.title == DRAFT["title"]
     page = case.reporter.get(case.link)
     assert "medium, 6.5" in page.text
+
+
+def test_an_owner_who_was_put_in_says_neither_what_a_case_is_about_nor_who_belongs_to_it(small_world: World) -> None:
+    case = desk(small_world)
+    case.accept()
+    small_world.person("bob")
+    assert small_world.upload(wheel("other", "1.0"), user="bob", name="other", version="1.0").status == 200
+    coordinator = next(one for one in case.members if one.role == "coordinator")
+    case.owner.get(case.here)
+    for step, fields in (
+        ("project", {"project": "other"}), ("invite", {"user": "bob"}), ("take", {}),
+        ("remove", {"member": str(coordinator.id)}),
+    ):  # fmt: skip
+        answer = case.owner.post(f"{case.here}{step}/", **fields)
+        assert (answer.status_code, "Only the desk" in answer.text) == (409, True), step
+    assert [one.role for one in case.members] == ["reporter", "coordinator", "owner"]
+    case.does(case.operator, "project", project="other")
+
+
+def test_the_desk_learns_of_no_private_project_by_naming_it(small_world: World) -> None:
+    case = desk(small_world)
+    case.accept()
+    bob = small_world.person("bob")
+    case.does(case.operator, "invite", user="bob")
+    assert small_world.upload(wheel("hidden", "1.0"), name="hidden", version="1.0").status == 200
+    small_world.app.do(change_visibility, ChangeVisibility("hidden", "private", "hidden"))
+    bob.get(case.here)
+    for name in ("hidden", "nowhere"):
+        answer = bob.post(f"{case.here}project/", project=name)
+        assert (answer.status_code, "there is no project" in answer.text) == (400, True), name

@@ -101,6 +101,57 @@ def test_a_reservation_that_was_made_and_not_heard_of_is_found_again(small_world
     assert len(there.ids) == 1, "none was reserved in vain"
 
 
+def test_an_id_that_comes_after_the_advisory_is_published_with_it(small_world: World, there: Simulator) -> None:
+    app = with_services(small_world, there)
+    case = accepted(small_world)
+    case.does(case.owner, "draft", **DRAFT | {"spans": "0 -"})
+    there.away = True
+    case.does(case.operator, "cve")
+    settle(app)
+    case.does(case.operator, "exploited", reason="In a log.")
+    case.does(case.operator, "publish")
+    settle(app)
+    assert case.case.cve_id == ""
+    there.away = False
+    later(small_world, HOUR)
+    [cve_id] = there.ids
+    assert (there.state(cve_id), case.case.cve_state) == ("PUBLISHED", "published")
+    assert small_world.client.get(f"/v1/vulns/{case.case.advisory_id}").json()["aliases"] == [cve_id]
+
+
+def test_an_id_that_comes_after_the_refusal_is_given_back(small_world: World, there: Simulator) -> None:
+    app = with_services(small_world, there)
+    case = accepted(small_world)
+    there.away = True
+    case.does(case.operator, "cve")
+    settle(app)
+    case.does(case.operator, "move", state="rejected", reason="It is none after all.")
+    there.away = False
+    later(small_world, HOUR)
+    [cve_id] = there.ids
+    assert (there.state(cve_id), case.case.state) == ("REJECTED", "rejected")
+
+
+def test_what_is_withdrawn_before_its_record_was_published_is_not_published_later(
+    small_world: World, there: Simulator
+) -> None:
+    app = with_services(small_world, there)
+    case = accepted(small_world)
+    case.does(case.owner, "draft", **DRAFT | {"spans": "0 -"})
+    case.does(case.operator, "cve")
+    settle(app)
+    case.does(case.operator, "exploited", reason="In a log.")
+    there.away = True
+    case.does(case.operator, "publish")
+    settle(app)
+    case.operator.prove()
+    case.does(case.operator, "withdraw", reason="It cannot be reached.")
+    there.away = False
+    later(small_world, HOUR)
+    [cve_id] = there.ids
+    assert (there.state(cve_id), case.case.state) == ("REJECTED", "withdrawn")
+
+
 def test_a_refused_case_gives_its_id_back(small_world: World, there: Simulator) -> None:
     app = with_services(small_world, there)
     case = accepted(small_world)

@@ -48,6 +48,11 @@ class Access:
         return self.desk or (self.member is not None and self.member.handles)
 
     @property
+    def leads(self) -> bool:
+        """Whether he is of the desk: an owner who was put in works on the fix, and the report may be about him."""
+        return self.desk or (self.member is not None and self.member.role in ("coordinator", "team"))
+
+    @property
     def knows(self) -> bool:
         """Whether he may see what it is about."""
         return self.desk or (self.member is not None and self.member.knows)
@@ -82,6 +87,13 @@ def refuse_unless_handles(found: Access) -> None:
     """Raise for whoever belongs to the case and does not work on it."""
     if not found.handles:
         raise Refused("not-yours", "Only those who work on the case do that.", "Write to them in the case.")
+
+
+def refuse_unless_leads(found: Access) -> None:
+    """Raise for whoever is not of the desk: it alone says what a case is about, and who belongs to it."""
+    refuse_unless_handles(found)
+    if not found.leads:
+        raise Refused("not-the-desk", "Only the desk does that in this case.", "Ask it in the case.", status=409)
 
 
 def look_again(tx: Tx, found: Access) -> Case:

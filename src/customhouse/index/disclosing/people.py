@@ -16,7 +16,7 @@ from customhouse.advisories.disclosure.queries import busy_with, find_member, me
 from customhouse.advisories.disclosure.tables import disclosure_case, disclosure_member
 from customhouse.catalog import queries, rights
 from customhouse.catalog.tables import project
-from customhouse.index.disclosing.access import Knock, enter, refuse_unless_handles
+from customhouse.index.disclosing.access import Knock, enter, refuse_unless_handles, refuse_unless_leads
 from customhouse.index.disclosing.tell import tell_one
 from customhouse.ledger.tx import Tx
 from customhouse.terms.encode import new_id
@@ -88,7 +88,10 @@ def add_member(tx: Tx, case: Case, new: Newcomer) -> Member:
 
 
 def invite(command: Invite, tx: Tx) -> Member:
-    """Put somebody into the case: an owner or maintainer of its project as owner, anybody else as one of the team."""
+    """Put somebody into the case: an owner or maintainer of its project as owner, anybody else as one of the team.
+
+    Owners put in none but owners and maintainers.
+    """
     found = enter(tx, command.knock)
     refuse_unless_handles(found)
     row = tx.sql.execute(
@@ -102,6 +105,8 @@ def invite(command: Invite, tx: Tx) -> Member:
     if there is not None and there.handles:
         return there
     role: Role = "owner" if _acts_for(tx.sql, found.case, row.id) else "team"
+    if role == "team":
+        refuse_unless_leads(found)
     member = add_member(tx, found.case, Newcomer(role, row.id))
     tx.record(DisclosureStep(found.identity, None, case=found.case.public_id, step="invited"))
     tell_one(tx, found.case, member, "invited")
@@ -111,7 +116,7 @@ def invite(command: Invite, tx: Tx) -> Member:
 def coordinate(command: AboutMember, tx: Tx) -> None:
     """Make a member of the desk the coordinator, instead of who was it; an operator may take it himself."""
     found = enter(tx, command.knock)
-    refuse_unless_handles(found)
+    refuse_unless_leads(found)
     member = find_member(tx.sql, command.member_id)
     if member is None or member.case_id != found.case.id or not member.handles or member.left_at is not None:
         raise Refused("no-handler", "Only somebody who works on the case coordinates it.", "Invite him first.")
@@ -122,7 +127,7 @@ def coordinate(command: AboutMember, tx: Tx) -> None:
 def take(knock: Knock, tx: Tx) -> Member:
     """Coordinate it oneself; an operator who does not belong to the case does from then on."""
     found = enter(tx, knock)
-    refuse_unless_handles(found)
+    refuse_unless_leads(found)
     member = found.member
     if member is None or not member.handles:
         if knock.by.account_id is None:
@@ -158,7 +163,7 @@ def appoint_least_busy(tx: Tx, case: Case) -> Member | None:
 def remove(command: AboutMember, tx: Tx) -> None:
     """Take somebody out of the case. His link, his mail address and his stage end at once."""
     found = enter(tx, command.knock)
-    refuse_unless_handles(found)
+    refuse_unless_leads(found)
     member = find_member(tx.sql, command.member_id)
     if member is None or member.case_id != found.case.id or member.left_at is not None:
         raise Refused("unknown-member", "No such person belongs to this case.", status=404)
@@ -197,11 +202,12 @@ class Assign:
 
 
 def assign_project(command: Assign, tx: Tx) -> None:
-    """Say which project it is about, while nothing was decided for another one."""
+    """Say which project it is about, while nothing was decided for another one; of those that he may know of."""
     found = enter(tx, command.knock)
-    refuse_unless_handles(found)
+    refuse_unless_leads(found)
     wanted = queries.find_project(tx.sql, normalize(command.project))
-    if wanted is None or wanted.deleted_at is not None:
+    readable = wanted is not None and rights.standing(tx.sql, wanted, command.knock.by).reads
+    if wanted is None or wanted.deleted_at is not None or not readable:
         raise Rejected("unknown-project", "project", f"there is no project {command.project[:100]!r}", "a name")
     if found.case.session_id is not None or not found.case.open:
         raise Refused("project-fixed", "This case has a release, or is over.", status=409)

@@ -6,20 +6,23 @@ next try first looks what has been reserved since then and belongs to no case. S
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from customhouse.advisories.disclosure.draft import parse_cve
 from customhouse.advisories.disclosure.events import DisclosureStep
 from customhouse.advisories.disclosure.model import Case
-from customhouse.advisories.disclosure.queries import case_of_cve, find_case
+from customhouse.advisories.disclosure.queries import case_of_cve, find_case, published_case
 from customhouse.advisories.disclosure.tables import disclosure_case
+from customhouse.advisories.store import write_records
 from customhouse.formats.cve.write import NOBODY, Assigner, write_rejection
+from customhouse.formats.osv.read import read_record
+from customhouse.formats.osv.write import write_record
 from customhouse.index.disclosing.access import Access, Knock, enter, look_again, refuse_unless_handles
-from customhouse.index.disclosing.cve_jobs import RESERVE_JOB
+from customhouse.index.disclosing.cve_jobs import PUBLISH_JOB, RESERVE_JOB, release_if_reserved
 from customhouse.index.disclosing.facts import facts_of
 from customhouse.index.disclosing.move import step
-from customhouse.index.disclosing.outputs import cna_container
+from customhouse.index.disclosing.outputs import cna_container, osv_record
 from customhouse.index.disclosing.rules import Rules
 from customhouse.infra.cve_services import CveServices
 from customhouse.ledger.tx import Deeds, Tx
@@ -46,6 +49,7 @@ class Kept:
 
     case_id: int
     cve_id: str
+    rules: Rules
 
 
 def ask_for_cve(command: AskForCve, tx: Tx) -> Case:
@@ -67,7 +71,7 @@ def ask_for_cve(command: AskForCve, tx: Tx) -> Case:
     return look_again(tx, found)
 
 
-def reserve_now(deeds: Deeds, services: CveServices, case_id: int) -> None:
+def reserve_now(deeds: Deeds, services: CveServices, rules: Rules, case_id: int) -> None:
     """The job. Running it again finds the id kept, or the reservation that the last run has made."""
     with deeds.database.read() as sql:
         case = find_case(sql, case_id)
@@ -77,15 +81,31 @@ def reserve_now(deeds: Deeds, services: CveServices, case_id: int) -> None:
     if not cve_id:
         deeds.do(_mark_asking, case_id)
         cve_id = services.reserve(deeds.clock.now().year)
-    deeds.do(keep_cve, Kept(case_id, cve_id))
+    deeds.do(keep_cve, Kept(case_id, cve_id, rules))
 
 
 def keep_cve(command: Kept, tx: Tx) -> None:
-    """Write the id that was reserved; one that another case has taken meanwhile is looked for again."""
+    """Write the id that was reserved; one that another case has taken meanwhile is looked for again.
+
+    A case may have ended while CVE Services were away: one that was published gets its record late, and its advisory
+    the other name; one that was refused needs no id.
+    """
     case = find_case(tx.sql, command.case_id, lock=True)
     if case is None or case.cve_id:
         return
-    _keep(tx, Access(case, None, desk=True, name="CVE Services", identity=SYSTEM), command.cve_id, "reserved")
+    found = Access(case, None, desk=True, name="CVE Services", identity=SYSTEM)
+    kept = _keep(tx, found, command.cve_id, "reserved")
+    if kept.open:
+        return
+    facts = facts_of(tx.sql, kept, command.rules) if kept.published_at is not None else None
+    if facts is None or kept.state == "withdrawn" or published_case(tx.sql, kept.advisory_id) is None:
+        release_if_reserved(tx, kept)
+        return
+    record = replace(osv_record(facts), modified=tx.now())
+    write_records(tx, [read_record(write_record(record), record.id)], by=SYSTEM)
+    values = {"cve_state": "publishing"}
+    tx.sql.execute(disclosure_case.update().where(disclosure_case.c.id == kept.id).values(**values))
+    tx.later(PUBLISH_JOB, {"case_id": kept.id}, key=f"{PUBLISH_JOB}:{kept.id}")
 
 
 def publish_now(deeds: Deeds, services: CveServices, rules: Rules, case_id: int) -> None:
@@ -97,7 +117,7 @@ def publish_now(deeds: Deeds, services: CveServices, rules: Rules, case_id: int)
         assigner = Assigner(services.org_id() or NOBODY, services.org)
         container = cna_container(facts_of(sql, case, rules, assigner=assigner))
     services.publish(case.cve_id, container)
-    deeds.do(_note, (case_id, "published"))
+    deeds.do(_note, (case_id, "publishing", "published"))
 
 
 def release_now(deeds: Deeds, services: CveServices, case_id: int) -> None:
@@ -107,7 +127,7 @@ def release_now(deeds: Deeds, services: CveServices, case_id: int) -> None:
     if case is None or case.cve_state != "releasing":
         return
     services.release(case.cve_id)
-    deeds.do(_note, (case_id, "rejected"))
+    deeds.do(_note, (case_id, "releasing", "rejected"))
 
 
 def reject_now(deeds: Deeds, services: CveServices, case_id: int, reason: str) -> None:
@@ -118,7 +138,7 @@ def reject_now(deeds: Deeds, services: CveServices, case_id: int, reason: str) -
         return
     assigner = Assigner(services.org_id() or NOBODY, services.org)
     services.reject(case.cve_id, write_rejection(reason, assigner))
-    deeds.do(_note, (case_id, "rejected"))
+    deeds.do(_note, (case_id, "rejecting", "rejected"))
 
 
 def _lost(deeds: Deeds, services: CveServices, case: Case) -> str:
@@ -148,9 +168,10 @@ def _keep(tx: Tx, found: Access, cve_id: str, state: str) -> Case:
     return step(tx, found, "cve-reserved", cve_id) if case.state == "accepted" else case
 
 
-def _note(command: tuple[int, str], tx: Tx) -> None:
-    case_id, state = command
+def _note(command: tuple[int, str, str], tx: Tx) -> None:
+    """Note what a job has done, unless something else is wanted by now."""
+    case_id, before, state = command
     case = find_case(tx.sql, case_id, lock=True)
-    if case is not None:
+    if case is not None and case.cve_state == before:
         tx.sql.execute(disclosure_case.update().where(disclosure_case.c.id == case_id).values(cve_state=state))
         tx.record(DisclosureStep(SYSTEM, None, case=case.public_id, step=f"CVE record {state}"))

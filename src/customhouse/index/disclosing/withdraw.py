@@ -45,7 +45,7 @@ def withdraw_advisory(command: WithdrawAdvisory, tx: Tx) -> Case:
     record = replace(osv_record(facts), modified=tx.now(), withdrawn=tx.now())
     write_records(tx, [read_record(write_record(record), record.id)], by=found.identity)
     values = {"state": "withdrawn"}
-    if case.cve_state == "published":
+    if case.cve_state in ("published", "publishing"):
         values["cve_state"] = "rejecting"
         tx.later(REJECT_JOB, {"case_id": case.id, "reason": reason}, key=f"{REJECT_JOB}:{case.id}")
     tx.sql.execute(disclosure_case.update().where(disclosure_case.c.id == case.id).values(**values))
