@@ -181,6 +181,18 @@ def test_a_baseline_lets_only_what_is_new_fail(place: Path) -> None:
     assert json.loads((place / "b.json").read_text())["known"] == []
 
 
+def test_the_users_own_bound_is_an_edge_that_only_he_raises(place: Path) -> None:
+    (place / "bad.in").write_text("demo<2\nfine\n")
+    code, text, _ = audit(place, "bad.txt")
+    assert code == 1
+    assert "Blocked: your project requires demo<2." in text
+    assert "1. Raise your own bound, demo<2 in bad.in:1, so that it allows demo 2.0" in " ".join(text.split())
+    before = (place / "bad.txt").read_text()
+    code, _, said = audit(place, "bad.txt", "--fix")
+    assert (code, (place / "bad.txt").read_text()) == (1, before)
+    assert "your project requires demo<2" in said
+
+
 def test_fix_shows_raises_and_audits_again(place: Path) -> None:
     before = (place / "bad.txt").read_text()
     code, _, said = audit(place, "bad.txt", "--fix", "--dry-run")
@@ -194,6 +206,8 @@ def test_fix_shows_raises_and_audits_again(place: Path) -> None:
 
 def test_a_lock_that_cannot_be_locked_anew_offline_stays_and_says_why(place: Path) -> None:
     write_lock(place, "https://packages.example.org", {"demo": "1.0"})
+    project = place / "pyproject.toml"
+    project.write_text(project.read_text().replace("demo==1.0", "demo"))
     before = (place / "uv.lock").read_text()
     code, _, said = audit(place, "uv.lock", "--fix")
     assert (code, (place / "uv.lock").read_text()) == (1, before)

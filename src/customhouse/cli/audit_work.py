@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from customhouse.cli.audit_surroundings import Connections, ProgressLine, warn
 from customhouse.consume.audit.engine import Engine, Scope
-from customhouse.consume.audit.model import Component, Finding, Gap, Report
+from customhouse.consume.audit.model import Component, Finding, Gap, Report, Subject
 from customhouse.consume.audit.read.detect import read_target
 from customhouse.consume.audit.read.options import ReadOptions
 from customhouse.consume.audit.vex_beside import statements_beside
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     # Loaded only when an index is asked.
     from customhouse.consume.audit.index_pages import IndexPages
+    from customhouse.consume.audit.own_bounds import OwnBound
 
 
 class Asked(NamedTuple):
@@ -89,7 +90,7 @@ class Work:
             files = tuple({one.resolve(): one for one in (*asked.vex, *beside)}.values())
             report = replace(report, findings=self._mitigated(report, files), statements=tuple(map(str, beside)))
         if report.findings:
-            report = replace(report, findings=self._explained(report))
+            report = replace(report, findings=self._explained(report, _own(read, report.findings)))
         if asked.baseline is not None:
             report = self._with_known(report, asked.baseline)
         self._line.clear()
@@ -112,25 +113,26 @@ class Work:
         there = [one for subject in report.subjects for one in subject.components]
         return mitigate(report.findings, read_statements(files), self._clock.now().date(), there)
 
-    def _explained(self, report: Report) -> tuple[Finding, ...]:
+    def _explained(self, report: Report, own: Mapping[str, Sequence[OwnBound]]) -> tuple[Finding, ...]:
         """Where somebody's bound excludes a fix, the finding says whose."""
         if self.pages() is not None:
             from customhouse.consume.audit.blocked import explain_blocked  # noqa: PLC0415
             from customhouse.consume.audit.history import History  # noqa: PLC0415
 
             history = History(self._connections.get(), self._asked.index_url)
-            return explain_blocked(report.findings, report.subjects, history, _runs())
+            return explain_blocked(report.findings, report.subjects, history, _runs(), own)
         # Without an index only bounds that the target itself tells can be judged, and what holds their holders back
         # cannot be known. A lock file of thousands that tells none is done.
         affected = {one.component.name for one in report.findings}
         bounded = {edge.requires for one in report.subjects for part in one.components for edge in part.requires
                    if edge.specifier and edge.requires in affected}  # fmt: skip
+        bounded |= {bound.name for bounds in own.values() for bound in bounds}
         if not bounded:
             return report.findings
         from customhouse.consume.audit.blocked import Nobody, explain_blocked  # noqa: PLC0415
 
         near = [replace(one, components=tuple(_near(one.components, bounded))) for one in report.subjects]
-        return explain_blocked(report.findings, near, Nobody(), _runs())
+        return explain_blocked(report.findings, near, Nobody(), _runs(), own)
 
     def _with_known(self, report: Report, path: Path) -> Report:
         from customhouse.consume.audit.baseline import read_baseline  # noqa: PLC0415
@@ -142,6 +144,16 @@ class Work:
         for package, name in known.unused(report.findings):
             warn(f"{path} knows {package} {name}, which is not found any more: --write-baseline removes it.")
         return replace(report, findings=tuple(known.marked(report.findings)))
+
+
+def _own(read: Iterable[tuple[str, Sequence[Subject]]], findings: Iterable[Finding]) -> dict[str, Sequence[OwnBound]]:
+    """What the user's own projects ask of the packages that can be mended, by the title of the subject."""
+    names = {one.component.name for one in findings if one.fixes and one.library is None}
+    if not names:
+        return {}
+    from customhouse.consume.audit.own_bounds import own_bounds  # noqa: PLC0415
+
+    return {one.title: own_bounds(Path(target), one, names) for target, some in read for one in some}
 
 
 def _runs() -> tuple[Trial, ...]:
