@@ -100,6 +100,17 @@ def test_answers_find_their_case_by_the_address_or_by_what_they_answer(small_wor
         assert len(queries.open_cases(sql)) == 2
 
 
+def test_nobody_writes_into_the_mailbox_of_another_by_reporting_in_his_name(small_world: World, sink: MailSink) -> None:
+    small_world.operator()
+    app = with_mail(small_world, sink)
+    sink.clear()
+    raw = letter("Buy it.", From="You have won: http://evil.example <victim@example.org>", Subject="You have won")
+    assert mail_desk(app).take(raw.as_bytes(), recipients=[ADDRESS]) == "report"
+    settle(app)
+    [one] = sink.letters_to("victim@example.org")
+    assert not re.search(r"evil|won|Buy", f"{one['Subject']} {one['To']} {text_of(one)}")
+
+
 def test_what_those_who_work_on_it_say_reaches_the_reporter_by_mail(small_world: World, sink: MailSink) -> None:
     olga = small_world.operator()
     app = with_mail(small_world, sink)

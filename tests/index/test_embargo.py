@@ -17,6 +17,7 @@ from customhouse.formats.vex.csaf_rules import check_csaf
 from customhouse.index.disclosing.access import Knock
 from customhouse.index.disclosing.publish import PublishCase, publish_case
 from customhouse.index.disclosing.rules import Rules
+from customhouse.index.staging.policy import MOST_SESSIONS_OF_PROJECT
 from customhouse.terms.errors import Refused
 from cve_services import Simulator, cve_services
 from disclosing import DRAFT, Desk, desk, settle
@@ -190,3 +191,13 @@ def test_of_two_who_press_at_once_one_publishes(world: World) -> None:
     assert min(outcomes) in ("not-publishable", "no-such-session", "session-closed"), outcomes
     kinds = [json.loads(line).get("kind") for line in world.client.get("/project/demo/ledger.jsonl").text.splitlines()]
     assert kinds.count("disclosure-published") == 1
+
+
+def test_the_number_of_releases_that_a_project_may_make_ready_tells_nobody_of_one_under_embargo(
+    small_world: World,
+) -> None:
+    staged(small_world)
+    own(small_world, "demo", "bob")
+    theirs = Stager(small_world.client, small_world.tokens["bob"])
+    opened = [theirs.open("demo", f"2.{number}").status_code for number in range(MOST_SESSIONS_OF_PROJECT + 1)]
+    assert opened == [201] * MOST_SESSIONS_OF_PROJECT + [409]

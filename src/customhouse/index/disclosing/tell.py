@@ -45,7 +45,8 @@ def tell_one(
     if member.account_id is not None:
         arguments |= {"account_id": member.account_id}
     elif member.email:
-        arguments |= {"address": member.email, "reader": member.name or member.email}
+        # Anybody may type any address, and any name: the letter says nothing to its owner that somebody has typed.
+        arguments |= {"address": member.email, "reader": member.email}
     else:
         return
     tx.later("mail", arguments)

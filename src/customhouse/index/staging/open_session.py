@@ -163,7 +163,12 @@ def _refuse_too_many(tx: Tx, wanted: ProjectName, by: Actor) -> None:
     sender = table.account_id == by.account_id if by.account_id is not None else table.publisher_id == by.publisher_id
     ongoing = table.state.in_(ONGOING)
     for counted, most, sentence in (
-        ((table.normalized == wanted.normalized, ongoing), MOST_SESSIONS_OF_PROJECT, "of this project are being made"),
+        # What is under embargo shows in no number that others run into.
+        (
+            (table.normalized == wanted.normalized, table.embargo == "", ongoing),
+            MOST_SESSIONS_OF_PROJECT,
+            "of this project are being made",
+        ),
         ((sender, ongoing), MOST_SESSIONS_OF_SENDER, "of yours are being made"),
         ((sender, table.created_at > tx.now() - A_DAY), MOST_SESSIONS_A_DAY, "of yours were begun within a day"),
     ):
