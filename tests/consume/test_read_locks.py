@@ -429,3 +429,18 @@ def test_hostile_toml_takes_no_longer_than_its_length(body: str) -> None:
     with suppress(Rejected):
         read_uv_lock("version = 1\n" + body, "uv.lock")
     assert time.process_time() - start < 3
+
+
+def test_what_a_project_asks_for_by_now_and_its_lock_does_not_know_is_told(tmp_path: Path) -> None:
+    lock = 'version = 1\n[[package]]\nname = "six"\nversion = "1.16.0"\nsource = { registry = "https://pypi.org/simple" }\n'
+    (tmp_path / "uv.lock").write_text(lock)
+    (tmp_path / "pyproject.toml").write_text(
+        '[project]\nname = "x"\ndependencies = ["Six", "django>=1", "x[y]", "tomli; python_version < \'3\'"]\n'
+        '[dependency-groups]\ndev = ["pytest"]\n'
+    )
+    (subject,) = read_target(tmp_path / "uv.lock")
+    assert [gap.why for gap in subject.gaps] == [
+        "django is asked for and not locked", "pytest is asked for and not locked",
+    ]  # fmt: skip
+    (tmp_path / "pyproject.toml").write_text("[")
+    assert read_target(tmp_path / "uv.lock")[0].gaps == ()

@@ -36,8 +36,8 @@ def _uv_lock(path: Path, _options: ReadOptions) -> Subject:
 
 def _not_locked(lock: str, project: Path) -> Iterator[Gap]:
     """What a project asks for by now, on every platform, and its lock does not know: the next sync brings it."""
-    from customhouse.formats.inventory.installed import split_requirement  # noqa: PLC0415
     from customhouse.formats.inventory.pyproject import read_pyproject  # noqa: PLC0415
+    from customhouse.formats.inventory.requirement import split_requirement  # noqa: PLC0415
 
     try:
         told = read_pyproject(read_text(project), str(project))
