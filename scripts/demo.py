@@ -14,6 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tarfile
 import time
 import urllib.error
 import urllib.request
@@ -28,6 +29,10 @@ FOLDER = ROOT / ".cache" / "demo"
 BIN = Path(sys.executable).parent
 FETCHED = ("six", "idna", "rich")
 PORT = 8417
+ADVISORIES = ROOT / "tests" / "data" / "advisories" / "pypa-advisory-database.tar.xz"
+ADVISED = ("certifi", "jinja2", "requests", "rope", "urllib3")
+"""Packages whose advisories are imported: enough to see what an audit says."""
+VULNERABLE = "requests==2.30.0"
 READY_SECONDS = 30
 console = Console(highlight=False)
 steps: list[tuple[str, str, float]] = []
@@ -82,7 +87,7 @@ def start_server(port: int, environment: dict[str, str]) -> subprocess.Popen[byt
         server = subprocess.Popen([BIN / "customhouse", "serve"], env=environment, stdout=log, stderr=log)
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline and server.poll() is None:
-        with contextlib.suppress(urllib.error.URLError, ConnectionError):
+        with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
             urllib.request.urlopen(f"http://127.0.0.1:{port}/-/ready", timeout=1).close()
             return server
         time.sleep(0.05)
@@ -167,6 +172,37 @@ def compare(url: str) -> None:
     console.print(f"  [dim]{', '.join(f'{name} sha256 {digest[:16]}…' for name, digest in told.items())}: the same[/]")
 
 
+def advise(environment: dict[str, str]) -> None:
+    """The PyPA's advisories on a few packages, as they are in its repository."""
+    place = FOLDER / "advisories"
+    with step("customhouse", f"imports the PyPA's advisories on {', '.join(ADVISED)}"):
+        with tarfile.open(ADVISORIES) as archive:
+            wanted = [one for one in archive if one.name.startswith(tuple(f"vulns/{name}/" for name in ADVISED))]
+            archive.extractall(place, wanted, filter="data")
+        run(BIN / "customhouse", "advisory", "import", place, "--name", "pypa", environment=environment)
+
+
+def audit(url: str) -> None:
+    """What is known to be wrong: nothing with what was installed, something with an old pin."""
+    asked = only_our_index() | {
+        "CUSTOMHOUSE_ADVISORIES": url,
+        "CUSTOMHOUSE_SNAPSHOT": str(FOLDER / "advisories.sqlite"),
+    }
+    with step("customhouse", "audits the environment that pip installed"):
+        run(BIN / "customhouse", "audit", "--python", FOLDER / "with-pip/bin/python", "--old-after-days", "36500",
+            environment=asked)  # fmt: skip
+    pins = FOLDER / "requirements.txt"
+    pins.write_text(f"{VULNERABLE}\n")
+    with step("customhouse", f"audits a requirements file with {VULNERABLE}"):
+        done = subprocess.run(
+            [BIN / "customhouse", "audit", pins, "--offline", "--old-after-days", "36500"], check=False,
+            capture_output=True, text=True, env=asked, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+    if done.returncode != 1:
+        raise StepFailed(f"{VULNERABLE} was not found, exit code {done.returncode}:\n{done.stdout}\n{done.stderr}")
+    console.print("".join(f"  {line}\n" for line in done.stdout.splitlines()[:6]), markup=False, end="", style="dim")
+
+
 def show(url: str) -> None:
     """What happened, and where to look now."""
     table = Table(title="What just happened", title_justify="left", expand=False)
@@ -176,7 +212,8 @@ def show(url: str) -> None:
     for tool, what, took in steps:
         table.add_row(tool, what, f"{took:.1f}")
     console.print(table)
-    console.print(f"\nLook at it:   [bold]{url}/[/]   and   [bold]{url}/project/rich/[/]")
+    console.print(f"\nLook at it:    [bold]{url}/[/]   and   [bold]{url}/project/rich/[/]")
+    console.print(f"What is known: [bold]{url}/advisories/[/]")
 
 
 def prepare_twine() -> Path:
@@ -209,6 +246,8 @@ def demo(after: Callable[[subprocess.Popen[bytes], str], None]) -> None:
         publish(url, token, twine)
         install(url)
         compare(url)
+        advise(environment)
+        audit(url)
         with step("customhouse", "checks every invariant of its data"):
             run(BIN / "customhouse", "check", environment=environment)
         show(url)
