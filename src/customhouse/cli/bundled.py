@@ -94,7 +94,7 @@ def say(
     prepare(settings)
     with open_app(settings) as parts:
         said = parts.do(say_range, SayRange(advisory, library, introduced, fixed, last_affected))
-    print(f"{advisory} affects {said.library} {said.words}.")
+    print(f"{advisory} affects {said.library}: {said.words}.")
     return FINE
 
 

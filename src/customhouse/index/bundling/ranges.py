@@ -66,7 +66,7 @@ def say_range(command: SayRange, tx: Tx) -> LibraryRange:
     refuse_unless_operator(command.by)
     if advisories.find(tx.sql, command.advisory_id) is None:
         raise Refused("unknown-advisory", f"Nothing is known here of {command.advisory_id[:100]!r}.",
-                      "Import the record first.", status=404)  # fmt: skip
+                      "Import the record first: customhouse advisory import PLACE.", status=404)  # fmt: skip
     said = _checked(command)
     count = sa.select(sa.func.count()).where(library_range.c.advisory_id == command.advisory_id)
     if tx.sql.execute(count).scalar_one() >= MOST_RANGES:
