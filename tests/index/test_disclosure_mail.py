@@ -9,9 +9,12 @@ from datetime import timedelta
 
 import pytest
 
+from customhouse.accounts.tables import account
 from customhouse.advisories.disclosure import queries
 from customhouse.advisories.disclosure.model import Case
+from customhouse.advisories.disclosure.tables import disclosure_member
 from customhouse.app import App
+from customhouse.index.disclosing.links import reply_address
 from customhouse.index.sweep import sweep
 from customhouse.infra.mail_listener import mail_listener
 from customhouse.terms.digest import Digest
@@ -179,3 +182,28 @@ def test_a_mail_server_hands_letters_over(small_world: World, protocol: str) -> 
             client.sendmail("rita@example.org", both, letter(Subject="B").as_bytes())
     with app.database.read() as sql:
         assert [case.title for case in queries.open_cases(sql)] == ["It leaks", "B"]
+
+
+def test_neither_who_is_frozen_nor_who_has_left_takes_part_by_mail(small_world: World, sink: MailSink) -> None:
+    olga = small_world.operator()
+    app = with_mail(small_world, sink)
+    mail_desk(app).take(letter().as_bytes(), recipients=[ADDRESS])
+    case = only_case(app)
+    with app.database.write() as sql:
+        [reporter, olgas] = queries.members_of(sql, case.id)
+        sql.execute(account.update().where(account.c.id == olgas.account_id).values(frozen_at=app.clock.now()))
+    hers = letter("Publish it.", Message_ID="<nine@example.org>", From="olga@index.test").as_bytes()
+    with pytest.raises(Refused, match="belongs to nobody"):
+        mail_desk(app).take(hers, recipients=[reply_address(app.key, olgas, ADDRESS)])
+    with app.database.write() as sql:
+        sql.execute(account.update().where(account.c.id == olgas.account_id).values(frozen_at=None))
+    here = f"/security/cases/{case.public_id}/"
+    olga.get(here)
+    settle(app)
+    sink.clear()
+    olga.post(f"{here}say/", text="Line three leaks.")
+    with app.database.write() as sql:
+        left = {"left_at": app.clock.now()}
+        sql.execute(disclosure_member.update().where(disclosure_member.c.id == reporter.id).values(**left))
+    settle(app)
+    assert not any("Line three" in text_of(one) for one in sink.letters_to("rita@example.org"))

@@ -6,6 +6,7 @@ import json
 import re
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 
@@ -201,3 +202,12 @@ def test_the_number_of_releases_that_a_project_may_make_ready_tells_nobody_of_on
     theirs = Stager(small_world.client, small_world.tokens["bob"])
     opened = [theirs.open("demo", f"2.{number}").status_code for number in range(MOST_SESSIONS_OF_PROJECT + 1)]
     assert opened == [201] * MOST_SESSIONS_OF_PROJECT + [409]
+
+
+def test_what_was_confirmed_are_the_files_as_they_were_then(small_world: World) -> None:
+    case, alice = ready(small_world)
+    assert ">confirmed" in case.owner.get(case.here).text
+    small_world.clock.turn(timedelta(minutes=1))
+    opened = alice.ask("GET", alice.open("demo", "1.1").headers["location"]).json()
+    alice.add(opened, wheel("demo", "1.1", tag="py2-none-any"))
+    assert ">confirmed" not in case.owner.get(case.here).text

@@ -23,7 +23,8 @@ def complete_letter(key: ServerKey, sql: Connection, values: Mapping[str, Any], 
         return {**values, "url": address, "case": short_name(case), "state": case.state, "role": "operator"}
     member = find_member(sql, values["member_id"])
     if member is None or case is None or member.left_at is not None:
-        return values
+        # Whoever has left since the letter was meant for him reads no word of the case any more.
+        return {**values, "text": "", "author": ""}
     found = {
         "url": page_address(key, case, member, rules.site), "case": short_name(case), "state": case.state,
         "role": member.role,

@@ -83,6 +83,7 @@ class MailDesk:
                 return "known"
             member = next((one for tag in tags if (one := member_of_tag(self.key, sql, tag)) is not None), None)
             member = member or _who_answers(sql, mail)
+            member = member if member is not None and _may_speak(sql, member) else None
         if mail.automatic or sender == "":
             log.info("an automatic letter to the disclosure desk was dropped")
             return "ignored"
@@ -154,6 +155,14 @@ def _who_answers(sql: Connection, mail: Mail) -> Member | None:
     if member.account_id is not None:
         email = sql.execute(sa.select(account.c.email).where(account.c.id == member.account_id)).scalar() or ""
     return member if email and email.lower() == mail.sender.lower() else None
+
+
+def _may_speak(sql: Connection, member: Member) -> bool:
+    """Whether he has no account, or one that is neither frozen nor closed."""
+    if member.account_id is None:
+        return True
+    alive = (account.c.id == member.account_id, account.c.frozen_at.is_(None), account.c.closed_at.is_(None))
+    return sql.execute(sa.select(account.c.id).where(*alive)).first() is not None
 
 
 def _words(mail: Mail) -> str:
