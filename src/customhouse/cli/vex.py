@@ -209,7 +209,8 @@ def import_(
         raise Rejected("no-statements", str(source), "there are no statements in it")
     document = with_statements(read_own(file) or new_document(owner or read.author, now), taken, now)
     save(file, document)
-    print(f"{file}: {len(taken)} {"statement" if len(taken) == 1 else "statements"} of {plain(read.author, 60)} taken over.")
+    what = "1 statement" if len(taken) == 1 else f"{len(taken)} statements"
+    print(f"{file}: {what} of {plain(read.author, 60)} taken over.")
 
 
 @app.command
