@@ -79,7 +79,11 @@ def test_an_advisory_that_comes_is_known_of_every_release(hosted: World) -> None
     put(hosted.app.deeds, [told("X-1", "Demo"), told("X-2", "elsewhere"), told("X-3", "demo", fixed="3")], "test")
     settle(hosted)
     assert stored(hosted) == {("demo", "1.0", "X-1"), ("demo", "1.0", "X-3"), ("demo", "2.0", "X-3")}
-    put(hosted.app.deeds, [told("X-3", "other", day=2), told("X-1", "demo", day=2, withdrawn="2026-01-02T00:00:00Z")], "test")
+    put(
+        hosted.app.deeds,
+        [told("X-3", "other", day=2), told("X-1", "demo", day=2, withdrawn="2026-01-02T00:00:00Z")],
+        "test",
+    )
     settle(hosted)
     assert stored(hosted) == {("other", "1.0", "X-3")}
 
@@ -95,6 +99,27 @@ def test_a_release_that_comes_later_is_known_too_and_one_that_goes_is_not(hosted
     hosted.app.do(restore, Restore("demo", version="1.5"))
     settle(hosted)
     assert ("demo", "1.5", "X-1") in stored(hosted)
+
+
+def test_check_finds_a_release_that_is_wrongly_marked_or_not_marked(hosted: World) -> None:
+    promise = "every release that an advisory affects is marked so, and no other is"
+
+    def found() -> list[tuple[int, tuple[str, ...]]]:
+        every = hosted.app.check(sample=20)
+        return [(one.looked_at, one.findings) for one in every if one.promise == promise]
+
+    put(hosted.app.deeds, [told("X-1", "demo"), told("X-2", "other", fixed="0.5")], "test")
+    # What is still to be computed is no fault.
+    assert found() == [(0, ())]
+    settle(hosted)
+    assert found() == [(2, ())]
+    rows = affected_release.update().where(affected_release.c.version == "1.0")
+    with hosted.app.database.write() as sql:
+        sql.execute(rows.values(version="2.0"))
+    assert found() == [(2, ("demo 1.0 is affected by X-1, and that is not stored",
+                            "demo 2.0 is stored as affected by X-1, and is not"))]  # fmt: skip
+    assert find_affected(hosted.app.database, ["demo"]) == 1
+    assert found() == [(2, ())]
 
 
 def test_computing_again_writes_nothing(hosted: World) -> None:

@@ -24,6 +24,7 @@ from customhouse.catalog.model import File, Project
 from customhouse.catalog.namespaces import grants_covering
 from customhouse.catalog.tables import file, file_name, project, release
 from customhouse.formats import simple
+from customhouse.index.advising.invariants import wrongly_affected
 from customhouse.index.disclosing.invariants import broken_embargoes, missing_attachments
 from customhouse.index.giveaway.queries import codes_held
 from customhouse.index.provenance import provenance_addresses
@@ -272,6 +273,10 @@ def _embargoes_hold(_subjects: Subjects, sql: Connection) -> tuple[int, list[str
     return broken_embargoes(sql)
 
 
+def _affected_is_true(subjects: Subjects, sql: Connection) -> tuple[int, list[str]]:
+    return wrongly_affected(sql, subjects.sample)
+
+
 CHECKS: tuple[tuple[str, Check], ...] = (
     ("every acknowledged file is listed, and nothing else is", _acknowledged_is_listed),
     ("every listed file and its metadata are stored whole", _files_are_whole),
@@ -283,6 +288,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("no name is kept for a release that nobody makes", _kept_names_are_made),
     ("every file in a disclosure case is stored", _attachments_are_stored),
     ("every release under embargo has its case, and nothing of a case is public before it is", _embargoes_hold),
+    ("every release that an advisory affects is marked so, and no other is", _affected_is_true),
     ("no file name has ever had two digests", _names_have_one_digest),
     ("the chain of the ledger is whole", _chain_is_whole),
     ("no object without a row is older than the grace time", _no_old_orphans),

@@ -103,10 +103,21 @@ def reverse_audit(database: Database) -> Iterator[AffectedRelease]:
                 return
             hosted, stored = _releases(sql, names), queries.of_names(sql, names)
         last = names[-1]
-        for name, (_project_id, versions) in hosted.items():
-            records = (one.record for one in stored.get(name, ()))
-            for advisory_id, affected in affected_versions(records, name, versions).items():
-                yield from (AffectedRelease(name, version, advisory_id) for version in affected)
+        yield from _affected(hosted, stored)
+
+
+def affected_now(sql: Connection, names: Collection[str]) -> Iterator[AffectedRelease]:
+    """The same for some projects, computed and not looked up."""
+    return _affected(_releases(sql, names), queries.of_names(sql, names))
+
+
+def _affected(
+    hosted: Mapping[str, tuple[int, list[str]]], stored: Mapping[str, Sequence[queries.Stored]]
+) -> Iterator[AffectedRelease]:
+    for name, (_project_id, versions) in hosted.items():
+        records = (one.record for one in stored.get(name, ()))
+        for advisory_id, affected in affected_versions(records, name, versions).items():
+            yield from (AffectedRelease(name, version, advisory_id) for version in affected)
 
 
 def hosted_among(sql: Connection, names: Collection[str]) -> list[str]:
