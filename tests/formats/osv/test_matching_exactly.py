@@ -14,6 +14,8 @@ from packaging.version import InvalidVersion, Version
 from advisory_records import pypa, record
 from customhouse.formats.osv.matching import fixed_versions, is_affected, unread_edges
 from customhouse.formats.osv.model import Affected, Range, Record
+from customhouse.formats.osv.read import read_record
+from customhouse.terms.errors import Rejected
 from customhouse.terms.names import normalize
 
 Edges = list[dict[str, str]]
@@ -208,6 +210,18 @@ def test_a_git_range_says_nothing_of_versions_and_a_semver_range_does() -> None:
 def test_another_ecosystem_s_package_of_the_name_is_another_package() -> None:
     npm = {"package": {"ecosystem": "npm", "name": "demo"}, "versions": ["1.0"]}
     assert not is_affected(record(affected=[npm]), "demo", "1.0")
+
+
+def test_a_package_is_named_as_pypi_names_it_or_the_record_is_refused() -> None:
+    def with_package(**package: str) -> Record:
+        document = {"id": "X-1", "modified": "2026-01-01T00:00:00Z"}
+        return read_record({**document, "affected": [{"package": package, "versions": ["1.0"]}]}, "x")
+
+    # Another index's packages have the same names; which index something came from is rarely known.
+    assert is_affected(with_package(ecosystem="PyPI:https://index.example", name="Demo"), "demo", "1.0")
+    for package in ({"ecosystem": "pypi", "name": "demo"}, {"purl": "pkg:pypi/demo"}):
+        with pytest.raises(Rejected, match="is not how PyPI is named"):
+            with_package(**package)
 
 
 def test_a_withdrawn_record_affects_nothing() -> None:

@@ -76,6 +76,15 @@ def _affected(document: object, where: str) -> Affected:
     if len(name) > LONGEST_NAME or len(ecosystem) > LONGEST_ECOSYSTEM or not f"{name}{ecosystem}".isprintable():
         raise Rejected(CODE, f"{where}: package", "its name is too long, or holds what cannot be printed",
                        f"at most {LONGEST_NAME} printable characters")  # fmt: skip
+    purl = _text(package.get("purl") or "", f"{where}: package.purl")
+    kind = ecosystem.partition(":")[0]
+    if kind != PYPI and (kind.lower() == PYPI.lower() or (not name and purl.lower().startswith("pkg:pypi/"))):
+        # Nobody would look such a package up, and the record would be silent.
+        raise Rejected(CODE, f"{where}: package", f"{ecosystem[:40] or purl[:60]!r} is not how PyPI is named",
+                       f"the ecosystem {PYPI!r} and a name")  # fmt: skip
+    if kind == PYPI:
+        # ``PyPI:ADDRESS`` is another index with packages of the same kind; which index one came from is rarely known.
+        ecosystem = PYPI
     return Affected(
         ecosystem=ecosystem,
         package=name,
@@ -83,7 +92,7 @@ def _affected(document: object, where: str) -> Affected:
         ranges=_each(top, "ranges", where, _range),
         versions=_versions(top, where),
         severity=_severity(top, where),
-        purl=_text(package.get("purl") or "", f"{where}: package.purl"),
+        purl=purl,
         ecosystem_specific=_object(top.get("ecosystem_specific") or {}, f"{where}: ecosystem_specific"),
         database_specific=_object(top.get("database_specific") or {}, f"{where}: database_specific"),
     )
