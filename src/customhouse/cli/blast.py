@@ -50,7 +50,9 @@ def blast(
 
 def _show(subject: Subject, far: Blast, days_kept: int) -> None:
     """In lines of at most 80 columns."""
-    print(f"{subject.project.display}: {len(subject.files)} files, fetched {far.times:,} times in {days_kept} days")
+    files = "1 file" if len(subject.files) == 1 else f"{len(subject.files):,} files"
+    times = "once" if far.times == 1 else f"{far.times:,} times"
+    print(f"{subject.project.display}: {files}, fetched {times} in {days_kept} days")
     for day in far.days[-MOST_DAYS:]:
         print(f"  {day.day.isoformat()}  {day.networks:>8,} networks  {day.times:>8,} fetches")
     if far.unnamed:
