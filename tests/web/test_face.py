@@ -124,6 +124,7 @@ def _fields(dist: Dist, name: str, version: str) -> list[tuple[str, str]]:
 
 
 FACES = ["/", "/project/face-rich/", "/project/face-bare/", "/project/face-bare/2.0b1/", "/project/face-odd/", "/nowhere",
+         "/advisories/?q=nothing-like-it", "/bundled/", "/bundled/?library=nothing-like-it", "/advisory/PYSEC-1/",
          "/project/nobody/", "/project/face-bare/9/"]  # fmt: skip
 MORE: Mapping[Kind, list[str]] = {
     "anonymous": [*FACES, "/search/", "/search/?q=nothing-like-it", "/account/link/dead/"],
@@ -134,7 +135,9 @@ MORE: Mapping[Kind, list[str]] = {
     ],
     "chair": ["/manage/project/lodge/people/", "/manage/project/lodge/transfer/?organization=guild"],
     "operator": [
-        "/admin/cases/2/", "/manage/project/lodge/settings/", "/manage/project/demo/transfer/?organization=guild",
+        "/admin/triage/", "/admin/triage/?status=accepted", "/admin/triage/?status=later", "/admin/triage/CVE-1999-1/",
+        "/security/cases/", "/bundled/?library=libwebp", "/admin/cases/2/",
+        "/manage/project/lodge/settings/", "/manage/project/demo/transfer/?organization=guild",
         "/manage/project/demo/delete/?version=2.0", "/admin/accounts/?q=nobody-at-all", "/admin/cases/99/",
     ],
 }  # fmt: skip
@@ -142,6 +145,8 @@ ANSWERS: Mapping[Kind, list[tuple[str, str, dict[str, str]]]] = {
     "anonymous": [
         ("/account/sign-in/", "/account/sign-in/", {"name": "alice", "password": "wrong"}),
         ("/account/reset/", "/account/reset/", {"name": "nobody"}),
+        ("/security/report/", "/security/report/", {"title": "", "text": "Look at line 3."}),
+        ("/security/report/", "/security/report/", {"title": "It leaks", "text": "Look at " + "a" * 200}),
     ],
     "owner": [
         ("/account/tokens/", "/account/tokens/", {"note": "ci"}),
@@ -149,6 +154,14 @@ ANSWERS: Mapping[Kind, list[tuple[str, str, dict[str, str]]]] = {
         ("/project/demo/report/", "/project/demo/report/", {"kind": "malware"}),
         ("/manage/project/demo/webhooks/", "/manage/project/demo/webhooks/", {"url": "https://hooks.invalid/", "events": "*"}),
         ("/account/", "/account/sessions/end/", {"session": "0" * 64}),
+        # A list of which nothing is known yet, and the page that has it.
+        ("/account/standing/", "/account/standing/", {"title": "clean", "components": "face-bare==1.0"}),
+        ("/account/standing/", "/account/standing/", {"title": "another", "components": "face-bare"}),
+        ("/manage/project/demo/vex/", "/manage/project/demo/vex/", {"vulnerability": "CVE-2026-1"}),
+    ],
+    "operator": [
+        ("/admin/advisories/new/", "/admin/advisories/new/", {"details": "A hole.", "affected": "demo: < 2", "do": "show"}),
+        ("/admin/advisories/new/", "/admin/advisories/new/", {"details": "A hole.", "affected": "demo < two", "do": "save"}),
     ],
 }  # fmt: skip
 """Pages that forms are answered with: the page with the form's token, where the form goes, and its fields."""
