@@ -24,7 +24,6 @@ from world import Server
 
 FIGURES = ROOT / "docs" / "figures"
 SHOTS = {
-    "home.png": ("/", 1100, 760, "light"),
     "project-light.png": ("/project/rich/", 1100, 900, "light"),
     "project-dark.png": ("/project/rich/", 1100, 900, "dark"),
     "phone.png": ("/project/rich/", 390, 844, "light"),
@@ -70,7 +69,7 @@ def walk_the_journeys() -> None:
 def keep_what_is_shown() -> None:
     """The journeys take more pictures than the documents show."""
     texts = "".join(path.read_text() for path in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
-    for picture in FIGURES.glob("*.png"):
+    for picture in [*FIGURES.glob("*.png"), *FIGURES.glob("*.svg")]:
         if picture.name not in texts:
             picture.unlink()
 
