@@ -378,6 +378,7 @@ ROWS = [
     reads("/account/standing/", "account:read", SIGNED_IN),
     writes("/account/standing/", "account:write", SIGNED_IN, **LISTED),
     reads("/account/standing/{standing}/", "account:read", SIGNED_IN),
+    reads("/account/standing/{standing}/findings.json", "account:read", SIGNED_IN),
     writes("/account/standing/{standing}/revoke/", "account:write", SIGNED_IN),
     writes(API + "/versions/{version}/yank", "project:yank", UPLOADERS, reason="broken"),
     writes(API + "/versions/{version}/unyank", "project:yank", UPLOADERS),

@@ -11,6 +11,7 @@ from customhouse.index.standing.look import counts
 from customhouse.index.standing.model import MOST_COMPONENTS, PER_ACCOUNT
 from customhouse.index.standing.register import Registered, Revoke, register, revoke
 from customhouse.web.api.standing import command_of
+from customhouse.web.api.standing import one as one_in_json
 from customhouse.web.doors import Door, door
 from customhouse.web.permissions import Permission
 from customhouse.web.visit import Visit
@@ -24,6 +25,7 @@ def standing_doors() -> list[Door]:
         door("GET", HERE, listing, Permission.ACCOUNT_READ),
         door("POST", HERE, add, Permission.ACCOUNT_WRITE),
         door("GET", HERE + "{standing}/", one, Permission.ACCOUNT_READ),
+        door("GET", HERE + "{standing}/findings.json", download, Permission.ACCOUNT_READ),
         door("POST", HERE + "{standing}/revoke/", end, Permission.ACCOUNT_WRITE),
     ]
 
@@ -44,6 +46,13 @@ def add(visit: Visit) -> Response:
 def one(visit: Visit) -> Response:
     """A list and what is known of it."""
     return _one(visit, None)
+
+
+def download(visit: Visit) -> Response:
+    """The list and what is known of it, as the API says it, to be kept as a file."""
+    answer = one_in_json(visit)
+    answer.headers["content-disposition"] = f'attachment; filename="standing-{visit.path["standing"][:26]}.json"'
+    return answer
 
 
 def _one(visit: Visit, made: Registered | None) -> Response:
