@@ -87,6 +87,28 @@ def test_the_table_fits_eighty_columns_and_obeys_no_stranger(report: Report) -> 
     assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == text
 
 
+@pytest.mark.parametrize(
+    ("names", "fix", "head"),
+    [
+        (["PYSEC-2026-1", "GHSA-aaaa-bbbb-cccc", "CVE-2026-1"], "2.0",
+         "  unknown   PYSEC-2026-1, CVE-2026-1, GHSA-aaaa-bbbb-cccc"),
+        (["PYSEC-2026-1", "GHSA-aaaa-bbbb-cccc", "CVE-2026-12345678"], "2.0.0.post20260101",
+         "  unknown   PYSEC-2026-1, CVE-2026-12345678"),
+        (["PYSEC-2026-123456789012345678901234567", "CVE-2026-12345678"], "20260101.20260101",
+         "  unknown   PYSEC-2026-123456789012345678901234567"),
+    ],
+)  # fmt: skip
+def test_long_names_and_versions_leave_the_columns_in_line(
+    tmp_path: Path, names: list[str], fix: str, head: str
+) -> None:
+    one = record(names[0], "demo", aliases=names[1:], fixed=fix)
+    store = Snapshot(snapshot_of(tmp_path / "s.sqlite", one))
+    found = Engine(store).audit([Subject("x", "requirements", (Component("demo", "1.0", "r.txt:1"),))])
+    mended = f"mended in {fix}"
+    assert head.ljust(80 - len(mended)) + mended in table(found, Level.LOW).splitlines()
+    assert max(map(len, table(found, Level.LOW).splitlines())) <= 80
+
+
 def test_an_audit_that_found_nothing_says_what_it_looked_at() -> None:
     text = table(Report((Subject("x", "uv-lock", ()),), advisories=7, snapshot="2026-11-20T00:00:00Z"), Level.LOW)
     assert (

@@ -54,12 +54,8 @@ def _block(group: Sequence[Finding], *, coloured: bool) -> Iterator[str]:
 
 def _finding(finding: Finding, *, coloured: bool) -> Iterator[str]:
     word = f"{finding.score.level.word:<8}"
-    names = [plain(one, 40) for one in finding.same.names[:_MOST_NAMES]]
     fix = f"mended in {plain(finding.fixes[0], 40)}" if finding.fixes else "no fix known"
-    head = ", ".join(names)
-    while len(names) > 1 and len(head) + len(fix) + 14 > COLUMNS:
-        names.pop()
-        head = ", ".join(names)
+    head = _names(finding.same.names, COLUMNS - 14 - len(fix))
     gap = max(2, COLUMNS - 12 - len(head) - len(fix))
     text = _cut(f"  {word}  {head}{' ' * gap}{fix}".rstrip())
     colour = _COLOURS.get(finding.score.level)
@@ -83,6 +79,15 @@ def _finding(finding: Finding, *, coloured: bool) -> Iterator[str]:
         )
     for remark in finding.remarks:
         yield from _wrapped(plain(remark), 12)
+
+
+def _names(names: Sequence[str], room: int) -> str:
+    """As many of them as fit, at most three, the first always; before its other names the CVE's number."""
+    others = sorted(names[1:], key=lambda one: not one.startswith("CVE-"))
+    shown = [plain(one, 40) for one in (names[0], *others)][:_MOST_NAMES]
+    while len(shown) > 1 and len(", ".join(shown)) > room:
+        shown.pop()
+    return ", ".join(shown)
 
 
 def _paths(finding: Finding) -> Iterator[str]:
