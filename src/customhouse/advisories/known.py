@@ -17,14 +17,23 @@ from sqlalchemy.engine import Connection
 from customhouse.advisories import queries
 from customhouse.advisories.queries import Stored
 from customhouse.advisories.tables import advisory, advisory_package
-from customhouse.formats.osv.covered import Covered
-from customhouse.formats.osv.model import Record
-from customhouse.formats.osv.severity import Level
+from customhouse.formats.osv.covered import Covered, Together
+from customhouse.formats.osv.model import PYPI, Record
+from customhouse.formats.osv.severity import MALWARE, Level
 from customhouse.infra.db import Database
 
 MOST_NAMES = 50_000
 """So many names are remembered, most of them with nothing to say."""
 _AT_ONCE = 500
+_WARMED_AT_ONCE = 20
+"""Whoever asks meanwhile waits for so many."""
+_PAUSE_SECONDS = 0.01
+_ADVISED = (
+    sa.select(advisory_package.c.name).distinct()
+    .where(advisory_package.c.ecosystem == PYPI, sa.not_(advisory_package.c.advisory_id.startswith(MALWARE)))
+    .limit(10_000)
+)  # fmt: skip
+"""Harmful packages are many more, and in nobody's lock for long."""
 
 # A record that names no package any more is among them, with nothing beside its id.
 _CHANGED = (
@@ -50,6 +59,20 @@ class Advice:
         return self.record.id
 
 
+class OfPackage:
+    """What is remembered of one package, ordered by id."""
+
+    def __init__(self, advice: Iterable[Advice]) -> None:
+        self.advice = tuple(advice)
+        self._together = Together(one.covered for one in self.advice)
+
+    def affecting(self, version: str) -> list[Advice]:
+        """What affects a version, or all that is not withdrawn if none is asked for."""
+        if not version:
+            return [one for one in self.advice if one.record.withdrawn is None]
+        return [self.advice[at] for at in self._together.holding(version)] if self.advice else []
+
+
 class Known:
     """The advisories of an installation; safe to use from several threads."""
 
@@ -57,10 +80,14 @@ class Known:
         self._database = database
         self._guard = threading.Lock()
         self._serial = 0
-        self._by_name: dict[str, tuple[Advice, ...]] = {}
+        self._by_name: dict[str, OfPackage] = {}
 
     def of(self, names: Collection[str]) -> Mapping[str, Sequence[Advice]]:
         """What is known of each of these PyPI packages, ordered by id, withdrawn records too; names normalised."""
+        return {name: one.advice for name, one in self.packages(names).items()}
+
+    def packages(self, names: Collection[str]) -> Mapping[str, OfPackage]:
+        """The same, to be asked for versions."""
         with self._database.read() as sql, self._guard:
             self._catch_up(sql)
             missing = [name for name in dict.fromkeys(names) if name not in self._by_name]
@@ -73,13 +100,22 @@ class Known:
 
     def affecting(self, name: str, version: str) -> list[Advice]:
         """What affects this version of a package; an empty version asks for all that is not withdrawn."""
-        return matching(self.of([name])[name], version)
+        return self.packages([name])[name].affecting(version)
+
+    def warm(self, stop: threading.Event) -> None:
+        """Read ahead what is known of packages, so that nobody waits for it; until ``stop``, and never in haste."""
+        with self._database.read() as sql:
+            names = sql.execute(_ADVISED).scalars().all()
+        for start in range(0, len(names), _WARMED_AT_ONCE):
+            self.packages(names[start : start + _WARMED_AT_ONCE])
+            if stop.wait(_PAUSE_SECONDS):
+                return
 
     def _remember(self, sql: Connection, names: Sequence[str]) -> None:
         stored = queries.of_names(sql, names)
         for name in names:
             # What lies in the store was read when it was written, so reading it cannot fail.
-            self._by_name[name] = tuple(_advice(one, name) for one in stored.get(name, ()))
+            self._by_name[name] = OfPackage(_advice(one, name) for one in stored.get(name, ()))
 
     def _catch_up(self, sql: Connection) -> None:
         serial = queries.last_change(sql)
@@ -87,7 +123,7 @@ class Known:
             return
         rows = sql.execute(_CHANGED, {"serial": self._serial}).all()
         ids = {row.id for row in rows}
-        before = [name for name, advice in self._by_name.items() if not ids.isdisjoint(one.id for one in advice)]
+        before = [name for name, one in self._by_name.items() if not ids.isdisjoint(each.id for each in one.advice)]
         for name in {row.name for row in rows}.union(before):
             self._by_name.pop(name, None)
         self._serial = serial
@@ -96,8 +132,3 @@ class Known:
 def _advice(stored: Stored, name: str) -> Advice:
     record = replace(stored.record, document={}, details="", credits=())
     return Advice(record, stored.level, Covered.of(record, name))
-
-
-def matching(advice: Iterable[Advice], version: str) -> list[Advice]:
-    """Those that affect a version of their package, or all that count if no version is asked for."""
-    return [one for one in advice if (one.covered.holds(version) if version else one.record.withdrawn is None)]

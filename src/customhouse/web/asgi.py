@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
+from threading import Event, Thread
 
 import anyio.to_thread
 from starlette.applications import Starlette
@@ -93,6 +95,8 @@ from customhouse.web.problems import on_customhouse_error, on_http_exception, on
 from customhouse.web.shown import who_shows
 from customhouse.web.visit import Visit
 
+log = logging.getLogger("customhouse.web")
+
 # Sync handlers and page rendering; bodies and archive walks have limiters of their own.
 PAGE_THREADS = 40
 
@@ -143,7 +147,13 @@ def inner_of(app: App, serve: Serve, counts: CountSpool, context: AbstractContex
         app.walkers.start()
         counts.start()
         neglected.start()
+        # Whoever asks first what is known of his packages does not wait until it was read.
+        stop = Event()
+        reading = Thread(target=_warm, args=(app, stop), name="warm-advice", daemon=True)
+        reading.start()
         yield
+        stop.set()
+        reading.join()
         counts.close()
         neglected.close()
         if context is not None:
@@ -161,6 +171,14 @@ def inner_of(app: App, serve: Serve, counts: CountSpool, context: AbstractContex
     inner.router = Router(redirect_slashes=False)
     inner.router.routes.extend(_routes(app, serve))
     return Inner(Dressed(inner), lives)
+
+
+def _warm(app: App, stop: Event) -> None:
+    try:
+        app.advice.warm(stop)
+    except Exception:
+        # Whoever asks next reads it himself, and hears it if the database is away.
+        log.info("what is known of packages was not read in advance", exc_info=True)
 
 
 def _routes(app: App, serve: Serve) -> list[Door]:

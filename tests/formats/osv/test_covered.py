@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from advising import pypa_records
-from customhouse.formats.osv.covered import Covered
+from customhouse.formats.osv.covered import Covered, Together
 from customhouse.formats.osv.matching import is_affected
 from customhouse.formats.osv.read import read_record
 
@@ -32,11 +32,35 @@ def test_any_ranges_and_lists_are_answered_as_by_the_matcher(
     assert not Covered.of(record, "other").holds(version)
 
 
+@given(
+    st.lists(st.tuples(st.lists(EVENTS, max_size=4), st.lists(VERSIONS, max_size=2)), max_size=4),
+    st.lists(VERSIONS, min_size=1, max_size=6),
+)
+def test_several_records_together_answer_as_each_by_itself(
+    told: list[tuple[list[dict[str, str]], list[str]]], asked: list[str]
+) -> None:
+    each = []
+    for events, listed in told:
+        affected = {
+            "package": {"ecosystem": "PyPI", "name": "demo"},
+            "versions": listed,
+            "ranges": [{"type": "ECOSYSTEM", "events": [{"introduced": "0.9"}, *events]}],
+        }
+        document = {"id": "X-1", "modified": "2026-11-20T00:00:00Z", "affected": [affected]}
+        each.append(Covered.of(read_record(document, "made up"), "demo"))
+    together = Together(each)
+    # Asked one after another, so that what was found out for one serves the next.
+    for version in asked:
+        assert together.holding(version) == [at for at, one in enumerate(each) if one.holds(version)], version
+
+
 @pytest.mark.slow
 def test_the_edges_of_the_pypas_records_and_what_lies_beside_them_too() -> None:
+    of_name: dict[str, list[Covered]] = {}
     for record in pypa_records():
         for name in record.packages():
             covered = Covered.of(record, name)
+            of_name.setdefault(name, []).append(covered)
             edges = {event.version for one in record.of(name) for place in one.ranges for event in place.events}
             asked = (
                 edges
@@ -45,3 +69,7 @@ def test_the_edges_of_the_pypas_records_and_what_lies_beside_them_too() -> None:
             )
             for version in asked:
                 assert covered.holds(version) == is_affected(record, name, version), (record.id, version)
+    most = max(of_name.values(), key=len)
+    together = Together(most)
+    for version in {text for one in most for text in one.texts}:
+        assert together.holding(version) == [at for at, one in enumerate(most) if one.holds(version)], version

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -64,13 +65,47 @@ class Covered:
         parsed = read_version(version)
         if parsed is None or parsed.local is not None:
             return any(affects(one, version) for one in self.affected)
-        listed = version in self.texts or any(one.hold(parsed) for one in self.edges)
-        return listed or _key(version) in self._listed
+        return any(one.hold(parsed) for one in self.edges) or self.lists(version, _key(version))
+
+    def lists(self, version: str, key: str | Version) -> bool:
+        """Whether a version without a local part is listed; ``key`` is its own by `_key`."""
+        return version in self.texts or key in self._listed
 
     @cached_property
     def _listed(self) -> frozenset[str | Version]:
         """The versions by what each shares with all that are equal to it; most records are never asked for it."""
         return frozenset(_key(text) for text in self.texts)
+
+
+class Together:
+    """Which of several records cover a version of one package: a package with 300 of them is asked in one look-up.
+
+    Between two neighbouring edges of any of their ranges all versions have the same answer, and at an edge too: each
+    is found out when it is first asked for.
+    """
+
+    def __init__(self, each: Iterable[Covered]) -> None:
+        self._each = tuple(each)
+        self._edges = sorted({edge for one in self._each for edges in one.edges for edge in edges.versions})
+        self._inside: dict[int, frozenset[int]] = {}
+
+    def holding(self, version: str) -> list[int]:
+        """The places of those that cover it, in their order."""
+        parsed = read_version(version)
+        if parsed is None or parsed.local is not None:
+            return [at for at, one in enumerate(self._each) if one.holds(version)]
+        inside = self._in_ranges(parsed)
+        key = _key(version)
+        return [at for at, one in enumerate(self._each) if at in inside or one.lists(version, key)]
+
+    def _in_ranges(self, version: Version) -> frozenset[int]:
+        place = bisect_left(self._edges, version)
+        is_edge = place < len(self._edges) and self._edges[place] == version
+        known = self._inside.get(slot := 2 * place + is_edge)
+        if known is None:
+            places = (at for at, one in enumerate(self._each) if any(edges.hold(version) for edges in one.edges))
+            known = self._inside[slot] = frozenset(places)
+        return known
 
 
 def _key(version: str) -> str | Version:

@@ -20,7 +20,6 @@ from starlette.types import Receive, Scope, Send
 
 from customhouse.advisories import exploitation_lists, queries
 from customhouse.advisories.archive import Archive
-from customhouse.advisories.known import matching
 from customhouse.app import App
 from customhouse.formats.osv.asking import MOST_BYTES, Query, read_batch, read_query
 from customhouse.formats.osv.handing import answered, handed_on, write
@@ -85,10 +84,10 @@ class Osv:
 
     def _batch(self, body: bytes) -> bytes:
         asked = read_batch(body)
-        known = self.app.advice.of({query.name for query in asked})
+        known = self.app.advice.packages({query.name for query in asked})
 
         def result(query: Query) -> dict[str, object]:
-            found = matching(known[query.name], query.version)
+            found = known[query.name].affecting(query.version)
             return (
                 {"vulns": [{"id": one.id, "modified": write_time(one.record.modified)} for one in found]}
                 if found

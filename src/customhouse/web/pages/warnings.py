@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from packaging.version import Version
 
-from customhouse.advisories.known import Advice, matching
+from customhouse.advisories.known import Advice, OfPackage
 from customhouse.formats.osv.matching import fixed_versions, read_version
 from customhouse.formats.osv.merging import merge
 from customhouse.formats.osv.model import Record
@@ -62,7 +62,8 @@ class WarningsView:
 
 def warnings_view(advice: Sequence[Advice], name: str, shown: str, versions: Sequence[str]) -> WarningsView:
     """The warnings of a project; ``versions`` are all that are listed."""
-    by_version = {version: matching(advice, version) for version in versions}
+    known = OfPackage(advice)
+    by_version = {version: known.affecting(version) for version in versions}
     warned = _warned(by_version.get(shown, ()), name, shown)
     # Neighbouring versions mostly share what is known of them.
     made: dict[tuple[str, ...], Badge] = {}
