@@ -228,6 +228,12 @@ def test_the_python_of_an_environment_stands_for_it_and_is_not_run(tmp_path: Pat
         read(lonely)
 
 
+def test_places_in_the_running_environment_are_paths() -> None:
+    (subject,) = read_target("environment")
+    assert subject.components
+    assert not any(one.where.startswith("//") for one in subject.components)
+
+
 def test_the_running_environment_is_ours_and_agrees_with_importlib() -> None:
     from importlib import metadata  # noqa: PLC0415
 

@@ -86,7 +86,7 @@ class DiskTree:
 
     def shown(self, path: str) -> str:
         """See `Tree`."""
-        return f"{self._root}/{path}" if path else self._root
+        return f"{self._root.rstrip('/')}/{path}" if path else self._root
 
     def folders(self) -> Iterator[tuple[str, tuple[str, ...]]]:
         """See `Tree`."""
