@@ -27,6 +27,7 @@ from customhouse.infra.tables import job
 from customhouse.infra.targets import Target
 from customhouse.terms.errors import Refused, Rejected
 from customhouse.terms.identity import Actor
+from customhouse.web.api.standing import REGISTERING
 from customhouse.work import run_due_job, run_followers
 from receiver import Reply, is_genuine, receiver
 from telling import telling_world
@@ -196,3 +197,13 @@ def test_the_letter_names_the_finding_and_the_smallest_fix() -> None:
     assert "b 1.9: PYSEC-2026-1 (high, exploited)\n  > It reads anything.\n  The smallest fix: 2.1" in letter.text
     assert "No more:\n  c 1.0: PYSEC-2026-2" in letter.text
     assert "https://i.test/account/standing/x/" in letter.text
+
+
+def test_nobody_registers_lists_again_and_again_without_an_end(small_world: World) -> None:
+    alice = small_world.person("alice")
+    alice.get("/account/standing/")
+    answers = [
+        alice.post("/account/standing/", title="shop", components=f"b==1.{number}").status_code
+        for number in range(REGISTERING.most + 1)
+    ]
+    assert answers == [200] * REGISTERING.most + [429]

@@ -6,10 +6,12 @@ A flat JSON object: ``title``; ``components``, a list of ``name==version`` or on
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 
 from starlette.responses import Response
 
+from customhouse.accounts.limits import Counted, Limit
 from customhouse.index.standing import queries
 from customhouse.index.standing.model import Standing, Told, read_components
 from customhouse.index.standing.register import Register, Revoke, register, revoke
@@ -21,6 +23,8 @@ from customhouse.web.visit import Visit
 
 FIELDS = ("title", "components", "webhook")
 MOST_TEXT = 400_000
+REGISTERING = Limit("standing", 60, timedelta(hours=1))
+"""So many lists are sent by one account, new or anew: each of those it may have three times."""
 
 
 def standing_api_doors() -> list[Door]:
@@ -60,7 +64,8 @@ def post_standing(visit: Visit) -> Response:
 
 
 def command_of(visit: Visit) -> Register:
-    """The wish of a form or of a JSON object."""
+    """The wish of a form or of a JSON object; each leaves an entry, so there are not very many."""
+    visit.app.limiter.take(Counted(REGISTERING, str(visit.me.id)), sentence="You register lists very often.")
     webhook = visit.field("webhook")
     return Register(
         visit.field("title", limit=1000, required=True),
