@@ -112,7 +112,7 @@ def attached(visit: Visit) -> Response:
         body = path.read_bytes()
     headers = {
         "content-type": "application/octet-stream", "content-disposition": f'attachment; filename="attached-{one.id}"',
-        "x-content-type-options": "nosniff", "cache-control": "private, no-store", "content-security-policy": "sandbox",
+        "cache-control": "private, no-store",
     }  # fmt: skip
     return without_referrer(Response(body, headers=headers))
 
