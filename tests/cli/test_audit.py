@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ from osv_store import osv_store
 from packages import wheel
 from world import World
 
-OPENVEX = {
+OPENVEX: dict[str, Any] = {
     "@context": "https://openvex.dev/ns/v0.2.0", "@id": "urn:example:1", "author": "alice", "version": 1,
     "timestamp": "2026-11-21T00:00:00Z",
     "statements": [{
@@ -298,5 +299,9 @@ def test_the_whole_index_is_audited_on_its_own_database(world: World) -> None:
         "Checked 3 releases of 2 projects against 2 advisories.",
         "1 project has releases that are affected.",
     ]
+    for more in (["uv.lock"], ["--vex", "vex.json"], ["--ignore", "CVE-1", "--reason", "x"], ["--fix"], ["--no-vex"]):
+        refused = customhouse("audit", "--index", *more, environment=environment)
+        assert (refused.returncode, "does not go with --index" in refused.stderr) == (2, True), more
+    assert customhouse("audit", "--index", "--offline", "--level", "critical", environment=environment).returncode == 1
     whole = json.loads(customhouse("audit", "--index", "--format", "json", environment=environment).stdout)
     assert [(one["package"], one["version"], one["fixes"]) for one in whole["findings"]] == [("demo", "1.0", ["2.0"])]

@@ -31,6 +31,7 @@ def run(flags: Flags) -> int:
     """Do what the flags ask for; returns the exit code."""
     level = LEVELS[flags.level]
     if flags.whole_index:
+        _must_fit_the_index(flags)
         # The only audit that needs the server's database.
         from customhouse.cli.audit_index import audit_index  # noqa: PLC0415
 
@@ -73,6 +74,19 @@ def _install(flags: Flags, work: Work, clock: Clock) -> int:
 
     where = flags.python or os.environ.get("VIRTUAL_ENV") or sys.executable
     return install(flags.targets, where, flags.index_url, judge, offline=flags.offline)
+
+
+OF_THE_INDEX = frozenset({"whole_index", "data", "level", "format", "output", "offline", "no_index"})
+"""The flags that go with auditing every release of the index, where nobody else is asked anyway."""
+
+
+def _must_fit_the_index(flags: Flags) -> None:
+    """An index is audited with its own advisories, and whole: a flag that is passed over would be a promise broken."""
+    default = Flags()._asdict()
+    for name, value in flags._asdict().items():
+        if name not in OF_THE_INDEX and value != default[name]:
+            flag = "targets" if name == "targets" else f"--{name.replace('_', '-')}"
+            raise Rejected("bad-index", flag, "it does not go with --index", "--level, --format, --output and --data")
 
 
 def _must_fit(flags: Flags) -> None:
