@@ -211,3 +211,16 @@ def test_what_was_confirmed_are_the_files_as_they_were_then(small_world: World) 
     opened = alice.ask("GET", alice.open("demo", "1.1").headers["location"]).json()
     alice.add(opened, wheel("demo", "1.1", tag="py2-none-any"))
     assert ">confirmed" not in case.owner.get(case.here).text
+
+
+def test_an_owner_who_is_none_any_more_knows_nothing_of_the_case(small_world: World) -> None:
+    case, _alice = staged(small_world)
+    own(small_world, "demo", "bob")
+    stage = stage_of(case.owner.get(case.here).text)
+    assert small_world.client.get(stage).status_code == 200
+    with small_world.app.database.write() as sql:
+        mine = project_role.c.account_id == find_user(sql, "alice").id
+        sql.execute(project_role.delete().where(mine))
+    assert case.owner.get(case.here).status_code == 404
+    assert case.owner.post(f"{case.here}say/", text="Still here.").status_code == 404
+    assert small_world.client.get(stage).status_code == 404

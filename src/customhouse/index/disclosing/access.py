@@ -13,6 +13,7 @@ from customhouse.advisories.disclosure.queries import (
     find_member,
     member_of_account,
 )
+from customhouse.index.disclosing.belonging import still_belongs
 from customhouse.index.disclosing.called import names_of
 from customhouse.ledger.tx import Tx
 from customhouse.terms.errors import Refused
@@ -69,6 +70,8 @@ def access(sql: Connection, knock: Knock, *, lock: bool = False) -> Access:
     if case is None:
         raise unknown_case()
     member = _member(sql, case, knock)
+    if member is not None and not still_belongs(sql, case, member):
+        member = None
     desk = knock.by.operator and knock.member_id is None and not knock.by.token_id
     if member is None and not desk:
         raise unknown_case()

@@ -12,6 +12,7 @@ from typing import Any
 from customhouse.advisories.disclosure.model import Case, Member
 from customhouse.advisories.disclosure.queries import members_of
 from customhouse.advisories.disclosure.tables import disclosure_letter
+from customhouse.index.disclosing.belonging import still_belongs
 from customhouse.index.post import message_id
 from customhouse.infra.db import insert_new
 from customhouse.ledger.tx import Tx
@@ -27,7 +28,7 @@ def tell(
     for member in members_of(tx.sql, case.id):
         mine = member.role in to or (member.handles and "handlers" in to)
         mine = mine or (member.role == "downstream" and "downstreams" in to and member.knows)
-        if mine and (but is None or member.id != but.id):
+        if mine and (but is None or member.id != but.id) and still_belongs(tx.sql, case, member):
             tell_one(tx, case, member, what, text=text, author=author)
 
 

@@ -32,6 +32,7 @@ from customhouse.formats.metadata import parse_stored_metadata
 from customhouse.formats.negotiate import NOT_ACCEPTABLE, choose
 from customhouse.formats.problems import SECURITY_HEADERS, Headers
 from customhouse.formats.simple import ProjectList, SimpleFile, SimplePage
+from customhouse.index.disclosing.belonging import still_belongs
 from customhouse.index.disclosing.links import member_of_stage
 from customhouse.index.staging.senders import frozen_among
 from customhouse.serve.files import send_file, send_link
@@ -128,7 +129,9 @@ class Stage:
         if "." in token:
             member = member_of_stage(self.app.key, sql, token)
             case = find_case(sql, member.case_id) if member is not None and member.knows else None
-            return find_session(sql, case.session_id) if case is not None and case.session_id is not None else None
+            if member is None or case is None or case.session_id is None or not still_belongs(sql, case, member):
+                return None
+            return find_session(sql, case.session_id)
         found = session_of_stage(sql, token)
         return found if found is not None and not found.embargo else None
 
