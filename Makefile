@@ -30,11 +30,13 @@ prove: ## the long proofs
 	@scripts/bootstrap test
 	@$(PYTHON) -m pytest -m prove
 
-bench: ## ratios against nginx, pypiserver, pip-audit and uv audit within one run
+bench: ## ratios against nginx, pypiserver, pip-audit and uv audit within one run, then our bounds
 	@scripts/bootstrap bench
 	@$(PYTHON) scripts/bench.py
 	@$(PYTHON) scripts/bench_audit.py
 	@$(PYTHON) scripts/bench_osv.py
+	@$(PYTHON) scripts/bench_advisories.py
+	@$(PYTHON) scripts/bench_triage.py
 
 screenshots: ## make the README's pictures again
 	@scripts/bootstrap test

@@ -107,7 +107,9 @@ class Known:
         with self._database.read() as sql:
             names = sql.execute(_ADVISED).scalars().all()
         for start in range(0, len(names), _WARMED_AT_ONCE):
-            self.packages(names[start : start + _WARMED_AT_ONCE])
+            for one in self.packages(names[start : start + _WARMED_AT_ONCE]).values():
+                # A first question puts the listed versions in order.
+                one.affecting("0")
             if stop.wait(_PAUSE_SECONDS):
                 return
 

@@ -6,7 +6,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from packaging.version import Version
 
@@ -108,10 +108,12 @@ class Together:
         return known
 
 
+@lru_cache(maxsize=50_000)
 def _key(version: str) -> str | Version:
     """What all versions share that are equal (PEP 440); what is no version is equal to nothing else.
 
-    Most versions are plain numbers: those are told by their text, for parsing one takes ten times as long.
+    Most versions are plain numbers: those are told by their text, for parsing one takes ten times as long. They are
+    remembered, since the records of a package list the same ones.
     """
     if not _PLAIN.fullmatch(version):
         parsed = read_version(version)
