@@ -92,6 +92,20 @@ def test_an_advisory_says_what_it_means_here_and_an_alias_leads_to_it(advised: W
     assert "javascript:alert(1)" in odd
 
 
+def test_an_advisory_on_a_library_names_its_versions_and_the_list_begins_what_has_no_title(small_world: World) -> None:
+    ranges = [{"type": "SEMVER", "events": [{"introduced": "0"}, {"fixed": "1.3.2"}]}]
+    affected = [{"package": {"ecosystem": "OSS-Fuzz", "name": "libwebp"}, "ranges": ranges}]
+    on_library = record("CVE-2026-7", "demo", affected=affected, modified="2026-11-22T00:00:00Z")
+    untitled = record("PYSEC-2026-8", "demo", fixed="3.0", summary="", details="It is *wrong* " + "indeed " * 90)
+    advise(small_world.app, untitled, on_library)
+    assert "Versions from the beginning, fixed in 1.3.2" in small_world.client.get("/advisory/CVE-2026-7/").text
+    listed = small_world.client.get("/advisories/").text
+    assert "demo: It is *wrong* indeed" in listed
+    assert listed.index("CVE-2026-7") < listed.index("PYSEC-2026-8"), "what was modified last comes first"
+    assert listed.count("indeed") < 30
+    assert "See /advisories/." in small_world.client.get("/advisory/CVE-1/").text
+
+
 def test_what_was_withdrawn_says_so_and_warns_nobody(advised: World) -> None:
     later = {"modified": "2026-11-27T00:00:00Z", "withdrawn": "2026-11-27T00:00:00Z"}
     advise(advised.app, record("PYSEC-2026-2", "demo", versions=["1.0"], **later))

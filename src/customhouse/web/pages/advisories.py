@@ -117,7 +117,9 @@ def advisory(visit: Visit) -> Response:
         vex = about(sql, {name for one in same for name in (one.id, *one.record.aliases)}) if found else []
     if found is None:
         if not same:
-            raise Refused("unknown-advisory", f"Nothing is known here of {wanted[:100]!r}.", status=404)
+            raise Refused(
+                "unknown-advisory", f"Nothing is known here of {wanted[:100]!r}.", "See /advisories/.", status=404
+            )
         first = min((one.id for one in same), key=lambda one: (speaks_first(one), one))
         return RedirectResponse(f"/advisory/{quote(first, safe='')}/", 302)
     view = _view(visit.app, found, same)
@@ -144,7 +146,7 @@ def _view(app: App, found: Stored, same: Sequence[Stored]) -> AdvisoryView:
         since = sql.execute(sa.select(sa.func.min(exploited.c.added)).where(exploited.c.cve.in_(cves))).scalar()
         chance = sql.execute(sa.select(sa.func.max(likelihood.c.score)).where(likelihood.c.cve.in_(cves))).scalar()
     elsewhere = {(one.package, one.ecosystem): one for one in record.affected if one.ecosystem not in ("", PYPI)}
-    packages += [PackageView(one.package, one.ecosystem, [], [], 0, None, ()) for one in elsewhere.values()]
+    packages += [_elsewhere(one) for one in elsewhere.values()]
     return AdvisoryView(
         id=record.id,
         others=sorted(ids),
@@ -181,7 +183,7 @@ def _package(sql: Connection, name: str, found: Stored, here: Hosted | None) -> 
     return PackageView(
         name=name,
         ecosystem=PYPI,
-        ranges=[_in_words(place) for one in entries for place in _of_versions(one)],
+        ranges=[_in_words(place) for one in entries for place in one.ranges if place.of_versions],
         versions=versions[-MOST_VERSIONS:],
         more_versions=max(0, len(versions) - MOST_VERSIONS),
         here=here,
@@ -189,14 +191,18 @@ def _package(sql: Connection, name: str, found: Stored, here: Hosted | None) -> 
     )
 
 
+def _elsewhere(affected: Affected) -> PackageView:
+    """What is no package of Python: a library, the interpreter. Commits tell people nothing."""
+    ranges = [_in_words(place) for place in affected.ranges if place.of_versions]
+    versions = affected.versions[-MOST_VERSIONS:]
+    more = max(0, len(affected.versions) - MOST_VERSIONS)
+    return PackageView(affected.package, affected.ecosystem, ranges, versions, more, None, ())
+
+
 def _at_risk(sql: Connection, here: Hosted) -> Sequence[AtRisk]:
     project = find_project(sql, here.name)
     there = offered_versions(sql, project).versions if project is not None else ()
     return at_risk(sql, here.name, there, here.affected)
-
-
-def _of_versions(affected: Affected) -> Sequence[Range]:
-    return [one for one in affected.ranges if one.kind == "ECOSYSTEM"]
 
 
 _WORDS = {"introduced": "from", "fixed": "fixed in", "last_affected": "up to and with", "limit": "before"}
