@@ -128,9 +128,8 @@ def print_database() -> None:
             one = Seen("pypi", packages[cve], judge(texts[cve], known))
             counts[one.outcome(AUTOMATIC, QUEUE)] += 1
     right, wrong = counts["automatic, right"], counts["automatic, wrong"]
-    print(
-        f"{counts.total()} CVEs of the PyPA's database: {dict(counts)}; automatic precision {right / (right + wrong):.4f}"
-    )
+    precision = right / (right + wrong)
+    print(f"{counts.total()} CVEs of the PyPA's database: {dict(counts)}; automatic precision {precision:.4f}")
 
 
 def main() -> None:

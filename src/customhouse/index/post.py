@@ -61,8 +61,8 @@ class PostOffice:
         draft = write(values, self._site)
         try:
             message = compose(
-                Letter(address, draft.subject, draft.text, str(values.get("reply_to", ""))), self._smtp, at=self._clock.now(),
-                message_id=message_id(arguments),
+                Letter(address, draft.subject, draft.text, str(values.get("reply_to", ""))), self._smtp,
+                at=self._clock.now(), message_id=message_id(arguments),
             )  # fmt: skip
             send(self._smtp, message)
         except (Refused, Rejected) as error:

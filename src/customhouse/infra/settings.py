@@ -259,8 +259,8 @@ class Settings(BaseSettings):
     domain_alarm_days: int = Field(default=3, ge=1)
     """Operators are told when for so long nobody has answered what we ask about most domains."""
     security_address: str = ""
-    """Where vulnerabilities are reported by mail (``security@example.org``); the mail server hands what comes there, and
-    to ``security+…@``, to `customhouse mail`. Empty: by the web alone."""
+    """Where vulnerabilities are reported by mail (``security@example.org``); the mail server hands what comes there,
+    and to ``security+…@``, to `customhouse mail`. Empty: by the web alone."""
     security_team: tuple[str, ...] = ()
     """The accounts that work at the disclosure desk; empty: the operators."""
     mail_in: str = Field(default="", pattern=r"^(|(lmtp|smtp)://[^/@\s]+:[0-9]{1,5})$")
@@ -289,7 +289,7 @@ class Settings(BaseSettings):
     ``https://api.github.com/meta/public_keys/secret_scanning``."""
     fetched_days: int = Field(default=30, ge=0, le=366)
     """For so long it is kept who fetched a file, so that those can be told who have a bad one: client networks as keyed
-    hashes that differ from day to day, and API tokens where one was sent. 0 keeps nothing, and forgets what was kept."""
+    hashes that differ from day to day, API tokens where one was sent. 0 keeps nothing, and forgets what was kept."""
     trusted_proxies: tuple[str, ...] = ()
     """Networks of the front ends whose X-Forwarded-For and X-Forwarded-Proto are believed."""
     cdn: bool = False

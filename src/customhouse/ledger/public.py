@@ -107,7 +107,7 @@ OF_PROJECT: Mapping[str, str] = {
 """For the owners of the project."""
 
 OPERATORS: Mapping[str, str] = {
-    "triage-imported": "read {records} records to be triaged from {origin}: {automatic} became advisories, {waiting} wait",
+    "triage-imported": "read {records} records for triage from {origin}: {automatic} became advisories, {waiting} wait",
     "triage-decided": "judged {record} {verdict}",
     "triage-undone": "took back that {record} was judged {verdict}",
     "triage-exception-set": "changed the list of false positives: {entry} was {change}",

@@ -32,7 +32,9 @@ def upgrade() -> None:
         ),
         sa.Column("packages", sa.JSON(), nullable=False, comment="that it was accepted for"),
         sa.Column("advisory_id", sa.String(length=128), nullable=True, comment="that says it"),
-        sa.Column("automatic", sa.Boolean(), server_default=sa.false(), nullable=False, comment="nobody has decided it"),
+        sa.Column(
+            "automatic", sa.Boolean(), server_default=sa.false(), nullable=False, comment="nobody has decided it"
+        ),
         sa.Column("reason", sa.Text(), server_default="", nullable=False),
         sa.Column("decided_by", sa.String(length=200), server_default="", nullable=False),
         sa.Column("decided_at", sa.BigInteger(), nullable=True),
@@ -49,9 +51,7 @@ def upgrade() -> None:
         "triage_verdict",
         sa.Column("id", BIG_ID, nullable=False),
         sa.Column("case_id", sa.String(length=128), nullable=False),
-        sa.Column(
-            "verdict", sa.String(length=16), nullable=False, comment="accepted | not-python | duplicate | later"
-        ),
+        sa.Column("verdict", sa.String(length=16), nullable=False, comment="accepted | not-python | duplicate | later"),
         sa.Column("packages", sa.JSON(), nullable=False),
         sa.Column("advisory_id", sa.String(length=128), nullable=True),
         sa.Column("reason", sa.Text(), nullable=False),
