@@ -66,6 +66,10 @@ class OfPackage:
         self.advice = tuple(advice)
         self._together = Together(one.covered for one in self.advice)
 
+    def prepare(self) -> None:
+        """Put everything in order for the first question."""
+        self._together.prepare()
+
     def affecting(self, version: str) -> list[Advice]:
         """What affects a version, or all that is not withdrawn if none is asked for."""
         if not version:
@@ -108,8 +112,7 @@ class Known:
             names = sql.execute(_ADVISED).scalars().all()
         for start in range(0, len(names), _WARMED_AT_ONCE):
             for one in self.packages(names[start : start + _WARMED_AT_ONCE]).values():
-                # A first question puts the listed versions in order.
-                one.affecting("0")
+                one.prepare()
             if stop.wait(_PAUSE_SECONDS):
                 return
 

@@ -71,6 +71,11 @@ class Covered:
         """Whether a version without a local part is listed; ``key`` is its own by `_key`."""
         return version in self.texts or key in self._listed
 
+    def prepare(self) -> None:
+        """Put the listed versions in order."""
+        # It is remembered by being looked at.
+        _ = self._listed
+
     @cached_property
     def _listed(self) -> frozenset[str | Version]:
         """The versions by what each shares with all that are equal to it; most records are never asked for it."""
@@ -88,6 +93,11 @@ class Together:
         self._each = tuple(each)
         self._edges = sorted({edge for one in self._each for edges in one.edges for edge in edges.versions})
         self._inside: dict[int, frozenset[int]] = {}
+
+    def prepare(self) -> None:
+        """Put the listed versions in order now, and not at the first question."""
+        for one in self._each:
+            one.prepare()
 
     def holding(self, version: str) -> list[int]:
         """The places of those that cover it, in their order."""
