@@ -129,6 +129,8 @@ def ready(world: World) -> tuple[Desk, Stager]:
 
 def test_one_button_publishes_release_and_advisory_together(world: World) -> None:
     case, _alice = ready(world)
+    # Followers hear of what happens after they have begun.
+    settle(world)
     ours = case.case.advisory_id
     asked = {"package": {"name": "demo", "ecosystem": "PyPI"}, "version": "1.0"}
     assert world.client.post("/v1/query", json=asked).json().get("vulns", []) == []
