@@ -197,8 +197,8 @@ class Server:
         if self._prepared and not self.data.exists():
             shutil.copytree(blank_folder(), self.data)
 
-    def start(self) -> None:
-        """Start it and wait until it answers. It dies with the thread that calls this, so let that be the main one."""
+    def start(self, answers: str = "/-/ready") -> None:
+        """Start it and wait until it answers there. It dies with the thread that calls this: let that be the main one."""
         self.lay_out()
         log = (self.data.parent / f"{self.data.name}.log").open("ab")
         with log:
@@ -211,7 +211,8 @@ class Server:
             if self.process.poll() is not None:
                 break
             try:
-                if httpx.get(f"{self.url}/-/ready", timeout=1).status_code == httpx.codes.OK:
+                # What is not loaded yet keeps us waiting: asking again and again would only take its core.
+                if httpx.get(self.url + answers, timeout=START_SECONDS).status_code == httpx.codes.OK:
                     return
             except httpx.TransportError:
                 time.sleep(POLL_SECONDS)  # asking without a pause would take the core that it starts on
