@@ -637,10 +637,14 @@ ROWS = [
     ),
     writes("/admin/triage/{case}/undo/", "admin:write", OPERATORS, {"case": "{decided_record}"}),
     writes(
-        "/admin/triage/several/", "admin:write", OPERATORS, verdict="later", **{"case:CVE-2026-3000": "{record_digest}"}
+        "/admin/triage/list/several/",
+        "admin:write",
+        OPERATORS,
+        verdict="later",
+        **{"case:CVE-2026-3000": "{record_digest}"},
     ),
-    writes("/admin/triage/exceptions/", "admin:write", OPERATORS, entry="CVE-2026-4000", reason="It is none."),
-    writes("/admin/triage/readmit/", "admin:write", OPERATORS, entry="nothing-much"),
+    writes("/admin/triage/list/exceptions/", "admin:write", OPERATORS, entry="CVE-2026-4000", reason="It is none."),
+    writes("/admin/triage/list/readmit/", "admin:write", OPERATORS, entry="nothing-much"),
     reads("/admin/sources/", "admin:read", OPERATORS),
     reads("/admin/advisories/", "admin:read", OPERATORS),
     reads("/admin/advisories/new/", "admin:read", OPERATORS),

@@ -49,9 +49,9 @@ def triage_doors() -> list[Door]:
     read, write = Permission.ADMIN_READ, Permission.ADMIN_WRITE
     return [
         door("GET", "/admin/triage/", desk, read),
-        door("POST", "/admin/triage/several/", judge_several, write),
-        door("POST", "/admin/triage/exceptions/", put_on_list, write),
-        door("POST", "/admin/triage/readmit/", take_from_list, write),
+        door("POST", "/admin/triage/list/several/", judge_several, write),
+        door("POST", "/admin/triage/list/exceptions/", put_on_list, write),
+        door("POST", "/admin/triage/list/readmit/", take_from_list, write),
         door("GET", "/admin/triage/{case}/", one_case, read),
         door("POST", "/admin/triage/{case}/verdict/", judge, write),
         door("POST", "/admin/triage/{case}/undo/", take_back, write),
