@@ -174,11 +174,14 @@ def compare(url: str) -> None:
 
 def advise(environment: dict[str, str]) -> None:
     """The PyPA's advisories on a few packages, as they are in its repository."""
-    place = FOLDER / "advisories"
+    place, wanted = FOLDER / "advisories", tuple(f"vulns/{name}/" for name in ADVISED)
     with step("customhouse", f"imports the PyPA's advisories on {', '.join(ADVISED)}"):
         with tarfile.open(ADVISORIES) as archive:
-            wanted = [one for one in archive if one.name.startswith(tuple(f"vulns/{name}/" for name in ADVISED))]
-            archive.extractall(place, wanted, filter="data")
+            for one in archive:
+                record = archive.extractfile(one) if one.name.startswith(wanted) else None
+                if record is not None:
+                    (place / one.name).parent.mkdir(parents=True, exist_ok=True)
+                    (place / one.name).write_bytes(record.read())
         run(BIN / "customhouse", "advisory", "import", place, "--name", "pypa", environment=environment)
 
 
