@@ -203,7 +203,7 @@ def audit(url: str) -> None:
         )  # fmt: skip
     if done.returncode != 1:
         raise StepFailed(f"{VULNERABLE} was not found, exit code {done.returncode}:\n{done.stdout}\n{done.stderr}")
-    console.print("".join(f"  {line}\n" for line in done.stdout.splitlines()[:6]), markup=False, end="", style="dim")
+    console.print("".join(f"{line}\n" for line in done.stdout.splitlines()[:6]), markup=False, end="", style="dim")
 
 
 def show(url: str) -> None:
