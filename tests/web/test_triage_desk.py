@@ -63,7 +63,7 @@ def test_several_are_judged_at_once_but_none_that_has_changed(world: World) -> N
     page = olga.get(DESK).text
     marks = dict(re.findall(r'name="(case:[^"]+)" value="([0-9a-f]+)"', page))
     take(world.app, cve_record(version="< 7"))
-    assert olga.post(f"{DESK}several/", verdict="not-python", reason="A server.", **marks).status_code == 303
+    assert olga.post(f"{DESK}list/several/", verdict="not-python", reason="A server.", **marks).status_code == 303
     page = olga.get(DESK).text
     assert "1 of 2" in page
     assert "has changed since you looked" in page

@@ -14,6 +14,8 @@ def main() -> NoReturn:
     """Run one command and leave with its exit code: 0 fine, 1 findings, 2 usage, 3 partial, 4 a service failed."""
     try:
         result = _run(sys.argv[1:])
+        # A reader who has left is heard of here, and not when Python ends: there it would be exit code 120.
+        sys.stdout.flush()
     except CustomhouseError as error:
         print(f"customhouse: {error}", file=sys.stderr)
         sys.exit(USAGE if isinstance(error, (Rejected, Refused)) else SERVICE_FAILED)
