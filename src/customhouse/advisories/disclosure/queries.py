@@ -82,11 +82,6 @@ def case_by_public_id(sql: Connection, public_id: str, *, lock: bool = False) ->
     return _one_case(sql, disclosure_case.c.public_id == public_id, lock=lock)
 
 
-def case_of_session(sql: Connection, session_id: str) -> Case | None:
-    """The case that a release with a fix belongs to."""
-    return _one_case(sql, disclosure_case.c.session_id == session_id)
-
-
 def case_of_cve(sql: Connection, cve_id: str) -> Case | None:
     """The case that has that CVE id."""
     return _one_case(sql, disclosure_case.c.cve_id == cve_id)
@@ -160,11 +155,6 @@ def is_in_case(sql: Connection, public_id: str, account_id: int | None) -> bool:
     if account_id is None:
         return False
     return sql.execute(_IN_CASE, {"case": public_id, "account": account_id}).first() is not None
-
-
-def cases_with_stage(sql: Connection, account_id: int) -> list[str]:
-    """The public ids of the cases that somebody belongs to."""
-    return [case.public_id for case, member in cases_of_account(sql, account_id) if member.knows]
 
 
 def messages_of(sql: Connection, case_id: int) -> list[Message]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from packaging.version import Version
 
@@ -146,8 +146,3 @@ def _kind(url: str) -> str:
 
 def _credit(kind: str) -> str:
     return kind if kind in _CREDITS else ("OTHER" if kind else "")
-
-
-def changed_members(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """The members of two documents that differ, but for the time of the change."""
-    return sorted(key for key in {*before, *after} - {"modified"} if before.get(key) != after.get(key))

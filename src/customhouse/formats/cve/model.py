@@ -5,7 +5,7 @@ Nothing here says whether it concerns a Python package: that is judged in `advis
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
@@ -127,11 +127,3 @@ class Bounds:
 
 
 BOUNDS = Bounds()
-
-
-@dataclass(slots=True)
-class Tally:
-    """What came of reading: counted as it goes."""
-
-    records: int = 0
-    damaged: list[Damage] = field(default_factory=list)

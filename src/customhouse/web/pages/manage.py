@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from packaging.version import Version
@@ -256,9 +256,3 @@ def _release_address(visit: Visit) -> str:
     if not version:
         raise Refused("unknown", "No version was named.", status=404)
     return f"/manage/project/{visit.this_project.normalized}/release/{quote(version)}/"
-
-
-def delete_address(name: str, version: str = "", filename: str = "") -> str:
-    """Where the price of a deletion is shown."""
-    query = urlencode({key: text for key, text in (("version", version), ("filename", filename)) if text})
-    return f"/manage/project/{name}/delete/" + (f"?{query}" if query else "")
