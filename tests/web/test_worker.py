@@ -16,8 +16,7 @@ import pytest
 
 from customhouse.infra.settings import Settings
 from customhouse.serve.asgi import Serve
-from customhouse.web.asgi import Inner
-from customhouse.web.worker import Later
+from customhouse.web.worker import Inner, Later
 from packages import wheel
 from world import World
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, asynccontextmanager
 from threading import Event, Thread
 
 import anyio.to_thread
@@ -13,7 +12,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Router
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from customhouse.advisories.archive import Archive
 from customhouse.app import App
@@ -94,19 +93,12 @@ from customhouse.web.permissions import Permission
 from customhouse.web.problems import on_customhouse_error, on_http_exception, on_unexpected
 from customhouse.web.shown import who_shows
 from customhouse.web.visit import Visit
+from customhouse.web.worker import Inner
 
 log = logging.getLogger("customhouse.web")
 
 # Sync handlers and page rendering; bodies and archive walks have limiters of their own.
 PAGE_THREADS = 40
-
-
-@dataclass(frozen=True)
-class Inner:
-    """The application behind the read path, and what must run for as long as it is used."""
-
-    app: ASGIApp
-    lives: Callable[[], AbstractAsyncContextManager[None]]
 
 
 def build(app: App) -> Serve:

@@ -10,7 +10,7 @@ import logging
 import os
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -32,17 +32,12 @@ from customhouse.web.shown import who_shows
 log = logging.getLogger("customhouse.web")
 
 
-class Inner(Protocol):
+@dataclass(frozen=True, slots=True)
+class Inner:
     """The application behind the read path, and what must run for as long as it is used."""
 
-    @property
-    def app(self) -> ASGIApp:
-        """It answers requests."""
-        ...
-
-    def lives(self) -> AbstractAsyncContextManager[None]:
-        """Entered before its first request, left after its last."""
-        ...
+    app: ASGIApp
+    lives: Callable[[], AbstractAsyncContextManager[None]]
 
 
 class Later:
