@@ -24,6 +24,7 @@ from customhouse.index.quarantine_by_hand import (
 from customhouse.index.reopen import Reopen, reopen
 from customhouse.index.restore import Restore, restore
 from customhouse.index.set_status import SetStatus, set_status
+from customhouse.index.visibility import ChangeVisibility, change_visibility
 from customhouse.index.yank import Yank, yank
 from customhouse.ledger import queries as ledger
 from customhouse.terms.digest import Digest
@@ -208,6 +209,17 @@ def test_the_price_of_a_deletion_names_downloads_and_dependents(world: World) ->
     assert ([row.project for row in other.dependents], other.downloads_30_days) == ([], 0)
     assert [row.project for row in whole.dependents] == ["needs-any", "needs-old"]
     assert whole.files == [wheel().filename, wheel(version="2.0").filename]
+
+
+def test_the_price_of_a_deletion_counts_private_dependents_and_names_none(world: World) -> None:
+    publish(world, wheel())
+    publish(world, wheel("secret-plans", headers={"Requires-Dist": "demo<2"}), name="secret-plans", user="bob")
+    world.app.do(change_visibility, ChangeVisibility("secret-plans", "private", "secret-plans"))
+    with world.app.database.read() as sql:
+        price = price_for(sql, "demo", "1.0", "", actor(world), world.clock.now())
+    assert [(one.project, one.called, one.requirement) for one in price.dependents] == [
+        ("", "A private project", "demo<2")
+    ]
 
 
 def test_a_deleted_file_leaves_every_listing_and_its_address_answers_for_a_while(world: World) -> None:

@@ -18,7 +18,13 @@ class Dependent:
     """A project here that could no longer be installed as it asks."""
 
     project: str
+    """Empty for a private one: whoever asks may not hear of it, only that it is there."""
     requirement: str
+
+    @property
+    def called(self) -> str:
+        """For people."""
+        return repr(self.project) if self.project else "A private project"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +141,7 @@ def may_delete(
         first = price.dependents[0]
         return Refused(
             "has-dependents",
-            f"{first.project!r} needs {first.requirement!r}, and nothing else here would do.",
+            f"{first.called} needs {first.requirement!r}, and nothing else here would do.",
             "Yank instead: it keeps working for whoever has pinned it.",
         )
     if price.downloads_30_days > policy.downloads_limit:

@@ -135,4 +135,4 @@ def _show(price: Price) -> None:
     table.add_row("critical", "yes" if price.critical else "no")
     console.print(table)
     for one in price.dependents[:DEPENDENTS_SHOWN]:
-        console.print(f"  {one.project} needs {one.requirement}", highlight=False, markup=False)
+        console.print(f"  {one.project or 'a private project'} needs {one.requirement}", highlight=False, markup=False)

@@ -105,7 +105,7 @@ def delete(command: Delete, tx: Tx) -> Price | PendingChange:
         Deleted(
             command.by.identity, name, version=price.version, filename=price.filename, reason=command.reason,
             files=tuple(price.files), downloads_30_days=price.downloads_30_days,
-            dependents=tuple(sorted(one.project for one in price.dependents)),
+            dependents=tuple(sorted(one.project for one in price.dependents if one.project)),
         )
     )  # fmt: skip
     tx.later(END_JOB, {"project": name}, due_at=tx.now() + command.addresses_answer)

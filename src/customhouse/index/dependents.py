@@ -78,5 +78,5 @@ def dependents_of(
     left, gone = [Version(text) for text in staying], [Version(text) for text in going]
     for one in asking_for(sql, normalized):
         if one.project not in found and any(map(one.admits, gone)) and not any(map(one.admits, left)):
-            found[one.project] = Dependent(one.project, one.text)
+            found[one.project] = Dependent(one.project if one.public else "", one.text)
     return list(found.values())
