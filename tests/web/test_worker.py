@@ -16,7 +16,8 @@ import pytest
 
 from customhouse.infra.settings import Settings
 from customhouse.serve.asgi import Serve
-from customhouse.web.worker import Inner, Later
+from customhouse.web.inner import Inner
+from customhouse.web.worker import Later
 from packages import wheel
 from world import World
 

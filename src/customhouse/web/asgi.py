@@ -46,6 +46,7 @@ from customhouse.web.api.xmlrpc import xmlrpc_doors
 from customhouse.web.api.yank import yank_api_doors
 from customhouse.web.doors import Door, door, own_door, raw_door
 from customhouse.web.dress import Dressed
+from customhouse.web.inner import Inner
 from customhouse.web.pages.account import account_doors
 from customhouse.web.pages.admin import admin_doors
 from customhouse.web.pages.advisories import advisory_doors
@@ -93,7 +94,6 @@ from customhouse.web.permissions import Permission
 from customhouse.web.problems import on_customhouse_error, on_http_exception, on_unexpected
 from customhouse.web.shown import who_shows
 from customhouse.web.visit import Visit
-from customhouse.web.worker import Inner
 
 log = logging.getLogger("customhouse.web")
 

@@ -9,8 +9,6 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -27,17 +25,10 @@ from customhouse.serve.asgi import Serve
 from customhouse.serve.hosts import Hosts
 from customhouse.terms.clock import SystemClock
 from customhouse.web.address import names_of
+from customhouse.web.inner import Inner
 from customhouse.web.shown import who_shows
 
 log = logging.getLogger("customhouse.web")
-
-
-@dataclass(frozen=True, slots=True)
-class Inner:
-    """The application behind the read path, and what must run for as long as it is used."""
-
-    app: ASGIApp
-    lives: Callable[[], AbstractAsyncContextManager[None]]
 
 
 class Later:
