@@ -96,6 +96,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _reply(self, reply: Reply) -> None:
         self.send_response(reply.status)
         self.send_header("content-length", str(len(reply.body)))
+        self.send_header("connection", "close")  # said, so that nobody asks again on a connection that ends
         for name, value in reply.headers.items():
             self.send_header(name, value)
         self.end_headers()
