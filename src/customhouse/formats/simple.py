@@ -30,13 +30,18 @@ class SimpleFile:
     filename: str
     url: str
     sha256: str
-    size_bytes: int
-    uploaded_at: datetime
+    """Empty if an upstream does not say it and nobody has fetched the file yet."""
+    size_bytes: int | None
+    """None if an upstream does not say it."""
+    uploaded_at: datetime | None
+    """None if an upstream does not say it."""
     version: str
     requires_python: str | None = None
     yanked: bool = False
     yanked_reason: str = ""
     core_metadata_sha256: str | None = None
+    core_metadata_unhashed: bool = False
+    """Metadata is served beside the file, and its digest is not known yet (PEP 714: true)."""
     provenance: str | None = None
     signals: Mapping[str, object] = field(default_factory=dict)
     """Our own facts about the file, served under the private key ``_customhouse``."""
@@ -90,8 +95,10 @@ class Source(Protocol):
 
 def to_json(page: SimplePage) -> bytes:
     """The page as ``application/vnd.pypi.simple.v1+json`` (PEP 691, 700, 714, 740, 752, 792)."""
+    # PEP 700: from 1.1 on every file has a size.
+    version = API_VERSION if all(file.size_bytes is not None for file in page.files) else "1.0"
     whole: dict[str, Any] = {
-        "meta": {"api-version": API_VERSION, "_last-serial": page.serial},
+        "meta": {"api-version": version, "_last-serial": page.serial},
         "name": page.name,
     }
     if page.status != "active":
@@ -147,13 +154,17 @@ def _file_json(file: SimpleFile) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "filename": file.filename,
         "url": file.url,
-        "hashes": {"sha256": file.sha256},
-        "size": file.size_bytes,
-        "upload-time": timestamp(file.uploaded_at),
+        "hashes": {"sha256": file.sha256} if file.sha256 else {},
         # PEP 592: an empty reason would read as "not yanked".
         "yanked": (file.yanked_reason or True) if file.yanked else False,
-        "core-metadata": {"sha256": file.core_metadata_sha256} if file.core_metadata_sha256 else False,
+        "core-metadata": {"sha256": file.core_metadata_sha256}
+        if file.core_metadata_sha256
+        else file.core_metadata_unhashed,
     }
+    if file.size_bytes is not None:
+        entry["size"] = file.size_bytes
+    if file.uploaded_at is not None:
+        entry["upload-time"] = timestamp(file.uploaded_at)
     if file.requires_python:
         entry["requires-python"] = file.requires_python
     if file.provenance:
@@ -164,7 +175,7 @@ def _file_json(file: SimpleFile) -> dict[str, Any]:
 
 
 def _attributes(file: SimpleFile) -> Iterator[str]:
-    yield f'href="{escape(file.url)}#sha256={file.sha256}"'
+    yield f'href="{escape(file.url)}{f"#sha256={file.sha256}" if file.sha256 else ""}"'
     if file.requires_python:
         yield f'data-requires-python="{escape(file.requires_python)}"'
     if file.yanked:
@@ -173,6 +184,9 @@ def _attributes(file: SimpleFile) -> Iterator[str]:
         # PEP 714: the new name must be there; the old one serves clients from before.
         yield f'data-core-metadata="sha256={file.core_metadata_sha256}"'
         yield f'data-dist-info-metadata="sha256={file.core_metadata_sha256}"'
+    elif file.core_metadata_unhashed:
+        yield 'data-core-metadata="true"'
+        yield 'data-dist-info-metadata="true"'
     if file.provenance:
         yield f'data-provenance="{escape(file.provenance)}"'
 

@@ -121,6 +121,29 @@ class AdvisorySource(BaseModel):
     """Only records on packages of these, such as ``PyPI``; empty: of all."""
 
 
+class Upstream(BaseModel):
+    """Another index whose packages views may let in."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$")
+    """How views and commands spell it; ``hosted`` is what this index hosts itself."""
+    url: str = Field(min_length=1, max_length=2000)
+    """Its simple API, such as ``https://pypi.org/simple/``."""
+    user: str = ""
+    password: SecretStr = SecretStr("")
+    """For an index that asks who comes (Basic). Both are sent to its own host alone."""
+    names: tuple[str, ...] = ()
+    """Only projects whose names match one of these patterns (``torch*``) are asked for; empty: all."""
+
+    @field_validator("name")
+    @classmethod
+    def _name_is_free(cls, text: str) -> str:
+        if text == "hosted":
+            raise ValueError("'hosted' is what this index hosts itself")
+        return text
+
+
 class Settings(BaseSettings):
     """What an operator can say. Sizes in bytes, times in seconds."""
 
@@ -294,6 +317,20 @@ class Settings(BaseSettings):
     """Networks of the front ends whose X-Forwarded-For and X-Forwarded-Proto are believed."""
     cdn: bool = False
     """Whether a CDN stands in front, so that most downloads are only in its logs."""
+    upstreams: tuple[Upstream, ...] = (Upstream(name="pypi", url="https://pypi.org/simple/"),)
+    """Indexes that views may let packages in from (`customhouse view add`). Nothing is asked of them before a view
+    names them."""
+    offline: bool = False
+    """Ask no upstream: views offer what is here already."""
+    internal_names: tuple[str, ...] = ()
+    """Patterns of names (``acme-*``) that no upstream is ever asked for, besides those that are hosted, reserved or in
+    a namespace here."""
+    mirror_bytes: int = Field(default=0, ge=0)
+    """Files of upstreams that nobody has fetched for longest are let go when all take more; 0 keeps all."""
+    mirror_days: int = Field(default=0, ge=0)
+    """Files of upstreams that nobody has fetched for so many days are let go; 0 keeps all."""
+    decisions_days: int = Field(default=30, ge=0, le=366)
+    """For so long it is kept what each view was asked for and what it answered, so that a policy can be tried on it."""
     advisory_sources: tuple[AdvisorySource, ...] = ()
     """Where advisories are read from every hour, besides what operators have added on the command line."""
     exploited_catalogue: str = Field(default="", max_length=2000)
