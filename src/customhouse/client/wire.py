@@ -17,6 +17,7 @@ from customhouse.client.address import Index
 from customhouse.client.patience import ATTEMPTS, Patience, seconds_before
 from customhouse.client.problem import Declined
 from customhouse.formats.plain import plain
+from customhouse.infra.system_trust import system_trust
 from customhouse.terms.errors import Unavailable
 
 CONNECT_SECONDS, READ_SECONDS, WRITE_SECONDS = 10.0, 300.0, 60.0
@@ -85,8 +86,7 @@ class Wire:
 
     def __post_init__(self) -> None:
         self._client = httpx2.Client(
-            # The system's own certificates, and whatever SSL_CERT_FILE adds.
-            verify=ssl.create_default_context(),
+            verify=system_trust(),
             follow_redirects=False,
             timeout=httpx2.Timeout(READ_SECONDS, connect=CONNECT_SECONDS, write=WRITE_SECONDS, pool=None),
             limits=httpx2.Limits(max_connections=64, max_keepalive_connections=64),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 import httpx2
 
 from customhouse.formats.plain import plain
+from customhouse.infra.system_trust import system_trust
 from customhouse.terms.errors import Rejected, Unavailable
 
 LIMIT_BYTES = 64 * 2**20
@@ -36,7 +36,7 @@ class Wire:
 
     def __init__(self, *, seconds: float = 30.0) -> None:
         self._client = httpx2.Client(
-            verify=ssl.create_default_context(),
+            verify=system_trust(),
             follow_redirects=True,
             max_redirects=5,
             timeout=httpx2.Timeout(seconds, connect=10.0),

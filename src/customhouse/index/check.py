@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import BinaryIO
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -34,6 +35,7 @@ from customhouse.infra import sweep_marks
 from customhouse.infra.blobs import Blobs
 from customhouse.infra.db import Database
 from customhouse.infra.pages import Pages
+from customhouse.infra.system_trust import shared_system_trust
 from customhouse.infra.tables import job
 from customhouse.ledger import queries as ledger_queries
 from customhouse.ledger.chain import first_fault
@@ -103,11 +105,18 @@ def _object_fault(blobs: Blobs, what: str, digest: str) -> Iterator[str]:
 
 def _digest_at(place: Path | str) -> str:
     whole = hashlib.sha256()
-    opened = place.open("rb") if isinstance(place, Path) else urllib.request.urlopen(place, timeout=60)  # noqa: S310 - signed by our own store
-    with opened as body:
+    with _opened(place) as body:
         while batch := body.read(READ_BYTES):
             whole.update(batch)
     return whole.hexdigest()
+
+
+def _opened(place: Path | str) -> BinaryIO:
+    if isinstance(place, Path):
+        return place.open("rb")
+    # Signed by our own store.
+    found: BinaryIO = urllib.request.urlopen(place, timeout=60, context=shared_system_trust())  # noqa: S310
+    return found
 
 
 def _pages_are_true(subjects: Subjects, sql: Connection) -> tuple[int, list[str]]:

@@ -10,6 +10,7 @@ from urllib.request import urlopen
 
 from customhouse.infra.blobs import Blobs
 from customhouse.infra.spool import SpoolWriter
+from customhouse.infra.system_trust import shared_system_trust
 from customhouse.terms.digest import Digest
 from customhouse.terms.errors import Broken, Unavailable
 
@@ -43,7 +44,8 @@ def local_file(blobs: Blobs, digest: Digest, spool: Path) -> Iterator[Path]:
 def _fetch(link: str, copy: SpoolWriter) -> None:
     """Write what the store's own link leads to into the spool."""
     try:
-        with urlopen(link, timeout=SILENCE_SECONDS) as body:  # noqa: S310  # signed by us, for the store in the settings
+        # The link is signed by us, for the store in the settings.
+        with urlopen(link, timeout=SILENCE_SECONDS, context=shared_system_trust()) as body:  # noqa: S310
             while chunk := body.read(CHUNK_BYTES):
                 copy.write(chunk)
     except (OSError, HTTPException) as error:

@@ -13,11 +13,11 @@ import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 
 from customhouse.infra.reach import Reach, as_address
+from customhouse.infra.system_trust import shared_system_trust
 from customhouse.infra.targets import Address, Target
 from customhouse.terms.errors import Rejected, Unavailable
 
@@ -70,12 +70,6 @@ class Answer:
         return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
 
 
-@cache
-def _of_the_system() -> ssl.SSLContext:
-    """Reading the store takes a while, and most processes fetch nothing."""
-    return ssl.create_default_context()
-
-
 @dataclass(frozen=True)
 class Outbound:
     """Fetches from whatever `Reach` allows. TLS is verified against the system's store for the host's name."""
@@ -116,7 +110,7 @@ class Outbound:
                 if target.scheme == "http":
                     return _speak(order, plain, deadline, limit_bytes, beginning_only=beginning_only)
                 plain.settimeout(_left(deadline))
-                with (self.trust or _of_the_system()).wrap_socket(plain, server_hostname=target.host) as secure:
+                with (self.trust or shared_system_trust()).wrap_socket(plain, server_hostname=target.host) as secure:
                     return _speak(order, secure, deadline, limit_bytes, beginning_only=beginning_only)
         except ssl.SSLCertVerificationError as error:
             raise Unavailable(target.origin, f"its certificate is not valid: {error.verify_message}") from error

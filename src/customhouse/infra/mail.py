@@ -20,6 +20,7 @@ from email.utils import format_datetime, parseaddr
 from typing import Literal
 
 from customhouse.infra.settings import Settings
+from customhouse.infra.system_trust import system_trust
 from customhouse.terms.errors import Refused, Rejected, Unavailable
 
 SECONDS = 20
@@ -57,7 +58,7 @@ class Smtp:
     security: Literal["none", "starttls", "tls"] = "none"
     user: str = ""
     password: str = field(default="", repr=False)
-    trust: ssl.SSLContext = field(default_factory=ssl.create_default_context)
+    trust: ssl.SSLContext = field(default_factory=system_trust)
 
     @property
     def domain(self) -> str:
