@@ -39,6 +39,9 @@ class MirroredFile:
     """Absolute, http or https."""
     sha256: str = ""
     """What upstream says; empty if it says none."""
+    other_digests: Mapping[str, str] = field(default_factory=dict)
+    """What upstream says besides, by the hash's name (``md5``, ``sha1``, ``blake2b``, ...); compared if there is no
+    SHA-256."""
     size_bytes: int | None = None
     uploaded_at: datetime | None = None
     """What upstream says, from its JSON page or its JSON API; never when we fetched it."""
