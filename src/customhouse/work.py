@@ -80,12 +80,14 @@ from customhouse.index.webhooks.queue import queue_deliveries
 from customhouse.infra import jobs
 from customhouse.infra.count_spool import counts_folder
 from customhouse.infra.cve_services import CveServices
+from customhouse.infra.decision_spool import decisions_folder
 from customhouse.infra.mail import smtp_of
 from customhouse.infra.settings import Settings
 from customhouse.infra.spool import open_spool
 from customhouse.ledger.chain import Entry
 from customhouse.ledger.follow import follow
 from customhouse.terms.errors import CustomhouseError, Rejected, Unavailable
+from customhouse.views.log.fold import fold_decisions
 
 log = logging.getLogger("customhouse.work")
 
@@ -133,6 +135,11 @@ def _old_sessions_job(app: App, _arguments: Mapping[str, Any]) -> None:
 def _fold_downloads_job(app: App, _arguments: Mapping[str, Any]) -> None:
     """Fold the spool files of downloads. Running it again finds every batch folded and adds nothing."""
     fold_spools(app.database, counts_folder(app.settings.data), app.clock.now(), app.settings.fetched_days)
+
+
+def _fold_decisions_job(app: App, _arguments: Mapping[str, Any]) -> None:
+    """Fold the spool files of views' decisions. Running it again finds every batch folded and adds nothing."""
+    fold_decisions(app.database, decisions_folder(app.settings.data), app.clock.now(), app.settings.decisions_days)
 
 
 def _mail_job(app: App, arguments: Mapping[str, Any]) -> None:
@@ -428,6 +435,7 @@ JOBS: Mapping[str, JobRun] = {
     LETTERS_JOB: _mandate_letters_job,
     "old-sessions": _old_sessions_job,
     "fold-downloads": _fold_downloads_job,
+    "fold-decisions": _fold_decisions_job,
     "mail": _mail_job,
     RESET_JOB: _reset_password_job,
     "webhook": _webhook_job,
@@ -469,6 +477,7 @@ PERIODIC: Mapping[str, timedelta] = {
     "old-sessions": SWEEP_EVERY,
     "old-recoveries": SWEEP_EVERY,
     "fold-downloads": FOLD_EVERY,
+    "fold-decisions": FOLD_EVERY,
     "tidy-webhooks": SWEEP_EVERY,
     "gather-mail-domains": SWEEP_EVERY,
     "look-at-mail-domains": LOOK_EVERY,

@@ -24,9 +24,10 @@ from customhouse.catalog.queries import find_project
 from customhouse.catalog.tables import file, release
 from customhouse.formats.count_line import Noted, encode_count
 from customhouse.infra.client_hash import ClientHashes
-from customhouse.infra.count_spool import CountSpool, counts_folder, open_spool_file
+from customhouse.infra.count_spool import CountSpool, counts_folder
 from customhouse.infra.db import Database
 from customhouse.infra.settings import Settings
+from customhouse.infra.spool_file import open_spool_file
 from customhouse.work import PERIODIC, run_due_job, seed_periodic_jobs
 from stock import FIRST, SECOND, Stocked, stocked_app
 

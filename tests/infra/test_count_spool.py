@@ -16,10 +16,11 @@ import pytest
 
 from clock import TurnableClock
 from customhouse.formats.count_line import Noted, decode_count, encode_count
-from customhouse.infra import count_spool
+from customhouse.infra import spool_file
 from customhouse.infra.client_address import parse_networks
 from customhouse.infra.client_hash import ClientHashes
-from customhouse.infra.count_spool import CountSpool, counts_folder, open_spool_file
+from customhouse.infra.count_spool import CountSpool, counts_folder
+from customhouse.infra.spool_file import open_spool_file
 from customhouse.terms.errors import Rejected
 
 SECRET = b"k" * 32
@@ -109,7 +110,7 @@ def test_the_thread_writes_by_itself(tmp_path: Path, clock: TurnableClock) -> No
 
 def test_a_file_that_is_large_enough_is_left_to_the_worker(tmp_path: Path, clock: TurnableClock) -> None:
     with spool(tmp_path, clock) as counts:
-        for number in range(1 + count_spool.ROTATE_BYTES // 60):
+        for number in range(1 + spool_file.ROTATE_BYTES // 60):
             counts.count(f"demo-{number}-py3-none-any.whl", asked_by("203.0.113.7"))
         counts.flush()
         (first,) = counts_folder(tmp_path).iterdir()

@@ -8,16 +8,10 @@ power cut may lose a little more: these are counts, not files.
 
 from __future__ import annotations
 
-import fcntl
 import logging
-import os
-import secrets
 import threading
-import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -25,16 +19,14 @@ from typing import Any
 from customhouse.formats.count_line import Noted, encode_count
 from customhouse.infra.client_address import Network, client_address
 from customhouse.infra.client_hash import ClientHashes
+from customhouse.infra.spool_file import SpoolFile
 from customhouse.terms.clock import Clock
 
 log = logging.getLogger("customhouse.counts")
 
 ENDING = ".counts"
 FLUSH_SECONDS = 1.0
-ROTATE_BYTES = 4 * 2**20
-ROTATE_SECONDS = 3600.0
 MOST_NOTED = 1_000_000
-MOST_UNWRITTEN_BYTES = 16 * 2**20
 _LONGEST_FORWARDED = 1000
 _LONGEST_CREDENTIALS = 8000
 _REMEMBERED = 50_000
@@ -61,7 +53,7 @@ class CountSpool:
         self._clock = clock
         self._hashes = hashes
         self._trusted = tuple(trusted)
-        self._file = _SpoolFile(counts_folder(data))
+        self._file = SpoolFile(counts_folder(data), ENDING, "download counts")
         # If the disk stands still for long, the oldest go first: memory stays bounded.
         self._noted: deque[tuple[str, str, str | None, datetime, bytes | str]] = deque(maxlen=MOST_NOTED)
         self._day = date.min
@@ -147,95 +139,3 @@ class CountSpool:
     def _forwarded_for(scope: Mapping[str, Any]) -> str | None:
         found = [value for key, value in scope["headers"] if key == b"x-forwarded-for"]
         return b",".join(found)[-_LONGEST_FORWARDED:].decode("latin-1") if found else None
-
-
-class _SpoolFile:
-    """The file that this process writes, made when there is something to write."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._descriptor: int | None = None
-        self._size_bytes = 0
-        self._opened_at = 0.0
-        self._unwritten = b""
-        self._ends_in_line = False
-
-    def append(self, lines: bytes) -> None:
-        """Append lines; what a full disk does not take is tried again with the next ones."""
-        if len(self._unwritten) < MOST_UNWRITTEN_BYTES:
-            self._unwritten += lines
-        elif lines:
-            log.warning("download counts are lost: %s cannot be written", self._folder)
-        try:
-            self._write()
-        except OSError as error:
-            log.warning("download counts wait in memory: %s", error)
-
-    def _write(self) -> None:
-        if self._descriptor is not None and (
-            self._size_bytes > ROTATE_BYTES or time.monotonic() - self._opened_at > ROTATE_SECONDS
-        ):
-            self._let_go()
-        while self._unwritten:
-            if self._descriptor is None:
-                self._open()
-                continue
-            written = os.write(self._descriptor, self._unwritten)
-            self._size_bytes += written
-            self._ends_in_line = self._unwritten[written - 1 : written] != b"\n"
-            self._unwritten = self._unwritten[written:]
-
-    def _open(self) -> None:
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = self._folder / f"{os.getpid()}-{secrets.token_hex(8)}{ENDING}"
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        if os.fstat(descriptor).st_nlink == 0:
-            # The worker was quicker: it found an empty file that nobody held, and removed it.
-            os.close(descriptor)
-            return
-        self._descriptor, self._size_bytes, self._opened_at = descriptor, 0, time.monotonic()
-
-    def _let_go(self) -> None:
-        """End this file, but never inside a line: its rest would begin the next one."""
-        if self._descriptor is not None and not self._ends_in_line:
-            os.close(self._descriptor)
-            self._descriptor = None
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self._let_go()
-
-
-@dataclass(frozen=True, slots=True)
-class SpoolReader:
-    """A spool file, open for folding."""
-
-    path: Path
-    descriptor: int
-    finished: bool
-    """Nobody writes it any more; what is in it is all that will ever be."""
-
-    @property
-    def id(self) -> str:
-        """Under which it is folded."""
-        return self.path.name
-
-    def read(self, position: int, size_bytes: int) -> bytes:
-        """Bytes from an offset."""
-        return os.pread(self.descriptor, size_bytes, position)
-
-
-@contextmanager
-def open_spool_file(path: Path) -> Iterator[SpoolReader]:
-    """Open a spool file and hold it, if its writer is gone, so that it can be folded whole and removed."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            finished = True
-        except BlockingIOError:
-            finished = False
-        yield SpoolReader(path, descriptor, finished)
-    finally:
-        os.close(descriptor)

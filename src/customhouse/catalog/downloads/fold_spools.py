@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -14,8 +13,9 @@ import sqlalchemy as sa
 from customhouse.catalog.downloads.fold import Pace, Source, first_kept, fold, position_of
 from customhouse.catalog.downloads.tables import download_seen, download_source, fetched
 from customhouse.formats.count_line import Noted, decode_count
-from customhouse.infra.count_spool import ENDING, SpoolReader, open_spool_file
+from customhouse.infra.count_spool import ENDING
 from customhouse.infra.db import Database
+from customhouse.infra.spool_file import SpoolReader, open_spool_file
 from customhouse.terms.errors import Rejected
 
 log = logging.getLogger("customhouse.counts")
@@ -129,18 +129,9 @@ def _remove(database: Database, spool: SpoolReader, position: int) -> None:
     """Remove a file that is folded whole. If we die before its row goes, `_sweep_positions` finds the row."""
     if spool.read(position, 1):
         log.warning("%s ends in a torn line, which is left out", spool.id)
-    spool.path.unlink(missing_ok=True)
-    _sync(spool.path.parent)  # a file that a power cut brings back must find its row
+    spool.remove()
     with database.write() as sql:
         sql.execute(_FORGET, {"source": spool.id})
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _sweep_seen(database: Database, last: date, deadline: float) -> None:

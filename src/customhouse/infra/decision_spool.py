@@ -1,0 +1,121 @@
+"""What views were asked for and what they answered, noted without slowing anybody down.
+
+As downloads are counted (`infra/count_spool.py`): noted in memory, written by a thread to ``DATA/decisions/``, folded
+into the database by the worker. A kill loses what was noted since the last flush. What a client fetches is private, so
+only a keyed hash of its network is written, by a key that differs from day to day.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from customhouse.formats.decision_line import Asked, Noted, encode_decision
+from customhouse.formats.user_agent import LONGEST, Agent, read_agent
+from customhouse.infra.client_address import Network, client_address
+from customhouse.infra.client_hash import ClientHashes
+from customhouse.infra.spool_file import SpoolFile
+from customhouse.terms.clock import Clock
+
+log = logging.getLogger("customhouse.decisions")
+
+ENDING = ".decisions"
+FLUSH_SECONDS = 1.0
+MOST_NOTED = 200_000
+_LONGEST_FORWARDED = 1000
+_REMEMBERED = 20_000
+
+
+def decisions_folder(data: Path) -> Path:
+    """Where the spool files of a data folder lie."""
+    return data / "decisions"
+
+
+class DecisionSpool:
+    """Notes the decisions of this process. `note` may be called from any thread; the rest has one caller."""
+
+    def __init__(
+        self, data: Path, clock: Clock, hashes: ClientHashes, trusted: Sequence[Network], *, days: int = 30
+    ) -> None:
+        """``days`` as of the setting ``decisions_days``: with 0 nothing is noted. ``hashes`` are this spool's alone."""
+        self._clock = clock
+        self._hashes = hashes
+        self._trusted = tuple(trusted)
+        self._keeps = days > 0
+        self._file = SpoolFile(decisions_folder(data), ENDING, "decisions of views")
+        # If the disk stands still for long, the oldest go first: memory stays bounded.
+        self._noted: deque[tuple[Asked, datetime, str, str | None, str]] = deque(maxlen=MOST_NOTED)
+        self._agents: dict[str, Agent] = {}
+        self._day = date.min
+        self._clients: dict[tuple[str, str | None], bytes] = {}
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def note(self, asked: Asked, scope: Mapping[str, Any]) -> None:
+        """Note one answer to the client of an ASGI request. Touches neither disk nor database."""
+        if not self._keeps:
+            return
+        client = scope.get("client")
+        forwarded, agent = None, ""
+        for name, value in scope["headers"]:
+            if name == b"user-agent":
+                agent = value[:LONGEST].decode("latin-1")
+            elif name == b"x-forwarded-for" and self._trusted:
+                forwarded = f"{forwarded},{value.decode('latin-1')}" if forwarded else value.decode("latin-1")
+        forwarded = forwarded[-_LONGEST_FORWARDED:] if forwarded else None
+        self._noted.append((asked, self._clock.now(), client[0] if client else "", forwarded, agent))
+
+    def start(self) -> None:
+        """Start to write, every `FLUSH_SECONDS`."""
+        self._thread = threading.Thread(target=self._write_on, name="decisions", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Write what is left and let go of the file."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+        self.flush()
+        self._file.close()
+
+    def flush(self) -> None:
+        """Write what was noted since the last time, the same thing once with its number."""
+        taken: Counter[tuple[date, Asked, bytes, Agent]] = Counter()
+        while self._noted:
+            asked, at, peer, forwarded, agent = self._noted.popleft()
+            if at.toordinal() != self._day.toordinal():
+                self._day, self._clients = at.date(), {}
+            client = self._clients.get((peer, forwarded)) or self._hash(peer, forwarded)
+            taken[self._day, asked.cut(), client, self._agent(agent)] += 1
+        lines = [
+            encode_decision(Noted(day, asked, client, agent.family, agent.ci, times))
+            for (day, asked, client, agent), times in taken.items()
+        ]
+        self._file.append(b"".join(lines))
+
+    def _write_on(self) -> None:
+        while not self._stop.wait(FLUSH_SECONDS):
+            try:
+                self.flush()
+            except Exception:
+                log.exception("decisions of views were lost")
+
+    def _hash(self, peer: str, forwarded: str | None) -> bytes:
+        if len(self._clients) >= _REMEMBERED:
+            self._clients.clear()
+        client = self._hashes.of(client_address(peer, forwarded, self._trusted), self._day)
+        self._clients[peer, forwarded] = client
+        return client
+
+    def _agent(self, text: str) -> Agent:
+        found = self._agents.get(text)
+        if found is None:
+            if len(self._agents) >= _REMEMBERED:
+                self._agents.clear()
+            found = self._agents[text] = read_agent(text)
+        return found
