@@ -81,6 +81,7 @@ from customhouse.terms.identity import Actor
 from customhouse.trust import tables as _publisher_tables  # noqa: F401 - part of the schema
 from customhouse.trust.issuers import issuers_of
 from customhouse.trust.roots import Root, roots_of
+from customhouse.views import tables as _view_tables  # noqa: F401 - part of the schema
 from customhouse.views.log import tables as _view_log_tables  # noqa: F401 - part of the schema
 from customhouse.views.simulate import tables as _candidate_tables  # noqa: F401 - part of the schema
 

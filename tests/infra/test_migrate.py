@@ -20,7 +20,7 @@ from customhouse.infra.revisions import known_revisions
 from customhouse.infra.settings import Settings
 from customhouse.terms.errors import Broken, Refused, Unavailable
 
-READ_PATH = {"page", "gate", "changed"}
+READ_PATH = {"page", "gate", "changed", "edition"}
 
 
 def test_the_migrated_schema_is_the_described_one(database_settings: Settings) -> None:

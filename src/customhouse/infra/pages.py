@@ -1,6 +1,6 @@
 """Ready pages and gates: what `serve` reads, written by deeds and by the inner app, never through SQLAlchemy.
 
-Three tables (made by migration 0001):
+Four tables (made by migrations 0001 and 0025):
 
 ``page(view, epoch, name, format, etag, serial, body, gzip)``
     One rendering of one project's page; ``name`` is the normalised project name, ``""`` the project list; ``format``
@@ -9,11 +9,16 @@ Three tables (made by migration 0001):
     Whether a file may be fetched in a view, and under which digest its bytes lie; key (view, filename). ``verdict`` is
     ``allow``, ``warn`` (it stands in no listing any more and answers until a moment), ``deny`` (403) or ``gone`` (410).
 ``changed(name, serial)``
-    The ledger's serial at which a project (or ``""``, the list) last changed; key name, index on serial.
+    The ledger's serial at which a project (or ``""``, the list; or ``@V``, all of the view V) last changed; key name,
+    index on serial.
+``edition(view, name, number, renew_at, files_until, ends_at, warning)``
+    Until when the rows of ``page`` and ``gate`` of one project in one view may be used, if their ``edition`` is this
+    ``number``; key (name, view). The number comes from the content, so what was looked at anew and is the same keeps
+    its rows and has its moments moved. What we host ourselves, under the view ``""``, has no editions and needs none.
 
-A deed upserts ``changed`` and deletes the project's rows of ``page`` and ``gate`` in every view, in its own
-transaction; so a page is right or missing, never stale. `Pages.put` stores a rendering only if ``changed`` still says
-the serial that it was rendered from.
+A deed upserts ``changed`` and deletes the project's rows of ``page``, ``gate`` and ``edition`` in every view, in its
+own transaction; so a page is right or missing, never stale. `Pages.put` stores a rendering only if ``changed`` still
+says the serial that it was rendered from, and for a view the serial of ``@V`` as well.
 """
 
 from __future__ import annotations
@@ -38,6 +43,7 @@ class Page:
     gzip: bytes
     view: str = ""
     epoch: int = 0
+    edition: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +62,36 @@ class Gate:
     view: str = ""
     until: int = 0
     """When a ``warn`` gate ends, in seconds since 1970; 0 for never."""
+    edition: int = 0
+    rule: str = ""
+    """The rule of the view's policy that decided; empty if none did."""
+    nearest: str = ""
+    """Of a denied file: the nearest version that the view offers."""
+    origin: str = ""
+    """In a view: ``hosted``, or the upstream that the file comes from. Its ``digest`` is empty while it is not here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """Until when one rendering of one project in one view may be used. Moments count seconds since 1970."""
+
+    view: str
+    name: str
+    number: int
+    """Made of the content: never 0."""
+    renew_at: int
+    """From then on the page is still right to serve, and somebody should look whether there is more by now."""
+    files_until: int
+    """From then on no file is handed out without another look."""
+    ends_at: int
+    """From then on the page is not served without another look."""
+    warning: str = ""
+    """What goes with every answer: that an upstream is away, for instance."""
+
+
+def epoch_name(view: str) -> str:
+    """The row of ``changed`` that says when a whole view last changed. No project can be called so."""
+    return f"@{view}"
 
 
 class Pages(Protocol):
@@ -77,8 +113,34 @@ class Pages(Protocol):
         """The ready gate of a file, or None if the inner app must decide."""
         ...
 
+    def ready_offer(self, view: str, name: str, format_: Format) -> tuple[Page, Edition] | None:
+        """A page of a view and its edition, from this process's copy; never waits for the database."""
+        ...
+
+    def ready_file(self, view: str, filename: str) -> tuple[Gate, Edition] | None:
+        """A gate of a view and its edition, likewise."""
+        ...
+
+    def offer(self, view: str, name: str, format_: Format) -> tuple[Page, Edition] | None:
+        """The same from the database: what belongs together, or None."""
+        ...
+
+    def file(self, view: str, filename: str) -> tuple[Gate, Edition] | None:
+        """A gate of a view and its edition from the database: what belongs together, or None."""
+        ...
+
     def put(self, name: str, serial: int, pages: tuple[Page, ...], gates: tuple[Gate, ...]) -> bool:
         """Store what was rendered from one serial of one project; False if the project has moved on meanwhile."""
+        ...
+
+    def put_edition(
+        self, serial: int, epoch: int, edition: Edition, pages: tuple[Page, ...], gates: tuple[Gate, ...]
+    ) -> bool:
+        """Store what was rendered of one project in one view, in place of all that was there of it.
+
+        ``serial`` is the project's (0 if it never had one), ``epoch`` the view's; False if either has moved on. If the
+        same edition is there already, only its moments are written.
+        """
         ...
 
     def forget(self, names: Collection[str]) -> None:

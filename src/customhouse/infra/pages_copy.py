@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable
 
-from customhouse.infra.pages import Format, Gate, Page
+from customhouse.infra.pages import Edition, Format, Gate, Page
 
 MAX_BYTES = 64 * 2**20
 MAX_GATES = 200_000
@@ -20,6 +20,7 @@ class Copy:
     def __init__(self, max_bytes: int = MAX_BYTES, max_gates: int = MAX_GATES) -> None:
         self.pages: OrderedDict[PageKey, Page] = OrderedDict()
         self.gates: OrderedDict[GateKey, Gate] = OrderedDict()
+        self.editions: OrderedDict[tuple[str, str], Edition] = OrderedDict()
         self.generation = 0
         self._max_bytes = max_bytes
         self._max_gates = max_gates
@@ -47,17 +48,45 @@ class Copy:
                 if len(self.gates) > self._max_gates:
                     self.gates.popitem(last=False)
 
+    def add_edition(self, edition: Edition, generation: int) -> None:
+        """Keep an edition that was read while the copy had this generation."""
+        with self._guard:
+            if generation == self.generation:
+                self.editions[edition.view, edition.name] = edition
+                if len(self.editions) > self._max_gates:
+                    self.editions.popitem(last=False)
+
+    def offer(self, view: str, name: str, format_: Format) -> tuple[Page, Edition] | None:
+        """A page and its edition, if both are here and belong together."""
+        page, edition = self.pages.get((view, name, format_)), self.editions.get((view, name))
+        if page is None or edition is None or page.edition != edition.number:
+            return None
+        return page, edition
+
+    def file(self, view: str, filename: str) -> tuple[Gate, Edition] | None:
+        """A gate and its edition, if both are here and belong together."""
+        gate = self.gates.get((view, filename))
+        if gate is None:
+            return None
+        edition = self.editions.get((view, gate.project))
+        if edition is None or gate.edition != edition.number:
+            return None
+        return gate, edition
+
     def drop(self, names: Iterable[str]) -> None:
-        """Forget everything of these projects (``""``: the list)."""
+        """Forget everything of these projects (``""``: the list; ``@V``: all of the view V)."""
         gone = set(names)
         if not gone:
             return
+        views = {name[1:] for name in gone if name.startswith("@")}
         with self._guard:
             self.generation += 1
-            for key in [key for key in self.pages if key[1] in gone]:
+            for key in [key for key in self.pages if key[1] in gone or key[0] in views]:
                 self._forget(key)
-            for gate_key in [key for key, gate in self.gates.items() if gate.project in gone]:
+            for gate_key in [key for key, gate in self.gates.items() if gate.project in gone or gate.view in views]:
                 del self.gates[gate_key]
+            for edition_key in [key for key in self.editions if key[1] in gone or key[0] in views]:
+                del self.editions[edition_key]
 
     def clear(self) -> None:
         """Forget everything."""
@@ -65,6 +94,7 @@ class Copy:
             self.generation += 1
             self.pages.clear()
             self.gates.clear()
+            self.editions.clear()
             self._bytes = 0
 
     def _forget(self, key: PageKey) -> None:

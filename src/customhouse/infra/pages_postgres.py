@@ -15,34 +15,49 @@ from typing import Any
 import psycopg
 from psycopg.rows import TupleRow
 
-from customhouse.infra.pages import Format, Gate, Page
+from customhouse.infra.pages import Edition, Format, Gate, Page, epoch_name
 from customhouse.infra.pages_copy import Copy
 from customhouse.terms.errors import Unavailable
 
 POLL_SECONDS = 0.25
 TRUST_SECONDS = 1.0
-_PAGE_COLUMNS = ("name", "format", "serial", "etag", "body", "gzip", "view", "epoch")
+_PAGE_COLUMNS = ("name", "format", "serial", "etag", "body", "gzip", "view", "epoch", "edition")
 _GATE_COLUMNS = (
     *("filename", "project", "digest", "size_bytes", "verdict", "reason"),
-    *("metadata_digest", "metadata_size_bytes", "view", "until"),
+    *("metadata_digest", "metadata_size_bytes", "view", "until", "edition", "rule", "nearest", "origin"),
 )
-_PAGE = b"SELECT name, format, serial, etag, body, gzip, view, epoch FROM page WHERE view=%s AND name=%s AND format=%s"
+_PAGE = (
+    b"SELECT name, format, serial, etag, body, gzip, view, epoch, edition FROM page"
+    b" WHERE view=%s AND name=%s AND format=%s"
+)
 _GATE = (
     b"SELECT filename, project, digest, size_bytes, verdict, reason, metadata_digest, metadata_size_bytes, view,"
-    b" until FROM gate WHERE view=%s AND filename=%s"
+    b" until, edition, rule, nearest, origin FROM gate WHERE view=%s AND filename=%s"
 )
+_EDITION = b"SELECT view, name, number, renew_at, files_until, ends_at, warning FROM edition WHERE view=%s AND name=%s"
+_PUT_EDITION = (
+    b"INSERT INTO edition (view, name, number, renew_at, files_until, ends_at, warning) VALUES (%s,%s,%s,%s,%s,%s,%s)"
+    b" ON CONFLICT (name, view) DO UPDATE SET number=excluded.number, renew_at=excluded.renew_at,"
+    b" files_until=excluded.files_until, ends_at=excluded.ends_at, warning=excluded.warning"
+)
+_SERIAL = b"SELECT serial FROM changed WHERE name=%s FOR SHARE"
+# A name that never changed has no row that could be locked: without one, a deed's first row would come unnoticed.
+_KNOWN = b"INSERT INTO changed (name, serial) VALUES (%s, 0) ON CONFLICT DO NOTHING"
 _CHANGED = b"SELECT name, serial FROM changed WHERE serial > %s"
 _PUT_PAGE = (
-    b"INSERT INTO page (name, format, serial, etag, body, gzip, view, epoch) VALUES (%s,%s,%s,%s,%s,%s,%s,%s)"
+    b"INSERT INTO page (name, format, serial, etag, body, gzip, view, epoch, edition)"
+    b" VALUES (%s,%s,%s,%s,%s,%s,%s,%s,%s)"
     b" ON CONFLICT (name, view, format, epoch) DO UPDATE SET serial=excluded.serial, etag=excluded.etag,"
-    b" body=excluded.body, gzip=excluded.gzip"
+    b" body=excluded.body, gzip=excluded.gzip, edition=excluded.edition"
 )
 _PUT_GATE = (
     b"INSERT INTO gate (filename, project, digest, size_bytes, verdict, reason, metadata_digest, metadata_size_bytes,"
-    b" view, until) VALUES (%s,%s,%s,%s,%s,%s,%s,%s,%s,%s) ON CONFLICT (view, filename) DO UPDATE SET"
+    b" view, until, edition, rule, nearest, origin) VALUES (%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s)"
+    b" ON CONFLICT (view, filename) DO UPDATE SET"
     b" project=excluded.project, digest=excluded.digest, size_bytes=excluded.size_bytes, verdict=excluded.verdict,"
     b" reason=excluded.reason, metadata_digest=excluded.metadata_digest,"
-    b" metadata_size_bytes=excluded.metadata_size_bytes, until=excluded.until"
+    b" metadata_size_bytes=excluded.metadata_size_bytes, until=excluded.until, edition=excluded.edition,"
+    b" rule=excluded.rule, nearest=excluded.nearest, origin=excluded.origin"
 )
 
 
@@ -76,7 +91,7 @@ class PostgresPages:
         row = self._reader.fetch(_PAGE, (view, name, format_))
         if row is None:
             return None
-        page = Page(row[0], row[1], row[2], row[3], bytes(row[4]), bytes(row[5]), row[6], row[7])
+        page = Page(row[0], row[1], row[2], row[3], bytes(row[4]), bytes(row[5]), row[6], row[7], row[8])
         self._copy.add_page(page, generation)
         return page
 
@@ -90,6 +105,33 @@ class PostgresPages:
         self._copy.add_gate(gate, generation)
         return gate
 
+    def ready_offer(self, view: str, name: str, format_: Format) -> tuple[Page, Edition] | None:
+        """A page of a view and its edition from this process's copy, while polling works."""
+        return self._copy.offer(view, name, format_) if time.monotonic() < self._trusted_until else None
+
+    def ready_file(self, view: str, filename: str) -> tuple[Gate, Edition] | None:
+        """A gate of a view and its edition from this process's copy, while polling works."""
+        return self._copy.file(view, filename) if time.monotonic() < self._trusted_until else None
+
+    def offer(self, view: str, name: str, format_: Format) -> tuple[Page, Edition] | None:
+        """A page of a view and its edition, or None."""
+        page = self.page(view, name, format_)
+        return (page, edition) if page and (edition := self._edition(view, name, page.edition)) else None
+
+    def file(self, view: str, filename: str) -> tuple[Gate, Edition] | None:
+        """A gate of a view and its edition, or None."""
+        gate = self.gate(view, filename)
+        return (gate, edition) if gate and (edition := self._edition(view, gate.project, gate.edition)) else None
+
+    def _edition(self, view: str, name: str, number: int) -> Edition | None:
+        generation = self._copy.generation
+        row = self._reader.fetch(_EDITION, (view, name))
+        if row is None or row[2] != number:
+            return None
+        edition = Edition(*row)
+        self._copy.add_edition(edition, generation)
+        return edition
+
     def put(self, name: str, serial: int, pages: tuple[Page, ...], gates: tuple[Gate, ...]) -> bool:
         """Store a rendering unless its project has moved on; a deed that is about to move it waits for us."""
         with self._writer.use() as connection, connection.transaction(), connection.cursor() as cursor:
@@ -97,8 +139,33 @@ class PostgresPages:
             row = cursor.fetchone()
             if row is None or row[0] != serial:
                 return False
-            cursor.executemany(_PUT_PAGE, [tuple(getattr(page, column) for column in _PAGE_COLUMNS) for page in pages])
-            cursor.executemany(_PUT_GATE, [tuple(getattr(gate, column) for column in _GATE_COLUMNS) for gate in gates])
+            cursor.executemany(_PUT_PAGE, [_page_row(page) for page in pages])
+            cursor.executemany(_PUT_GATE, [_gate_row(gate) for gate in gates])
+            return True
+
+    def put_edition(
+        self, serial: int, epoch: int, edition: Edition, pages: tuple[Page, ...], gates: tuple[Gate, ...]
+    ) -> bool:
+        """Store a rendering of a view unless the project or the view has moved on; a deed that moves one waits."""
+        where = (edition.view, edition.name)
+        with self._writer.use() as connection, connection.transaction(), connection.cursor() as cursor:
+            if serial == 0:
+                cursor.execute(_KNOWN, (edition.name,))
+            row = cursor.execute(_SERIAL, (edition.name,)).fetchone()
+            of_view = cursor.execute(_SERIAL, (epoch_name(edition.view),)).fetchone()
+            if row is None or row[0] != serial or of_view is None or of_view[0] != epoch:
+                return False
+            # One rendering of a project in a view at a time: they would write each other's rows.
+            known = cursor.execute(_EDITION + b" FOR UPDATE", where).fetchone()
+            if known is None or known[2] != edition.number:
+                cursor.execute(b"DELETE FROM page WHERE view=%s AND name=%s", where)
+                cursor.execute(b"DELETE FROM gate WHERE view=%s AND project=%s", where)
+                cursor.executemany(_PUT_PAGE, [_page_row(page) for page in pages])
+                cursor.executemany(_PUT_GATE, [_gate_row(gate) for gate in gates])
+            cursor.execute(
+                _PUT_EDITION,
+                (*where, edition.number, edition.renew_at, edition.files_until, edition.ends_at, edition.warning),
+            )
             return True
 
     def forget(self, names: Collection[str]) -> None:
@@ -160,3 +227,11 @@ class _Line:
         with self._guard:
             if self._connection is not None:
                 self._connection.close()
+
+
+def _page_row(page: Page) -> tuple[Any, ...]:
+    return tuple(getattr(page, column) for column in _PAGE_COLUMNS)
+
+
+def _gate_row(gate: Gate) -> tuple[Any, ...]:
+    return tuple(getattr(gate, column) for column in _GATE_COLUMNS)

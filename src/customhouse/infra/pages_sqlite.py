@@ -9,25 +9,37 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from customhouse.infra.fair_lock import write_lock
-from customhouse.infra.pages import Format, Gate, Page
+from customhouse.infra.pages import Edition, Format, Gate, Page, epoch_name
 from customhouse.infra.pages_copy import Copy
 from customhouse.terms.errors import Unavailable
 
 BUSY_SECONDS = 30
-_PAGE = "SELECT name, format, serial, etag, body, gzip, view, epoch FROM page WHERE view=? AND name=? AND format=?"
+_PAGE = (
+    "SELECT name, format, serial, etag, body, gzip, view, epoch, edition FROM page WHERE view=? AND name=? AND format=?"
+)
 _GATE = (
     "SELECT filename, project, digest, size_bytes, verdict, reason, metadata_digest, metadata_size_bytes, view,"
-    " until FROM gate WHERE view=? AND filename=?"
+    " until, edition, rule, nearest, origin FROM gate WHERE view=? AND filename=?"
 )
-_PUT_PAGE = "INSERT OR REPLACE INTO page (name, format, serial, etag, body, gzip, view, epoch) VALUES (?,?,?,?,?,?,?,?)"
+_EDITION = "SELECT view, name, number, renew_at, files_until, ends_at, warning FROM edition WHERE view=? AND name=?"
+_PUT_PAGE = (
+    "INSERT OR REPLACE INTO page (name, format, serial, etag, body, gzip, view, epoch, edition)"
+    " VALUES (?,?,?,?,?,?,?,?,?)"
+)
 _PUT_GATE = (
     "INSERT OR REPLACE INTO gate (filename, project, digest, size_bytes, verdict, reason, metadata_digest,"
-    " metadata_size_bytes, view, until) VALUES (?,?,?,?,?,?,?,?,?,?)"
+    " metadata_size_bytes, view, until, edition, rule, nearest, origin) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 )
+_PUT_EDITION = (
+    "INSERT OR REPLACE INTO edition (view, name, number, renew_at, files_until, ends_at, warning)"
+    " VALUES (?,?,?,?,?,?,?)"
+)
+_SERIAL = "SELECT serial FROM changed WHERE name=?"
 
 
 class SqlitePages:
@@ -77,32 +89,89 @@ class SqlitePages:
             self._copy.add_gate(gate, self._copy.generation)
             return gate
 
+    def ready_offer(self, view: str, name: str, format_: Format) -> tuple[Page, Edition] | None:
+        """A page of a view and its edition from this process's copy."""
+        with self._guard:
+            self._catch_up()
+            return self._copy.offer(view, name, format_)
+
+    def ready_file(self, view: str, filename: str) -> tuple[Gate, Edition] | None:
+        """A gate of a view and its edition from this process's copy."""
+        with self._guard:
+            self._catch_up()
+            return self._copy.file(view, filename)
+
+    def offer(self, view: str, name: str, format_: Format) -> tuple[Page, Edition] | None:
+        """A page of a view and its edition, or None."""
+        page = self.page(view, name, format_)
+        return (page, edition) if page and (edition := self._edition(view, name, page.edition)) else None
+
+    def file(self, view: str, filename: str) -> tuple[Gate, Edition] | None:
+        """A gate of a view and its edition, or None."""
+        gate = self.gate(view, filename)
+        return (gate, edition) if gate and (edition := self._edition(view, gate.project, gate.edition)) else None
+
+    def _edition(self, view: str, name: str, number: int) -> Edition | None:
+        with self._guard:
+            self._catch_up()
+            row = self._reader.execute(_EDITION, (view, name)).fetchone()
+            if row is None or row[2] != number:
+                return None
+            edition = Edition(*row)
+            self._copy.add_edition(edition, self._copy.generation)
+            return edition
+
     def put(self, name: str, serial: int, pages: tuple[Page, ...], gates: tuple[Gate, ...]) -> bool:
         """Store a rendering unless its project has moved on."""
-        if not self._writing.acquire(BUSY_SECONDS):
-            raise Unavailable("The database", "other writers held it for too long")
-        try:
-            return self._put(name, serial, pages, gates)
-        finally:
-            self._writing.release()
-
-    def _put(self, name: str, serial: int, pages: tuple[Page, ...], gates: tuple[Gate, ...]) -> bool:
-        writer = self._writer = self._writer or self._connect()
-        try:
-            writer.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError as error:
-            raise Unavailable("The database", str(error)) from error
-        try:
-            row = writer.execute("SELECT serial FROM changed WHERE name=?", (name,)).fetchone()
-            current = row is not None and row[0] == serial
+        with self._written() as writer:
+            row = writer.execute(_SERIAL, (name,)).fetchone()
+            current: bool = row is not None and row[0] == serial
             if current:
                 writer.executemany(_PUT_PAGE, [_page_row(page) for page in pages])
                 writer.executemany(_PUT_GATE, [_gate_row(gate) for gate in gates])
-            writer.execute("COMMIT")
-        except BaseException:
-            writer.execute("ROLLBACK")
-            raise
         return current
+
+    def put_edition(
+        self, serial: int, epoch: int, edition: Edition, pages: tuple[Page, ...], gates: tuple[Gate, ...]
+    ) -> bool:
+        """Store a rendering of a view unless the project or the view has moved on."""
+        where = (edition.view, edition.name)
+        with self._written() as writer:
+            row = writer.execute(_SERIAL, (edition.name,)).fetchone()
+            of_view = writer.execute(_SERIAL, (epoch_name(edition.view),)).fetchone()
+            current: bool = (row[0] if row else 0) == serial and of_view is not None and of_view[0] == epoch
+            if current:
+                known = writer.execute(_EDITION, where).fetchone()
+                if known is None or known[2] != edition.number:
+                    writer.execute("DELETE FROM page WHERE view=? AND name=?", where)
+                    writer.execute("DELETE FROM gate WHERE view=? AND project=?", where)
+                    writer.executemany(_PUT_PAGE, [_page_row(page) for page in pages])
+                    writer.executemany(_PUT_GATE, [_gate_row(gate) for gate in gates])
+                writer.execute(
+                    _PUT_EDITION,
+                    (*where, edition.number, edition.renew_at, edition.files_until, edition.ends_at, edition.warning),
+                )
+        return current
+
+    @contextmanager
+    def _written(self) -> Iterator[sqlite3.Connection]:
+        """One transaction of our own writer."""
+        if not self._writing.acquire(BUSY_SECONDS):
+            raise Unavailable("The database", "other writers held it for too long")
+        try:
+            writer = self._writer = self._writer or self._connect()
+            try:
+                writer.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                raise Unavailable("The database", str(error)) from error
+            try:
+                yield writer
+                writer.execute("COMMIT")
+            except BaseException:
+                writer.execute("ROLLBACK")
+                raise
+        finally:
+            self._writing.release()
 
     def forget(self, names: Collection[str]) -> None:
         """Nothing to do: every read asks the database whether anybody has committed."""
@@ -135,11 +204,11 @@ class SqlitePages:
 
 
 def _page_row(page: Page) -> tuple[str | int | bytes, ...]:
-    return (page.name, page.format, page.serial, page.etag, page.body, page.gzip, page.view, page.epoch)
+    return (page.name, page.format, page.serial, page.etag, page.body, page.gzip, page.view, page.epoch, page.edition)
 
 
 def _gate_row(gate: Gate) -> tuple[str | int, ...]:
     return (
         gate.filename, gate.project, gate.digest, gate.size_bytes, gate.verdict, gate.reason, gate.metadata_digest,
-        gate.metadata_size_bytes, gate.view, gate.until,
+        gate.metadata_size_bytes, gate.view, gate.until, gate.edition, gate.rule, gate.nearest, gate.origin,
     )  # fmt: skip

@@ -1,7 +1,7 @@
 """The tables of the floor below all rooms: jobs and the sweeper's marks.
 
-The read path's own tables (page, gate, changed) stand in `pages_schema`, because no SQLAlchemy may be near it; deeds
-reach them through the three light descriptions here.
+The read path's own tables (page, gate, changed, edition) stand in `pages_schema` and migration 0025, because no
+SQLAlchemy may be near it; deeds reach them through the light descriptions here.
 """
 
 from __future__ import annotations
@@ -36,8 +36,11 @@ sweep_mark = sa.Table(
 )
 
 _READ_PATH = sa.MetaData()
-page = sa.Table("page", _READ_PATH, sa.Column("name", sa.Text))
-gate = sa.Table("gate", _READ_PATH, sa.Column("project", sa.Text), sa.Column("filename", sa.Text))
+page = sa.Table("page", _READ_PATH, sa.Column("name", sa.Text), sa.Column("view", sa.Text))
+gate = sa.Table(
+    "gate", _READ_PATH, sa.Column("project", sa.Text), sa.Column("filename", sa.Text), sa.Column("view", sa.Text)
+)
+edition = sa.Table("edition", _READ_PATH, sa.Column("name", sa.Text), sa.Column("view", sa.Text))
 changed = sa.Table(
     "changed", _READ_PATH, sa.Column("name", sa.Text, primary_key=True), sa.Column("serial", sa.BigInteger)
 )

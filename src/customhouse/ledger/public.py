@@ -218,6 +218,9 @@ OPERATORS: Mapping[str, str] = {
     "disclosure-step": "did something in case {case}: {step}",
     "disclosure-late": "reminded those of case {case} of a date: {clock}",
     "embargoed-step": "did something with the release of case {case}: {step}",
+    "view-set": "{change} the view {view}",
+    "view-removed": "removed the view {view}",
+    "views-voided": "had {views} views look at everything anew: {why}",
     "recovery-refusal": "tried what was not allowed in recovery case {case_id}",
 }
 """For operators. The matters of accounts and of organizations, and whatever could tell who has reported whom."""

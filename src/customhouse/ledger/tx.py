@@ -18,7 +18,8 @@ from sqlalchemy.engine import Connection
 
 from customhouse.infra import jobs
 from customhouse.infra.db import Database, put_rows
-from customhouse.infra.tables import changed, gate, page
+from customhouse.infra.pages import epoch_name
+from customhouse.infra.tables import changed, edition, gate, page
 from customhouse.ledger.chain import Entry, canonical, entry_hash
 from customhouse.ledger.events import Event
 from customhouse.ledger.tables import ledger_event, ledger_head
@@ -35,6 +36,8 @@ _MOVE_HEAD = (
 _INSERT_EVENT = ledger_event.insert()
 _DROP_PAGES = page.delete().where(page.c.name == sa.bindparam("gone"))
 _DROP_GATES = gate.delete().where(gate.c.project == sa.bindparam("gone"))
+_DROP_EDITIONS = edition.delete().where(edition.c.name == sa.bindparam("gone"))
+_OF_VIEWS = tuple(table.delete().where(table.c.view == sa.bindparam("gone")) for table in (page, gate, edition))
 
 USUAL_DELAY = timedelta(hours=72)
 
@@ -54,6 +57,7 @@ class Tx:
         """Whether what this transaction does has waited so long already, so that nothing puts it off again."""
         self._events: list[Event] = []
         self._head: tuple[int, str] | None = None
+        self._views: set[str] = set()
         self.voided: frozenset[str] = frozenset()
         """The names whose rendered pages this transaction deletes, known after `finish`."""
 
@@ -64,6 +68,10 @@ class Tx:
     def record(self, event: Event) -> None:
         """Add an event to the ledger (written at the end, under the serial it gets there)."""
         self._events.append(event)
+
+    def void_view(self, view: str) -> None:
+        """Whatever is rendered of this view is void when the deed commits. An event must say why."""
+        self._views.add(view)
 
     def later(
         self, name: str, arguments: Mapping[str, Any], *, due_at: datetime | None = None, key: str | None = None
@@ -111,9 +119,12 @@ class Tx:
                 voided[""] = serial
         self.sql.execute(_INSERT_EVENT, rows)
         self.sql.execute(_MOVE_HEAD, {"new_serial": serial, "new_hash": previous})
+        if self._views:
+            voided |= dict.fromkeys(map(epoch_name, self._views), serial)
         if voided:
             self._void(voided)
         self._events.clear()
+        self._views.clear()
         return serial
 
     def _void(self, serials: Mapping[str, int]) -> None:
@@ -123,6 +134,9 @@ class Tx:
         gone = [{"gone": name} for name in serials]
         self.sql.execute(_DROP_PAGES, gone)
         self.sql.execute(_DROP_GATES, gone)
+        self.sql.execute(_DROP_EDITIONS, gone)
+        for drop in _OF_VIEWS if self._views else ():
+            self.sql.execute(drop, [{"gone": view} for view in self._views])
 
 
 class Deeds:

@@ -1,0 +1,31 @@
+"""Reading how views are defined."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from customhouse.infra.pages import epoch_name
+from customhouse.infra.tables import changed
+from customhouse.views.model import View
+from customhouse.views.tables import view
+
+_ALL = sa.select(view, changed.c.serial).outerjoin(changed, changed.c.name == sa.literal(epoch_name("")) + view.c.name)
+_ONE = _ALL.where(view.c.name == sa.bindparam("view"))
+
+
+def find_view(sql: Connection, name: str) -> View | None:
+    """One view, or None."""
+    row = sql.execute(_ONE, {"view": name}).one_or_none()
+    return _view(row) if row is not None else None
+
+
+def all_views(sql: Connection) -> list[View]:
+    """Every view, by name."""
+    return [_view(row) for row in sql.execute(_ALL.order_by(view.c.name))]
+
+
+def _view(row: sa.Row[Any]) -> View:
+    return View(row.name, tuple(row.upstreams), row.policy, row.serial or 0, row.changed_at)
