@@ -52,6 +52,10 @@ class Advice:
     level: Level
     covered: Covered
     """What it says of the package under whose name it is remembered."""
+    score: float | None = None
+    """CVSS base score, if anybody has scored it."""
+    source: str = ""
+    """Whose record it is (`advisory_source`)."""
 
     @property
     def id(self) -> str:
@@ -136,4 +140,4 @@ class Known:
 
 def _advice(stored: Stored, name: str) -> Advice:
     record = replace(stored.record, document={}, details="", credits=())
-    return Advice(record, stored.level, Covered.of(record, name))
+    return Advice(record, stored.level, Covered.of(record, name), stored.base_score, stored.source)

@@ -1,0 +1,188 @@
+"""What is known to be wrong with a version: advisories, malware, fixes, and what its owner and upstream say of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from packaging.version import Version
+
+from customhouse.advisories.known import Advice, OfPackage
+from customhouse.formats.osv.matching import fixed_versions, read_version
+from customhouse.formats.osv.merging import Same, merge
+from customhouse.formats.osv.severity import MALWARE, Level
+from customhouse.formats.policy.model import Fact
+from customhouse.formats.policy.signals import Fix, Vulnerability
+from customhouse.formats.simple import SimpleFile
+from customhouse.views.facts.subject import Answer, Subject, Unknown
+
+ADVISORIES = "advisories"
+NO_ADVISORIES = Unknown("no advisories were ever imported here")
+CVE = "CVE-"
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """What is known of one package, and of exploitation."""
+
+    package: OfPackage
+    dated: datetime | None
+    """When advisories were last read to their end; None: there are none here."""
+    exploited: frozenset[str] = frozenset()
+    """CVE ids in CISA's catalogue."""
+    likelihoods: Mapping[str, float] = field(default_factory=dict)
+    """EPSS by CVE id."""
+    own_word: frozenset[str] = frozenset()
+    """Ids of records for which nobody but the project itself stands, as far as we know."""
+
+
+class Said:
+    """What its owner and its origin say of a file."""
+
+    def __init__(self, subject: Subject) -> None:
+        self._subject = subject
+
+    def yanked(self, file: SimpleFile) -> Answer:
+        """Whether its owner has yanked it."""
+        return self._subject.fact(file.yanked)
+
+    def removed(self, file: SimpleFile) -> Answer:
+        """Whether upstream no longer lists it."""
+        whole, one = self._subject.mirrored, self._subject.files.get(file.filename)
+        moments = [found.removed_at for found in (whole, one) if found is not None and found.removed_at is not None]
+        past = [moment for moment in moments if self._subject.is_past(moment)]
+        return self._subject.fact(bool(past), min(past, default=None))
+
+    def status(self, _file: SimpleFile) -> Answer:
+        """The project's status (PEP 792)."""
+        mirrored = self._subject.mirrored
+        return self._subject.fact(self._subject.page.status if mirrored is None else mirrored.status)
+
+
+class Safety:
+    """What is wrong with the versions of one project. Each version is looked at once, however many files it has."""
+
+    def __init__(self, subject: Subject, wrong: Wrong) -> None:
+        self._subject = subject
+        self._wrong = wrong
+        self._affecting: dict[str, tuple[Same, ...]] = {}
+        self._found: dict[str, tuple[Vulnerability, ...]] = {}
+        self._fixes: dict[str, tuple[Fix, ...]] = {}
+
+    def vulnerabilities(self, file: SimpleFile) -> Answer:
+        """The known vulnerabilities of the file's version, the worst first. Malware is not among them."""
+        found = self._found.get(file.version)
+        if found is None:
+            every = (self._vulnerability(same, file.version) for same in self.affecting(file.version))
+            found = tuple(sorted(every, key=lambda one: (-Level[one.severity.upper()], one.id)))
+            self._found[file.version] = found
+        if not found and self._wrong.dated is None:
+            return NO_ADVISORIES
+        return Fact(found, ADVISORIES, self._wrong.dated)
+
+    def malware(self, file: SimpleFile) -> Answer:
+        """Whether a record says that the version is malware: from a source, or by a verdict of our own."""
+        ids = [one.id for one in self._advice(file.version) if one.id.startswith(MALWARE)]
+        if not ids and self._wrong.dated is None:
+            return NO_ADVISORIES
+        return Fact(bool(ids), ", ".join(sorted(ids)[:3]) or ADVISORIES, self._wrong.dated)
+
+    def fixes(self, file: SimpleFile) -> Answer:
+        """Vulnerabilities of the release below that this one mends, by the word of a record."""
+        if self._wrong.dated is None:
+            return NO_ADVISORIES
+        found = self._fixes.get(file.version)
+        if found is None:
+            found = self._fixes[file.version] = tuple(self._mended(file.version))
+        return Fact(found, ADVISORIES, self._wrong.dated)
+
+    def affecting(self, version: str) -> tuple[Same, ...]:
+        """The vulnerabilities of a version, records of the same one together."""
+        found = self._affecting.get(version)
+        if found is None:
+            records = [one.record for one in self._advice(version) if not one.id.startswith(MALWARE)]
+            found = self._affecting[version] = tuple(merge(records))
+        return found
+
+    def _advice(self, version: str) -> list[Advice]:
+        return [one for one in self._wrong.package.affecting(version) if self._subject.is_past(one.record.published)]
+
+    def _vulnerability(self, same: Same, version: str) -> Vulnerability:
+        advice = self._of(same)
+        worst = max(one.level for one in advice)
+        scores = [one.score for one in advice if one.score is not None]
+        cves = [name for name in same.names if name.startswith(CVE)]
+        fixed = {fix for one in same.records for fix in fixed_versions(one, self._subject.name)}
+        likelihoods = [self._wrong.likelihoods[cve] for cve in cves if cve in self._wrong.likelihoods]
+        return Vulnerability(
+            id=same.first.id,
+            aliases=tuple(name for name in same.names if name != same.first.id),
+            severity=word_of(worst),
+            score=max(scores, default=None),
+            exploited=not self._wrong.exploited.isdisjoint(cves),
+            likelihood=max(likelihoods, default=None),
+            fixed_in=above(fixed, version),
+        )
+
+    def _of(self, same: Same) -> list[Advice]:
+        ids = {one.id for one in same.records}
+        return [one for one in self._wrong.package.advice if one.id in ids]
+
+    def _mended(self, version: str) -> Iterable[Fix]:
+        """A version mends what the release right below it has, if a record says that it is fixed above that release.
+
+        Below in the order of versions (PEP 440), among those that were there before it: then a release that comes long
+        after the fix mends nothing, and a fix for an older line does. That a version is merely not listed as affected
+        mends nothing either: whoever wrote the list may not have known of it.
+        """
+        parsed, below = read_version(version), self._below(version)
+        if parsed is None or below is None:
+            return
+        here = {name for same in self.affecting(version) for name in same.names}
+        before = read_version(below)
+        for same in self.affecting(below):
+            if before is None or not here.isdisjoint(same.names):
+                continue
+            naming = [
+                one
+                for one in self._of(same)
+                if any(before < Version(fix) <= parsed for fix in fixed_versions(one.record, self._subject.name))
+            ]
+            if naming:
+                yield self._fix(same, naming)
+
+    def _fix(self, same: Same, naming: list[Advice]) -> Fix:
+        trusted = [one for one in naming if one.id not in self._wrong.own_word]
+        speaking = trusted or naming
+        worst = max(one.level for one in self._of(same))
+        published = min(one.record.published or one.record.modified for one in speaking)
+        return Fix(same.first.id, word_of(worst), published, third_party=bool(trusted))
+
+    def _below(self, version: str) -> str | None:
+        """The highest release below a version that was there before it; of a final one, among final ones."""
+        parsed, mine = read_version(version), self._subject.began.get(version)
+        if parsed is None:
+            return None
+        lower = [
+            (one, text)
+            for text, one in self._subject.parsed.items()
+            if one < parsed and (parsed.is_prerelease or not one.is_prerelease) and self._came_before(text, mine)
+        ]
+        return max(lower)[1] if lower else None
+
+    def _came_before(self, version: str, moment: datetime | None) -> bool:
+        began = self._subject.began.get(version)
+        return began is None or moment is None or began <= moment
+
+
+def word_of(level: Level) -> str:
+    """A level as policies spell it: what is scored as none at all counts as low."""
+    return Level.LOW.word if level is Level.NONE else level.word
+
+
+def above(versions: Iterable[str], version: str) -> tuple[str, ...]:
+    """Those above a version, the lowest first; all, if the version is none of PEP 440."""
+    mine = read_version(version)
+    parsed = {text: found for text in versions if (found := read_version(text)) is not None}
+    return tuple(sorted((text for text, one in parsed.items() if mine is None or one > mine), key=parsed.__getitem__))

@@ -1,0 +1,67 @@
+"""How old something is: moments of upload as upstream says them, never of our own fetching."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from functools import cached_property
+
+from customhouse.formats.simple import SimpleFile
+from customhouse.views.facts.subject import Answer, Subject, Unknown, uploaded
+
+ADDED_AFTER = timedelta(days=14)
+"""A file that comes so long after the first one of its release was added to it (PyPI closes releases after as long)."""
+NO_TIMES = Unknown("its upstream publishes no upload times")
+
+
+class Time:
+    """The ages of one project's files."""
+
+    def __init__(self, subject: Subject) -> None:
+        self._subject = subject
+
+    def age(self, file: SimpleFile) -> Answer:
+        """When the file was uploaded."""
+        moment = uploaded(file, self._subject)
+        return NO_TIMES if moment is None else self._subject.fact(moment)
+
+    def project_age(self, _file: SimpleFile) -> Answer:
+        """When the first file was uploaded of which we know that: the project is as old at least."""
+        moments = self._subject.began.values()
+        return self._subject.fact(min(moments)) if moments else NO_TIMES
+
+    def last_release_age(self, _file: SimpleFile) -> Answer:
+        """When the newest release began. Unknown if any release may be newer, for none of its files has a time."""
+        began = self._subject.began
+        if not began:
+            return NO_TIMES
+        if len(began) < len(self._subject.of_version):
+            return Unknown("its upstream does not say when all releases were uploaded")
+        return self._subject.fact(max(began.values()))
+
+    def quiet_before(self, file: SimpleFile) -> Answer:
+        """The days in which nothing was released before this file's release; None if it is the first."""
+        began = self._subject.began
+        mine = began.get(file.version)
+        if mine is None:
+            return NO_TIMES
+        if len(began) < len(self._subject.of_version):
+            return Unknown("its upstream does not say when all releases were uploaded")
+        before = max((moment for moment in self._ends if moment < mine), default=None)
+        return self._subject.fact(None if before is None else (mine - before) / timedelta(days=1))
+
+    def added_file_age(self, file: SimpleFile) -> Answer:
+        """When the file was added to a release that was two weeks old by then; None if it came with the others."""
+        mine = uploaded(file, self._subject)
+        first = self._subject.began.get(file.version)
+        if mine is None or first is None:
+            return NO_TIMES
+        if mine - first >= ADDED_AFTER:
+            return self._subject.fact(mine)
+        if any(one.uploaded_at is None for one in self._subject.of_version[file.version]):
+            # One of them may have been the first, long ago.
+            return Unknown("its upstream does not say when all files of the release were uploaded")
+        return self._subject.fact(None)
+
+    @cached_property
+    def _ends(self) -> list[datetime]:
+        return sorted(self._subject.began.values())
