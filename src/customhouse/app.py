@@ -70,6 +70,7 @@ from customhouse.infra.pages_open import open_pages
 from customhouse.infra.rdap import Rdap
 from customhouse.infra.reach import Reach
 from customhouse.infra.settings import Settings
+from customhouse.infra.signing_keys import make_signing_keys
 from customhouse.infra.spool import open_spool
 from customhouse.infra.walkers import Walkers
 from customhouse.ledger.tx import Deeds, Tx
@@ -282,6 +283,7 @@ def prepare(settings: Settings) -> None:
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     open_spool(settings.data)
     make_key(settings)
+    make_signing_keys(settings, SystemClock().now())
     database = Database(database_url(settings))
     try:
         migrate(database)

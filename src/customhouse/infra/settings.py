@@ -156,6 +156,8 @@ class Settings(BaseSettings):
     key_file: Path | None = None
     """The key that API tokens derive from; None means ``server.key`` in the data folder. Hosts that share a database
     share it. Keep it out of the database's backups."""
+    signing_keys_file: Path | None = None
+    """The keys that this index signs amendments with; None means ``signing-keys.json`` in the data folder."""
     database: str = ""
     """A PostgreSQL URL (``postgresql://…``); empty means SQLite in the data folder."""
     blobs: str = ""
