@@ -1,0 +1,1 @@
+"""Reading what other indexes say of their projects: JSON and HTML pages, and PyPI's older JSON API; pure."""
