@@ -14,13 +14,9 @@ test: ## everything that CI runs
 	@scripts/bootstrap test
 	@scripts/run-tests
 
-check: ## the inner loop: format, lint, types, floors, unit tests
+check: ## the inner loop: format, lint, types, floors, unit tests on SQLite
 	@scripts/bootstrap check
-	@.venv/bin/ruff format --check -q .
-	@.venv/bin/ruff check -q .
-	@.venv/bin/mypy --no-error-summary
-	@.venv/bin/lint-imports --no-logo > .cache/imports.txt || { cat .cache/imports.txt; exit 1; }
-	@$(PYTHON) -m pytest -q -m "not slow and not prove"
+	@scripts/check
 
 coverage: ## the same, measured: at least 90 % of lines and branches
 	@scripts/bootstrap test

@@ -24,6 +24,8 @@ from customhouse.terms.names import ProjectName
 from packages import form_fields, wheel
 from world import Server, World, upload
 
+pytestmark = pytest.mark.slow
+
 SILENT_CLIENTS, RESERVE = 10_000, 500
 TRAVERSALS = [
     "/files/demo/../../../etc/passwd", "/files/demo/..%2f..%2fetc/passwd", "/files/demo/%252e%252e%252fpasswd",

@@ -26,6 +26,8 @@ from customhouse.client.sentences import sentence
 from customhouse.terms.errors import Refused, Unavailable
 from packages import sdist, wheel
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def index() -> Iterator[ReferenceServer]:

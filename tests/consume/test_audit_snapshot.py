@@ -29,6 +29,8 @@ from customhouse.formats.osv.severity import Level
 from customhouse.terms.errors import Rejected, Unavailable
 from osv_store import OsvStore, osv_store
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 
 

@@ -58,6 +58,8 @@ from servers import free_port
 from telling import settle, settle_for, telling_world
 from world import World
 
+pytestmark = pytest.mark.slow
+
 SITE = Site("The index", "https://index.example")
 OLGA = Identity("operator", "9", "olga")
 

@@ -40,6 +40,8 @@ from servers import free_port
 from telling import settle, settle_for, telling_world
 from world import World
 
+pytestmark = pytest.mark.slow
+
 DEMO = Holder("project", "demo")
 INDEX = Holder("index")
 

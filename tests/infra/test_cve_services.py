@@ -20,6 +20,8 @@ from customhouse.infra.reach import Reach
 from customhouse.terms.errors import Refused, Rejected, Unavailable
 from cve_services import ORG_ID, Simulator, cve_services
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 V3, V4 = (
     "CVSS:3.1/AV:N/AC:L/PR:N/UI:R/S:U/C:N/I:H/A:N",

@@ -12,6 +12,8 @@ from customhouse.terms.errors import Rejected, Unavailable
 from dns_simulator import DnsSimulator, dns_simulator
 from servers import free_port
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def names() -> Iterator[DnsSimulator]:

@@ -24,6 +24,8 @@ from packages import Dist, wheel
 from second_step import Guarded, a_key, guarded, named_world
 from world import World, upload
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def demo(request: pytest.FixtureRequest, tmp_path: Path, clock: TurnableClock) -> Iterator[World]:
