@@ -11,7 +11,8 @@ import io
 import socket
 import ssl
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPResponse
@@ -26,7 +27,7 @@ MOST_ADDRESSES = 4
 SECONDS = 15.0
 LIMIT_BYTES = 2**20
 USER_AGENT = "Customhouse"
-_REDIRECTS = {
+REDIRECTS = {
     HTTPStatus.MOVED_PERMANENTLY, HTTPStatus.FOUND, HTTPStatus.SEE_OTHER, HTTPStatus.TEMPORARY_REDIRECT,
     HTTPStatus.PERMANENT_REDIRECT,
 }  # fmt: skip
@@ -92,7 +93,7 @@ class Outbound:
         deadline = time.monotonic() + seconds
         for _step in range(min(follow, MOST_REDIRECTS) + 1):
             answer = self._exchange(order, deadline, limit_bytes, beginning_only=beginning_only)
-            if not follow or answer.status not in _REDIRECTS or "location" not in answer.headers:
+            if not follow or answer.status not in REDIRECTS or "location" not in answer.headers:
                 return answer
             order = redirected(order, answer)
         raise Unavailable(order.target.origin, f"it redirects more than {min(follow, MOST_REDIRECTS)} times")
@@ -103,21 +104,23 @@ class Outbound:
             raise refusal
 
     def _exchange(self, order: Order, deadline: float, limit_bytes: int, *, beginning_only: bool) -> Answer:
-        target = order.target
-        addresses = self._addresses(target)
+        with failures_of(order.target), self.connected(order.target, deadline) as plain:
+            return _speak(order, plain, deadline, limit_bytes, beginning_only=beginning_only)
+
+    def connected(self, target: Target, deadline: float) -> socket.socket:
+        """A connection to one of the host's judged addresses, with TLS where the scheme asks for it.
+
+        ``deadline`` is a moment of `time.monotonic`. Raises `Refused`, `Unavailable`, and what sockets raise.
+        """
+        plain = self._connect(target, self._addresses(target), deadline)
+        if target.scheme == "http":
+            return plain
         try:
-            with self._connect(target, addresses, deadline) as plain:
-                if target.scheme == "http":
-                    return _speak(order, plain, deadline, limit_bytes, beginning_only=beginning_only)
-                plain.settimeout(_left(deadline))
-                with (self.trust or shared_system_trust()).wrap_socket(plain, server_hostname=target.host) as secure:
-                    return _speak(order, secure, deadline, limit_bytes, beginning_only=beginning_only)
-        except ssl.SSLCertVerificationError as error:
-            raise Unavailable(target.origin, f"its certificate is not valid: {error.verify_message}") from error
-        except TimeoutError as error:
-            raise Unavailable(target.origin, "it did not answer in time") from error
-        except (OSError, HTTPException) as error:
-            raise Unavailable(target.origin, _reason(error)) from error
+            plain.settimeout(_left(deadline))
+            return (self.trust or shared_system_trust()).wrap_socket(plain, server_hostname=target.host)
+        except BaseException:
+            plain.close()
+            raise
 
     def _addresses(self, target: Target) -> list[Address]:
         """Every address of the host. One that is refused condemns all: a mixed answer is how rebinding looks."""
@@ -144,6 +147,19 @@ class Outbound:
             except OSError as error:
                 failure = error
         raise failure
+
+
+@contextmanager
+def failures_of(target: Target) -> Iterator[None]:
+    """What goes wrong on the network, as `Unavailable`."""
+    try:
+        yield
+    except ssl.SSLCertVerificationError as error:
+        raise Unavailable(target.origin, f"its certificate is not valid: {error.verify_message}") from error
+    except TimeoutError as error:
+        raise Unavailable(target.origin, "it did not answer in time") from error
+    except (OSError, HTTPException) as error:
+        raise Unavailable(target.origin, _reason(error)) from error
 
 
 def redirected(order: Order, answer: Answer) -> Order:
