@@ -75,6 +75,7 @@ from customhouse.infra.spool import open_spool
 from customhouse.infra.walkers import Walkers
 from customhouse.ledger.tx import Deeds, Tx
 from customhouse.mirror import object_tables as _mirror_object_tables  # noqa: F401 - part of the schema
+from customhouse.mirror import tables as _mirror_tables  # noqa: F401 - part of the schema
 from customhouse.reports import tables as _report_tables  # noqa: F401 - part of the schema
 from customhouse.terms.clock import Clock, SystemClock
 from customhouse.terms.errors import Unavailable

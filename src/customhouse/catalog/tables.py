@@ -14,6 +14,7 @@ name = sa.Table(
     sa.Column("state", sa.String(16), nullable=False, comment="hosted | reserved | upstream"),
     sa.Column("claimed_at", Instant, nullable=False),
     sa.Column("reason", sa.Text, nullable=False, server_default="", comment="why the name is reserved"),
+    sa.Column("upstream", sa.String(32), comment="if it is served from there: which one of the settings"),
     # Names from upstream may collide with each other (PyPI's oldest do); ours may not.
     sa.Index(
         "name_look_alike",
