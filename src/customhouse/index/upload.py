@@ -43,12 +43,12 @@ from customhouse.index.publishing.only import note_token_beside
 from customhouse.index.staging.policy import Policy
 from customhouse.index.staging.rights import as_stager, may_stage
 from customhouse.index.staging.stage_upload import StageUpload, Waiting, stage_upload
-from customhouse.index.storing import put_and_do
 from customhouse.infra import sweep_marks
 from customhouse.infra.blobs import Blobs
 from customhouse.infra.db import Database
 from customhouse.infra.spool import Spooled, spool_bytes
 from customhouse.ledger.events import Event, UploadRefused
+from customhouse.ledger.storing import put_and_do
 from customhouse.ledger.tx import Deeds, Tx
 from customhouse.terms.errors import CustomhouseError, Refused, Rejected
 from customhouse.terms.identity import Actor

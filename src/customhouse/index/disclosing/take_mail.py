@@ -32,10 +32,10 @@ from customhouse.index.disclosing.discuss import Attached, Say, say
 from customhouse.index.disclosing.links import member_of_tag
 from customhouse.index.disclosing.receive import Report, receive
 from customhouse.index.disclosing.rules import Rules
-from customhouse.index.storing import put_and_do
 from customhouse.infra import sweep_marks
 from customhouse.infra.blobs import Blobs
 from customhouse.infra.spool import Spooled, spool_bytes
+from customhouse.ledger.storing import put_and_do
 from customhouse.ledger.tx import Deeds, Tx
 from customhouse.terms.errors import Refused, Rejected
 from customhouse.terms.identity import NOBODY

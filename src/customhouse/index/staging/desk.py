@@ -34,10 +34,10 @@ from customhouse.index.staging.policy import BYTES, PARTS, Policy
 from customhouse.index.staging.publish import Publish
 from customhouse.index.staging.receive import Receive, receive, receive_part, refuse_beyond, refuse_other_mechanism
 from customhouse.index.staging.rights import refuse_unless_editable
-from customhouse.index.storing import put_and_do
 from customhouse.infra.blob_files import local_file
 from customhouse.infra.blobs import Blobs
 from customhouse.infra.spool import Spooled, spool_bytes
+from customhouse.ledger.storing import put_and_do
 from customhouse.ledger.tx import Deeds
 from customhouse.terms.digest import Digest
 from customhouse.terms.errors import Refused, Rejected
