@@ -34,9 +34,11 @@ from customhouse.catalog import critical_tables as _critical_tables  # noqa: F40
 from customhouse.catalog import staged_tables as _staged_tables  # noqa: F401 - part of the schema
 from customhouse.catalog.lifecycle import DeletionPolicy, Price
 from customhouse.catalog.quotas import Limits
+from customhouse.formats.amendment import Amendment, PublicKey, Signed, Withdrawal
 from customhouse.formats.examination import Examination
 from customhouse.index import check as invariants
 from customhouse.index.advising import tables as _advising_tables  # noqa: F401 - part of the schema
+from customhouse.index.amending import tables as _amending_tables  # noqa: F401 - part of the schema
 from customhouse.index.attesting import Attesting
 from customhouse.index.blast import tables as _blast_tables  # noqa: F401 - part of the schema
 from customhouse.index.delete import Delete, delete
@@ -70,7 +72,7 @@ from customhouse.infra.pages_open import open_pages
 from customhouse.infra.rdap import Rdap
 from customhouse.infra.reach import Reach
 from customhouse.infra.settings import Settings
-from customhouse.infra.signing_keys import make_signing_keys
+from customhouse.infra.signing_keys import make_signing_keys, read_signing_keys
 from customhouse.infra.spool import open_spool
 from customhouse.infra.walkers import Walkers
 from customhouse.ledger.tx import Deeds, Tx
@@ -154,6 +156,11 @@ class App:
         """Who exchanges ID tokens of trusted publishers."""
         known = issuers_of(self.settings)
         return Minting(self.deeds, self.key, self.issuers, known, self.settings.audience)
+
+    def sign(self, record: Amendment | Withdrawal) -> tuple[Signed, tuple[PublicKey, ...]]:
+        """Sign with the index's own key of this moment; says which public keys there are, too."""
+        keys = read_signing_keys(self.settings)
+        return keys.sign(record), keys.public
 
     def remove(self, wish: Delete) -> Price | PendingChange:
         """Delete by the policy of the settings; returns what it cost, or what waits."""
@@ -284,7 +291,7 @@ def prepare(settings: Settings) -> None:
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     open_spool(settings.data)
     make_key(settings)
-    make_signing_keys(settings, SystemClock().now())
+    make_signing_keys(settings)
     database = Database(database_url(settings))
     try:
         migrate(database)

@@ -44,6 +44,8 @@ ACTIONS: Mapping[str, str] = {
     "release-quarantined": "quarantine release",
     "release-quarantine-lifted": "clear quarantine of release",
     "disclosure-published": "publish advisory",
+    "release-amended": "amend release",
+    "amendment-withdrawn": "withdraw amendment",
 }
 """What each kind of event is called. An event that voids pages and is not here would be missed by mirrors."""
 

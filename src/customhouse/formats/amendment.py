@@ -43,6 +43,7 @@ _VIEW = re.compile(r"(?:[a-z0-9](?:-?[a-z0-9]){0,39})?")
 # Each of these means something in a requirements file beside its meaning in PEP 508: a comment, a variable of the
 # environment, a line that goes on, an option.
 _NOT_IN_A_LINE = re.compile(r"[#$\\`]")
+_NAMED = 8
 SKEW = timedelta(minutes=5)
 """How far a record may lie in the future of whoever reads it: clocks differ."""
 
@@ -69,6 +70,12 @@ class Amendment:
     at: datetime
     view: str = ""
     """The view in which it counts; empty: everywhere."""
+
+    @property
+    def releases(self) -> str:
+        """The versions in words."""
+        more = len(self.versions) - _NAMED
+        return ", ".join(self.versions[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
     @property
     def requires(self) -> str:

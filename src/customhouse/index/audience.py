@@ -45,6 +45,8 @@ RULES: Mapping[str, Rule] = {
     "yanked": _RELEASES,
     "unyanked": _RELEASES,
     "status-changed": _RELEASES,
+    "release-amended": Rule("releases", maintainers=True),
+    "amendment-withdrawn": Rule("releases", maintainers=True),
     # A vulnerability in what they ship: nobody switches that off.
     "library-affected": Rule(maintainers=True),
     "release-waits": Rule("releases", maintainers=True),

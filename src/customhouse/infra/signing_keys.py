@@ -11,7 +11,7 @@ import json
 import os
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -28,6 +28,9 @@ from customhouse.formats.amendment import (
 )
 from customhouse.infra.settings import Settings
 from customhouse.terms.errors import Rejected, Unavailable
+
+BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
+"""Since when the first key counts: nobody else can have signed before, and clocks are set back at times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +56,11 @@ def signing_path(settings: Settings) -> Path:
     return settings.signing_keys_file or settings.data / "signing-keys.json"
 
 
-def make_signing_keys(settings: Settings, now: datetime) -> None:
+def make_signing_keys(settings: Settings) -> None:
     """Make the first key if there is none."""
     path = signing_path(settings)
     if not path.exists():
-        seed, public = _new(now)
+        seed, public = _new(BEGINNING)
         _write(path, SigningKeys(seed, (public,)), replaces=False)
 
 

@@ -24,6 +24,8 @@ PUBLIC: Mapping[str, str] = {
     "status-changed": "made the project {status}, which was {before}",
     "vex-stated": "said that {vulnerability} is {status} for {releases}",
     "vex-withdrawn": "took back what the project said of {vulnerability} for {releases}",
+    "release-amended": "said that {before} of {releases} is to be read as {after} ({change})",
+    "amendment-withdrawn": "took back what was said of {before} of {releases}",
     "deleted": "deleted {what}",
     "restored": "restored {what}",
     "deleted-files-ended": "let the addresses of deleted files end",
@@ -107,6 +109,7 @@ OF_PROJECT: Mapping[str, str] = {
 """For the owners of the project."""
 
 OPERATORS: Mapping[str, str] = {
+    "view-amended": "said in the view {view} how {before} of {name} {releases} is to be read: {after} ({change})",
     "triage-imported": "read {records} records for triage from {origin}: {automatic} became advisories, {waiting} wait",
     "triage-decided": "judged {record} {verdict}",
     "triage-undone": "took back that {record} was judged {verdict}",

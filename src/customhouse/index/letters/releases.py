@@ -78,6 +78,36 @@ def status_changed(values: Mapping[str, Any], site: Site) -> Draft:
     )  # fmt: skip
 
 
+def amended(values: Mapping[str, Any], site: Site) -> Draft:
+    """A requirement of released versions is to be read in another way."""
+    fact = Fact.of(values)
+    what = f"{fact.project} {fact.text('releases')}"
+    narrower = fact.text("change") == "narrowing"
+    return draft(
+        site, fact, f"{what} was amended",
+        f"{fact.who} said {fact.when} how a requirement of {what} is to be read: {fact.text('before')} as "
+        f"{fact.text('after')}. The files stay as they are. "
+        + ("Installers that use our constraints keep to it." if narrower else "Installers use it only if told to."),
+        reason(fact),
+        f"Where it can be looked up:\n{fact.text('evidence')}",
+        see(site, fact),
+        object_to(site, fact, f"withdraw it at {manage_page(site, fact)}amendments/"),
+    )  # fmt: skip
+
+
+def amendment_withdrawn(values: Mapping[str, Any], site: Site) -> Draft:
+    """What was said of released versions no longer counts."""
+    fact = Fact.of(values)
+    what = f"{fact.project} {fact.text('releases')}"
+    return draft(
+        site, fact, f"an amendment of {what} was withdrawn",
+        f"{fact.who} took back {fact.when} that {fact.text('before')} of {what} is to be read as {fact.text('after')}.",
+        reason(fact),
+        see(site, fact),
+        object_to(site, fact, f"say it again at {manage_page(site, fact)}amendments/"),
+    )  # fmt: skip
+
+
 def deleted(values: Mapping[str, Any], site: Site) -> Draft:
     """Something stands in no listing any more."""
     fact = Fact.of(values)
@@ -128,6 +158,8 @@ LETTERS: Mapping[str, Write] = {
     "yanked": yanked,
     "unyanked": unyanked,
     "status-changed": status_changed,
+    "release-amended": amended,
+    "amendment-withdrawn": amendment_withdrawn,
     "deleted": deleted,
     "restored": restored,
     "erased": erased,
