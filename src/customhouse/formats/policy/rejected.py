@@ -1,0 +1,34 @@
+"""A policy that cannot be used: the line, the key, what is wrong with it, and what was probably meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from customhouse.terms.errors import Rejected
+
+SHOWN = 60
+"""Characters of somebody's text that an error repeats."""
+
+
+class BadPolicy(Rejected):
+    """The policy is refused as a whole; the view goes on with the one it has."""
+
+    def __init__(self, line: int, key: str, why: str, accepted: str = "") -> None:
+        """``line`` counts from 1; ``key`` is its path as it is written, like ``rule 'cooldown', deny-if.age``."""
+        self.line = line
+        self.key = key
+        super().__init__("bad-policy", f"line {line}, {key}" if key else f"line {line}", why, accepted)
+
+
+def shown(value: object) -> str:
+    """Somebody's value in an error: one line, not endless."""
+    text = repr(value)
+    return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
+
+
+def suggestion(word: str, words: Iterable[str]) -> str:
+    """What was probably meant, or all that there is to choose from."""
+    known = sorted(words)
+    close = get_close_matches(word, known, n=1, cutoff=0.6)
+    return f"did you mean '{close[0]}'?" if close else f"one of {', '.join(known)}"
