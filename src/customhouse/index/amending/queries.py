@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from customhouse.catalog import queries, rights
 from customhouse.catalog.tables import project
 from customhouse.formats.amendment import Amendment, Signed, Withdrawal, envelope, read_record
 from customhouse.formats.metadata import parse_stored_metadata
+from customhouse.formats.simple import SimplePage
 from customhouse.index.amending.released import Released
 from customhouse.index.amending.tables import amended_release, amendment
 from customhouse.terms.errors import Broken
@@ -140,9 +141,11 @@ def reach_beyond(sql: Connection, told: Collection[Told]) -> frozenset[str]:
     return frozenset(found)
 
 
-def page_value(told: Collection[Told]) -> list[dict[str, Any]]:
-    """What pages of the simple API say under ``_customhouse.amendments``: the signed records."""
-    return [envelope(one.signed) for one in told]
+def with_amendments(page: SimplePage, told: Collection[Told]) -> SimplePage:
+    """The page that says them under ``_customhouse.amendments``: the signed records, the oldest first."""
+    if not told:
+        return page
+    return replace(page, signals={**page.signals, "amendments": [envelope(one.signed) for one in told]})
 
 
 def _of_view(view: str) -> Any:
