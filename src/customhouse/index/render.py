@@ -12,13 +12,15 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 from customhouse.catalog import queries
 from customhouse.catalog.hosted import changed_serial, hosted_list, hosted_page
 from customhouse.catalog.model import File, Project
 from customhouse.catalog.namespaces import grants_covering
+from customhouse.catalog.public_signals import public_signals
 from customhouse.formats import simple
+from customhouse.index.amending.queries import counting_for, with_amendments
 from customhouse.index.provenance import provenance_addresses
 from customhouse.infra.db import Database
 from customhouse.infra.pages import Format, Gate, Page, Pages
@@ -48,14 +50,17 @@ Flight = tuple[str, str, int]
 """What is rendered: the view, the name and the serial of its last change that the first of its readers saw."""
 
 
-class Flights:
+R = TypeVar("R")
+
+
+class Flights(Generic[R]):
     """At most one computation of each flight at a time; latecomers share its result or its exception."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
-        self._running: dict[Flight, Future[Rendered | None]] = {}
+        self._running: dict[Flight, Future[R | None]] = {}
 
-    def share(self, flight: Flight, compute: Callable[[], Rendered | None]) -> Rendered | None:
+    def share(self, flight: Flight, compute: Callable[[], R | None]) -> R | None:
         """The result of the running computation of this flight, or of a new one."""
         with self._guard:
             running = self._running.get(flight)
@@ -87,7 +92,7 @@ class Renderer:
         self._clock = clock
         self._deleted_files_answer = deleted_files_answer
         self._site = site
-        self._flights = Flights()
+        self._flights: Flights[Rendered] = Flights()
 
     def render(self, normalized: str) -> Rendered | None:
         """Render and store one project's pages and gates; None if strangers may not know of it.
@@ -127,12 +132,15 @@ class Renderer:
             versions = queries.versions_of(sql, found.id)
             covering = grants_covering(sql, normalized)
             provenance = provenance_addresses(sql, found, files, self._site)
+            amendments = counting_for(sql, normalized)
+            facts = public_signals(sql, found.id) if view == PUBLIC else None
         gates = tuple(gates_of(found, files, self._clock.now(), self._deleted_files_answer, view))
         if found.deleted_at is not None:
             rendered = Rendered(None, None, gates)
             self._pages.put(normalized, serial, (), gates)
             return rendered
-        page = hosted_page(found, files, versions, serial, covering, provenance)
+        page = hosted_page(found, files, versions, serial, covering, provenance, facts)
+        page = with_amendments(page, amendments)
         json = _page(normalized, "json", page.serial, simple.to_json(page), view)
         html = _page(normalized, "html", page.serial, simple.to_html(page), view)
         self._pages.put(normalized, serial, (json, html), gates)

@@ -9,21 +9,21 @@ Four tables (made by migrations 0001 and 0025):
     Whether a file may be fetched in a view, and under which digest its bytes lie; key (view, filename). ``verdict`` is
     ``allow``, ``warn`` (it stands in no listing any more and answers until a moment), ``deny`` (403) or ``gone`` (410).
 ``changed(name, serial)``
-    The ledger's serial at which a project (or ``""``, the list; or ``@V``, all of the view V) last changed; key name,
-    index on serial.
-``edition(view, name, number, renew_at, files_until, ends_at, warning)``
+    The ledger's serial at which a project (or ``""``, the list; or ``@V``, all of the view V; or ``@/NAME``,
+    what views decide of the project) last changed; key name, index on serial.
+``edition(view, name, number, renew_at, files_until, ends_at, warning, newest, action, rule)``
     Until when the rows of ``page`` and ``gate`` of one project in one view may be used, if their ``edition`` is this
     ``number``; key (name, view). The number comes from the content, so what was looked at anew and is the same keeps
     its rows and has its moments moved. What we host ourselves, under the view ``""``, has no editions and needs none.
 
 A deed upserts ``changed`` and deletes the project's rows of ``page``, ``gate`` and ``edition`` in every view, in its
 own transaction; so a page is right or missing, never stale. `Pages.put` stores a rendering only if ``changed`` still
-says the serial that it was rendered from, and for a view the serial of ``@V`` as well.
+says the serial that it was rendered from, and for a view those of ``@V`` and ``@/NAME`` as well.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -63,6 +63,9 @@ class Gate:
     until: int = 0
     """When a ``warn`` gate ends, in seconds since 1970; 0 for never."""
     edition: int = 0
+    version: str = ""
+    action: str = ""
+    """In a view: what its policy says (``allow``, ``warn``, ``hide``, ``deny``, ``hold``)."""
     rule: str = ""
     """The rule of the view's policy that decided; empty if none did."""
     nearest: str = ""
@@ -87,11 +90,22 @@ class Edition:
     """From then on the page is not served without another look."""
     warning: str = ""
     """What goes with every answer: that an upstream is away, for instance."""
+    newest: str = ""
+    """The newest version that the page offers; empty if it offers none."""
+    action: str = "allow"
+    """What the policy says of the newest version that there is."""
+    rule: str = ""
+    """The rule that says so."""
 
 
 def epoch_name(view: str) -> str:
     """The row of ``changed`` that says when a whole view last changed. No project can be called so."""
     return f"@{view}"
+
+
+def name_in_views(name: str) -> str:
+    """The row of ``changed`` that says when what views decide of a project last changed, but not the project itself."""
+    return f"@/{name}"
 
 
 class Pages(Protocol):
@@ -134,12 +148,12 @@ class Pages(Protocol):
         ...
 
     def put_edition(
-        self, serial: int, epoch: int, edition: Edition, pages: tuple[Page, ...], gates: tuple[Gate, ...]
+        self, read_at: Mapping[str, int], edition: Edition, pages: tuple[Page, ...], gates: tuple[Gate, ...]
     ) -> bool:
         """Store what was rendered of one project in one view, in place of all that was there of it.
 
-        ``serial`` is the project's (0 if it never had one), ``epoch`` the view's; False if either has moved on. If the
-        same edition is there already, only its moments are written.
+        ``read_at`` has the serials in ``changed`` from which it was rendered, 0 for a row that is not there; False if
+        any of them has moved on. If the same edition is there already, only its moments are written.
         """
         ...
 

@@ -74,11 +74,13 @@ class Copy:
         return gate, edition
 
     def drop(self, names: Iterable[str]) -> None:
-        """Forget everything of these projects (``""``: the list; ``@V``: all of the view V)."""
+        """Forget everything of these projects; ``""`` is the list, and the rest as in the table ``changed``."""
         gone = set(names)
         if not gone:
             return
         views = {name[1:] for name in gone if name.startswith("@")}
+        # What views decide of a project is dropped with the project's own pages: they are rendered again soon enough.
+        gone |= {name[2:] for name in gone if name.startswith("@/")}
         with self._guard:
             self.generation += 1
             for key in [key for key in self.pages if key[1] in gone or key[0] in views]:

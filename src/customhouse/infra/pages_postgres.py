@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import astuple
 from typing import Any
 
 import psycopg
 from psycopg.rows import TupleRow
 
-from customhouse.infra.pages import Edition, Format, Gate, Page, epoch_name
+from customhouse.infra.pages import Edition, Format, Gate, Page
 from customhouse.infra.pages_copy import Copy
 from customhouse.terms.errors import Unavailable
 
@@ -24,7 +25,8 @@ TRUST_SECONDS = 1.0
 _PAGE_COLUMNS = ("name", "format", "serial", "etag", "body", "gzip", "view", "epoch", "edition")
 _GATE_COLUMNS = (
     *("filename", "project", "digest", "size_bytes", "verdict", "reason"),
-    *("metadata_digest", "metadata_size_bytes", "view", "until", "edition", "rule", "nearest", "origin"),
+    *("metadata_digest", "metadata_size_bytes", "view", "until"),
+    *("edition", "version", "action", "rule", "nearest", "origin"),
 )
 _PAGE = (
     b"SELECT name, format, serial, etag, body, gzip, view, epoch, edition FROM page"
@@ -32,13 +34,18 @@ _PAGE = (
 )
 _GATE = (
     b"SELECT filename, project, digest, size_bytes, verdict, reason, metadata_digest, metadata_size_bytes, view,"
-    b" until, edition, rule, nearest, origin FROM gate WHERE view=%s AND filename=%s"
+    b" until, edition, version, action, rule, nearest, origin FROM gate WHERE view=%s AND filename=%s"
 )
-_EDITION = b"SELECT view, name, number, renew_at, files_until, ends_at, warning FROM edition WHERE view=%s AND name=%s"
+_EDITION = (
+    b"SELECT view, name, number, renew_at, files_until, ends_at, warning, newest, action, rule FROM edition"
+    b" WHERE view=%s AND name=%s"
+)
 _PUT_EDITION = (
-    b"INSERT INTO edition (view, name, number, renew_at, files_until, ends_at, warning) VALUES (%s,%s,%s,%s,%s,%s,%s)"
+    b"INSERT INTO edition (view, name, number, renew_at, files_until, ends_at, warning, newest, action, rule)"
+    b" VALUES (%s,%s,%s,%s,%s,%s,%s,%s,%s,%s)"
     b" ON CONFLICT (name, view) DO UPDATE SET number=excluded.number, renew_at=excluded.renew_at,"
-    b" files_until=excluded.files_until, ends_at=excluded.ends_at, warning=excluded.warning"
+    b" files_until=excluded.files_until, ends_at=excluded.ends_at, warning=excluded.warning, newest=excluded.newest,"
+    b" action=excluded.action, rule=excluded.rule"
 )
 _SERIAL = b"SELECT serial FROM changed WHERE name=%s FOR SHARE"
 # A name that never changed has no row that could be locked: without one, a deed's first row would come unnoticed.
@@ -52,12 +59,14 @@ _PUT_PAGE = (
 )
 _PUT_GATE = (
     b"INSERT INTO gate (filename, project, digest, size_bytes, verdict, reason, metadata_digest, metadata_size_bytes,"
-    b" view, until, edition, rule, nearest, origin) VALUES (%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s)"
+    b" view, until, edition, version, action, rule, nearest, origin)"
+    b" VALUES (%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s)"
     b" ON CONFLICT (view, filename) DO UPDATE SET"
     b" project=excluded.project, digest=excluded.digest, size_bytes=excluded.size_bytes, verdict=excluded.verdict,"
     b" reason=excluded.reason, metadata_digest=excluded.metadata_digest,"
     b" metadata_size_bytes=excluded.metadata_size_bytes, until=excluded.until, edition=excluded.edition,"
-    b" rule=excluded.rule, nearest=excluded.nearest, origin=excluded.origin"
+    b" version=excluded.version, action=excluded.action, rule=excluded.rule,"
+    b" nearest=excluded.nearest, origin=excluded.origin"
 )
 
 
@@ -144,17 +153,17 @@ class PostgresPages:
             return True
 
     def put_edition(
-        self, serial: int, epoch: int, edition: Edition, pages: tuple[Page, ...], gates: tuple[Gate, ...]
+        self, read_at: Mapping[str, int], edition: Edition, pages: tuple[Page, ...], gates: tuple[Gate, ...]
     ) -> bool:
         """Store a rendering of a view unless the project or the view has moved on; a deed that moves one waits."""
         where = (edition.view, edition.name)
         with self._writer.use() as connection, connection.transaction(), connection.cursor() as cursor:
-            if serial == 0:
-                cursor.execute(_KNOWN, (edition.name,))
-            row = cursor.execute(_SERIAL, (edition.name,)).fetchone()
-            of_view = cursor.execute(_SERIAL, (epoch_name(edition.view),)).fetchone()
-            if row is None or row[0] != serial or of_view is None or of_view[0] != epoch:
-                return False
+            for name, serial in sorted(read_at.items()):
+                if serial == 0:
+                    cursor.execute(_KNOWN, (name,))
+                row = cursor.execute(_SERIAL, (name,)).fetchone()
+                if row is None or row[0] != serial:
+                    return False
             # One rendering of a project in a view at a time: they would write each other's rows.
             known = cursor.execute(_EDITION + b" FOR UPDATE", where).fetchone()
             if known is None or known[2] != edition.number:
@@ -162,10 +171,7 @@ class PostgresPages:
                 cursor.execute(b"DELETE FROM gate WHERE view=%s AND project=%s", where)
                 cursor.executemany(_PUT_PAGE, [_page_row(page) for page in pages])
                 cursor.executemany(_PUT_GATE, [_gate_row(gate) for gate in gates])
-            cursor.execute(
-                _PUT_EDITION,
-                (*where, edition.number, edition.renew_at, edition.files_until, edition.ends_at, edition.warning),
-            )
+            cursor.execute(_PUT_EDITION, astuple(edition))
             return True
 
     def forget(self, names: Collection[str]) -> None:

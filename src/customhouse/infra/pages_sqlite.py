@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import astuple
 from pathlib import Path
 
 from customhouse.infra.fair_lock import write_lock
-from customhouse.infra.pages import Edition, Format, Gate, Page, epoch_name
+from customhouse.infra.pages import Edition, Format, Gate, Page
 from customhouse.infra.pages_copy import Copy
 from customhouse.terms.errors import Unavailable
 
@@ -24,20 +25,24 @@ _PAGE = (
 )
 _GATE = (
     "SELECT filename, project, digest, size_bytes, verdict, reason, metadata_digest, metadata_size_bytes, view,"
-    " until, edition, rule, nearest, origin FROM gate WHERE view=? AND filename=?"
+    " until, edition, version, action, rule, nearest, origin FROM gate WHERE view=? AND filename=?"
 )
-_EDITION = "SELECT view, name, number, renew_at, files_until, ends_at, warning FROM edition WHERE view=? AND name=?"
+_EDITION = (
+    "SELECT view, name, number, renew_at, files_until, ends_at, warning, newest, action, rule FROM edition"
+    " WHERE view=? AND name=?"
+)
 _PUT_PAGE = (
     "INSERT OR REPLACE INTO page (name, format, serial, etag, body, gzip, view, epoch, edition)"
     " VALUES (?,?,?,?,?,?,?,?,?)"
 )
 _PUT_GATE = (
     "INSERT OR REPLACE INTO gate (filename, project, digest, size_bytes, verdict, reason, metadata_digest,"
-    " metadata_size_bytes, view, until, edition, rule, nearest, origin) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+    " metadata_size_bytes, view, until, edition, version, action, rule, nearest, origin)"
+    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 )
 _PUT_EDITION = (
-    "INSERT OR REPLACE INTO edition (view, name, number, renew_at, files_until, ends_at, warning)"
-    " VALUES (?,?,?,?,?,?,?)"
+    "INSERT OR REPLACE INTO edition (view, name, number, renew_at, files_until, ends_at, warning, newest, action, rule)"
+    " VALUES (?,?,?,?,?,?,?,?,?,?)"
 )
 _SERIAL = "SELECT serial FROM changed WHERE name=?"
 
@@ -132,14 +137,13 @@ class SqlitePages:
         return current
 
     def put_edition(
-        self, serial: int, epoch: int, edition: Edition, pages: tuple[Page, ...], gates: tuple[Gate, ...]
+        self, read_at: Mapping[str, int], edition: Edition, pages: tuple[Page, ...], gates: tuple[Gate, ...]
     ) -> bool:
         """Store a rendering of a view unless the project or the view has moved on."""
         where = (edition.view, edition.name)
         with self._written() as writer:
-            row = writer.execute(_SERIAL, (edition.name,)).fetchone()
-            of_view = writer.execute(_SERIAL, (epoch_name(edition.view),)).fetchone()
-            current: bool = (row[0] if row else 0) == serial and of_view is not None and of_view[0] == epoch
+            found = {name: writer.execute(_SERIAL, (name,)).fetchone() for name in read_at}
+            current = all((row[0] if row else 0) == read_at[name] for name, row in found.items())
             if current:
                 known = writer.execute(_EDITION, where).fetchone()
                 if known is None or known[2] != edition.number:
@@ -147,10 +151,7 @@ class SqlitePages:
                     writer.execute("DELETE FROM gate WHERE view=? AND project=?", where)
                     writer.executemany(_PUT_PAGE, [_page_row(page) for page in pages])
                     writer.executemany(_PUT_GATE, [_gate_row(gate) for gate in gates])
-                writer.execute(
-                    _PUT_EDITION,
-                    (*where, edition.number, edition.renew_at, edition.files_until, edition.ends_at, edition.warning),
-                )
+                writer.execute(_PUT_EDITION, astuple(edition))
         return current
 
     @contextmanager
@@ -210,5 +211,6 @@ def _page_row(page: Page) -> tuple[str | int | bytes, ...]:
 def _gate_row(gate: Gate) -> tuple[str | int, ...]:
     return (
         gate.filename, gate.project, gate.digest, gate.size_bytes, gate.verdict, gate.reason, gate.metadata_digest,
-        gate.metadata_size_bytes, gate.view, gate.until, gate.edition, gate.rule, gate.nearest, gate.origin,
+        gate.metadata_size_bytes, gate.view, gate.until, gate.edition, gate.version, gate.action,
+        gate.rule, gate.nearest, gate.origin,
     )  # fmt: skip

@@ -18,7 +18,7 @@ from sqlalchemy.engine import Connection
 
 from customhouse.infra import jobs
 from customhouse.infra.db import Database, put_rows
-from customhouse.infra.pages import epoch_name
+from customhouse.infra.pages import epoch_name, name_in_views
 from customhouse.infra.tables import changed, edition, gate, page
 from customhouse.ledger.chain import Entry, canonical, entry_hash
 from customhouse.ledger.events import Event
@@ -58,6 +58,8 @@ class Tx:
         self._events: list[Event] = []
         self._head: tuple[int, str] | None = None
         self._views: set[str] = set()
+        self._in_views: set[str] = set()
+        self._names: set[str] = set()
         self.voided: frozenset[str] = frozenset()
         """The names whose rendered pages this transaction deletes, known after `finish`."""
 
@@ -72,6 +74,14 @@ class Tx:
     def void_view(self, view: str) -> None:
         """Whatever is rendered of this view is void when the deed commits. An event must say why."""
         self._views.add(view)
+
+    def void_names(self, names: Collection[str]) -> None:
+        """What views decide of these projects is void when the deed commits; their own pages stay. Likewise."""
+        self._in_views.update(names)
+
+    def void_pages(self, names: Collection[str]) -> None:
+        """Whatever is rendered of these projects, anywhere, is void when the deed commits. Likewise."""
+        self._names.update(names)
 
     def later(
         self, name: str, arguments: Mapping[str, Any], *, due_at: datetime | None = None, key: str | None = None
@@ -115,16 +125,23 @@ class Tx:
             )
             if event.changes_pages and event.project is not None:
                 voided[event.project] = serial
+            if event.changes_views and event.project is not None:
+                self._in_views.add(event.project)
             if event.changes_list:
                 voided[""] = serial
         self.sql.execute(_INSERT_EVENT, rows)
         self.sql.execute(_MOVE_HEAD, {"new_serial": serial, "new_hash": previous})
+        voided |= dict.fromkeys(self._names, serial)
         if self._views:
             voided |= dict.fromkeys(map(epoch_name, self._views), serial)
+        if self._in_views:
+            voided |= dict.fromkeys(map(name_in_views, self._in_views), serial)
         if voided:
             self._void(voided)
         self._events.clear()
         self._views.clear()
+        self._names.clear()
+        self._in_views.clear()
         return serial
 
     def _void(self, serials: Mapping[str, int]) -> None:
@@ -137,6 +154,9 @@ class Tx:
         self.sql.execute(_DROP_EDITIONS, gone)
         for drop in _OF_VIEWS if self._views else ():
             self.sql.execute(drop, [{"gone": view} for view in self._views])
+        if self._in_views:
+            # Without its edition nothing that is rendered in a view is used.
+            self.sql.execute(_DROP_EDITIONS, [{"gone": name} for name in self._in_views])
 
 
 class Deeds:

@@ -11,26 +11,29 @@ import re
 from collections.abc import Callable
 from email.utils import formatdate
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import anyio.to_thread
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from customhouse.formats.api_token import refuse_in_address
+from customhouse.formats.decision_line import Asked
 from customhouse.formats.negotiate import NOT_ACCEPTABLE, Choice, accepts_gzip, choose
 from customhouse.formats.problems import SECURITY_HEADERS, Headers, extra_headers, problem, sentence_of, status_of
 from customhouse.infra.blobs import Blobs
-from customhouse.infra.pages import Format, Gate, Page, Pages
+from customhouse.infra.pages import Edition, Format, Gate, Page, Pages
 from customhouse.serve.conditions import none_match
 from customhouse.serve.files import CACHE, ENDING_CACHE, PRIVATE_CACHE, request_header, send_file, send_link, send_whole
 from customhouse.serve.hosts import Hosts
+from customhouse.serve.view import refusal_of, said_of_offered, told, warnings
+from customhouse.terms.clock import Clock, SystemClock
 from customhouse.terms.digest import Digest
 from customhouse.terms.errors import Broken, CustomhouseError, Refused
 from customhouse.terms.names import MAX_NAME_LENGTH
 
 log = logging.getLogger("customhouse.serve")
 
-SIMPLE, FILES, METADATA = "/simple/", "/files/", ".metadata"
+SIMPLE, FILES, VIEW, METADATA = "/simple/", "/files/", "/view/", ".metadata"
 # The same files once more: bandersnatch takes no file from another folder than the one that PyPI has.
 PACKAGES = "/packages/"
 # Clients ask again every time and mostly hear 304; a shared cache may answer for half a minute.
@@ -46,6 +49,11 @@ _MAX_READY = 16_384
 
 Count = Callable[[str, Scope], None]
 """Notes that the client of a request has been sent a distribution file. It must cost next to nothing."""
+
+Note = Callable[[Asked, Scope], None]
+"""Notes what a view was asked for and what it answered. Likewise."""
+Renew = Callable[[str, str], None]
+"""Has one project of one view looked at anew, in the background."""
 
 
 class _Ready(NamedTuple):
@@ -63,7 +71,7 @@ class Serve:
 
     def __init__(
         self, pages: Pages, blobs: Blobs, inner: ASGIApp, view: str = "", count: Count | None = None,
-        hosts: Hosts | None = None,
+        hosts: Hosts | None = None, clock: Clock | None = None,
     ) -> None:  # fmt: skip
         self._pages = pages
         self._blobs = blobs
@@ -73,7 +81,12 @@ class Serve:
         self._hosts = hosts or Hosts()
         self._choices: dict[tuple[str | None, bytes], Choice | None] = {}
         self._gzip: dict[str | None, bool] = {}
-        self._ready: dict[tuple[str, Format, str], _Ready] = {}
+        self._ready: dict[tuple[str, str, Format, str], _Ready] = {}
+        self._clock = clock or SystemClock()
+        self.note: Note | None = None
+        """Hears what views were asked for and answered."""
+        self.renew: Renew | None = None
+        """Is told which page of a view somebody should look at again, and does so in the background."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer from what is ready, or hand over."""
@@ -92,6 +105,8 @@ class Serve:
                 answered = await self._file(scope, send, path[len(FILES) :])
             elif path.startswith(PACKAGES):
                 answered = await self._file(scope, send, path[len(PACKAGES) :])
+            elif path.startswith(VIEW):
+                answered = await self._in_view(scope, send, path[len(VIEW) :])
             else:
                 answered = False
         except CustomhouseError as error:
@@ -115,6 +130,91 @@ class Serve:
         await self._send(scope, send, page, choice)
         return True
 
+    async def _in_view(self, scope: Scope, send: Send, rest: str) -> bool:
+        """``V/simple/P/`` or ``V/files/P/FILENAME``; everything else of a view is for the inner application."""
+        match rest.split("/"):
+            case [view, "simple", name, ""] if _is_name(view) and _is_name(name):
+                return await self._offer(scope, send, view, name)
+            case [view, "files", project, name] if _is_name(view) and _is_name(project):
+                filename = name.removesuffix(METADATA)
+                return bool(_FILENAME.fullmatch(filename)) and await self._offered_file(
+                    scope, send, view, project, filename
+                )
+        return False
+
+    async def _offer(self, scope: Scope, send: Send, view: str, name: str) -> bool:
+        """A page of a view, if it cannot have lost files since; looked at anew besides if it may have gained some."""
+        choice = self._choose(scope)
+        if choice is None:
+            raise Refused("not-acceptable", NOT_ACCEPTABLE, status=406)
+        now = self._clock.now().timestamp()
+        found = self._pages.ready_offer(view, name, choice.format)
+        if found is None or now >= found[1].renew_at:
+            found = await anyio.to_thread.run_sync(self._pages.offer, view, name, choice.format)
+        if found is None or now >= found[1].ends_at:
+            return False
+        page, edition = found
+        if now >= edition.renew_at and self.renew is not None:
+            self.renew(view, name)
+        await self.send_offer(scope, send, lambda _format: page, edition)
+        return True
+
+    async def send_offer(
+        self, scope: Scope, send: Send, page_of: Callable[[Format], Page], edition: Edition, *, private: bool = False
+    ) -> None:
+        """Send a page of a view, with the warning that goes with it, and note it."""
+        choice = self._choose(scope)
+        if choice is None:
+            raise Refused("not-acceptable", NOT_ACCEPTABLE, status=406)
+        page = page_of(choice.format)
+        if private:
+            await self._send_to_one(scope, send, page, choice)
+        else:
+            await self._send(scope, send, page, choice, warnings(edition.warning, log_as=page.name))
+        if self.note is not None:
+            self.note(
+                Asked(edition.view, "page", edition.name, "", edition.newest, edition.action, edition.rule), scope
+            )
+
+    async def _offered_file(self, scope: Scope, send: Send, view: str, project: str, filename: str) -> bool:
+        found = self._pages.ready_file(view, filename)
+        now = self._clock.now().timestamp()
+        if found is None or now >= found[1].files_until:
+            found = await anyio.to_thread.run_sync(self._pages.file, view, filename)
+        if found is None or now >= found[1].files_until or found[0].project != project:
+            return False
+        gate, edition = found
+        metadata = scope["path"].endswith(METADATA)
+        if gate.verdict in ("allow", "warn") and not (gate.metadata_digest if metadata else gate.digest):
+            return False
+        await self.send_offered(scope, send, gate, edition.warning)
+        return True
+
+    async def send_offered(
+        self, scope: Scope, send: Send, gate: Gate, warning: str = "", *, private: bool = False
+    ) -> bool:
+        """Send what a gate of a view leads to, or say why not, and note it."""
+        metadata = scope["path"].endswith(METADATA)
+        self.note_file(scope, gate)
+        if gate.verdict in ("deny", "gone"):
+            await self.refuse_file(scope, send, gate)
+            return True
+        said = said_of_offered(gate, warning, private=private)
+        return await self._send_object(scope, send, gate, said, metadata=metadata)
+
+    def note_file(self, scope: Scope, gate: Gate) -> None:
+        """Note that somebody has asked for a file of a view, and what the policy says of it."""
+        if self.note is not None:
+            kind: Literal["file", "metadata"] = "metadata" if scope["path"].endswith(METADATA) else "file"
+            verdict = gate.action or ("allow" if gate.verdict in ("allow", "warn") else "deny")
+            self.note(Asked(gate.view, kind, gate.project, gate.filename, gate.version, verdict, gate.rule), scope)
+
+    async def refuse_file(self, scope: Scope, send: Send, gate: Gate) -> None:
+        """403 or 410 with the reason, the rule, what to take instead, and where more is said."""
+        status, code, sentence, document = refusal_of(gate)
+        headers, body = told(status, code, sentence, document, request_header(scope, b"accept"))
+        await send_whole(send, status, headers, body, is_head=scope["method"] == "HEAD")
+
     async def send_page(self, scope: Scope, send: Send, page_of: Callable[[Format], Page]) -> None:
         """Answer a request for a page that the inner application has just rendered."""
         choice = self._choose(scope)
@@ -122,15 +222,18 @@ class Serve:
             raise Refused("not-acceptable", NOT_ACCEPTABLE, status=406)
         page = page_of(choice.format)
         if page.view == PRIVATE_VIEW:
-            # Nobody keeps it, so there is nothing to compare it with; and it must not push ready pages out.
-            headers = [(name, value) for name, value in _ready(page, choice.content_type.encode()).plain
-                       if name not in (b"cache-control", b"etag")]  # fmt: skip
-            headers.append((b"cache-control", PRIVATE_CACHE))
-            await send_whole(send, 200, headers, page.body, is_head=scope["method"] == "HEAD")
-            return
-        await self._send(scope, send, page, choice)
+            await self._send_to_one(scope, send, page, choice)
+        else:
+            await self._send(scope, send, page, choice)
 
-    async def _send(self, scope: Scope, send: Send, page: Page, choice: Choice) -> None:
+    async def _send_to_one(self, scope: Scope, send: Send, page: Page, choice: Choice) -> None:
+        """A private page. Nobody keeps it, so there is nothing to compare it with; it must not push ready pages out."""
+        headers = [(name, value) for name, value in _ready(page, choice.content_type.encode()).plain
+                   if name not in (b"cache-control", b"etag")]  # fmt: skip
+        headers.append((b"cache-control", PRIVATE_CACHE))
+        await send_whole(send, 200, headers, page.body, is_head=scope["method"] == "HEAD")
+
+    async def _send(self, scope: Scope, send: Send, page: Page, choice: Choice, more: Headers | None = None) -> None:
         ready = self._prepare(page, choice)
         query = scope.get("query_string", b"")
         if query and _format_of(query) is not None:
@@ -139,10 +242,10 @@ class Serve:
         etag = gzip_etag(page.etag) if packed else page.etag
         if none_match(request_header(scope, b"if-none-match"), etag):
             headers = ready.gzip_unchanged if packed else ready.plain_unchanged
-            await send_whole(send, 304, headers, b"", is_head=True)
+            await send_whole(send, 304, headers + more if more else headers, b"", is_head=True)
             return
         headers, body = (ready.gzip, page.gzip) if packed else (ready.plain, page.body)
-        await send_whole(send, 200, headers, body, is_head=scope["method"] == "HEAD")
+        await send_whole(send, 200, headers + more if more else headers, body, is_head=scope["method"] == "HEAD")
 
     def _choose(self, scope: Scope) -> Choice | None:
         accept, query = request_header(scope, b"accept"), scope.get("query_string", b"")
@@ -161,7 +264,7 @@ class Serve:
         return self._gzip[accept_encoding]
 
     def _prepare(self, page: Page, choice: Choice) -> _Ready:
-        key = (page.name, page.format, choice.content_type)
+        key = (page.view, page.name, page.format, choice.content_type)
         ready = self._ready.get(key)
         if ready is None or ready.page is not page:
             if len(self._ready) >= _MAX_READY:
@@ -190,19 +293,22 @@ class Serve:
         if gate.verdict == "gone":
             sentence = f"{gate.filename} is gone: {gate.reason or 'it has been removed'}."
             raise Refused("file-gone", sentence, "Choose another version.", status=410)
+        metadata = scope["path"].endswith(METADATA)
+        return await self._send_object(scope, send, gate, _said_of(gate, private=private), metadata=metadata)
+
+    async def _send_object(self, scope: Scope, send: Send, gate: Gate, said: Headers, *, metadata: bool) -> bool:
         digest, size_bytes, content_type = gate.digest, gate.size_bytes, b"application/octet-stream"
-        if scope["path"].endswith(METADATA):
+        if metadata:
             if not gate.metadata_digest:
                 return False
             digest, size_bytes = gate.metadata_digest, gate.metadata_size_bytes
             content_type = b"text/plain; charset=utf-8"
         place = await self._locate(digest)
         if isinstance(place, str):
-            begun = await send_link(scope, send, place, size_bytes, _said_of(gate, private=private))
+            begun = await send_link(scope, send, place, size_bytes, said)
         else:
-            said = _said_of(gate, private=private)
             begun = await send_file(scope, send, place, digest, size_bytes, content_type, said)
-        if begun and self._count is not None and digest == gate.digest:  # not its metadata
+        if begun and self._count is not None and not metadata:
             self._count(gate.filename, scope)
         return True
 
@@ -221,14 +327,17 @@ class Serve:
         await send_whole(send, status_of(error), headers + extra_headers(error), body, is_head=is_head)
 
 
+def _is_name(text: str) -> bool:
+    return len(text) <= MAX_NAME_LENGTH and _NAME.fullmatch(text) is not None
+
+
 def _said_of(gate: Gate, *, private: bool) -> Headers:
     """Who may keep the file for how long; and, for one that was deleted, until when its address answers (RFC 8594)."""
     if gate.verdict != "warn":
         return [(b"cache-control", PRIVATE_CACHE if private else CACHE)]
-    warning = gate.reason.replace("\\", " ").replace('"', "'").encode("ascii", "replace").decode()
     return [
         (b"cache-control", PRIVATE_CACHE if private else ENDING_CACHE),
-        (b"warning", f'299 - "{warning}"'.encode()),
+        *warnings(gate.reason),
         (b"sunset", formatdate(gate.until, usegmt=True).encode()),
     ]
 

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from customhouse.formats.policy.model import Decision
 from customhouse.formats.simple import SimplePage
+from customhouse.mirror.model import MirroredProject
 
 HOSTED = "hosted"
 """The origin of what we host ourselves."""
@@ -45,3 +46,11 @@ class Offered:
     """From then on the page may gain files; until it is renewed it is right to serve it."""
     ends_at: datetime | None = None
     """From then on the page may lose files and must not be served without a new look."""
+    mirrored: MirroredProject | None = None
+    """What the upstream says of the project; None for our own."""
+    checked_at: datetime | None = None
+    """When the upstream last confirmed it; None for our own, of which nobody needs to be asked."""
+    gone: bool = False
+    """It is deleted here: there is no page, and addresses of its files answer for a while."""
+    stale: bool = False
+    """The upstream could not be asked just now."""

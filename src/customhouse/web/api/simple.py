@@ -60,7 +60,7 @@ class Missing:
         project, filename = request.path_params["project"], request.path_params["filename"]
         rendered, private, reader = None, False, NOBODY
         if normalize(project) == project:
-            name, version = _known_spelling(project), _version_of(filename.removesuffix(METADATA))
+            name, version = _known_spelling(project), version_of_file(filename.removesuffix(METADATA))
             rendered, private, reader = await anyio.to_thread.run_sync(self._rendered, request, name, version)
         if reader.account_id is not None:
             scope[READER] = reader.account_id
@@ -97,7 +97,7 @@ def reader_of(app: App, request: Request) -> Actor:
     return app.authenticate(token_of(authorization), address).actor
 
 
-def _version_of(filename: str) -> str | None:
+def version_of_file(filename: str) -> str | None:
     """The version that a file's name says, for tokens that are for some versions only."""
     try:
         return str(parse_filename(filename).version)

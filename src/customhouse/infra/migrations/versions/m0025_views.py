@@ -29,11 +29,12 @@ def upgrade() -> None:
         f"""
         CREATE TABLE edition (
             view {text} NOT NULL, name {text} NOT NULL, number {big} NOT NULL, renew_at {big} NOT NULL,
-            files_until {big} NOT NULL, ends_at {big} NOT NULL, warning {text} NOT NULL, PRIMARY KEY (name, view)
+            files_until {big} NOT NULL, ends_at {big} NOT NULL, warning {text} NOT NULL,
+            newest {text} NOT NULL, action {text} NOT NULL, rule {text} NOT NULL, PRIMARY KEY (name, view)
         ){" WITHOUT ROWID" if sqlite else ""}
         """
     )
     op.execute(f"ALTER TABLE page ADD COLUMN edition {big} NOT NULL DEFAULT 0")
     op.execute(f"ALTER TABLE gate ADD COLUMN edition {big} NOT NULL DEFAULT 0")
-    for column in ("rule", "nearest", "origin"):
+    for column in ("version", "action", "rule", "nearest", "origin"):
         op.execute(f"ALTER TABLE gate ADD COLUMN {column} {text} NOT NULL DEFAULT ''")

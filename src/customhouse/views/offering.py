@@ -1,0 +1,100 @@
+"""What views offer: the chain put together for one view, for whoever renders, explains or simulates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+
+from customhouse.catalog import queries
+from customhouse.catalog.hosted import changed_serial
+from customhouse.formats.policy.read import Policy, read_policy
+from customhouse.infra.db import Database
+from customhouse.infra.pages import epoch_name, name_in_views
+from customhouse.terms.clock import Clock
+from customhouse.terms.errors import Refused, Rejected, Unavailable
+from customhouse.views.chain import AsOf, FirstThatHas, Hosted, Pulls, Source, UnderPolicy, Upstream
+from customhouse.views.facts.subject import Surroundings
+from customhouse.views.model import Offered, View
+from customhouse.views.queries import find_view
+
+FRESH = timedelta(seconds=30)
+"""A page is as good as new for so long after the upstream has confirmed it."""
+FILES_WITHIN = timedelta(seconds=60)
+"""No file is handed out that the upstream has not confirmed within that time, if it can be reached."""
+STALE = timedelta(hours=1)
+"""A page is served while it is renewed if the upstream has confirmed it within that time."""
+
+
+@dataclass(frozen=True)
+class Views:
+    """All views of this index."""
+
+    database: Database
+    clock: Clock
+    pulls: Pulls
+    around: Surroundings
+    deleted_files_answer: timedelta
+    site: str
+
+    def find(self, name: str) -> View | None:
+        """One view as it is defined now."""
+        with self.database.read() as sql:
+            return find_view(sql, name)
+
+    def get(self, name: str) -> View:
+        """The same; raises `Refused` (404) if there is none."""
+        found = self.find(name)
+        if found is None:
+            raise Refused("unknown-view", "There is no such view here.", status=404)
+        return found
+
+    def is_private(self, normalized: str) -> bool:
+        """Whether it is a private project of ours, which whoever asks may be allowed to read."""
+        with self.database.read() as sql:
+            found = queries.find_project(sql, normalized)
+        return found is not None and found.visibility == "private" and found.deleted_at is None
+
+    def serials(self, view: str, normalized: str) -> dict[str, int]:
+        """At which serials a project and a view last changed: what is rendered from now on counts for these."""
+        with self.database.read(snapshot=True) as sql:
+            names = (normalized, name_in_views(normalized), epoch_name(view))
+            return {name: changed_serial(sql, name) for name in names}
+
+    def offered(
+        self, view: View, normalized: str, *, policy: Policy | None = None, as_of: datetime | None = None,
+        within: timedelta = FRESH, private: bool = False, explaining: bool = False,
+    ) -> Offered | None:  # fmt: skip
+        """One project as the view offers it, or None if it has none that strangers may know of.
+
+        ``policy`` is one to try out instead of the view's own; ``as_of`` leaves only what had been uploaded by then and
+        decides as of then; ``private`` lets the one who asks see private projects, and only those; ``explaining`` looks
+        at every rule. Raises `Unavailable` if the policy, or what it rests on, cannot be read: nothing is let in then.
+        """
+        policy = policy or policy_of(view)
+        return self._chain(view, policy, as_of, within, private=private, explaining=explaining).project(normalized)
+
+    def _chain(
+        self, view: View, policy: Policy, as_of: datetime | None, within: timedelta, *, private: bool, explaining: bool
+    ) -> Source:
+        now = self.clock.now()
+        hosted = Hosted(self.database, now, self.deleted_files_answer, self.site, private)
+        source: Source = FirstThatHas(hosted, Upstream(self.pulls, view.upstreams, within, self.site, view.name))
+        if as_of is not None:
+            source = AsOf(source, as_of)
+        return UnderPolicy(source, policy, self.database, self.around, as_of or now, as_of, explaining)
+
+
+def policy_of(view: View) -> Policy:
+    """The view's policy as it was accepted; raises `Unavailable` if what the database holds is none."""
+    try:
+        # Exceptions that have expired since are no fault: they spare nothing any more.
+        return _read(view.policy, view.changed_at)
+    except Rejected as error:
+        why = f"its policy cannot be read ({error})"
+        raise Unavailable(f"The view {view.name}", why, retry_after_seconds=60) from error
+
+
+@lru_cache(maxsize=64)
+def _read(text: str, accepted_at: datetime) -> Policy:
+    return read_policy(text, now=accepted_at)

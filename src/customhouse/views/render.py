@@ -1,0 +1,225 @@
+"""Rendering what a view offers: pages, the gates of all files, hidden ones too, and until when they may be used."""
+
+from __future__ import annotations
+
+import gzip
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import astuple, dataclass, replace
+from datetime import datetime, timedelta
+
+from customhouse.catalog import queries
+from customhouse.catalog.hosted import hosted_list
+from customhouse.formats import simple
+from customhouse.formats.policy.model import Decision
+from customhouse.formats.simple import ProjectList
+from customhouse.index.render import GZIP_FLOOR_BYTES, GZIP_LEVEL, Flights, gates_of
+from customhouse.infra.pages import Edition, Format, Gate, Page, Pages
+from customhouse.mirror.model import MirroredFile
+from customhouse.terms.digest import Digest
+from customhouse.views.model import HOSTED, Offered, View
+from customhouse.views.offering import FILES_WITHIN, FRESH, STALE, Views
+from customhouse.views.words import denied, nearest_allowed, parsed, warned
+
+LET_IN = Decision("allow")
+MOST_TOLD = 500
+"""So many hidden files stand in ``_customhouse`` of a page by name; the rest is counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedView:
+    """One project in one view, as it was rendered."""
+
+    offered: Offered | None
+    json: Page | None
+    html: Page | None
+    gates: tuple[Gate, ...]
+    edition: Edition
+
+    def gate(self, filename: str) -> Gate | None:
+        """Of one file."""
+        return next((one for one in self.gates if one.filename == filename), None)
+
+    def page(self, format_: Format) -> Page | None:
+        """In one format."""
+        return self.json if format_ == "json" else self.html
+
+
+class ViewRenderer:
+    """Renders views for `serve`. One rendering of a project in a view runs at a time in a process."""
+
+    def __init__(self, views: Views, pages: Pages) -> None:
+        self.views = views
+        self._pages = pages
+        self._flights: Flights[RenderedView] = Flights()
+
+    def render(self, view: View, normalized: str, *, within: timedelta) -> RenderedView | None:
+        """Render and store one project; None if the view has no such project.
+
+        ``within``: how long ago the upstream may have confirmed it at most.
+        """
+        read_at = self.views.serials(view.name, normalized)
+        flight = (f"{view.name} {within.total_seconds():.0f}", normalized, max(read_at.values()))
+        return self._flights.share(flight, lambda: self._render(view, normalized, within, read_at))
+
+    def render_private(self, view: View, normalized: str) -> RenderedView | None:
+        """A private project for somebody who may read it. Nothing of it is stored."""
+        offered = self.views.offered(view, normalized, private=True)
+        return self._rendered(view, normalized, offered, 0) if offered is not None else None
+
+    def render_list(self, view: View) -> tuple[Page, Page]:
+        """The list of projects: what is hosted, and what is here of the view's upstreams."""
+        with self.views.database.read(snapshot=True) as sql:
+            hosted = hosted_list(sql)
+        listed = ProjectList(hosted.names, hosted.serial)
+        return (
+            _page(view, "", "json", listed.serial, simple.list_to_json(listed)),
+            _page(view, "", "html", listed.serial, simple.list_to_html(listed)),
+        )
+
+    def _render(
+        self, view: View, normalized: str, within: timedelta, read_at: Mapping[str, int]
+    ) -> RenderedView | None:
+        offered = self.views.offered(view, normalized, within=within)
+        rendered = self._rendered(view, normalized, offered, read_at[normalized])
+        if rendered is None:
+            return None
+        pages = tuple(page for page in (rendered.json, rendered.html) if page is not None)
+        self._pages.put_edition(read_at, rendered.edition, pages, rendered.gates)
+        return rendered
+
+    def _rendered(self, view: View, normalized: str, offered: Offered | None, serial: int) -> RenderedView | None:
+        now = self.views.clock.now()
+        if offered is None:
+            return None
+        gates = tuple(self._gates(view, normalized, offered, now))
+        page = replace(offered.page, serial=serial, signals={**offered.page.signals, **_told(view, offered)})
+        pages = () if offered.gone else (
+            _page(view, normalized, "json", serial, simple.to_json(page)),
+            _page(view, normalized, "html", serial, simple.to_html(page)),
+        )  # fmt: skip
+        number = _number(pages, gates)
+        json, html = (replace(one, edition=number) for one in pages) if pages else (None, None)
+        gates = tuple(replace(gate, edition=number) for gate in gates)
+        return RenderedView(offered, json, html, gates, _edition(view, normalized, number, offered, now))
+
+    def _gates(self, view: View, normalized: str, offered: Offered, now: datetime) -> Iterator[Gate]:
+        allowed = {file.version for file in offered.page.files}
+        decisions = offered.decisions
+        if offered.origin == HOSTED:
+            with self.views.database.read(snapshot=True) as sql:
+                found = queries.find_project(sql, normalized)
+                files = queries.files_of(sql, found.id) if found is not None else []
+            if found is None:
+                return
+            versions = {row.filename: row.version for row in files}
+            for gate in gates_of(found, files, now, self.views.deleted_files_answer, view.name):
+                decision = decisions.get(gate.filename)
+                # What has come since the policy was asked has no gate yet, and so does not go out.
+                if decision is not None or gate.verdict in ("deny", "gone"):
+                    said = replace(gate, origin=HOSTED, version=versions[gate.filename])
+                    yield _under(said, decision or LET_IN, allowed)
+            return
+        for one in offered.mirrored.files if offered.mirrored is not None else ():
+            decision = decisions.get(one.filename)
+            if decision is not None:
+                yield _under(_mirrored_gate(view, normalized, offered.origin, one), decision, allowed)
+
+
+def _mirrored_gate(view: View, project: str, origin: str, one: MirroredFile) -> Gate:
+    seen = one.inspected
+    return Gate(
+        filename=one.filename,
+        project=project,
+        digest=seen.digest if seen is not None else "",
+        size_bytes=seen.size_bytes if seen is not None else one.size_bytes or 0,
+        verdict="allow",
+        metadata_digest=seen.metadata_digest if seen is not None else "",
+        metadata_size_bytes=seen.metadata_size_bytes if seen is not None else 0,
+        view=view.name,
+        version=one.version,
+        origin=origin,
+    )
+
+
+def _under(gate: Gate, decision: Decision, allowed: set[str]) -> Gate:
+    """The gate as the policy has it: what the index itself refuses stays refused."""
+    if gate.verdict in ("deny", "gone"):
+        return gate
+    gate = replace(gate, action=decision.action, rule=decision.rule)
+    if not decision.lets_through:
+        nearest = nearest_allowed(gate.version, allowed)
+        return replace(gate, verdict="deny", reason=denied(decision, nearest), nearest=nearest)
+    if decision.warnings:
+        reason = "; ".join(one for one in (gate.reason, warned([decision])) if one)
+        return replace(gate, verdict="warn", action="warn", reason=reason)
+    return gate
+
+
+def _told(view: View, offered: Offered) -> dict[str, object]:
+    """The private key of the JSON page: what the view hides, why, and what it warns of."""
+    rules = Counter(one.rule for one in offered.decisions.values() if not one.lets_through)
+    said: dict[str, object] = {"view": view.name, "origin": offered.origin}
+    if rules:
+        said["hidden"] = {"files": rules.total(), "rules": dict(rules.most_common())}
+        said["hidden_files"] = _hidden(offered.decisions)
+    if warnings := warned(offered.decisions.values()):
+        said["warnings"] = warnings
+    return said
+
+
+def _hidden(decisions: Mapping[str, Decision]) -> list[dict[str, str]]:
+    found = [(name, one) for name, one in decisions.items() if not one.lets_through]
+    return [
+        {"filename": name, "action": one.action, "rule": one.rule, "reason": one.reason}
+        | ({"changes_at": simple.timestamp(one.changes_at)} if one.changes_at is not None else {})
+        for name, one in found[-MOST_TOLD:]
+    ]
+
+
+def _edition(view: View, normalized: str, number: int, offered: Offered, now: datetime) -> Edition:
+    """Until when all this may be used: by when the upstream was asked, and by when decisions may be others."""
+    checked = now if offered.checked_at is None or offered.stale else offered.checked_at
+    gains, loses = offered.renew_at, offered.ends_at
+    may_lose = [loses] if loses is not None and loses > now else []
+    may_change = [*([gains] if gains is not None and gains > now else []), *may_lose]
+    newest, decided = _newest(offered)
+    warning = ""
+    if offered.stale:
+        since = f"{offered.checked_at:%Y-%m-%d %H:%M} UTC" if offered.checked_at is not None else "long ago"
+        warning = f"{offered.origin} cannot be asked; this is what it said at {since}"
+    return Edition(
+        view=view.name,
+        name=normalized,
+        number=number,
+        renew_at=_seconds(min([checked + FRESH, *may_change])),
+        files_until=_seconds(min([checked + FILES_WITHIN, *may_change])),
+        ends_at=_seconds(min([checked + STALE, *may_lose])),
+        warning=warning,
+        newest=newest,
+        action=decided.action,
+        rule=decided.rule,
+    )
+
+
+def _newest(offered: Offered) -> tuple[str, Decision]:
+    """The newest version that is offered, and what was decided of the newest that there is."""
+    kept = max((file.version for file in offered.page.files), key=parsed, default="")
+    latest = max(offered.whole.files, key=lambda file: parsed(file.version), default=None)
+    return kept, offered.decisions.get(latest.filename, LET_IN) if latest is not None else LET_IN
+
+
+def _seconds(moment: datetime) -> int:
+    return int(moment.timestamp())
+
+
+def _number(pages: tuple[Page, ...], gates: tuple[Gate, ...]) -> int:
+    """A number that stands for this content, and for no other: 63 bits, never 0."""
+    text = repr(([page.etag for page in pages], [astuple(gate) for gate in gates])).encode()
+    return int(Digest.of(text).hex[:15], 16) + 1
+
+
+def _page(view: View, name: str, format_: Format, serial: int, body: bytes) -> Page:
+    etag = f'"{Digest.of(body).hex[:32]}"'
+    packed = gzip.compress(body, GZIP_LEVEL, mtime=0) if len(body) >= GZIP_FLOOR_BYTES else b""
+    return Page(name=name, format=format_, serial=serial, etag=etag, body=body, gzip=packed, view=view.name)
