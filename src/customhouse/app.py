@@ -31,6 +31,7 @@ from customhouse.advisories.triage import tables as _triage_tables  # noqa: F401
 from customhouse.advisories.vex import tables as _vex_tables  # noqa: F401 - part of the schema
 from customhouse.catalog import bundled_tables as _bundled_tables  # noqa: F401 - part of the schema
 from customhouse.catalog import critical_tables as _critical_tables  # noqa: F401 - part of the schema
+from customhouse.catalog import public_signal_tables as _public_signal_tables  # noqa: F401 - part of the schema
 from customhouse.catalog import staged_tables as _staged_tables  # noqa: F401 - part of the schema
 from customhouse.catalog.lifecycle import DeletionPolicy, Price
 from customhouse.catalog.quotas import Limits
@@ -87,6 +88,7 @@ from customhouse.trust.issuers import issuers_of
 from customhouse.trust.roots import Root, roots_of
 from customhouse.views import tables as _view_tables  # noqa: F401 - part of the schema
 from customhouse.views.log import tables as _view_log_tables  # noqa: F401 - part of the schema
+from customhouse.views.signals import tables as _signal_tables  # noqa: F401 - part of the schema
 from customhouse.views.simulate import tables as _candidate_tables  # noqa: F401 - part of the schema
 
 C = TypeVar("C")

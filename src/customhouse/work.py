@@ -52,6 +52,7 @@ from customhouse.index.mandates.announce import LETTERS_JOB
 from customhouse.index.mandates.tell import write_letters
 from customhouse.index.mark_critical import count_now, counted_today
 from customhouse.index.post import PostOffice
+from customhouse.index.public_signals import COUNT_JOB, ONE_JOB, count_public_signals, note_owners
 from customhouse.index.publishing.tidy import JOB as PUBLISHING_JOB
 from customhouse.index.publishing.tidy import tidy_publishing
 from customhouse.index.recovery.close import end_old_cases
@@ -88,6 +89,7 @@ from customhouse.ledger.chain import Entry
 from customhouse.ledger.follow import follow
 from customhouse.terms.errors import CustomhouseError, Rejected, Unavailable
 from customhouse.views.log.fold import fold_decisions
+from customhouse.views.void import VOID_JOB, VoidNames, holders_of_libraries, note_void, void_everything, void_names
 
 log = logging.getLogger("customhouse.work")
 
@@ -410,6 +412,32 @@ def _watch_disclosures_job(app: App, _arguments: Mapping[str, Any]) -> None:
     watch_clocks(app.deeds, Rules.of(app.settings))
 
 
+def _count_public_signals_job(app: App, arguments: Mapping[str, Any]) -> None:
+    """Count what other indexes are told of our projects. Running it again finds it told."""
+    count_public_signals(app.deeds, arguments.get("names", ()))
+
+
+def _note_owners(_app: App, sql: Connection, entry: Entry) -> None:
+    """Have counted at once what is told of a project whose owners change."""
+    note_owners(sql, entry)
+
+
+def _void_views_job(app: App, arguments: Mapping[str, Any]) -> None:
+    """Have views look anew at what an event concerns. Running it again has them look once more."""
+    if "everything" in arguments:
+        app.do(void_everything, arguments["everything"])
+        return
+    with app.database.read() as sql:
+        holders = holders_of_libraries(sql, arguments["advisories"]) if arguments["advisories"] else set()
+    why = "advisories have changed" if arguments["advisories"] else "its owners have changed"
+    app.do(void_names, VoidNames((*arguments["names"], *holders), why))
+
+
+def _note_void(_app: App, sql: Connection, entry: Entry) -> None:
+    """Have views look anew at whatever an event concerns."""
+    note_void(sql, entry)
+
+
 def _note_use(_app: App, sql: Connection, entry: Entry) -> None:
     """Note that somebody has used his role in a project."""
     dormant.note_use(sql, entry)
@@ -424,6 +452,8 @@ FOLLOWERS: Mapping[str, Follower] = {
     "roles": _note_use,
     "advising": _note_advising,
     "standing": _hear_for_standing,
+    "owners": _note_owners,
+    "views": _note_void,
 }
 """Who hears of every event, by name: see `ledger.follow`."""
 
@@ -467,6 +497,9 @@ JOBS: Mapping[str, JobRun] = {
     AFFECTED_JOB: _find_affected_job,
     MALWARE_JOB: _keep_malware_job,
     RESCAN_JOB: _scan_bundled_job,
+    COUNT_JOB: _count_public_signals_job,
+    ONE_JOB: _count_public_signals_job,
+    VOID_JOB: _void_views_job,
 }
 PERIODIC: Mapping[str, timedelta] = {
     "keep-roles": timedelta(days=1),
@@ -487,6 +520,7 @@ PERIODIC: Mapping[str, timedelta] = {
     PUBLISHING_JOB: SWEEP_EVERY,
     REFRESH_JOB: SWEEP_EVERY,
     EXPLOITATION_JOB: DAILY,
+    COUNT_JOB: DAILY,
     RESCAN_JOB: SWEEP_EVERY,
 }
 

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 from customhouse.catalog import queries
 from customhouse.catalog.model import File, Project, offered
 from customhouse.catalog.namespaces import Grant, said_of
+from customhouse.catalog.public_signals import PublicSignals
 from customhouse.formats.simple import ProjectList, SimpleFile, SimplePage
 from customhouse.infra.tables import changed
 
@@ -18,12 +19,16 @@ _SERIAL = sa.select(changed.c.serial).where(changed.c.name == sa.bindparam("name
 
 def hosted_page(
     found: Project, files: Sequence[File], versions: Sequence[str], serial: int, covering: Sequence[Grant],
-    provenance: Mapping[int, str],
+    provenance: Mapping[int, str], facts: PublicSignals | None = None,
 ) -> SimplePage:  # fmt: skip
     """One project's page. A quarantined project keeps its versions and offers no file (PEP 792).
 
-    ``provenance`` has the addresses of provenance objects, by the ids of the files that have one.
+    ``provenance`` has the addresses of provenance objects, by the ids of the files that have one. ``facts`` is what
+    other indexes are told of a public project.
     """
+    signals: dict[str, object] = {**found.signals, **({"successor": found.successor} if found.successor else {})}
+    if facts is not None:
+        signals["facts"] = facts.to_dict()
     return SimplePage(
         name=found.normalized,
         serial=serial,
@@ -31,7 +36,7 @@ def hosted_page(
         files=tuple(_simple_file(found.normalized, row, provenance.get(row.id)) for row in offered(found, files)),
         status=found.status,
         status_reason=found.status_reason,
-        signals={**found.signals, **({"successor": found.successor} if found.successor else {})},
+        signals=signals,
         namespaces=said_of(found.organization_id, covering),
     )
 

@@ -7,7 +7,7 @@ has left gives nothing, whatever team lists still name him (TOB-13, incident of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -54,6 +54,9 @@ _ROLES = sa.select(_GRANTS.c.role).where(
     _GRANTS.c.project_id == sa.bindparam("project"), _GRANTS.c.account_id == sa.bindparam("account")
 )
 _PEOPLE = sa.select(_GRANTS.c.account_id, _GRANTS.c.role).where(_GRANTS.c.project_id == sa.bindparam("project"))
+_OWNERS = sa.select(_GRANTS.c.project_id, _GRANTS.c.account_id).where(
+    _GRANTS.c.role == "owner", _GRANTS.c.project_id.in_(sa.bindparam("projects", expanding=True))
+)
 _PROJECTS = (
     sa.select(project.c.normalized, project.c.id, _GRANTS.c.role)
     .join(_GRANTS, _GRANTS.c.project_id == project.c.id)
@@ -101,6 +104,14 @@ def people_of(sql: Connection, project_id: int) -> list[tuple[int, Role]]:
     strongest = [(account_id, _strongest(held)) for account_id, held in roles.items()]
     found = [(account_id, role) for account_id, role in strongest if role is not None]
     return sorted(found, key=lambda pair: (pair[1] != "owner", pair[0]))
+
+
+def owners_of(sql: Connection, project_ids: Collection[int]) -> dict[int, frozenset[int]]:
+    """The account ids of the owners of each of these projects; those without any are missing."""
+    found: dict[int, set[int]] = {}
+    for row in sql.execute(_OWNERS, {"projects": sorted(project_ids)}):
+        found.setdefault(row.project_id, set()).add(row.account_id)
+    return {project_id: frozenset(owners) for project_id, owners in found.items()}
 
 
 @dataclass(frozen=True, slots=True)

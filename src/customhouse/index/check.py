@@ -23,9 +23,11 @@ from customhouse.catalog import queries
 from customhouse.catalog.hosted import changed_serial, hosted_list, hosted_page
 from customhouse.catalog.model import File, Project
 from customhouse.catalog.namespaces import grants_covering
+from customhouse.catalog.public_signals import public_signals
 from customhouse.catalog.tables import file, file_name, project, release
 from customhouse.formats import simple
 from customhouse.index.advising.invariants import wrongly_affected
+from customhouse.index.amending.queries import counting_for, with_amendments
 from customhouse.index.disclosing.invariants import broken_embargoes, missing_attachments
 from customhouse.index.giveaway.queries import codes_held
 from customhouse.index.provenance import provenance_addresses
@@ -137,7 +139,11 @@ def _page_fault(subjects: Subjects, sql: Connection, found: Project, files: list
     serial, pages = changed_serial(sql, found.normalized), subjects.pages
     covering = grants_covering(sql, found.normalized)
     provenance = provenance_addresses(sql, found, files, subjects.site)
-    expected = hosted_page(found, files, queries.versions_of(sql, found.id), serial, covering, provenance)
+    expected = hosted_page(
+        found, files, queries.versions_of(sql, found.id), serial, covering, provenance,
+        public_signals(sql, found.id) if found.visibility == "public" else None,
+    )  # fmt: skip
+    expected = with_amendments(expected, counting_for(sql, found.normalized))
     for format_, body in (("json", simple.to_json(expected)), ("html", simple.to_html(expected))):
         ready = pages.page(PUBLIC, found.normalized, "json" if format_ == "json" else "html")
         # A page of another serial was rendered after our look began: the next check compares it.

@@ -223,6 +223,10 @@ OPERATORS: Mapping[str, str] = {
     "embargoed-step": "did something with the release of case {case}: {step}",
     "view-set": "{change} the view {view}",
     "view-removed": "removed the view {view}",
+    "view-pages-voided": "had what views show of {projects} projects looked at anew: {why}",
+    "signal-list-loaded": "loaded {signal} of {rows} projects of {upstream}, by {source} on {dated}",
+    "signal-list-forgotten": "took {signal} of {upstream}, by {source} on {dated}, away",
+    "public-signals-counted": "counted anew what other indexes are told of projects",
     "views-voided": "had {views} views look at everything anew: {why}",
     "recovery-refusal": "tried what was not allowed in recovery case {case_id}",
 }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 
 from packaging.version import Version
 
@@ -164,12 +166,15 @@ class Safety:
         parsed, mine = read_version(version), self._subject.began.get(version)
         if parsed is None:
             return None
-        lower = [
-            (one, text)
-            for text, one in self._subject.parsed.items()
-            if one < parsed and (parsed.is_prerelease or not one.is_prerelease) and self._came_before(text, mine)
-        ]
-        return max(lower)[1] if lower else None
+        at = bisect_left(self._in_order, (parsed, ""))
+        for one, text in reversed(self._in_order[:at]):
+            if (parsed.is_prerelease or not one.is_prerelease) and self._came_before(text, mine):
+                return text
+        return None
+
+    @cached_property
+    def _in_order(self) -> list[tuple[Version, str]]:
+        return sorted((one, text) for text, one in self._subject.parsed.items())
 
     def _came_before(self, version: str, moment: datetime | None) -> bool:
         began = self._subject.began.get(version)

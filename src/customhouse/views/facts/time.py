@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from datetime import datetime, timedelta
 from functools import cached_property
 
@@ -46,8 +47,8 @@ class Time:
             return NO_TIMES
         if len(began) < len(self._subject.of_version):
             return Unknown("its upstream does not say when all releases were uploaded")
-        before = max((moment for moment in self._ends if moment < mine), default=None)
-        return self._subject.fact(None if before is None else (mine - before) / timedelta(days=1))
+        at = bisect_left(self._in_order, mine)
+        return self._subject.fact((mine - self._in_order[at - 1]) / timedelta(days=1) if at else None)
 
     def added_file_age(self, file: SimpleFile) -> Answer:
         """When the file was added to a release that was two weeks old by then; None if it came with the others."""
@@ -63,5 +64,5 @@ class Time:
         return self._subject.fact(None)
 
     @cached_property
-    def _ends(self) -> list[datetime]:
+    def _in_order(self) -> list[datetime]:
         return sorted(self._subject.began.values())
