@@ -158,6 +158,13 @@ def refuse_unless_of_view(by: Actor) -> None:
 
 
 def _refuse_more(tx: Tx, name: str, view: str, before: Requirement, about: list[Released]) -> None:
+    made = tx.sql.execute(
+        sa.select(sa.func.count())
+        .select_from(amendment)
+        .where(amendment.c.project == name, amendment.c.made_at > tx.now() - timedelta(days=1))
+    ).scalar_one()
+    if made >= PER_DAY:
+        raise TooMany(f"{made} amendments of {name} were made within a day.", retry_after_seconds=3600)
     there = [one.record for one in counting_for(tx.sql, name, view) if one.record.view == view]
     versions = {one.version for one in about}
     same = next((one for one in there if one.before == line(before) and versions & set(one.versions)), None)
@@ -171,13 +178,6 @@ def _refuse_more(tx: Tx, name: str, view: str, before: Requirement, about: list[
             "too-many-amendments", f"{PER_PROJECT} amendments of {name} count already.",
             "Withdraw some, or speak of several versions in one.", status=409,
         )  # fmt: skip
-    made = tx.sql.execute(
-        sa.select(sa.func.count())
-        .select_from(amendment)
-        .where(amendment.c.project == name, amendment.c.made_at > tx.now() - timedelta(days=1))
-    ).scalar_one()
-    if made >= PER_DAY:
-        raise TooMany(f"{made} amendments of {name} were made within a day.", retry_after_seconds=3600)
 
 
 def _refuse_emptying(tx: Tx, after: str) -> None:
