@@ -64,3 +64,12 @@ upstream_check = sa.Table(
     ),
     sqlite_with_rowid=False,
 )
+
+upstream_health = sa.Table(
+    "upstream_health",
+    METADATA,
+    sa.Column("upstream", sa.String(32), primary_key=True),
+    sa.Column("failed_at", Instant, nullable=False, comment="when it could last not be asked"),
+    sa.Column("error", sa.Text, nullable=False),
+    sqlite_with_rowid=False,
+)

@@ -83,3 +83,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name"),
         sqlite_with_rowid=False,
     )
+    op.create_table(
+        "upstream_health",
+        sa.Column("upstream", sa.String(length=32), nullable=False),
+        sa.Column("failed_at", sa.BigInteger(), nullable=False, comment="when it could last not be asked"),
+        sa.Column("error", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("upstream"),
+        sqlite_with_rowid=False,
+    )
