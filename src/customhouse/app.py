@@ -79,6 +79,8 @@ from customhouse.infra.walkers import Walkers
 from customhouse.ledger.tx import Deeds, Tx
 from customhouse.mirror import object_tables as _mirror_object_tables  # noqa: F401 - part of the schema
 from customhouse.mirror import tables as _mirror_tables  # noqa: F401 - part of the schema
+from customhouse.mirror.pull import Upstreams
+from customhouse.mirror.upstream import indexes_of
 from customhouse.reports import tables as _report_tables  # noqa: F401 - part of the schema
 from customhouse.terms.clock import Clock, SystemClock
 from customhouse.terms.errors import Unavailable
@@ -86,6 +88,7 @@ from customhouse.terms.identity import Actor
 from customhouse.trust import tables as _publisher_tables  # noqa: F401 - part of the schema
 from customhouse.trust.issuers import issuers_of
 from customhouse.trust.roots import Root, roots_of
+from customhouse.views.names.known import KnownNames
 from customhouse.views import tables as _view_tables  # noqa: F401 - part of the schema
 from customhouse.views.log import tables as _view_log_tables  # noqa: F401 - part of the schema
 from customhouse.views.signals import tables as _signal_tables  # noqa: F401 - part of the schema
@@ -111,6 +114,8 @@ class App:
     staging: Desk
     comparisons: Comparisons
     outbound: Outbound
+    upstreams: Upstreams
+    """Projects of upstreams."""
     issuers: Issuers
     resolver: Resolver
     rdap: Rdap
@@ -241,6 +246,11 @@ def open_app(
     def examine(path: Path, filename: str) -> Examination:
         return walkers.examine(path, filename)
 
+    names = KnownNames(settings.internal_names)
+    upstreams = Upstreams(
+        deeds, clock, outbound, indexes_of(settings.upstreams), names, settings.data, offline=settings.offline
+    )
+
     try:
         yield App(
             settings=settings,
@@ -271,6 +281,7 @@ def open_app(
             # One reader at least stays for uploads, where there are several.
             comparisons=Comparisons(blobs, walkers, open_spool(settings.data), at_once=max(1, walkers.count - 1)),
             outbound=outbound,
+            upstreams=upstreams,
             issuers=issuers,
             resolver=Resolver.of(settings.dns_servers, settings.dns_seconds),
             rdap=Rdap(outbound, bootstrap=settings.rdap_bootstrap, url=settings.rdap_url),
@@ -282,6 +293,7 @@ def open_app(
             roots=roots,
         )
     finally:
+        upstreams.close()
         if own:
             walkers.close()
         pages.close()
