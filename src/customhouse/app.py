@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from threading import Semaphore
 from typing import TypeVar
 
 from customhouse.accounts import tokens
@@ -75,10 +76,13 @@ from customhouse.infra.reach import Reach
 from customhouse.infra.settings import Settings
 from customhouse.infra.signing_keys import make_signing_keys, read_signing_keys
 from customhouse.infra.spool import open_spool
+from customhouse.infra.stream import Streams
 from customhouse.infra.walkers import Walkers
 from customhouse.ledger.tx import Deeds, Tx
 from customhouse.mirror import object_tables as _mirror_object_tables  # noqa: F401 - part of the schema
 from customhouse.mirror import tables as _mirror_tables  # noqa: F401 - part of the schema
+from customhouse.mirror.objects import Objects
+from customhouse.mirror.partial import partials_folder
 from customhouse.mirror.pull import Upstreams
 from customhouse.mirror.upstream import indexes_of
 from customhouse.reports import tables as _report_tables  # noqa: F401 - part of the schema
@@ -116,6 +120,8 @@ class App:
     outbound: Outbound
     upstreams: Upstreams
     """Projects of upstreams."""
+    objects: Objects
+    """Files of upstreams."""
     issuers: Issuers
     resolver: Resolver
     rdap: Rdap
@@ -246,6 +252,20 @@ def open_app(
     def examine(path: Path, filename: str) -> Examination:
         return walkers.examine(path, filename)
 
+    objects = Objects(
+        deeds,
+        blobs,
+        Streams(outbound),
+        examine,
+        partials_folder(settings.data),
+        open_spool(settings.data),
+        indexes_of(settings.upstreams),
+        settings.mirror_file_bytes,
+        offline=settings.offline,
+        # One reader at least stays for uploads, where there are several.
+        readers=Semaphore(max(1, walkers.count - 1)),
+    )
+
     names = KnownNames(settings.internal_names)
     upstreams = Upstreams(
         deeds, clock, outbound, indexes_of(settings.upstreams), names, settings.data, offline=settings.offline
@@ -282,6 +302,7 @@ def open_app(
             comparisons=Comparisons(blobs, walkers, open_spool(settings.data), at_once=max(1, walkers.count - 1)),
             outbound=outbound,
             upstreams=upstreams,
+            objects=objects,
             issuers=issuers,
             resolver=Resolver.of(settings.dns_servers, settings.dns_seconds),
             rdap=Rdap(outbound, bootstrap=settings.rdap_bootstrap, url=settings.rdap_url),
@@ -293,6 +314,7 @@ def open_app(
             roots=roots,
         )
     finally:
+        objects.close()
         upstreams.close()
         if own:
             walkers.close()

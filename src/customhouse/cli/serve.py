@@ -21,6 +21,7 @@ from customhouse.infra.logs import configure_logs
 from customhouse.infra.prepared import has_newest_schema, is_at, was_at
 from customhouse.infra.settings import Settings
 from customhouse.infra.spool import empty_spool
+from customhouse.mirror.partial import empty_partials
 from customhouse.terms.errors import Unavailable
 from customhouse.trust.roots import roots_of
 
@@ -55,6 +56,8 @@ def serve(
         left = empty_spool(settings.data)
         if left:
             log.info("removed %d unfinished uploads of a server that was killed", left)
+        if unfetched := empty_partials(settings.data):
+            log.info("removed %d unfinished files of upstreams", unfetched)
         print(f"Customhouse is at {settings.public_url}/  (data in {settings.data}; Ctrl-C stops it)", file=sys.stderr)
         supervised = ["--supervised-by", str(os.getpid())]
         Supervisor(

@@ -153,6 +153,14 @@ def walk_zip(file: BinaryIO, limits: Limits, watch: Watch) -> Walk:
     return walk
 
 
+def read_directory(file: BinaryIO, file_bytes: int, limits: Limits) -> list[Entry]:
+    """The records of the central directory alone, as strictly as `walk_zip` reads them; the members are not looked at.
+
+    It reads the file's last 64 KiB and the directory. Raises `Rejected`.
+    """
+    return _read_directory(file, _read_end(file, file_bytes, limits), limits)
+
+
 # --- the end of the file
 
 

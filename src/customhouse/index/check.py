@@ -18,7 +18,6 @@ from typing import BinaryIO
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from customhouse.advisories.disclosure.queries import attached_digests
 from customhouse.catalog import queries
 from customhouse.catalog.hosted import changed_serial, hosted_list, hosted_page
 from customhouse.catalog.model import File, Project
@@ -33,6 +32,7 @@ from customhouse.index.giveaway.queries import codes_held
 from customhouse.index.provenance import provenance_addresses
 from customhouse.index.render import PRIVATE, PUBLIC, gates_of
 from customhouse.index.staging import invariants
+from customhouse.index.sweep import needed_digests
 from customhouse.infra import sweep_marks
 from customhouse.infra.blobs import Blobs
 from customhouse.infra.db import Database
@@ -43,6 +43,7 @@ from customhouse.ledger import queries as ledger_queries
 from customhouse.ledger.chain import first_fault
 from customhouse.ledger.events import FileUploaded
 from customhouse.ledger.tables import ledger_event
+from customhouse.mirror.object_checks import changed_digests, stored_objects
 from customhouse.terms.digest import Digest
 
 READ_BYTES = 2**20
@@ -246,7 +247,7 @@ def _no_old_orphans(subjects: Subjects, sql: Connection) -> tuple[int, list[str]
     findings = []
     for start in range(0, len(old), 500):
         batch = old[start : start + 500]
-        orphans = set(batch) - queries.known_digests(sql, batch) - attached_digests(sql, batch) - sweeping
+        orphans = set(batch) - needed_digests(sql, batch) - sweeping
         findings += [f"the object {digest} has no row" for digest in sorted(orphans)]
     return looked_at, findings
 
@@ -288,6 +289,15 @@ def _embargoes_hold(_subjects: Subjects, sql: Connection) -> tuple[int, list[str
     return broken_embargoes(sql)
 
 
+def _mirrored_is_stored(subjects: Subjects, sql: Connection) -> tuple[int, list[str]]:
+    objects = stored_objects(sql, subjects.sample)
+    return len(objects), [fault for what, digest in objects for fault in _object_fault(subjects.blobs, what, digest)]
+
+
+def _mirrored_has_one_digest(_subjects: Subjects, sql: Connection) -> tuple[int, list[str]]:
+    return changed_digests(sql)
+
+
 def _affected_is_true(subjects: Subjects, sql: Connection) -> tuple[int, list[str]]:
     return wrongly_affected(sql, subjects.sample)
 
@@ -302,6 +312,8 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("every file and part that is being staged is stored", _staged_is_stored),
     ("no name is kept for a release that nobody makes", _kept_names_are_made),
     ("every file in a disclosure case is stored", _attachments_are_stored),
+    ("every file of an upstream that is kept, and its metadata, are stored whole", _mirrored_is_stored),
+    ("no file of an upstream is kept under another digest than its list has", _mirrored_has_one_digest),
     ("every release under embargo has its case, and nothing of a case is public before it is", _embargoes_hold),
     ("every release that an advisory affects is marked so, and no other is", _affected_is_true),
     ("no file name has ever had two digests", _names_have_one_digest),

@@ -10,12 +10,15 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import islice
 
+from sqlalchemy.engine import Connection
+
 from customhouse.advisories.disclosure.queries import attached_digests
 from customhouse.catalog import queries
 from customhouse.infra import sweep_marks
 from customhouse.infra.blobs import Blobs
 from customhouse.infra.db import Database
 from customhouse.ledger.tx import Deeds, Tx
+from customhouse.mirror import object_rows
 from customhouse.terms.digest import Digest
 
 # Keeps each write transaction far below 20 ms.
@@ -35,7 +38,7 @@ def sweep(deeds: Deeds, blobs: Blobs, *, grace: timedelta) -> int:
     old = (stored.digest.hex for stored in blobs.list() if stored.stored_at <= now - grace)
     for batch in _batches(old):
         with database.read() as sql:
-            orphans = sorted(set(batch) - queries.known_digests(sql, batch) - attached_digests(sql, batch))
+            orphans = sorted(set(batch) - needed_digests(sql, batch))
         if orphans:
             removed += _remove(database, blobs, deeds.do(_mark_orphans, (orphans, now)))
     with database.write() as sql:
@@ -48,12 +51,18 @@ def sweep_digests(deeds: Deeds, blobs: Blobs, digests: list[str]) -> int:
     return _remove(deeds.database, blobs, deeds.do(_mark_orphans, (sorted(digests), deeds.clock.now())))
 
 
+def needed_digests(sql: Connection, digests: list[str]) -> set[str]:
+    """Which of these objects a row needs: a file here, a message, or a file of an upstream."""
+    return (
+        queries.known_digests(sql, digests) | attached_digests(sql, digests) | object_rows.needed_digests(sql, digests)
+    )
+
+
 def _mark_orphans(command: tuple[list[str], datetime], tx: Tx) -> list[str]:
     """Mark those digests that still no row names; looks again as the only writer."""
     orphans, now = command
     tx.serialize()
-    needed = queries.known_digests(tx.sql, orphans) | attached_digests(tx.sql, orphans)
-    marked = sorted(set(orphans) - needed)
+    marked = sorted(set(orphans) - needed_digests(tx.sql, orphans))
     for digest in marked:
         sweep_marks.mark(tx.sql, digest, now)
     return marked

@@ -327,6 +327,8 @@ class Settings(BaseSettings):
     internal_names: tuple[str, ...] = ()
     """Patterns of names (``acme-*``) that no upstream is ever asked for, besides those that are hosted, reserved or in
     a namespace here."""
+    mirror_file_bytes: int = Field(default=4096 * MIB, ge=1024)
+    """The largest file that is taken from an upstream."""
     mirror_bytes: int = Field(default=0, ge=0)
     """Files of upstreams that nobody has fetched for longest are let go when all take more; 0 keeps all."""
     mirror_days: int = Field(default=0, ge=0)

@@ -151,12 +151,10 @@ class _Transfer:
         if status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
             raise Refused("not-upstream", f"{self.wanted.filename} is listed by {origin}, which does not have it.",
                           "Choose another version, or try again later.", status=404)  # fmt: skip
-        at = 0
+        at, total = 0, incoming.length
         if status == HTTPStatus.PARTIAL_CONTENT and self.here:
             at, total = self._range_of(incoming)
-        elif status == HTTPStatus.OK:
-            total = incoming.length
-        else:
+        elif status != HTTPStatus.OK:
             raise Unavailable(origin, f"it answers {status} for {self.wanted.filename}", retry_after_seconds=10)
         if incoming.headers.get("content-encoding", "identity").lower() not in self._encodings():
             raise bad_bytes(self.wanted.filename, origin, "comes packed, although it was asked for as it is")
@@ -170,7 +168,7 @@ class _Transfer:
         packed = ("gzip", "x-gzip") if self.wanted.filename.endswith((".tar.gz", ".tgz")) else ()
         return ("identity", *packed)
 
-    def _range_of(self, incoming: Incoming) -> tuple[int, int]:
+    def _range_of(self, incoming: Incoming) -> tuple[int, int | None]:
         match = _RANGE.fullmatch(incoming.headers.get("content-range", ""))
         if match is None or int(match[1]) != self.here or int(match[2]) + 1 != int(match[3]):
             raise bad_bytes(self.wanted.filename, incoming.target.origin, "comes in another part than was asked for")

@@ -20,6 +20,7 @@ from pathlib import Path
 from customhouse.infra.stream import Pace, Streams
 from customhouse.mirror.download import Abandoned, Progress, Received, Wanted, download
 from customhouse.mirror.model import Inspected
+from customhouse.mirror.object_rows import Kept
 from customhouse.mirror.partial import Partial, State, error_of, failed
 from customhouse.terms.errors import Broken, CustomhouseError, Unavailable
 
@@ -39,14 +40,14 @@ class Ground:
 
     streams: Streams
     pace: Pace
-    slot: Callable[[float], AbstractContextManager[bool]]
+    slot: Callable[[float, Callable[[], bool]], AbstractContextManager[bool]]
     """A place among those who fetch from this upstream, waited for so many seconds; False: there was none."""
-    kept: Callable[[], Inspected | None]
+    kept: Callable[[], Kept | None]
     """The file's row if its bytes are in the store by now."""
     keep: Callable[[Path, Received], None]
     """Put the checked bytes into the store and write the row. May raise."""
-    examine: Callable[[Path], Inspected]
-    """Read the stored file strictly and write down what was found."""
+    examine: Callable[[Path, Received], Inspected | None]
+    """Read the checked file strictly and write down what was found; None if that did not work, and is done later."""
     refused_seconds: float = REFUSED_SECONDS
 
 
@@ -123,9 +124,11 @@ class Flight:
         """How much of the file may be given out now."""
         if self.received is not None:
             return self.available
-        if not self.wanted.sha256 or self.total is None:
-            return 0
-        return max(0, min(self.available, self.total - HELD_BYTES))
+        return min(self.available, self.held_bytes()) if self.wanted.sha256 else 0
+
+    def held_bytes(self) -> int:
+        """Where the part begins that nobody gets before the whole was checked."""
+        return 0 if self.total is None else max(0, self.total - HELD_BYTES)
 
     def read(self, position: int, most: int) -> bytes:
         """Bytes that may be given out, from the growing file."""
@@ -216,10 +219,11 @@ class Flight:
         if found is None:
             return False
         whole = self._descriptor >= 0 and os.fstat(self._descriptor).st_size == found.size_bytes
+        received = Received(found.digest, found.size_bytes, found.pinned_by)
         if whole and self.received is not None:
-            self._tell(available=found.size_bytes, inspected=found)
+            self._tell(available=found.size_bytes, inspected=found.inspected)
         else:
-            self._tell(elsewhere=True, inspected=found)
+            self._tell(elsewhere=True, received=received, inspected=found.inspected)
         return True
 
     def _fetch(self) -> None:
@@ -238,7 +242,7 @@ class Flight:
             self._partial.say(State(received.size_bytes, "", "good", received.sha256))
             self._tell(available=received.size_bytes, total=received.size_bytes, received=received)
             self._ground.keep(self._partial.path, received)
-            self._tell(inspected=self._ground.examine(self._partial.path))
+            self._tell(inspected=self._ground.examine(self._partial.path, received))
         except Abandoned:
             self._partial.remove()
             raise
@@ -252,7 +256,7 @@ class Flight:
         self._partial.remove()
 
     def _download(self) -> Received:
-        with self._ground.slot(SLOT_SECONDS) as free:
+        with self._ground.slot(SLOT_SECONDS, self._is_wanted) as free:
             if not free:
                 raise Unavailable("The upstream", "too many of its files are being fetched", retry_after_seconds=5)
             said: list[tuple[int | None, str]] = []

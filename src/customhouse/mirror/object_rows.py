@@ -85,9 +85,7 @@ def kept_of_project(sql: Connection, upstream: str, project: str) -> dict[str, K
 
 
 def needed_digests(sql: Connection, digests: Collection[str]) -> set[str]:
-    """Which of these objects in the store a file of an upstream needs: its bytes as long as they are kept, its
-    metadata always.
-    """
+    """Which of these objects a file of an upstream needs: its bytes as long as they are kept, its metadata always."""
     found = set(sql.execute(sa.select(_C.digest).where(_C.digest.in_(digests), _C.stored)).scalars())
     return found | set(sql.execute(sa.select(_C.metadata_digest).where(_C.metadata_digest.in_(digests))).scalars())
 

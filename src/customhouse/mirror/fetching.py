@@ -1,0 +1,118 @@
+"""A file of an upstream as one client gets it: from the store if it is here, else while it comes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+
+from customhouse.mirror.flight import Flight
+from customhouse.mirror.model import Inspected
+from customhouse.terms.errors import CustomhouseError, Unavailable
+
+PIECE_BYTES = 2**19
+_READERS = anyio.CapacityLimiter(40)
+"""Reading what has just been written takes no time; if the disk is slow, it is not the others who wait."""
+
+Judge = Callable[[Inspected], CustomhouseError | None]
+"""Whether what the strict reader has found is let through."""
+
+
+class Cut(Exception):
+    """The file turned out wrong, or broke off, after its beginning was sent: the connection must be cut."""
+
+
+class Fetching:
+    """One file for one client. Wait for `ready`, then take `pieces`; `close` it in any case."""
+
+    def __init__(
+        self, filename: str, *, digest: str, size_bytes: int | None, place: Path | str | None = None,
+        start: Callable[[], Flight] | None = None, locate: Callable[[], Path | str | None] | None = None,
+        judge: Judge | None = None,
+    ) -> None:  # fmt: skip
+        self.filename = filename
+        self.digest = digest
+        """SHA-256; empty until all of a file has come whose digest nobody has said."""
+        self.size_bytes = size_bytes
+        """None until upstream has said it."""
+        self.place = place
+        """Where it lies in the store: a path, or a link that is good for half a minute; None while it comes."""
+        self._start = start
+        self._locate = locate
+        self._judge = judge
+        self._flight: Flight | None = None
+
+    async def ready(self) -> None:
+        """Wait until the head of an answer can be sent: `digest` and `size_bytes` are known, or `place` is.
+
+        Raises what a client is to be told, as long as it can be told: `Refused`, `Unavailable`.
+        """
+        if self.place is not None or self._flight is not None:
+            return
+        flight = await anyio.to_thread.run_sync(self._join)
+        await flight.until(lambda: flight.error is not None or flight.elsewhere or self._may_begin(flight))
+        if flight.elsewhere and self._locate is not None:
+            self.place = await anyio.to_thread.run_sync(self._locate)
+            if self.place is not None and flight.inspected is not None:
+                self._refuse(flight.inspected)
+                self.size_bytes = flight.inspected.size_bytes
+                return
+        if flight.error is not None and flight.given_bytes() <= 0:
+            raise flight.error
+        if flight.received is not None:
+            self.digest, self.size_bytes = flight.received.sha256, flight.received.size_bytes
+        elif flight.total is not None:
+            self.size_bytes = flight.total
+        if self.size_bytes is None:
+            raise Unavailable("The upstream's file", "it could not be fetched", retry_after_seconds=1)
+
+    async def pieces(self, first: int = 0, last: int | None = None) -> AsyncIterator[bytes]:
+        """The bytes from the first to the last, as they come. Raises `Cut` if they do not come to the end."""
+        flight = self._flight
+        if flight is None or self.size_bytes is None:
+            raise Cut(self.filename)
+        stop = self.size_bytes if last is None else min(last + 1, self.size_bytes)
+        position = first
+        while position < stop:
+            await flight.until(partial(self._is_more, flight, position))
+            if self._given(flight) <= position:
+                raise Cut(str(flight.error or self.filename))
+            most = min(PIECE_BYTES, stop - position, self._given(flight) - position)
+            piece = await anyio.to_thread.run_sync(flight.read, position, most, limiter=_READERS)
+            if not piece:
+                raise Cut(self.filename)
+            position += len(piece)
+            yield piece
+
+    def close(self) -> None:
+        """The client has all, or has gone."""
+        if self._flight is not None:
+            self._flight.leave()
+            self._flight = None
+
+    def _join(self) -> Flight:
+        if self._start is None:
+            raise Unavailable("The upstream's file", "it is not here", retry_after_seconds=1)
+        self._flight = self._start()
+        return self._flight
+
+    def _may_begin(self, flight: Flight) -> bool:
+        """Whether a byte can be sent. Small files, and such without a digest, are whole by then."""
+        return flight.received is not None or flight.given_bytes() > 0
+
+    def _is_more(self, flight: Flight, position: int) -> bool:
+        return flight.error is not None or self._given(flight) > position
+
+    def _given(self, flight: Flight) -> int:
+        """What may be given out; of a file that is judged, the end only after the verdict."""
+        if self._judge is None or flight.received is None:
+            return flight.given_bytes()
+        fine = flight.inspected is not None and self._judge(flight.inspected) is None
+        return flight.given_bytes() if fine else min(flight.given_bytes(), flight.held_bytes())
+
+    def _refuse(self, inspected: Inspected) -> None:
+        if self._judge is not None and (refusal := self._judge(inspected)) is not None:
+            raise refusal
