@@ -83,7 +83,10 @@ def write_whole(path: Path, text: str) -> None:
             return
         target = path.resolve()
         draft = target.with_name(f".{target.name}.{os.getpid()}.draft")
-        draft.write_text(text, encoding="utf-8")
+        with draft.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
         if mode is not None:
             draft.chmod(stat.S_IMODE(mode))
         draft.replace(target)

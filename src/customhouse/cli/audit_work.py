@@ -68,10 +68,13 @@ class Work:
 
     def report(self, targets: Sequence[str]) -> Report:
         """Read the targets, look everything up, and mark what does not count."""
+        return self.report_on([(target, read_target(target, self._asked.read)) for target in targets])
+
+    def report_on(self, read: Sequence[tuple[str, Sequence[Subject]]]) -> Report:
+        """The same for what was read already: each target with its subjects."""
         asked = self._asked
-        read = [(target, read_target(target, asked.read)) for target in targets]
         subjects = [subject for _, some in read for subject in some]
-        store, gaps = self._snapshot()
+        store, gaps = self.snapshot()
         engine = Engine(store, asked.scope, ignored=asked.ignored)
         pages = self.pages()
         there = [one for subject in subjects for one in subject.components if asked.scope.holds(one)]
@@ -96,7 +99,8 @@ class Work:
         self._line.clear()
         return report
 
-    def _snapshot(self) -> tuple[Snapshot, list[Gap]]:
+    def snapshot(self) -> tuple[Snapshot, list[Gap]]:
+        """The advisories, and what could not be brought up to date."""
         if self._advisories is None:
             asked, now = self._asked, self._clock.now()
             self._advisories = open_snapshot(asked.wanted, os.environ, now, self._connections.get, self._line.show)

@@ -32,6 +32,9 @@ app.command("customhouse.cli.downloads:app", name="downloads", help="Download co
 app.command(
     "customhouse.cli.advisory:app", name="advisory", help="Known vulnerabilities: import them, see where they are from."
 )
+app.command(
+    "customhouse.cli.signals:app", name="signals", help="Facts for policies that upstreams do not publish: load them."
+)
 app.command("customhouse.cli.blast:app", name="quarantine", help="Who has fetched what is held back here.")
 app.command("customhouse.cli.mail:app", name="mail", help="Letters to the disclosure desk: take them in.")
 app.command("customhouse.cli.case:app", name="case", help="Cases: what people have reported, and the verdicts.")
@@ -41,9 +44,21 @@ app.command("customhouse.cli.giveaway:app", name="giveaway", help="Security keys
 app.command("customhouse.cli.terms:app", name="terms", help="Terms of use, and how many agree to them.")
 app.command("customhouse.cli.recovery:app", name="recovery", help="Cases of accounts whose factor is lost: read them.")
 app.command("customhouse.cli.domain:app", name="domain", help="Mail domains of accounts, and those that have lapsed.")
+app.command("customhouse.cli.view:app", name="view", help="What consumers see: upstreams under a policy.")
 app.command("customhouse.cli.check:check", name="check", help="Test every invariant of this installation.")
 app.command(
     "customhouse.cli.audit_app:app", name="audit", help="What is known to be wrong with what is installed or locked."
+)
+app.command(
+    "customhouse.cli.lock:lock", name="lock", help="Make a lock through a view, and say what changed and why.",
+    help_epilogue="Exit code 0: locked; 1: findings, or --check: out of date; 2: usage; 3: something could not be"
+    " checked; 4: a service failed.",
+)  # fmt: skip
+app.command(
+    "customhouse.cli.verify:verify",
+    name="verify",
+    help="Is every file of a lock still there, unchanged and let in?",
+    help_epilogue="Exit code 0: yes; 1: no; 2: usage; 3: something could not be verified; 4: a service failed.",
 )
 app.command("customhouse.cli.ledger:app", name="ledger", help="What happened here, as a chain of hashed entries.")
 

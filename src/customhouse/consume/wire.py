@@ -16,6 +16,8 @@ from customhouse.terms.errors import Rejected, Unavailable
 
 LIMIT_BYTES = 64 * 2**20
 FILE_LIMIT_BYTES = 2 * 2**30
+WORDS_BYTES = 16 * 1024
+"""Of the words with which an address refuses."""
 ATTEMPTS = 3
 PAUSE_SECONDS = 0.5
 _AGAIN = frozenset({429, 500, 502, 503, 504})
@@ -65,6 +67,26 @@ class Wire:
             if attempt < ATTEMPTS:
                 time.sleep(PAUSE_SECONDS * attempt)
         raise Unavailable(who, why)
+
+    def look(self, url: str) -> Answer:
+        """What an address says of itself (HEAD), whatever the status; of one that refuses, its words too.
+
+        Raises `Unavailable` if nobody answers.
+        """
+        who = host_of(url)
+        try:
+            answer = self._client.head(url)
+            if answer.status_code < 400 or answer.status_code == NOT_FOUND:  # noqa: PLR2004 - it does not refuse
+                return Answer(answer.status_code, dict(answer.headers), b"")
+            with self._client.stream("GET", url) as response:
+                words = b""
+                for piece in response.iter_bytes():
+                    words += piece
+                    if len(words) > WORDS_BYTES:
+                        break
+                return Answer(response.status_code, dict(response.headers), words[:WORDS_BYTES])
+        except (httpx2.TransportError, httpx2.TooManyRedirects, httpx2.DecodingError) as error:
+            raise Unavailable(who, f"{type(error).__name__}: {plain(error)}") from error
 
     def _once(self, url: str, headers: Mapping[str, str], into: Path | None) -> Answer:
         with self._client.stream("GET", url, headers=dict(headers)) as response:

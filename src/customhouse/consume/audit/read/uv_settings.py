@@ -21,20 +21,24 @@ _TEXTS = ("index-url", "index-strategy", "prerelease", "resolution", "exclude-ne
 _LISTS = ("extra-index-url", "find-links", "constraint-dependencies", "override-dependencies", "exclude-dependencies")
 _SIGNS = ("no-index",)
 _PLACES = frozenset({"index-url", "extra-index-url", "find-links"})
+_OF_PLACES = _PLACES | {"index", "index-strategy", "no-index"}
 _OF_INDEX = ("name", "url", "default", "explicit", "format")
 
 
-def settings_for(beside: Path) -> str:
-    """The text of an ``uv.toml`` that stands for the project's own. Raises `Rejected` if that cannot be read."""
+def settings_for(beside: Path, *, places: bool = True) -> str:
+    """The text of an ``uv.toml`` that stands for the project's own. Raises `Rejected` if that cannot be read.
+
+    Without ``places`` nothing in it says where packages come from: only what may be chosen, and how.
+    """
     for folder in (absolute := beside.absolute(), *absolute.parents):
         own = folder / "uv.toml"
         if own.is_file():
-            return _written(read_lock_toml(read_text(own), str(own), whole=True), folder)
+            return _written(read_lock_toml(read_text(own), str(own), whole=True), folder, places=places)
         project = folder / "pyproject.toml"
         if project.is_file():
             tool = table(read_lock_toml(read_text(project), str(project), whole=True).get("tool"))
             if "uv" in tool:
-                return _written(table(tool["uv"]), folder)
+                return _written(table(tool["uv"]), folder, places=places)
     return ""
 
 
@@ -43,9 +47,11 @@ def place_from(value: str, folder: Path) -> str:
     return value if _ADDRESS.match(value) else str(folder.absolute() / value)
 
 
-def _written(found: Mapping[str, Any], folder: Path) -> str:
+def _written(found: Mapping[str, Any], folder: Path, *, places: bool) -> str:
     # What stands in the table `pip` counts over the rest for the command that is called here.
     values = {**found, **table(found.get("pip"))}
+    if not places:
+        values = {key: value for key, value in values.items() if key not in _OF_PLACES}
     lines = [f"{key} = {_text(_place(key, values[key], folder))}" for key in _TEXTS if isinstance(values.get(key), str)]
     for key in _LISTS:
         listed = values.get(key)

@@ -1,0 +1,270 @@
+"""Compares a lock with what the index says at this moment: every file, its digest, and whether it is still let in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from http import HTTPStatus
+from urllib.parse import quote, urlsplit
+
+from customhouse.consume.lock.amended import Guide
+from customhouse.consume.lock.listing import Listing, Listings
+from customhouse.consume.lock.view_facts import ViewFacts
+from customhouse.consume.lock.written import Graph
+from customhouse.consume.verify.model import Fault, Kind, Verified
+from customhouse.consume.view_address import Place, read_place
+from customhouse.consume.wire import Wire
+from customhouse.formats.inventory.locked_files import LockedFile
+from customhouse.formats.inventory.model import Component, Gap
+from customhouse.formats.osv.matching import read_version
+from customhouse.formats.plain import plain
+from customhouse.terms.errors import Rejected, Unavailable
+
+_MOST_LOOKED_AT = 3
+"""Of the files of one version that are listed no more: what became of one became of all."""
+_REASONS = ("reason", "detail", "message", "error", "title")
+Advance = Callable[[int, int], None]
+
+
+@dataclass
+class Looker:
+    """One look, with one place for everything or with each package's own."""
+
+    wire: Wire
+    now: datetime
+    place: Place | None
+    """None: the index that the lock names for each package."""
+    advance: Advance = lambda _done, _of: None
+    _desks: dict[str, _Desk] = field(default_factory=dict)
+
+    def look(self, components: Sequence[Component], files: Iterable[LockedFile]) -> Verified:
+        """Compare everything."""
+        by_package: dict[tuple[str, str], list[LockedFile]] = {}
+        for one in files:
+            by_package.setdefault((one.name, one.version), []).append(one)
+        gaps: list[Gap] = []
+        at: dict[str, list[Component]] = {}
+        for component in components:
+            desk = self._desk_of(component)
+            if isinstance(desk, Gap):
+                gaps.append(desk)
+            else:
+                at.setdefault(desk.place.simple, []).append(component)
+        faults: list[Fault] = []
+        counted = _Counts()
+        for simple, some in at.items():
+            desk_here = self._desks[simple]
+            desk_here.listings.ask({one.name for one in some}, self.advance)
+            for component in some:
+                found = by_package.get((component.name, component.version), [])
+                for said in desk_here.judge(component, found, counted):
+                    (gaps if isinstance(said, Gap) else faults).append(said)  # type: ignore[arg-type] # each to its own
+            more, unsure = desk_here.contradicted(some)
+            faults += more
+            gaps += unsure
+        return Verified(len(components), counted.files, counted.same, tuple(faults), tuple(dict.fromkeys(gaps)))
+
+    def _desk_of(self, component: Component) -> _Desk | Gap:
+        place = self.place
+        if place is None:
+            if not component.index:
+                return Gap(component.where, f"nobody says which index {component.name} is from", "--index or --view")
+            try:
+                place = read_place("", component.index)
+            except Rejected as error:
+                return Gap(component.where, f"its index cannot be asked: {error.why}", "--index or --view")
+        if place.simple not in self._desks:
+            listings = Listings(self.wire, place.simple)
+            self._desks[place.simple] = _Desk(self.wire, place, listings, self.now)
+        return self._desks[place.simple]
+
+
+@dataclass
+class _Counts:
+    files: int = 0
+    same: int = 0
+
+
+@dataclass
+class _Desk:
+    """One index."""
+
+    wire: Wire
+    place: Place
+    listings: Listings
+    now: datetime
+
+    def judge(self, component: Component, files: Sequence[LockedFile], counts: _Counts) -> Iterator[Fault | Gap]:
+        """All that is to be said of one package."""
+        name, version = component.name, component.version
+        counts.files += len(files) or len(component.hashes)
+        listing = self.listings.of(name)
+        if isinstance(listing, Unavailable):
+            yield Gap(component.where, f"{name} {version} could not be looked up: {listing}", "try again later")
+            return
+        if listing is None:
+            listing = Listing()
+        if listing.status == "quarantined":
+            yield Fault("quarantined", name, version, listing.reason or "the index holds the whole project back")
+        elif listing.status in ("archived", "deprecated"):
+            yield Fault("archived" if listing.status == "archived" else "deprecated", name, version, listing.reason)
+        hashed = [one for one in files if one.digest.startswith("sha256:")]
+        if not component.hashes and not hashed:
+            yield Fault("unhashed", name, version, f"whatever bears its name would be installed ({component.where})")
+            if not self._has(listing, version):
+                yield self._gone(component, [], listing)
+        elif hashed:
+            yield from self._by_name(component, hashed, listing, counts)
+        else:
+            yield from self._by_digest(component, listing, counts)
+        yield from self._past(component, files)
+        yield from _yanked(component, hashed, listing)
+
+    def contradicted(self, components: Sequence[Component]) -> tuple[list[Fault], list[Gap]]:
+        """Amendments that what is locked does not fit."""
+        versions: dict[str, list[str]] = {}
+        above: dict[str, list[str]] = {}
+        for one in components:
+            versions.setdefault(one.name, []).append(one.version)
+            for edge in one.requires:
+                above.setdefault(edge.requires, []).append(one.name)
+        graph = Graph({}, {name: tuple(some) for name, some in above.items()},
+                      {name: tuple(some) for name, some in versions.items()})  # fmt: skip
+        guide = Guide(self.wire, self.place, self.listings, self.now)
+        _counted, found = guide.contradictions(graph)
+        faults = [Fault("contradicted", one.package, " and ".join(versions[one.package]), one.sentence)
+                  for one in found]  # fmt: skip
+        gaps = [Gap("amendments", f"one is not believed: {plain(one, 300)}", "tell whoever runs the index")
+                for one in guide.disbelieved]  # fmt: skip
+        return faults, gaps
+
+    def _by_name(
+        self, component: Component, files: Sequence[LockedFile], listing: Listing, counts: _Counts
+    ) -> Iterator[Fault | Gap]:
+        """Each file is known by its name, so other bytes under it show."""
+        gone = []
+        for one in files:
+            there = listing.files.get(one.filename)
+            if there is None:
+                gone.append(one)
+            elif not there.digest:
+                yield Gap(component.where, f"the index does not say the digest of {one.filename}", "ask it")
+            elif there.digest == one.digest:
+                counts.same += 1
+            else:
+                yield Fault(
+                    "differs", component.name, component.version,
+                    f"{one.filename} is locked as {_short(one.digest)} and listed as {_short(there.digest)}",
+                    (one.filename,),
+                )  # fmt: skip
+        if gone:
+            yield self._gone(component, gone, listing)
+
+    def _by_digest(self, component: Component, listing: Listing, counts: _Counts) -> Iterator[Fault | Gap]:
+        """Only digests are known: those that are listed no more are gone, or something took their place."""
+        known = {one for one in component.hashes if one.startswith("sha256:")}
+        if not known:
+            yield Gap(
+                component.where, f"the lock has no SHA-256 for {component.name}, and the index no other", "lock anew"
+            )
+            return
+        same = known & listing.digests
+        counts.same += len(same)
+        if not (missing := known - same):
+            return
+        if not same and self._has(listing, component.version):
+            yield Fault("differs", component.name, component.version,
+                        f"{component.version} is listed, and no file of it has a digest that is locked")  # fmt: skip
+        elif not same:
+            yield self._gone(component, [], listing)
+        else:
+            yield Fault("removed", component.name, component.version,
+                        f"{len(missing)} of {len(known)} locked digests are listed no more")  # fmt: skip
+
+    def _gone(self, component: Component, files: Sequence[LockedFile], listing: Listing) -> Fault:
+        """What became of files that are listed no more: the address itself says so, or the view's policy does."""
+        name, version = component.name, component.version
+        names = tuple(one.filename for one in files)
+        some = "" if not files else f"{len(files)} files" if len(files) > 1 else files[0].filename
+        for one in files[:_MOST_LOOKED_AT] if self.place.base else ():
+            try:
+                kind, why = self._fate(one)
+            except Unavailable:
+                break
+            if why:
+                return Fault(kind, name, version, f"{some}: {why}", names)
+        version_ = str(read_version(version) or version)
+        for hidden in ViewFacts(self.wire, self.place).hidden(name):
+            if str(read_version(hidden.version) or hidden.version) == version_:
+                return Fault("refused", name, version, hidden.words, names)
+        if not listing.files:
+            return Fault("removed", name, version, "the index does not have this project (any more)", names)
+        return Fault("removed", name, version, f"{some or version} is listed no more", names)
+
+    def _fate(self, one: LockedFile) -> tuple[Kind, str]:
+        found = self.wire.look(self.place.within(f"files/{quote(one.name)}/{quote(one.filename)}"))
+        why = plain(_words(found.body), 300)
+        match found.status:
+            case HTTPStatus.FORBIDDEN:
+                kind: Kind = "quarantined" if "quarantin" in why.lower() else "refused"
+                return kind, why or "the index refuses it"
+            case HTTPStatus.GONE:
+                return "erased", why or "its bytes are gone for good"
+            case HTTPStatus.OK | HTTPStatus.FOUND:
+                until = found.headers.get("sunset", "")
+                return "removed", "it was taken away; its address still hands it out" + (
+                    f" until {until}" if until else ""
+                )
+            case _:
+                return "removed", ""
+
+    def _has(self, listing: Listing, version: str) -> bool:
+        normal = str(read_version(version) or version)
+        return any(one.version == normal for one in listing.files.values())
+
+    def _past(self, component: Component, files: Sequence[LockedFile]) -> Iterator[Fault]:
+        """Installers take files from where the lock says, whatever index stands in their settings."""
+        here = urlsplit(self.place.simple).netloc
+        others = sorted({host for one in files if one.url and (host := _host(one.url)) != here})
+        if others and self.place.view:
+            yield Fault("past", component.name, component.version, f"the lock names {', '.join(others)[:200]}")
+
+
+def _yanked(component: Component, files: Sequence[LockedFile], listing: Listing) -> Iterator[Fault]:
+    normal = str(read_version(component.version) or component.version)
+    there = [one for one in listing.files.values() if one.version == normal]
+    locked = {one.filename for one in files}
+    mine = [one for one in there if not locked or one.filename in locked]
+    if mine and all(one.yanked is not None for one in mine):
+        yield Fault("yanked", component.name, component.version, mine[0].yanked or "")
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).netloc
+    except ValueError:
+        return "an address that is none"
+
+
+def _short(digest: str) -> str:
+    return f"{digest[:19]}…"
+
+
+def _words(body: bytes) -> str:
+    """Why an address refuses: the sentence of a JSON object, or the first line of text."""
+    text = body.decode("utf-8", "replace").strip()
+    if text.startswith("{"):
+        try:
+            told = json.loads(text)
+        except (ValueError, RecursionError):
+            return ""
+        found: Mapping[str, object] = told if isinstance(told, dict) else {}
+        reason = next((str(found[key]) for key in _REASONS if isinstance(found.get(key), str) and found[key]), "")
+        rule = f" (rule {found['rule']!r})" if isinstance(found.get("rule"), str) and found["rule"] else ""
+        nearest = (
+            f"; {found['nearest']} is let in" if isinstance(found.get("nearest"), str) and found["nearest"] else ""
+        )
+        return f"{reason}{rule}{nearest}" if reason else ""
+    return "" if text.startswith("<") else text.partition("\n")[0]
