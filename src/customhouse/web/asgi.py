@@ -20,6 +20,7 @@ from customhouse.catalog.downloads.neglect import NeglectedSpools
 from customhouse.infra.client_address import parse_networks
 from customhouse.infra.client_hash import ClientHashes
 from customhouse.infra.count_spool import CountSpool, counts_folder
+from customhouse.infra.decision_spool import DecisionSpool
 from customhouse.serve.asgi import Serve
 from customhouse.serve.hosts import Hosts
 from customhouse.terms.errors import CustomhouseError
@@ -108,7 +109,11 @@ def build(app: App) -> Serve:
     counts = CountSpool(app.settings.data, app.clock, ClientHashes(app.key.secret), trusted, who)
     around = _Around()
     serve = Serve(app.pages, app.blobs, around, count=counts.count, hosts=Hosts(names_of(app.settings)))
-    around.inner = inner_of(app, serve, counts)
+    decisions = DecisionSpool(
+        app.settings.data, app.clock, ClientHashes(app.key.secret), trusted, days=app.settings.decisions_days
+    )
+    serve.note = decisions.note
+    around.inner = inner_of(app, serve, counts, decisions)
     return serve
 
 
@@ -129,7 +134,10 @@ class _Around:
         await send({"type": "lifespan.shutdown.complete"})
 
 
-def inner_of(app: App, serve: Serve, counts: CountSpool, context: AbstractContextManager[App] | None = None) -> Inner:
+def inner_of(
+    app: App, serve: Serve, counts: CountSpool, decisions: DecisionSpool,
+    context: AbstractContextManager[App] | None = None,
+) -> Inner:  # fmt: skip
     """What stands behind ``serve``; ``context`` is left when the server shuts down."""
     neglected = NeglectedSpools(app.database, counts_folder(app.settings.data), app.clock, app.settings.fetched_days)
 
@@ -138,6 +146,7 @@ def inner_of(app: App, serve: Serve, counts: CountSpool, context: AbstractContex
         anyio.to_thread.current_default_thread_limiter().total_tokens = PAGE_THREADS
         app.walkers.start()
         counts.start()
+        decisions.start()
         neglected.start()
         # Whoever asks first what is known of his packages does not wait until it was read.
         stop = Event()
@@ -147,6 +156,7 @@ def inner_of(app: App, serve: Serve, counts: CountSpool, context: AbstractContex
         stop.set()
         reading.join()
         counts.close()
+        decisions.close()
         neglected.close()
         if context is not None:
             context.__exit__(None, None, None)

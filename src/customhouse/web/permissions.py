@@ -68,6 +68,12 @@ class Permission(Enum):
     STANDING_READ = ("standing:read", Need.SIGNED_IN_OR_TOKEN, False, False)
     STANDING_WRITE = ("standing:write", Need.SIGNED_IN_OR_TOKEN, True, False)
 
+    # A policy is tried, and ends by itself; questions to it are posted because they are long.
+    CANDIDATE_WRITE = ("candidate:write", Need.SIGNED_IN_OR_TOKEN, True, False)
+    CANDIDATE_ASK = ("candidate:ask", Need.SIGNED_IN_OR_TOKEN, False, False)
+    # The address itself is what opens it.
+    CANDIDATE_READ = ("candidate:read", Need.ANYBODY, False, False)
+
     REPORT_WRITE = ("report:write", Need.SIGNED_IN_OR_TOKEN, True, False)
 
     PROJECT_CREATE_FORM = ("project:create-form", Need.SIGNED_IN, False, False)
@@ -135,5 +141,7 @@ TOKEN_ACTIONS: Mapping[Permission, Action] = {
     Permission.PROJECT_READ: "read",
     Permission.PROJECT_YANK: "yank",
     Permission.UPLOAD: "upload",
+    Permission.CANDIDATE_WRITE: "read",
+    Permission.CANDIDATE_ASK: "read",
 }
 """What a token must be for that opens a door. Every other door under ``/api/`` wants one for the whole account."""

@@ -16,6 +16,7 @@ from customhouse.infra.blob_stores import open_blobs
 from customhouse.infra.client_address import parse_networks
 from customhouse.infra.client_hash import ClientHashes
 from customhouse.infra.count_spool import CountSpool
+from customhouse.infra.decision_spool import DecisionSpool
 from customhouse.infra.key_file import read_secret
 from customhouse.infra.lifeline import die_with_parent
 from customhouse.infra.logs import configure_logs
@@ -92,12 +93,18 @@ def create() -> ASGIApp:
         who_shows(secret) if settings.fetched_days else None,
     )  # fmt: skip
 
+    decisions = DecisionSpool(
+        settings.data, clock, ClientHashes(secret), parse_networks(settings.trusted_proxies),
+        days=settings.decisions_days,
+    )  # fmt: skip
+
     def load() -> Inner:
         from customhouse.app import open_app  # noqa: PLC0415 - all that takes long
         from customhouse.web.asgi import inner_of  # noqa: PLC0415 - as above
 
         context = open_app(settings, clock=clock, pages=pages, blobs=blobs)
-        return inner_of(context.__enter__(), serve, counts, context)
+        return inner_of(context.__enter__(), serve, counts, decisions, context)
 
     serve = Serve(pages, blobs, Later(load), count=counts.count, hosts=Hosts(names_of(settings)))
+    serve.note = decisions.note
     return serve
