@@ -92,9 +92,12 @@ from customhouse.terms.identity import Actor
 from customhouse.trust import tables as _publisher_tables  # noqa: F401 - part of the schema
 from customhouse.trust.issuers import issuers_of
 from customhouse.trust.roots import Root, roots_of
-from customhouse.views.names.known import KnownNames
 from customhouse.views import tables as _view_tables  # noqa: F401 - part of the schema
+from customhouse.views.facts.subject import Surroundings
 from customhouse.views.log import tables as _view_log_tables  # noqa: F401 - part of the schema
+from customhouse.views.names.known import KnownNames
+from customhouse.views.offering import Views
+from customhouse.views.render import ViewRenderer
 from customhouse.views.signals import tables as _signal_tables  # noqa: F401 - part of the schema
 from customhouse.views.simulate import tables as _candidate_tables  # noqa: F401 - part of the schema
 
@@ -133,6 +136,8 @@ class App:
     """What is known to be wrong with packages."""
     roots: tuple[Root, ...]
     """Of trust: whose certificates attestations may rest on."""
+    views: Views
+    view_renderer: ViewRenderer
 
     def do(self, deed: Callable[[C, Tx], R], command: C) -> R:
         """Do one deed in one transaction; a refusal's records are written in a second one."""
@@ -163,6 +168,11 @@ class App:
         with self.database.read() as sql:
             publisher = publisher_behind(self.key, sql, token, self.clock.now(), address)
         return publisher or self.authenticate(token, address).actor
+
+    @property
+    def upstream_names(self) -> frozenset[str]:
+        """The upstreams that the settings describe."""
+        return frozenset(one.name for one in self.settings.upstreams)
 
     @property
     def minting(self) -> Minting:
@@ -271,6 +281,12 @@ def open_app(
         deeds, clock, outbound, indexes_of(settings.upstreams), names, settings.data, offline=settings.offline
     )
 
+    advice = Known(database)
+    views = Views(
+        database, clock, upstreams, Surroundings(advice, settings.internal_names),
+        timedelta(days=settings.deleted_files_days), settings.public_url,
+    )  # fmt: skip
+
     try:
         yield App(
             settings=settings,
@@ -310,8 +326,10 @@ def open_app(
             limiter=Limiter(database, clock, key),
             breached=breached_of(settings, outbound),
             logins=Logins(settings.oidc_logins, issuers, outbound, key, clock, settings.public_url),
-            advice=Known(database),
+            advice=advice,
             roots=roots,
+            views=views,
+            view_renderer=ViewRenderer(views, pages),
         )
     finally:
         objects.close()

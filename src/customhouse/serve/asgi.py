@@ -40,6 +40,7 @@ PACKAGES = "/packages/"
 PAGE_CACHE = b"public, max-age=0, must-revalidate, s-maxage=30"
 # A page that ``?format=`` has chosen: a cache that leaves the query out of its keys would hand it to everybody (A38).
 QUERY_CACHE = b"private, max-age=0, must-revalidate"
+HOSTED = "hosted"
 PRIVATE_VIEW = "private"
 """The view under which private projects lie ready, for the inner application alone."""
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*", re.ASCII)
@@ -308,7 +309,8 @@ class Serve:
             begun = await send_link(scope, send, place, size_bytes, said)
         else:
             begun = await send_file(scope, send, place, digest, size_bytes, content_type, said)
-        if begun and self._count is not None and not metadata:
+        # What comes from upstreams is not counted as ours.
+        if begun and self._count is not None and not metadata and gate.origin in ("", HOSTED):
             self._count(gate.filename, scope)
         return True
 

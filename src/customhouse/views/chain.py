@@ -21,7 +21,7 @@ from customhouse.catalog.namespaces import grants_covering
 from customhouse.catalog.tables import name as name_table
 from customhouse.formats.policy.decide import decide, explain
 from customhouse.formats.policy.model import Decision, Facts
-from customhouse.formats.policy.read import Policy
+from customhouse.formats.policy.rule import Policy
 from customhouse.formats.simple import SimpleFile, SimplePage
 from customhouse.index.provenance import provenance_addresses
 from customhouse.index.render import gates_of
@@ -239,6 +239,18 @@ class UnderPolicy:
             file.filename: _judge(judge, self.policy, facts.of(file), file, offered, self.now)
             for file in offered.whole.files
         }
+
+
+def judge_one(
+    database: Database, around: Surroundings, policy: Policy, offered: Offered, filename: str, now: datetime
+) -> Decision:
+    """What the policy says of one file of what is offered, from what is known now."""
+    with database.read(snapshot=True) as sql:
+        facts = facts_of(
+            sql, offered.whole, offered.origin, offered.mirrored, now=now, wants=policy.signals, around=around
+        )
+    file = next(one for one in offered.whole.files if one.filename == filename)
+    return _judge(decide, policy, facts.of(file), file, offered, now)
 
 
 def _judge(

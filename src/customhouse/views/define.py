@@ -29,6 +29,8 @@ class AddView:
     upstreams: tuple[str, ...]
     policy: str
     known: Collection[str]
+    internal: tuple[str, ...] = ()
+    """Patterns of names that are ours, as of the settings."""
     by: Actor = COMMAND_LINE
 
 
@@ -38,6 +40,7 @@ class SetView:
 
     name: str
     known: Collection[str]
+    internal: tuple[str, ...] = ()
     upstreams: tuple[str, ...] | None = None
     policy: str | None = None
     by: Actor = COMMAND_LINE
@@ -67,7 +70,7 @@ def add_view(command: AddView, tx: Tx) -> View:
             "bad-view-name", "view", f"{name[:60]!r} is no name of a view",
             f"a-z, 0-9 and single dashes between them, at most {MAX_NAME_LENGTH} characters",
         )  # fmt: skip
-    _check(command.upstreams, command.policy, command.known, tx)
+    _check(command.upstreams, command.policy, command, tx)
     if find_view(tx.sql, name) is not None:
         raise Refused("view-exists", f"There is a view {name!r} already.", "Change it with `customhouse view set`.",
                       status=409)  # fmt: skip
@@ -92,7 +95,7 @@ def set_view(command: SetView, tx: Tx) -> View:
     known = _known(command.name, tx)
     upstreams = known.upstreams if command.upstreams is None else command.upstreams
     policy = known.policy if command.policy is None else command.policy
-    _check(upstreams, policy, command.known, tx)
+    _check(upstreams, policy, command, tx)
     tx.sql.execute(
         view.update()
         .where(view.c.name == known.name)
@@ -132,13 +135,13 @@ def _known(name: str, tx: Tx) -> View:
     return known
 
 
-def _check(upstreams: tuple[str, ...], policy: str, known: Collection[str], tx: Tx) -> None:
+def _check(upstreams: tuple[str, ...], policy: str, command: AddView | SetView, tx: Tx) -> None:
     for one in upstreams:
-        if one not in known:
-            said = ", ".join(sorted(known)) or "none is configured"
+        if one not in command.known:
+            said = ", ".join(sorted(command.known)) or "none is configured"
             raise Rejected("unknown-upstream", "upstream", f"nobody has described an upstream {one[:60]!r}", said)
     if len(set(upstreams)) != len(upstreams):
         raise Rejected("upstream-twice", "upstream", "an upstream is named twice", "each one once")
     if len(policy) > MAX_POLICY:
         raise Rejected("policy-too-long", "policy", f"{len(policy)} characters", f"at most {MAX_POLICY}")
-    read_policy(policy, now=tx.now())
+    read_policy(policy, now=tx.now(), internal=command.internal)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 
 from customhouse.catalog import queries
 from customhouse.catalog.hosted import changed_serial
-from customhouse.formats.policy.read import Policy, read_policy
+from customhouse.formats.policy.model import Decision
+from customhouse.formats.policy.read import read_policy
+from customhouse.formats.policy.rule import Policy
 from customhouse.infra.db import Database
 from customhouse.infra.pages import epoch_name, name_in_views
+from customhouse.mirror.model import Inspected
 from customhouse.terms.clock import Clock
 from customhouse.terms.errors import Refused, Rejected, Unavailable
-from customhouse.views.chain import AsOf, FirstThatHas, Hosted, Pulls, Source, UnderPolicy, Upstream
+from customhouse.views.chain import AsOf, FirstThatHas, Hosted, Pulls, Source, UnderPolicy, Upstream, judge_one
 from customhouse.views.facts.subject import Surroundings
 from customhouse.views.model import Offered, View
 from customhouse.views.queries import find_view
@@ -71,8 +74,19 @@ class Views:
         decides as of then; ``private`` lets the one who asks see private projects, and only those; ``explaining`` looks
         at every rule. Raises `Unavailable` if the policy, or what it rests on, cannot be read: nothing is let in then.
         """
-        policy = policy or policy_of(view)
+        policy = policy or policy_of(view, self.around.internal_names)
         return self._chain(view, policy, as_of, within, private=private, explaining=explaining).project(normalized)
+
+    def judge(self, view: View, offered: Offered, filename: str, seen: Inspected) -> Decision:
+        """What becomes of a file of an upstream now that it is here and somebody has looked into it."""
+        mirrored = offered.mirrored
+        if mirrored is None:
+            raise LookupError(f"{filename} is not from an upstream")
+        files = tuple(replace(one, inspected=seen) if one.filename == filename else one for one in mirrored.files)
+        policy, now = policy_of(view, self.around.internal_names), self.clock.now()
+        return judge_one(
+            self.database, self.around, policy, replace(offered, mirrored=replace(mirrored, files=files)), filename, now
+        )
 
     def _chain(
         self, view: View, policy: Policy, as_of: datetime | None, within: timedelta, *, private: bool, explaining: bool
@@ -85,16 +99,16 @@ class Views:
         return UnderPolicy(source, policy, self.database, self.around, as_of or now, as_of, explaining)
 
 
-def policy_of(view: View) -> Policy:
+def policy_of(view: View, internal: tuple[str, ...] = ()) -> Policy:
     """The view's policy as it was accepted; raises `Unavailable` if what the database holds is none."""
     try:
         # Exceptions that have expired since are no fault: they spare nothing any more.
-        return _read(view.policy, view.changed_at)
+        return _read(view.policy, view.changed_at, internal)
     except Rejected as error:
         why = f"its policy cannot be read ({error})"
         raise Unavailable(f"The view {view.name}", why, retry_after_seconds=60) from error
 
 
 @lru_cache(maxsize=64)
-def _read(text: str, accepted_at: datetime) -> Policy:
-    return read_policy(text, now=accepted_at)
+def _read(text: str, accepted_at: datetime, internal: tuple[str, ...]) -> Policy:
+    return read_policy(text, now=accepted_at, internal=internal)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import astuple, dataclass, replace
 from datetime import datetime, timedelta
 
@@ -118,12 +118,12 @@ class ViewRenderer:
                 # What has come since the policy was asked has no gate yet, and so does not go out.
                 if decision is not None or gate.verdict in ("deny", "gone"):
                     said = replace(gate, origin=HOSTED, version=versions[gate.filename])
-                    yield _under(said, decision or LET_IN, allowed)
+                    yield under(said, decision or LET_IN, allowed)
             return
         for one in offered.mirrored.files if offered.mirrored is not None else ():
             decision = decisions.get(one.filename)
             if decision is not None:
-                yield _under(_mirrored_gate(view, normalized, offered.origin, one), decision, allowed)
+                yield under(_mirrored_gate(view, normalized, offered.origin, one), decision, allowed)
 
 
 def _mirrored_gate(view: View, project: str, origin: str, one: MirroredFile) -> Gate:
@@ -142,7 +142,7 @@ def _mirrored_gate(view: View, project: str, origin: str, one: MirroredFile) -> 
     )
 
 
-def _under(gate: Gate, decision: Decision, allowed: set[str]) -> Gate:
+def under(gate: Gate, decision: Decision, allowed: Collection[str]) -> Gate:
     """The gate as the policy has it: what the index itself refuses stays refused."""
     if gate.verdict in ("deny", "gone"):
         return gate

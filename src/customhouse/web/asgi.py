@@ -26,6 +26,7 @@ from customhouse.serve.hosts import Hosts
 from customhouse.terms.errors import CustomhouseError
 from customhouse.web.address import names_of
 from customhouse.web.api.advisory_documents import advisory_document_doors
+from customhouse.web.api.amendments import amendment_api_doors
 from customhouse.web.api.bundled import bundled_api_doors
 from customhouse.web.api.downloads import download_doors
 from customhouse.web.api.feeds import feed_doors
@@ -43,6 +44,7 @@ from customhouse.web.api.staged import StagedState
 from customhouse.web.api.standing import standing_api_doors
 from customhouse.web.api.upload2 import Upload2
 from customhouse.web.api.vex import vex_api_doors
+from customhouse.web.api.views import Renewing, ViewDoors
 from customhouse.web.api.xmlrpc import xmlrpc_doors
 from customhouse.web.api.yank import yank_api_doors
 from customhouse.web.doors import Door, door, own_door, raw_door
@@ -52,6 +54,7 @@ from customhouse.web.pages.account import account_doors
 from customhouse.web.pages.admin import admin_doors
 from customhouse.web.pages.advisories import advisory_doors
 from customhouse.web.pages.advisory_sources import advisory_source_doors
+from customhouse.web.pages.amendments import amendment_doors
 from customhouse.web.pages.approving import approving_doors
 from customhouse.web.pages.authoring import authoring_doors
 from customhouse.web.pages.blast import blast_doors
@@ -108,7 +111,9 @@ def build(app: App) -> Serve:
     who = who_shows(app.key.secret) if app.settings.fetched_days else None
     counts = CountSpool(app.settings.data, app.clock, ClientHashes(app.key.secret), trusted, who)
     around = _Around()
-    serve = Serve(app.pages, app.blobs, around, count=counts.count, hosts=Hosts(names_of(app.settings)))
+    serve = Serve(
+        app.pages, app.blobs, around, count=counts.count, hosts=Hosts(names_of(app.settings)), clock=app.clock
+    )
     decisions = DecisionSpool(
         app.settings.data, app.clock, ClientHashes(app.key.secret), trusted, days=app.settings.decisions_days
     )
@@ -139,6 +144,7 @@ def inner_of(
     context: AbstractContextManager[App] | None = None,
 ) -> Inner:  # fmt: skip
     """What stands behind ``serve``; ``context`` is left when the server shuts down."""
+    serve.renew = renewing = Renewing(app)
     neglected = NeglectedSpools(app.database, counts_folder(app.settings.data), app.clock, app.settings.fetched_days)
 
     @asynccontextmanager
@@ -155,6 +161,7 @@ def inner_of(
         yield
         stop.set()
         reading.join()
+        renewing.close()
         counts.close()
         decisions.close()
         neglected.close()
@@ -238,8 +245,11 @@ def _routes(app: App, serve: Serve) -> list[Door]:
         *report_doors(),
         *report_api_doors(),
         *yank_api_doors(),
+        *ViewDoors(app, serve).doors(),
         *vex_doors(),
         *vex_api_doors(),
+        *amendment_doors(),
+        *amendment_api_doors(),
         *standing_doors(),
         *standing_api_doors(),
         *StagedState(app).doors(),

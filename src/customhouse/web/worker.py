@@ -105,6 +105,6 @@ def create() -> ASGIApp:
         context = open_app(settings, clock=clock, pages=pages, blobs=blobs)
         return inner_of(context.__enter__(), serve, counts, decisions, context)
 
-    serve = Serve(pages, blobs, Later(load), count=counts.count, hosts=Hosts(names_of(settings)))
+    serve = Serve(pages, blobs, Later(load), count=counts.count, hosts=Hosts(names_of(settings)), clock=clock)
     serve.note = decisions.note
     return serve
