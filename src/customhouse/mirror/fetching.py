@@ -9,6 +9,7 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 
+from customhouse.mirror.cut import Cut
 from customhouse.mirror.flight import Flight
 from customhouse.mirror.model import Inspected
 from customhouse.terms.errors import CustomhouseError, Unavailable
@@ -19,10 +20,6 @@ _READERS = anyio.CapacityLimiter(40)
 
 Judge = Callable[[Inspected], CustomhouseError | None]
 """Whether what the strict reader has found is let through."""
-
-
-class Cut(Exception):
-    """The file turned out wrong, or broke off, after its beginning was sent: the connection must be cut."""
 
 
 class Fetching:

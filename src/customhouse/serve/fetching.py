@@ -12,6 +12,7 @@ from typing import Protocol
 from starlette.types import Receive, Scope, Send
 
 from customhouse.formats.problems import SECURITY_HEADERS, Headers
+from customhouse.mirror.cut import Cut
 from customhouse.serve.conditions import TooManyRanges, none_match, ranges
 from customhouse.serve.files import request_header, send_file, send_link, send_whole
 
@@ -122,6 +123,10 @@ async def _stream(
                 if leaving.done():
                     raise _Gone
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
+    except Cut as cut:
+        # An answer that its application does not end is cut off by the server, and the client knows it.
+        log.warning("%s was cut off: %s", coming.filename, cut)
+        return False
     finally:
         leaving.cancel()
     await send({"type": "http.response.body", "body": b""})
