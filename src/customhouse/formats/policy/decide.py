@@ -101,7 +101,8 @@ class _Verdict:
 def decide(policy: Policy, facts: Facts, *, now: datetime, hosted: bool, name: str, version: str) -> Decision:
     """What becomes of the file; ``name`` is normalised. Nothing is looked up that the decision does not need.
 
-    ``changes_at`` is the first moment at which the same facts lead to another decision.
+    ``changes_at`` is the first moment at which the same facts lead to another decision. Only to find it, rules
+    after the one that decided are looked at, as of the moment at which that one decides no more.
     """
     found = _decide_at(policy, _Look(policy, facts, now, name, version), hosted=hosted)
     at = found.changes_at

@@ -64,9 +64,7 @@ class _Scanner:
         self.at += 2 if is_array else 1
         keys = self._keys()
         self.at += 2 if is_array else 1
-        path = self._resolve(keys[:-1])
-        self._note(path, line)
-        path = (*path, keys[-1])
+        path = (*self._resolve(keys[:-1], line), keys[-1])
         if is_array:
             self._note(path, line)
             self.latest[path] = self.latest.get(path, -1) + 1
@@ -76,11 +74,12 @@ class _Scanner:
         self._note(path, line)
         return path
 
-    def _resolve(self, keys: list[str]) -> Path:
+    def _resolve(self, keys: list[str], line: int) -> Path:
         """The path that a header's keys name: through an array of tables they lead to its newest element."""
         path: Path = ()
         for key in keys:
             path = (*path, key)
+            self._note(path, line)
             if path in self.latest:
                 path = (*path, self.latest[path])
         return path

@@ -58,6 +58,8 @@ class Place:
 
     def text(self, value: object, example: str) -> str:
         """A text that is not empty."""
+        if value is None:
+            self.reject("it is missing", example)
         if not isinstance(value, str) or not value.strip():
             self.reject(f"{shown(value)} is no text", example)
         return value.strip()

@@ -27,6 +27,8 @@ from customhouse.formats.policy.rule import Limit, Policy, Rule, Spared, Table, 
 from customhouse.formats.policy.signals import SIGNALS
 from customhouse.terms.errors import Rejected
 
+__all__ = ["Policy", "read_level", "read_policy"]
+
 LONGEST = 256 * 1024
 """Characters of a policy."""
 MOST_RULES, MOST_EXCEPTIONS = 500, 5000
@@ -131,7 +133,7 @@ def _rules(document: Mapping[str, object], place: Place, *, against: bool) -> li
     for table, here in tables:
         rule = _rule(table, here, against=against)
         if rule.name in found:
-            here.at("name").reject(
+            here.called(f"rule {shown(rule.name)}").at("name").reject(
                 f"there is a rule {shown(rule.name)} already, on line {found[rule.name].line}", "a name of its own"
             )
         found[rule.name] = rule
@@ -153,7 +155,7 @@ def _rule(table: dict[str, object], place: Place, *, against: bool) -> Rule:
     name = place.called("rule").at("name").text(table.get("name"), 'name = "cooldown"')
     place = place.called(f"rule {shown(name)}")
     place.only(table, _RULE, "key of a rule called")
-    given = [key for key in _TABLES if key in table]
+    given = [key for key in table if key in _TABLES]
     if len(given) > 1:
         place.at(given[1]).reject(
             f"the rule has '{given[0]}' already", "one table of conditions for each rule; several rules for several"

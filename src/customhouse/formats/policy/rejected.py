@@ -29,6 +29,6 @@ def shown(value: object) -> str:
 
 def suggestion(word: str, words: Iterable[str]) -> str:
     """What was probably meant, or all that there is to choose from."""
-    known = sorted(words)
-    close = get_close_matches(word, known, n=1, cutoff=0.6)
-    return f"did you mean '{close[0]}'?" if close else f"one of {', '.join(known)}"
+    known = {one.lower(): one for one in sorted(words)}
+    close = get_close_matches(word.lower(), known, n=1, cutoff=0.6)
+    return f"did you mean '{known[close[0]]}'?" if close else f"one of {', '.join(known.values())}"
