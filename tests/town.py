@@ -117,6 +117,7 @@ from customhouse.terms.clock import Clock
 from customhouse.terms.identity import COMMAND_LINE, Actor, Identity
 from customhouse.trust.described import describe
 from customhouse.trust.issuers import BUILT_IN
+from customhouse.views.define import AddView, add_view
 from customhouse.web.asgi import build
 from customhouse.web.doors import Door
 from customhouse.web.render import static_address
@@ -124,6 +125,8 @@ from customhouse.work import run_followers
 from dns_simulator import dns_simulator
 from packages import Dist, wheel
 from person import hashed_password
+from town_amendments import HEADERS as AMENDED_HEADERS
+from town_amendments import say
 from town_disclosure import accepted_case, actor_of, attach, published_case, stage_for
 from town_vex import register_for, state
 from triaging import PREFIX, certain, cve_record, take
@@ -156,7 +159,7 @@ import demo
 FORM_COOKIE_VALUE = "a-stranger-in-a-browser-of-his-own-0000000000"
 # Pages and gates are made from the other rows, at the first read at the latest. The words of search have tables that
 # SQLite keeps for itself. Whoever reads a file is counted and noted, by and by.
-DERIVED = re.compile(r"page|gate|download(_.*)?|fetched|sqlite_.*|.*_(config|content|data|docsize|idx)")
+DERIVED = re.compile(r"page|gate|edition|download(_.*)?|fetched|sqlite_.*|.*_(config|content|data|docsize|idx)")
 STAGED_WHEEL = wheel("demo", "4.0")
 """Of a release that is being made: all its bytes are there, and it is not complete."""
 NOTED = {"ledger_event", "ledger_head"}
@@ -312,6 +315,7 @@ def open_town(settings: Settings, clock: Clock, walkers: Walkers | None = None) 
         _trust_builds(town)
         _stage(town)
         _disclose(town)
+        _let_in(town)
         for person in town.people.values():
             if person.token:
                 app.authenticate(person.token)  # the last use is noted now and not at the first knock
@@ -340,6 +344,12 @@ def small_town(folder: Path, blank: Path, walkers: Walkers) -> Iterator[Town]:
 def prepared_copy(blank: Path, folder: Path) -> Path:
     """A data folder of one's own, from an empty installation that is prepared."""
     return Path(shutil.copytree(blank, folder / "data"))
+
+
+def _let_in(town: Town) -> None:
+    """A view of what is hosted here."""
+    town.app.do(add_view, AddView("main", (), 'level = "balanced"\n', ()))
+    town.facts["view"] = "main"
 
 
 def _lapse(town: Town) -> None:
@@ -481,7 +491,7 @@ def _trade(town: Town) -> None:
     _publish(town, wheel(version="0.9"), "demo", "0.9")
     _publish(town, wheel(version="1.0", description=DESCRIPTION, headers={
         "Description-Content-Type": "text/markdown", "Requires-Python": ">=3.8", "License-Expression": "MIT",
-        "Keywords": "text,terminal", "Classifier": "Programming Language :: Python :: 3",
+        **AMENDED_HEADERS, "Keywords": "text,terminal", "Classifier": "Programming Language :: Python :: 3",
         "Project-URL": "Changelog, https://example.org/changes", "Author-email": "Ada <ada@example.org>",
     }), "demo", "1.0")  # fmt: skip
     _publish(town, wheel(version="2.0", files=evil), "demo", "2.0")
@@ -662,6 +672,7 @@ def _judge(town: Town) -> None:
     town.facts["record_digest"] = digest_of(third)
     town.app.do(put_exception, Except("nothing-much", "It is none."))
     town.facts |= {"statement": state(town.app, _actor(town, "alice")), "standing:anonymous": "none"}
+    town.facts["amendment"] = say(town.app, _actor(town, "alice"))
     for kind, who in town.people.items():
         if who.account_id:
             made = register_for(town.app, who.account_id)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from town import NAMES, Kind, Town
+from town_amendments import FORM as AMENDS
 
 EVERYBODY: frozenset[Kind] = frozenset(NAMES)
 SIGNED_IN = EVERYBODY - {"anonymous", "half"}
@@ -186,6 +187,10 @@ ROWS = [
     reads("/stage/{stage}/simple/{name}/", "stage:read", EVERYBODY),
     reads("/stage/{stage}/simple/{name}", "stage:read", EVERYBODY),
     reads("/stage/{stage}/files/{filename}", "stage:read", EVERYBODY, at={"filename": "{staged_filename}"}),
+    reads("/view/{view}/simple/", "public:read", EVERYBODY),
+    reads("/view/{view}/simple/{name}/", "project:read", EVERYBODY),
+    reads("/view/{view}/simple/{name}", "project:read", EVERYBODY),
+    reads("/view/{view}/files/{project}/{filename}", "project:read", EVERYBODY),
     reads("/simple/", "public:read", EVERYBODY),
     reads("/simple", "public:read", EVERYBODY),
     reads("/simple/{name}/", "project:read", EVERYBODY),
@@ -371,6 +376,17 @@ ROWS = [
     reads(MANAGE + "/vex/", "project:manage-read", MAINTAINERS),
     writes(MANAGE + "/vex/", "project:vex", MAINTAINERS, **SAFE),
     writes(MANAGE + "/vex/{statement}/withdraw/", "project:vex", MAINTAINERS),
+    reads("/.well-known/customhouse-keys.json", "public:read", EVERYBODY),
+    reads(API + "/amendments", "project:read", EVERYBODY),
+    writes(API + "/amendments", "project:amend", UPLOADERS, **AMENDS),
+    writes(API + "/amendments/{amendment}/withdraw", "project:amend", UPLOADERS, reason="It was a mistake."),
+    reads(MANAGE + "/amendments/", "project:manage-read", MAINTAINERS),
+    writes(MANAGE + "/amendments/", "project:amend", MAINTAINERS, **AMENDS),
+    writes(MANAGE + "/amendments/{amendment}/withdraw/", "project:amend", MAINTAINERS, reason="It was a mistake."),
+    reads("/view/{view}/constraints.txt", "public:read", EVERYBODY, query="for=demo"),
+    reads("/view/{view}/overrides.txt", "public:read", EVERYBODY, query="widening=1"),
+    reads("/view/{view}/uv.toml", "public:read", EVERYBODY),
+    reads("/api/views/{view}/amendments", "public:read", EVERYBODY),
     reads("/api/standing/", "standing:read", SIGNED_IN),
     writes("/api/standing/", "standing:write", SIGNED_IN, **LISTED),
     reads("/api/standing/{standing}/", "standing:read", SIGNED_IN),

@@ -26,6 +26,7 @@ from customhouse.index.new_project import CreateProject, new_project
 from customhouse.index.teams import AboutTeam, AboutTeamRole, create_team, set_team_role
 from customhouse.index.visibility import ChangeVisibility, change_visibility
 from customhouse.infra.settings import Settings
+from customhouse.views.define import AddView, add_view
 from customhouse.web.asgi import build
 from customhouse.web.doors import Door
 from customhouse.web.render import static_address
@@ -91,6 +92,7 @@ def vault(request: pytest.FixtureRequest, tmp_path: Path, clock: TurnableClock) 
 
 def _furnished(world: World, how: str) -> Vault:
     seed_periodic_jobs(world.app)
+    world.app.do(add_view, AddView("main", (), 'level = "balanced"\n', ()))
     while run_followers(world.app):
         pass
     found_organization(world, "guild", "alice")
@@ -120,11 +122,11 @@ def _furnished(world: World, how: str) -> Vault:
         dave = find_user(sql, "dave")
     link_id = world.app.do(make_password_link, MakePasswordLink(dave, world.app.lifetimes.idle, mail=False))
     facts = {
-        "version": "1.0", "old": "1.0", "new": "2.0", "organization": "guild", "team": "builders", "user": "alice",
+        "view": "main", "version": "1.0", "old": "1.0", "new": "2.0", "organization": "guild", "team": "builders", "user": "alice",
         "account": "alice", "invitation": number, "token": world.tokens["alice"].split(".")[1], "case": "1",
         "reporter": "carol", "link": link_text(world.app.key, link_id), "namespace": "secret", "hook": "x" * 26,
         "disclosure": "x" * 26, "member_link": "x" * 26, "attachment": "1",
-        "advisory": "PYSEC-2026-1", "statement": "x" * 26, "standing": "x" * 26, "login": "guild", "campaign": "keys", "change": "1", "mandate": "1", "factor": "1", "exemption": "1", "table": "accounts",
+        "advisory": "PYSEC-2026-1", "statement": "x" * 26, "amendment": "x" * 26, "standing": "x" * 26, "login": "guild", "campaign": "keys", "change": "1", "mandate": "1", "factor": "1", "exemption": "1", "table": "accounts",
         "linked": "1", "publisher": "1", "day": "2026-01-01", "session": "x" * 26, "stage": "x" * 64, "staged_file": "x" * 26,
         "address": static_address("house.css").rpartition("/")[2],
     }  # fmt: skip

@@ -16,6 +16,7 @@ from customhouse.infra.pages import epoch_name, name_in_views
 from customhouse.mirror.model import Inspected
 from customhouse.terms.clock import Clock
 from customhouse.terms.errors import Refused, Rejected, Unavailable
+from customhouse.views.amended import Amended
 from customhouse.views.chain import AsOf, FirstThatHas, Hosted, Pulls, Source, UnderPolicy, Upstream, judge_one
 from customhouse.views.facts.subject import Surroundings
 from customhouse.views.model import Offered, View
@@ -96,6 +97,7 @@ class Views:
         source: Source = FirstThatHas(hosted, Upstream(self.pulls, view.upstreams, within, self.site, view.name))
         if as_of is not None:
             source = AsOf(source, as_of)
+        source = Amended(source, self.database, view.name, as_of)
         return UnderPolicy(source, policy, self.database, self.around, as_of or now, as_of, explaining)
 
 

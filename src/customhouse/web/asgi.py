@@ -30,6 +30,7 @@ from customhouse.web.api.amendments import amendment_api_doors
 from customhouse.web.api.bundled import bundled_api_doors
 from customhouse.web.api.downloads import download_doors
 from customhouse.web.api.feeds import feed_doors
+from customhouse.web.api.guidance import guidance_doors
 from customhouse.web.api.integrity import PROVENANCE, Integrity
 from customhouse.web.api.leaked_tokens import LeakedTokens
 from customhouse.web.api.legacy import LegacyUpload
@@ -250,6 +251,7 @@ def _routes(app: App, serve: Serve) -> list[Door]:
         *vex_api_doors(),
         *amendment_doors(),
         *amendment_api_doors(),
+        *guidance_doors(),
         *standing_doors(),
         *standing_api_doors(),
         *StagedState(app).doors(),

@@ -81,6 +81,7 @@ class Permission(Enum):
     PROJECT_MANAGE_READ = ("project:manage-read", Need.MAINTAINER, False, False)
     PROJECT_YANK = ("project:yank", Need.MAINTAINER, True, False)
     PROJECT_VEX = ("project:vex", Need.MAINTAINER, True, False)
+    PROJECT_AMEND = ("project:amend", Need.MAINTAINER, True, False)
     PROJECT_LEAVE = ("project:leave", Need.MAINTAINER, True, True)
     PROJECT_SETTINGS_READ = ("project:settings-read", Need.OWNER, False, False)
     PROJECT_SETTINGS = ("project:settings", Need.OWNER, True, False)

@@ -18,6 +18,7 @@ from customhouse.formats.metadata import CoreMetadata, parse_stored_metadata
 from customhouse.formats.project_json import choose_version
 from customhouse.formats.project_urls import labelled_urls
 from customhouse.formats.verified_urls import verified, verified_address
+from customhouse.index.amending.queries import counting_for
 from customhouse.index.provenance import compared
 from customhouse.index.vouch import owners_addresses, vouched_prefixes
 from customhouse.terms.errors import Refused
@@ -25,6 +26,7 @@ from customhouse.terms.versions import version_of
 from customhouse.web import render
 from customhouse.web.doors import Door, door
 from customhouse.web.facts import ProjectFacts, facts_of
+from customhouse.web.pages.amendments import amendment_rows
 from customhouse.web.pages.bundled import release_libraries
 from customhouse.web.pages.downloads import downloads_view
 from customhouse.web.pages.model import FileRow, HomeView, ProjectView, ReleaseRow, SignalRow, VersionRow
@@ -81,6 +83,7 @@ def project(visit: Visit) -> Response:
     with visit.app.database.read() as sql:
         critical = mark_of(sql, name)
         attested, unlike = compared(sql, facts.files, view.version)
+        amendments = counting_for(sql, name)
         libraries = release_libraries(sql, visit.this_project, view.version) if view.version else []
     advice = visit.app.advice.of([name])[name]
     moments = [Moment(row.version, row.released_at, row.yanked) for row in view.versions]
@@ -92,6 +95,7 @@ def project(visit: Visit) -> Response:
         critical=critical,
         downloads=downloads,
         libraries=libraries,
+        amendments=amendment_rows(visit.app, [one for one in amendments if view.version in one.record.versions]),
         provenance=provenance_view(name, facts.files, attested, unlike),
         timeline=timeline_of(moments, visit.app.clock.now()),
         warned=warnings_view(advice, name, view.version, [row.version for row in view.versions]),
