@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from functools import cache
 from importlib.resources import files
@@ -20,20 +21,26 @@ def popular_names() -> frozenset[str]:
 
 
 @cache
-def _shapes() -> dict[str, str]:
-    return {ProjectName(name).ultranormalized: name for name in sorted(popular_names(), reverse=True)}
+def _popular_shapes() -> Mapping[str, str]:
+    return shapes_of(popular_names())
 
 
-def look_alike(normalized: str, popular: AbstractSet[str]) -> str | None:
+def shapes_of(names: Iterable[str]) -> Mapping[str, str]:
+    """The first of these normalised names by what is left of each once look-alike characters are set aside."""
+    return {ProjectName(name).ultranormalized: name for name in sorted(names, reverse=True)}
+
+
+def look_alike(normalized: str, popular: AbstractSet[str], shapes: Mapping[str, str] | None = None) -> str | None:
     """The popular name that this one could be mistaken for, or None.
 
     Either both are equal once separators and look-alike characters are set aside, or they are one edit apart: a letter
-    dropped, added, changed, or two neighbours swapped.
+    dropped, added, changed, or two neighbours swapped. ``shapes`` are `shapes_of` the popular names, if they are not
+    `popular_names`.
     """
     if normalized in popular or len(normalized) < MIN_LENGTH:
         return None
     shape = ProjectName(normalized).ultranormalized
-    twin = _shapes().get(shape) if popular is popular_names() else None
+    twin = (_popular_shapes() if popular is popular_names() else shapes or {}).get(shape)
     if twin is not None:
         return twin
     return min((name for name in _one_edit_away(normalized) if name in popular), default=None)

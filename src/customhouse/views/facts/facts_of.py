@@ -13,19 +13,32 @@ from sqlalchemy.engine import Connection
 
 from customhouse.catalog import queries
 from customhouse.formats.policy.model import Fact
-from customhouse.formats.policy.signals import SIGNALS
 from customhouse.formats.simple import SimpleFile, SimplePage
 from customhouse.mirror.model import MirroredProject
-from customhouse.views.facts.look_up import is_internal, look_up_wrong
+from customhouse.views.facts.bundled import Bundled
+from customhouse.views.facts.look_up import (
+    attested_files,
+    is_internal,
+    look_up_held,
+    look_up_licences,
+    look_up_seen,
+    look_up_told,
+    look_up_wrong,
+)
 from customhouse.views.facts.name import Name
+from customhouse.views.facts.provenance import Provenance
 from customhouse.views.facts.safety import Safety, Said
 from customhouse.views.facts.shape import Shape
 from customhouse.views.facts.subject import Answer, Subject, Surroundings, Unknown
 from customhouse.views.facts.time import Time
+from customhouse.views.facts.told import SIGNALS as TOLD
 from customhouse.views.model import HOSTED
 
 Asked = Callable[[SimpleFile], Answer]
-OF_SAFETY = frozenset({"vulnerabilities", "fixes", "malware", "bundled-vulnerabilities"})
+OF_SAFETY = frozenset({"vulnerabilities", "fixes", "malware"})
+OF_PROVENANCE = frozenset({"attested", "publisher-changed", "provenance-lost"})
+LOOKED_UP = frozenset({"licence", "internal-name", "similar-to"})
+"""Signals of the families that need no look, which need one themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +86,7 @@ def facts_of(
     are those of today, for they say themselves of which day they are.
     """
     subject = _subject(sql, page, origin, mirrored, now, as_of)
-    answers = {
-        name: asked for name, asked in _answers(sql, subject, around, frozenset(wants)).items() if name in SIGNALS
-    }
-    return ProjectFacts(answers)
+    return ProjectFacts(_answers(sql, subject, around, frozenset(wants)))
 
 
 def _subject(
@@ -87,39 +97,58 @@ def _subject(
         return Subject(page, origin, now, mirrored, as_of=as_of)
     found = queries.find_project(sql, page.name)
     rows = {row.filename: row for row in queries.files_of(sql, found.id)} if found is not None else {}
-    return Subject(page, origin, now, hosted=found, rows=rows, as_of=as_of)
+    attested = attested_files(sql, found.id) if found is not None else frozenset()
+    return Subject(page, origin, now, hosted=found, rows=rows, attested=attested, as_of=as_of)
 
 
 def _answers(sql: Connection, subject: Subject, around: Surroundings, wants: frozenset[str]) -> dict[str, Asked]:
-    time, shape = Time(subject), Shape(subject)
+    """Each signal's answer. What needs no look into the database is there whether it is wanted or not."""
+    time, said = Time(subject), Said(subject)
     answers: dict[str, Asked] = {
         "age": time.age,
         "project-age": time.project_age,
         "last-release-age": time.last_release_age,
         "quiet-before": time.quiet_before,
         "added-file-age": time.added_file_age,
-        "kind": shape.kind,
-        "sdist-only": shape.sdist_only,
-        "binary": shape.binary,
-        "size": shape.size,
-        "archive": shape.archive,
-        "malformed": shape.malformed,
-        "licence": shape.licence,
+        "yanked": said.yanked,
+        "removed": said.removed,
+        "status": said.status,
     }
-    said = Said(subject)
-    answers |= {"yanked": said.yanked, "removed": said.removed, "status": said.status}
-    internal = "internal-name" in wants and is_internal(sql, subject.name, around.internal_names)
-    name = Name(subject, internal=internal)
+    shape = Shape(subject, look_up_licences(sql, subject) if "licence" in wants else {})
+    answers |= {
+        "kind": shape.kind, "sdist-only": shape.sdist_only, "binary": shape.binary, "size": shape.size,
+        "archive": shape.archive, "malformed": shape.malformed, "licence": shape.licence,
+    }  # fmt: skip
+    name = Name(
+        subject,
+        internal="internal-name" in wants and is_internal(sql, subject.name, around.internal_names),
+        resembled=around.names.resembled(sql, subject.name) if "similar-to" in wants else None,
+    )
     answers |= {
         "name": name.name, "version": name.version, "filename": name.filename, "upstream": name.upstream,
         "similar-to": name.similar_to, "internal-name": name.internal_name,
     }  # fmt: skip
-    if wants & OF_SAFETY:
-        wrong = look_up_wrong(sql, subject, around, fixes="fixes" in wants)
-        safety = Safety(subject, wrong)
+    return {one: asked for one, asked in answers.items() if one not in LOOKED_UP or one in wants} | {
+        one: asked for one, asked in _looked_up(sql, subject, around, wants).items() if one in wants
+    }
+
+
+def _looked_up(sql: Connection, subject: Subject, around: Surroundings, wants: frozenset[str]) -> dict[str, Asked]:
+    """Those families of which a signal is wanted."""
+    answers: dict[str, Asked] = {}
+    if not wants.isdisjoint(OF_SAFETY):
+        safety = Safety(subject, look_up_wrong(sql, subject, around, fixes="fixes" in wants))
         answers |= {"vulnerabilities": safety.vulnerabilities, "fixes": safety.fixes, "malware": safety.malware}
-    return dict.fromkeys(wants, _nobody) | answers
-
-
-def _nobody(_file: SimpleFile) -> Answer:
-    return Unknown("nobody has said it")
+    if "bundled-vulnerabilities" in wants:
+        answers["bundled-vulnerabilities"] = Bundled(look_up_held(sql, subject, around)).vulnerabilities
+    if not wants.isdisjoint(OF_PROVENANCE):
+        provenance = Provenance(subject, look_up_seen(sql, subject))
+        answers |= {
+            "attested": provenance.attested,
+            "publisher-changed": provenance.publisher_changed,
+            "provenance-lost": provenance.provenance_lost,
+        }
+    if not wants.isdisjoint(TOLD):
+        told = look_up_told(sql, subject)
+        answers |= {signal: told.asked(signal) for signal in TOLD}
+    return answers

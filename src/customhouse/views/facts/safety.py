@@ -17,11 +17,10 @@ from customhouse.formats.osv.severity import MALWARE, Level
 from customhouse.formats.policy.model import Fact
 from customhouse.formats.policy.signals import Fix, Vulnerability
 from customhouse.formats.simple import SimpleFile
-from customhouse.views.facts.subject import Answer, Subject, Unknown
+from customhouse.views.facts.subject import CVE, Answer, Subject, Unknown, word_of
 
 ADVISORIES = "advisories"
 NO_ADVISORIES = Unknown("no advisories were ever imported here")
-CVE = "CVE-"
 
 
 @dataclass(frozen=True)
@@ -179,11 +178,6 @@ class Safety:
     def _came_before(self, version: str, moment: datetime | None) -> bool:
         began = self._subject.began.get(version)
         return began is None or moment is None or began <= moment
-
-
-def word_of(level: Level) -> str:
-    """A level as policies spell it: what is scored as none at all counts as low."""
-    return Level.LOW.word if level is Level.NONE else level.word
 
 
 def above(versions: Iterable[str], version: str) -> tuple[str, ...]:

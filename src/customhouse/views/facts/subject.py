@@ -12,13 +12,17 @@ from packaging.version import Version
 
 from customhouse.advisories.known import Known
 from customhouse.catalog.model import File, Project
+from customhouse.formats.osv.severity import Level
 from customhouse.formats.policy.model import Fact
 from customhouse.formats.simple import SimpleFile, SimplePage
 from customhouse.mirror.model import MirroredFile, MirroredProject
 from customhouse.terms.versions import version_of
+from customhouse.views.facts.known_libraries import KnownLibraries
+from customhouse.views.facts.known_names import KnownNames
 from customhouse.views.model import HOSTED
 
 Kind = Literal["wheel", "sdist"]
+CVE = "CVE-"
 HERE = "this index"
 """Who speaks of what we host ourselves."""
 
@@ -40,6 +44,8 @@ class Surroundings:
     advice: Known
     internal_names: tuple[str, ...] = ()
     """Patterns of names, as of the settings."""
+    names: KnownNames = field(default_factory=KnownNames)
+    libraries: KnownLibraries = field(default_factory=KnownLibraries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,3 +163,8 @@ def uploaded(file: SimpleFile, subject: Subject) -> datetime | None:
     """When a file was uploaded where it comes from. Never when we fetched it."""
     mirrored = subject.files.get(file.filename)
     return file.uploaded_at if mirrored is None else mirrored.uploaded_at
+
+
+def word_of(level: Level) -> str:
+    """A level as policies spell it: what is scored as none at all counts as low."""
+    return Level.LOW.word if level is Level.NONE else level.word
