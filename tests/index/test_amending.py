@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -38,10 +39,12 @@ def actor(world: World, name: str = "alice") -> Actor:
 
 
 def said(
-    world: World, versions: str = "1.0", requirement: str = "bar>=1,<3", by: str = "alice", **more: object
-) -> Amendment:
-    wish = Amend("foo", versions, requirement, "it does not work with bar 3", EVIDENCE, by=actor(world, by))
-    return world.app.do(partial(amend, world.app.sign), replace(wish, **more))
+    world: World, versions: str = "1.0", requirement: str = "bar>=1,<3", by: str = "alice", *, before: str = "",
+    view: str = "",
+) -> Amendment:  # fmt: skip
+    why = "it does not work with bar 3"
+    wish = Amend("foo", versions, requirement, why, EVIDENCE, before, view, by=actor(world, by))
+    return world.app.do(partial(amend, world.app.sign), wish)
 
 
 def taken_back(world: World, record: Amendment, by: str = "alice") -> Amendment:
@@ -49,9 +52,10 @@ def taken_back(world: World, record: Amendment, by: str = "alice") -> Amendment:
     return world.app.do(partial(withdraw_amendment, world.app.sign), wish)
 
 
-def page(world: World) -> dict:
+def page(world: World) -> dict[str, Any]:
     answer = world.client.get("/simple/foo/", headers={"accept": "application/vnd.pypi.simple.v1+json"})
-    return answer.json()
+    found: dict[str, Any] = answer.json()
+    return found
 
 
 def test_an_owner_amends_a_release_and_everybody_can_check_who_said_it(world: World) -> None:

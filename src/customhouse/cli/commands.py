@@ -21,6 +21,8 @@ app.command(
 )  # fmt: skip
 app.command("customhouse.cli.bundled:app", name="bundled", help="Libraries inside of wheels: who bundles which.")
 app.command("customhouse.cli.vex:app", name="vex", help="Vulnerabilities that do not concern you, and until when.")
+app.command("customhouse.cli.amend:amend", name="amend", help="Say of a release that is out what it works with.")
+app.command("customhouse.cli.amendment:app", name="amendment", help="What was said so: list, withdraw, verify.")
 app.command("customhouse.cli.user:app", name="user", help="Accounts.")
 app.command("customhouse.cli.project:app", name="project", help="Yank, deprecate, delete, restore, quarantine, erase.")
 app.command("customhouse.cli.organization:app", name="organization", help="Groups of people that hold projects.")
