@@ -87,6 +87,9 @@ from customhouse.infra.settings import Settings
 from customhouse.infra.spool import open_spool
 from customhouse.ledger.chain import Entry
 from customhouse.ledger.follow import follow
+from customhouse.mirror.let_go import KeepRules, let_go
+from customhouse.mirror.object_rows import unexamined
+from customhouse.mirror.partial import tidy_partials
 from customhouse.terms.errors import CustomhouseError, Rejected, Unavailable
 from customhouse.views.log.fold import fold_decisions
 from customhouse.views.void import VOID_JOB, VoidNames, holders_of_libraries, note_void, void_everything, void_names
@@ -101,6 +104,7 @@ COUNT_EVERY = timedelta(minutes=10)
 FOLD_EVERY = timedelta(seconds=10)
 DAILY = timedelta(days=1)
 IDLE_SECONDS = 1.0
+UNEXAMINED_AT_ONCE = 20
 
 LINK_PAGES: Mapping[str, str] = {
     "password-link": "/account/link/",
@@ -438,6 +442,22 @@ def _note_void(_app: App, sql: Connection, entry: Entry) -> None:
     note_void(sql, entry)
 
 
+def _let_go_job(app: App, _arguments: Mapping[str, Any]) -> None:
+    """Let go of files of upstreams by the keep rules. Running it again finds the rules hold."""
+    rules = KeepRules(app.settings.mirror_bytes, app.settings.mirror_days)
+    for digests in let_go(app.deeds, rules):
+        sweep_digests(app.deeds, app.blobs, digests)
+    tidy_partials(app.settings.data)
+
+
+def _examine_mirrored_job(app: App, _arguments: Mapping[str, Any]) -> None:
+    """Look into files of upstreams whose fetcher died before he had. Running it again finds none."""
+    with app.database.read() as sql:
+        waiting = unexamined(sql, UNEXAMINED_AT_ONCE)
+    for row in waiting:
+        app.objects.examine_row(row)
+
+
 def _note_use(_app: App, sql: Connection, entry: Entry) -> None:
     """Note that somebody has used his role in a project."""
     dormant.note_use(sql, entry)
@@ -522,6 +542,8 @@ PERIODIC: Mapping[str, timedelta] = {
     EXPLOITATION_JOB: DAILY,
     COUNT_JOB: DAILY,
     RESCAN_JOB: SWEEP_EVERY,
+    "let-go-of-files": SWEEP_EVERY,
+    "examine-mirrored": COUNT_EVERY,
 }
 
 AT_ONCE = frozenset({REFRESH_JOB, EXPLOITATION_JOB, RESCAN_JOB})
@@ -530,7 +552,7 @@ AT_ONCE = frozenset({REFRESH_JOB, EXPLOITATION_JOB, RESCAN_JOB})
 OUTSIDE = frozenset(
     {
         "mail", "webhook", WEBHOOK_JOB, "look-at-mail-domains", READ_JOB, EXPLOITATION_JOB, RESERVE_JOB,
-        PUBLISH_CVE_JOB, RELEASE_JOB, RESCAN_JOB, REJECT_JOB,
+        PUBLISH_CVE_JOB, RELEASE_JOB, RESCAN_JOB, REJECT_JOB, "let-go-of-files", "examine-mirrored",
     }
 )  # fmt: skip
 """Jobs that wait for others outside, or take long. They have threads of their own, so that they hold up nothing."""

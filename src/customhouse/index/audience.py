@@ -139,6 +139,7 @@ RULES: Mapping[str, Rule] = {
     "mail-domain-waits": _DOMAINS,
     "mail-domain-looks-fail": _DOMAINS,
     "advisory-source-failed": _OPERATORS,
+    "upstream-file-lied": _OPERATORS,
     "mail-domain-looks-work": _DOMAINS,
     "recovery-announced": _CO_OWNERS,
     "recovery-held": _CO_OWNERS,

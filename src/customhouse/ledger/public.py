@@ -228,6 +228,9 @@ OPERATORS: Mapping[str, str] = {
     "signal-list-forgotten": "took {signal} of {upstream}, by {source} on {dated}, away",
     "public-signals-counted": "counted anew what other indexes are told of projects",
     "views-voided": "had {views} views look at everything anew: {why}",
+    "upstream-file-taken": "took {filename} from {upstream} (sha256 {sha256}), refused as: {refused_as}",
+    "upstream-file-lied": "found that {filename} of {upstream} is not what was served beside it: {why}",
+    "upstream-files-let-go": "let go of {files} files of upstreams that nobody fetches ({size_bytes} bytes)",
     "recovery-refusal": "tried what was not allowed in recovery case {case_id}",
 }
 """For operators. The matters of accounts and of organizations, and whatever could tell who has reported whom."""

@@ -106,4 +106,6 @@ def _write(found: _Found, tx: Tx) -> Kept:
         tx.record(UpstreamFileLied(SYSTEM, row.project, row.upstream, row.filename, row.refusal))
     if before is None or before.examined_at is None or before.refusal_code != row.refusal_code:
         tx.record(UpstreamFileTaken(SYSTEM, row.project, row.upstream, row.filename, row.digest, row.refusal_code))
+        # Policies may see the file otherwise now.
+        tx.void_names([row.project])
     return note_examined(tx.sql, row, found.scan, tx.now())

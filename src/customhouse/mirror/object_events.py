@@ -13,7 +13,6 @@ class UpstreamFileTaken(Event):
     """A file of an upstream was fetched whole, stored, and read by the strict reader: policies may see it otherwise."""
 
     kind: ClassVar[str] = "upstream-file-taken"
-    changes_pages: ClassVar[bool] = True
     upstream: str
     filename: str
     sha256: str
@@ -26,7 +25,15 @@ class UpstreamFileLied(Event):
     """A file of an upstream holds other metadata than was served beside it. It is refused from now on."""
 
     kind: ClassVar[str] = "upstream-file-lied"
-    changes_pages: ClassVar[bool] = True
     upstream: str
     filename: str
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamFilesLetGo(Event):
+    """The bytes of files that nobody has fetched for long were removed, by the keep rules. Their digests stay."""
+
+    kind: ClassVar[str] = "upstream-files-let-go"
+    files: int
+    size_bytes: int
