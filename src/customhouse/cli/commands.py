@@ -46,6 +46,7 @@ app.command("customhouse.cli.giveaway:app", name="giveaway", help="Security keys
 app.command("customhouse.cli.terms:app", name="terms", help="Terms of use, and how many agree to them.")
 app.command("customhouse.cli.recovery:app", name="recovery", help="Cases of accounts whose factor is lost: read them.")
 app.command("customhouse.cli.domain:app", name="domain", help="Mail domains of accounts, and those that have lapsed.")
+app.command("customhouse.cli.policy:app", name="policy", help="Policies: explain them, and try one before it counts.")
 app.command("customhouse.cli.view:app", name="view", help="What consumers see: upstreams under a policy.")
 app.command("customhouse.cli.check:check", name="check", help="Test every invariant of this installation.")
 app.command(
@@ -62,6 +63,7 @@ app.command(
     help="Is every file of a lock still there, unchanged and let in?",
     help_epilogue="Exit code 0: yes; 1: no; 2: usage; 3: something could not be verified; 4: a service failed.",
 )
+app.command("customhouse.cli.use:use", name="use", help="Have pip, uv and Poetry take packages from a view; undo it.")
 app.command("customhouse.cli.ledger:app", name="ledger", help="What happened here, as a chain of hashed entries.")
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 from customhouse.consume.view_address import Place, read_place
 
 
@@ -13,5 +16,9 @@ def chosen_place(view: str, index: str, remembered: str = "") -> Place:
 
 
 def in_use() -> str:
-    """The address that `customhouse use` has set up; empty if it has not."""
-    return ""
+    """The address that `customhouse use` has set up for this folder, or for this user; empty if it has not."""
+    # Its record is read by whoever names no index.
+    from customhouse.consume.setup.record import read_uses  # noqa: PLC0415
+
+    found = read_uses(os.environ).here(Path.cwd())
+    return found.index if found is not None else ""
