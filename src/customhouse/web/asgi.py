@@ -24,10 +24,12 @@ from customhouse.infra.decision_spool import DecisionSpool
 from customhouse.serve.asgi import Serve
 from customhouse.serve.hosts import Hosts
 from customhouse.terms.errors import CustomhouseError
+from customhouse.views.simulate.there import Looking
 from customhouse.web.address import names_of
 from customhouse.web.api.advisory_documents import advisory_document_doors
 from customhouse.web.api.amendments import amendment_api_doors
 from customhouse.web.api.bundled import bundled_api_doors
+from customhouse.web.api.candidates import Candidates
 from customhouse.web.api.downloads import download_doors
 from customhouse.web.api.feeds import feed_doors
 from customhouse.web.api.guidance import guidance_doors
@@ -246,6 +248,7 @@ def _routes(app: App, serve: Serve) -> list[Door]:
         *report_doors(),
         *report_api_doors(),
         *yank_api_doors(),
+        *Candidates(app, Looking(app.views)).doors(),
         *ViewDoors(app, serve).doors(),
         *vex_doors(),
         *vex_api_doors(),

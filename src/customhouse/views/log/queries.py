@@ -69,7 +69,7 @@ def lines(
         wanted = wanted.where(_T.verdict.in_(REFUSING))
     if project:
         wanted = wanted.where(_T.project == project)
-    return [Line(*row[:9], clients=int(row[9]), times=int(row[10])) for row in sql.execute(wanted)]
+    return [Line(*row[:9], int(row[9]), int(row[10])) for row in sql.execute(wanted)]
 
 
 def builds(sql: Connection, view: str, *, since: date, most: int = 20_000) -> tuple[list[Build], bool]:
