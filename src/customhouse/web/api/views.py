@@ -47,9 +47,9 @@ class ViewDoors:
 
     def doors(self) -> list[Door]:
         """All of them."""
-        read = Permission.PUBLIC_READ
+        read = Permission.PROJECT_READ
         return [
-            raw_door("GET", "/view/{view}/simple/", self.listing, read),
+            raw_door("GET", "/view/{view}/simple/", self.listing, Permission.PUBLIC_READ),
             raw_door("GET", "/view/{view}/simple/{name}/", self.page, read),
             raw_door("GET", "/view/{view}/simple/{name}", self.page, read),
             raw_door("GET", "/view/{view}/files/{project}/{filename}", self.file, read),
