@@ -97,6 +97,7 @@ from customhouse.views.facts.subject import Surroundings
 from customhouse.views.log import tables as _view_log_tables  # noqa: F401 - part of the schema
 from customhouse.views.names.known import KnownNames
 from customhouse.views.offering import Views
+from customhouse.views.provenance.see import Provenances
 from customhouse.views.render import ViewRenderer
 from customhouse.views.signals import tables as _signal_tables  # noqa: F401 - part of the schema
 from customhouse.views.simulate import tables as _candidate_tables  # noqa: F401 - part of the schema
@@ -125,6 +126,8 @@ class App:
     """Projects of upstreams."""
     objects: Objects
     """Files of upstreams."""
+    provenances: Provenances
+    """What is attested of them."""
     issuers: Issuers
     resolver: Resolver
     rdap: Rdap
@@ -319,6 +322,7 @@ def open_app(
             outbound=outbound,
             upstreams=upstreams,
             objects=objects,
+            provenances=Provenances(deeds, objects.streams, objects.indexes, roots, offline=settings.offline),
             issuers=issuers,
             resolver=Resolver.of(settings.dns_servers, settings.dns_seconds),
             rdap=Rdap(outbound, bootstrap=settings.rdap_bootstrap, url=settings.rdap_url),

@@ -230,8 +230,19 @@ OPERATORS: Mapping[str, str] = {
     "views-voided": "had {views} views look at everything anew: {why}",
     "upstream-file-taken": "took {filename} from {upstream} (sha256 {sha256}), refused as: {refused_as}",
     "upstream-file-lied": "found that {filename} of {upstream} is not what was served beside it: {why}",
+    "upstream-attestation-seen": "looked at what is attested of {filename} of {upstream}: {outcome} {why}",
     "upstream-files-let-go": "let go of {files} files of upstreams that nobody fetches ({size_bytes} bytes)",
     "recovery-refusal": "tried what was not allowed in recovery case {case_id}",
+    "upstream-name-taken": "found the name at the upstream {upstream}, {files} files, which has it from now on",
+    "upstream-changed": "saw the upstream {upstream} list {added} new files, {removed} gone, {returned} back,"
+    " {changed} otherwise",
+    "upstream-project-removed": "saw that the upstream {upstream} no longer has the project",
+    "upstream-project-returned": "saw that the upstream {upstream} has the project again",
+    "upstream-digest-changed": "refused another digest for {filename} from the upstream {upstream}: {kept} stays, not"
+    " {refused}",
+    "upstream-name-forgotten": "forgot what the upstream {upstream} had under the name: {reason}",
+    "name-adopted": "adopted the name from the upstream {upstream} for {owner}: {reason}",
+    "name-handed-over": "handed the name over to the upstream {upstream}: {reason}",
 }
 """For operators. The matters of accounts and of organizations, and whatever could tell who has reported whom."""
 
