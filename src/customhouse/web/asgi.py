@@ -38,6 +38,7 @@ from customhouse.web.api.leaked_tokens import LeakedTokens
 from customhouse.web.api.legacy import LegacyUpload
 from customhouse.web.api.namespaces import namespace_doors
 from customhouse.web.api.osv import Osv
+from customhouse.web.api.policy import policy_api_doors
 from customhouse.web.api.project_json import project_document
 from customhouse.web.api.publishing import Publishing
 from customhouse.web.api.reports import report_api_doors
@@ -81,6 +82,7 @@ from customhouse.web.pages.organizations import organization_doors
 from customhouse.web.pages.password import password_doors
 from customhouse.web.pages.pending import pending_doors
 from customhouse.web.pages.people import people_doors
+from customhouse.web.pages.policy import policy_doors
 from customhouse.web.pages.publishers import publisher_doors
 from customhouse.web.pages.recovery import recovery_doors
 from customhouse.web.pages.recovery_admin import recovery_admin_doors
@@ -250,6 +252,8 @@ def _routes(app: App, serve: Serve) -> list[Door]:
         *yank_api_doors(),
         *Candidates(app, Looking(app.views)).doors(),
         *ViewDoors(app, serve).doors(),
+        *policy_doors(),
+        *policy_api_doors(),
         *vex_doors(),
         *vex_api_doors(),
         *amendment_doors(),

@@ -21,7 +21,7 @@ from datetime import datetime
 
 from customhouse.formats.policy.conditions.model import AnyOf, Condition, all_of, any_of, later, moment_words
 from customhouse.formats.policy.durations import duration_words
-from customhouse.formats.policy.model import LETS_THROUGH, Action, Decision, Fact, Facts, Match, Seen
+from customhouse.formats.policy.model import LETS_THROUGH, Action, Decision, Explaining, Fact, Facts, Match, Seen
 from customhouse.formats.policy.rule import Limit, Policy, Rule, Spared, Table
 from customhouse.terms.versions import version_of
 
@@ -66,6 +66,10 @@ class _Look:
             return self.fact(signal)
         except _TooOld:
             return self._facts.fact(signal)
+
+    def why_unknown(self, signal: str) -> str:
+        """Why there is no fact, if those who know say so."""
+        return self._facts.why_unknown(signal) if isinstance(self._facts, Explaining) else ""
 
     def _check(self, signal: str, fact: Fact | None, limit: Limit) -> None:
         allowed = f"may be {duration_words(limit.max_age)} old"
@@ -230,7 +234,7 @@ def _explained(policy: Policy, rule: Rule, look: _Look, hosted: bool) -> Match:
         return Match(rule.name, rule.action, False, f"it is for {', '.join(rule.packages[:3])}")
     verdict = _verdict(policy, rule, look, hosted=hosted)
     turn = look.turn
-    seen = (*_seen(rule.tables, look), *_seen(rule.unless, look, "unless "))
+    seen = (*_seen(rule.tables, look), *_seen(rule.unless, look, excuses=True))
     reason = "" if verdict.spared else verdict.reason
     if not verdict.applies and not verdict.spared and rule.unless and _applies_otherwise(rule, look):
         reason = f"it would apply, but {_excuse(rule, look)}"
@@ -252,7 +256,7 @@ def _excuse(rule: Rule, look: _Look) -> str:
     return "what it does not know is left to other rules"
 
 
-def _seen(tables: tuple[Table, ...], look: _Look, before: str = "") -> Iterator[Seen]:
+def _seen(tables: tuple[Table, ...], look: _Look, *, excuses: bool = False) -> Iterator[Seen]:
     for table in tables:
         for one in table:
             fact = look.peek(one.signal)
@@ -260,4 +264,5 @@ def _seen(tables: tuple[Table, ...], look: _Look, before: str = "") -> Iterator[
                 matched = one.test(fact, look) is True
             except _TooOld:
                 matched = False
-            yield Seen(one.signal, f"{before}{one.wanted}", fact, matched)
+            why = look.why_unknown(one.signal) if fact is None else ""
+            yield Seen(one.signal, one.wanted, fact, matched, why, excuses)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 Action = Literal["allow", "warn", "hide", "deny", "hold"]
 """What a rule does. ``allow`` ends the search. ``warn``: a header, a line in the log, a mark on the page. ``hide``: not
@@ -39,6 +39,15 @@ class Facts(Protocol):
         ...
 
 
+@runtime_checkable
+class Explaining(Protocol):
+    """Facts that also say why there is none."""
+
+    def why_unknown(self, signal: str) -> str:
+        """Why there is no answer, in words that follow "unknown: "; empty if there is one."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """One signal that a rule has looked at, for `explain`."""
@@ -48,6 +57,10 @@ class Seen:
     """The condition as it is written."""
     fact: Fact | None
     matched: bool
+    why_unknown: str = ""
+    """Why there is no fact, if whoever was asked says so."""
+    excuses: bool = False
+    """Whether it is a condition under which the rule does not apply."""
 
 
 @dataclass(frozen=True, slots=True)

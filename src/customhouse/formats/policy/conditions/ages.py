@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 
 from customhouse.formats.policy.conditions.model import Condition, Look, later, moment_words
@@ -44,9 +44,9 @@ class Age(Condition):
 
     def says(self, fact: Fact) -> str:
         """``uploaded 2026-11-25 13:02 UTC; waits 7 days, until 2026-12-02 13:02 UTC``."""
-        began = f"{_BEGAN.get(self.signal, self.signal)} {moment_words(fact.value.astimezone(UTC))}"
+        began = f"{_BEGAN.get(self.signal, self.signal)} {moment_words(fact.value)}"
         if self.operator in (">", ">="):
             return f"{began}, more than {duration_words(self.length)} ago"
         end = self._end(fact.value)
-        until = f", until {moment_words(end.astimezone(UTC))}" if end else ""
+        until = f", until {moment_words(end)}" if end else ""
         return f"{began}; waits {duration_words(self.length)}{until}"

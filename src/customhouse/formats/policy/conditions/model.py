@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from customhouse.formats.policy.model import Fact
@@ -125,8 +125,8 @@ def all_of(answers: Iterable[bool | None]) -> bool | None:
 
 
 def moment_words(moment: datetime) -> str:
-    """A moment for people, as exact as anybody needs."""
-    return f"{moment:%Y-%m-%d %H:%M} UTC"
+    """A moment for people, as exact as anybody needs: ``2026-11-25 13:02 UTC``."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def later(moment: datetime, by: timedelta) -> datetime | None:

@@ -1,0 +1,166 @@
+"""``/view/V/project/P/``: what a view's policy says of a project, for people: every version, and why.
+
+Of the newest versions, or of the one that is asked for, every rule is told with every signal that it looks at. Files of
+one version on which all rules say the same stand together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from starlette.responses import RedirectResponse, Response
+
+from customhouse.formats.policy.conditions.model import moment_words
+from customhouse.formats.policy.model import LETS_THROUGH, Decision, Match
+from customhouse.formats.policy.words import SAYS, source_words, value_words
+from customhouse.terms.errors import Rejected
+from customhouse.terms.names import normalize
+from customhouse.views.explaining import ExplainedFile, ExplainedVersion
+from customhouse.web.api.policy import LONGEST_VERSION, asked
+from customhouse.web.doors import Door, door
+from customhouse.web.permissions import Permission
+from customhouse.web.visit import Visit
+
+NEWEST_IN_FULL = 3
+MOST_VERSIONS = 500
+"""Rows of the table; whoever wants an older one asks for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeenRow:
+    """One signal that a rule has looked at."""
+
+    signal: str
+    wanted: str
+    value: str
+    known: bool
+    said: str
+    holds: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RuleRow:
+    """One rule on some files."""
+
+    name: str
+    says: str
+    word: str
+    reason: str
+    exception: str
+    seen: tuple[SeenRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """Files on which all rules say the same."""
+
+    names: tuple[str, ...]
+    says: str
+    word: str
+    reason: str
+    changes: str
+    warnings: tuple[str, ...]
+    applied: tuple[RuleRow, ...]
+    others: tuple[RuleRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRow:
+    """One version."""
+
+    version: str
+    says: str
+    word: str
+    count: str
+    rule: str
+    reason: str
+    changes: str
+    alike: tuple[Alike, ...]
+    address: str
+
+
+def policy_doors() -> list[Door]:
+    """The page."""
+    return [door("GET", "/view/{view}/project/{project}/", project_page, Permission.PUBLIC_READ)]
+
+
+def project_page(visit: Visit) -> Response:
+    """Every version with its verdict; of some every rule."""
+    text = visit.path["project"]
+    if text != normalize(text):
+        return RedirectResponse(f"../{quote(normalize(text))}/", 301)
+    wanted = visit.query.get("version", "")
+    if len(wanted) > LONGEST_VERSION:
+        raise Rejected("bad-version", "version", f"{len(wanted)} characters", f"at most {LONGEST_VERSION}")
+    found = asked(
+        visit, in_full=(wanted,) if wanted else (), newest_in_full=0 if wanted else NEWEST_IN_FULL
+    )  # fmt: skip
+    chosen = found.version(wanted) if wanted else None
+    rows = [_version(one) for one in found.versions[:MOST_VERSIONS]]
+    if chosen is not None and chosen not in found.versions[:MOST_VERSIONS]:
+        rows.append(_version(chosen))
+    return visit.page(
+        "view_project.html", found=found, rows=rows, wanted=wanted, chosen=chosen,
+        left_out=max(0, len(found.versions) - MOST_VERSIONS), full=[one for one in rows if one.alike],
+    )  # fmt: skip
+
+
+def _version(one: ExplainedVersion) -> VersionRow:
+    decision = one.decided
+    return VersionRow(
+        one.version, SAYS[one.verdict], _word(decision), f"{one.let_in} of {len(one.files)}", decision.rule,
+        decision.reason, _changes(decision), _alike(one.files), f"?version={quote(one.version, safe='')}#why",
+    )  # fmt: skip
+
+
+def _alike(files: Sequence[ExplainedFile]) -> tuple[Alike, ...]:
+    found: dict[object, list[ExplainedFile]] = {}
+    for file in files:
+        decision = file.decision
+        if decision.matches:
+            said = tuple((one.rule, one.matched, one.action, one.exception) for one in decision.matches)
+            found.setdefault((decision.action, decision.rule, said), []).append(file)
+    return tuple(_group(group) for group in found.values())
+
+
+def _group(files: Sequence[ExplainedFile]) -> Alike:
+    decision = files[0].decision
+    rules = [_rule(one, decision) for one in decision.matches]
+    applied = tuple(
+        row for row, one in zip(rules, decision.matches, strict=True) if one.matched or one.exception
+    )  # fmt: skip
+    return Alike(
+        tuple(one.filename for one in files), SAYS[decision.action], _word(decision), decision.reason,
+        _changes(decision), decision.warnings, applied, tuple(one for one in rules if one not in applied),
+    )  # fmt: skip
+
+
+def _rule(match: Match, decision: Decision) -> RuleRow:
+    if match.exception:
+        says, word = "excepted", "good"
+    elif not match.matched:
+        says, word = "does not apply", ""
+    else:
+        says = SAYS[match.action] + (" — this decides" if match.rule == decision.rule else "")
+        word = "good" if match.action in LETS_THROUGH else "warn"
+    return RuleRow(
+        match.rule, says, word, match.reason, match.exception,
+        tuple(
+            SeenRow(
+                f"unless {one.signal}" if one.excuses else one.signal, one.wanted,
+                value_words(one.fact.value) if one.fact is not None else "unknown", one.fact is not None,
+                source_words(one.fact) if one.fact is not None else one.why_unknown, one.matched,
+            )
+            for one in match.seen
+        ),
+    )  # fmt: skip
+
+
+def _word(decision: Decision) -> str:
+    return {"allow": "good", "warn": ""}.get(decision.action, "warn")
+
+
+def _changes(decision: Decision) -> str:
+    return moment_words(decision.changes_at) if decision.changes_at is not None else ""
