@@ -176,6 +176,12 @@ def find_claim(sql: Connection, normalized: str, ultranormalized: str) -> NameCl
     return min((NameClaim(*row) for row in rows), key=lambda claim: claim.normalized != normalized, default=None)
 
 
+def upstream_of(sql: Connection, normalized: str) -> str:
+    """Which upstream supplies a name; empty if none does, or nobody has written down which."""
+    found = sql.execute(sa.select(name.c.upstream).where(name.c.normalized == normalized, name.c.state == "upstream"))
+    return found.scalar() or ""
+
+
 def files_of(sql: Connection, project_id: int) -> list[File]:
     """Every file of a project, oldest first: those too that stand in no listing (see `model.offered`)."""
     rows = sql.execute(_FILES, {"project": project_id})

@@ -139,6 +139,10 @@ RULES: Mapping[str, Rule] = {
     "mail-domain-waits": _DOMAINS,
     "mail-domain-looks-fail": _DOMAINS,
     "advisory-source-failed": _OPERATORS,
+    # An upstream that exchanges bytes under a name has been broken into, or breaks its promise.
+    "upstream-digest-changed": _OPERATORS,
+    "name-adopted": _OPERATORS,
+    "name-handed-over": _OPERATORS,
     "upstream-file-lied": _OPERATORS,
     "mail-domain-looks-work": _DOMAINS,
     "recovery-announced": _CO_OWNERS,

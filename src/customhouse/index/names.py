@@ -222,10 +222,11 @@ def _is_kept_for(sql: Connection, wanted: ProjectName, claim: queries.NameClaim,
 def _taken(sql: Connection, wanted: ProjectName, claim: queries.NameClaim) -> Refused:
     """Why a name is not free. What it looks like is said only of projects that everybody may know of."""
     if claim.normalized == wanted.normalized and claim.state == "upstream":
+        upstream = queries.upstream_of(sql, wanted.normalized)
         return Refused(
             "name-upstream",
-            f"The name {wanted.display!r} is served from an upstream index.",
-            "An operator can adopt the name; until then choose another.",
+            f"The name {wanted.display!r} is served from an upstream index{f', {upstream}' if upstream else ''}.",
+            "An operator can adopt the name (customhouse name adopt); until then choose another.",
         )
     holder = queries.find_project(sql, claim.normalized)
     if holder is None or not holder.public:

@@ -36,6 +36,11 @@ def restore(command: Restore, tx: Tx) -> list[str]:
     if subject.file is not None and subject.file.erased_at is not None:
         raise Refused("erased", f"{subject.filename} was erased; nobody has its bytes.", status=410)
     table, row_id = row_of(subject)
+    if table is project and (upstream := queries.upstream_of(tx.sql, subject.project.normalized)):
+        raise Refused(
+            "name-upstream", f"The name was handed over to the upstream {upstream}, which supplies it now.",
+            "An operator can adopt the name back: customhouse name adopt.", status=409,
+        )  # fmt: skip
     mine = tx.sql.execute(sa.select(table.c.deleted_at).where(table.c.id == row_id)).scalar_one()
     if mine is None:
         above = "its release was" if subject.file is not None and subject.file.deleted_at is not None else "it was not"

@@ -38,9 +38,13 @@ class KnownNames:
         row = sql.execute(_ROW, {"wanted": normalized}).one_or_none()
         if row is not None and row.state != UPSTREAM:
             return _OURS
-        if self.is_internal(normalized) or grants_covering(sql, normalized):
+        if self.is_kept(sql, normalized):
             return _KEPT
         return _FREE if row is None else Owner(UPSTREAM, row.upstream or "")
+
+    def is_kept(self, sql: Connection, normalized: str) -> bool:
+        """Whether no upstream is to hear of this name, whoever has it: internal, or in a namespace granted here."""
+        return self.is_internal(normalized) or bool(grants_covering(sql, normalized))
 
     def is_internal(self, normalized: str) -> bool:
         """Whether the settings say that no upstream is to hear of this name."""
