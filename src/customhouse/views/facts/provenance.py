@@ -72,6 +72,9 @@ class Provenance:
             return self._subject.fact(value=False)
         if beside := self._attested_beside(file):
             return self._said(f"{beside} of the same release is attested", value=True)
+        kind = kind_of(file.filename)
+        if not any(one.attested for one in self._subject.listed if one.kind == kind):
+            return self._said(f"no {kind} of the project is attested")
         before = self._before(file)
         if before is None:
             return NO_ORDER
