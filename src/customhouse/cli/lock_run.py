@@ -116,6 +116,8 @@ class _Run:
         guided = resolve_guided(self._wish(), self._place, self._listings, self._wire, os.environ,
                                 self._clock.now(), widen=self._flags.widen)  # fmt: skip
         self._line.clear()
+        for one in guided.disbelieved:
+            warn(f"An amendment is not believed: {one}.")
         graph = graph_of(guided.resolved, self._asked.wanted)
         store, _gaps = self._work.snapshot()
         record = Record(

@@ -170,7 +170,8 @@ def _tell(uses: Uses) -> int:
 
 def _overridden() -> Iterator[str]:
     if names := overriding(os.environ):
-        yield f"{', '.join(names)} {'is set, and counts' if len(names) == 1 else 'are set, and count'} more than any file."
+        verb = "is set, and counts" if len(names) == 1 else "are set, and count"
+        yield f"{', '.join(names)} {verb} more than any file."
 
 
 def _refuse_unless_there(place: Place) -> None:

@@ -3,33 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from packaging.requirements import Requirement
 
+from customhouse.consume.amendments import MEMBER, Believing
 from customhouse.consume.lock.listing import Listing, Listings
 from customhouse.consume.lock.written import Graph
 from customhouse.consume.view_address import Place
 from customhouse.consume.wire import NOT_FOUND, Wire
-from customhouse.formats.amendment import (
-    Amendment,
-    PublicKey,
-    Withdrawal,
-    counting,
-    extra_of,
-    line,
-    read_envelope,
-    read_keys,
-    verify,
-)
+from customhouse.formats.amendment import Amendment, extra_of, line
+from customhouse.formats.inventory.toml_lock import read_lock_toml, some_tables, text, texts
 from customhouse.formats.osv.matching import read_version
-from customhouse.terms.errors import Rejected, Unavailable
 from customhouse.terms.names import normalize
-
-KEYS = ".well-known/customhouse-keys.json"
-MEMBER = "amendments"
 
 
 class Contradiction(NamedTuple):
@@ -50,67 +38,64 @@ class Guide:
         self._wire = wire
         self._place = place
         self._listings = listings
-        self._now = now
-        self._keys: tuple[PublicKey, ...] | None = None
-        self.disbelieved: list[str] = []
+        self._believing = Believing(wire, place.base, now)
+
+    @property
+    def disbelieved(self) -> list[str]:
         """Records that were passed over, as sentences."""
+        return list(dict.fromkeys(self._believing.disbelieved))
 
     def contradictions(self, graph: Graph) -> tuple[list[str], list[Contradiction]]:
         """The ids of the narrowing amendments on what was chosen, and those that are contradicted."""
         counted: list[str] = []
         found: list[Contradiction] = []
-        for name, versions in graph.versions.items():
-            normal = {str(read_version(one) or one) for one in versions}
-            for one in self.of(name):
-                if one.kind != "narrowing" or not normal & set(one.versions):
-                    continue
-                counted.append(one.id)
-                target = Requirement(one.after)
-                package = normalize(target.name)
-                if name not in graph.above.get(package, ()) and (graph.above or extra_of(target) != ""):
-                    # It is for an extra or a platform that is not here. A lock may not know who requires whom.
-                    continue
-                wrong = [
-                    text for text in graph.versions.get(package, ())
-                    if read_version(text) is not None and not target.specifier.contains(text, prereleases=True)
-                ]  # fmt: skip
-                if wrong:
-                    target.extras, target.marker = set(), None
-                    found.append(Contradiction(one.id, package, line(target), sentence(one)))
+        for one, target in self._about(graph, "narrowing"):
+            counted.append(one.id)
+            package = normalize(target.name)
+            if any(not target.specifier.contains(version, prereleases=True) for version in _versions(graph, package)):
+                target.extras, target.marker = set(), None
+                found.append(Contradiction(one.id, package, line(target), sentence(one)))
         return counted, found
+
+    def widened(self, graph: Graph) -> list[tuple[str, str, str]]:
+        """Id, package and sentence of each amendment that lets in what was chosen, and that nothing else would."""
+        return [
+            (one.id, normalize(target.name), sentence(one))
+            for one, target in self._about(graph, "widening")
+            if any(not Requirement(one.before).specifier.contains(version, prereleases=True)
+                   for version in _versions(graph, normalize(target.name)))
+        ]  # fmt: skip
 
     def of(self, name: str) -> list[Amendment]:
         """The amendments on a project that count, with a signature that fits."""
         listing = self._listings.of(name)
         told = listing.own.get(MEMBER) if isinstance(listing, Listing) else None
-        if not isinstance(told, list) or not told:
-            return []
-        return counting([one for one in self._believed(told) if one.project == name])
+        return self._believing.counting(told, name) if told else []
 
-    def overrides(self) -> str:
-        """What the view offers for ``--overrides``; nothing if it has none. Raises `Unavailable`."""
-        if not self._place.base:
+    def widening(self) -> str:
+        """What the view says amended releases require, as settings of uv: only that, whatever else stands there.
+
+        Empty if it says nothing. Raises `Unavailable`, and `Rejected` for what is no TOML.
+        """
+        if not self._place.view:
             return ""
-        answer = self._wire.get(self._place.within("overrides.txt"))
-        return "" if answer.status == NOT_FOUND else answer.body.decode("utf-8", "replace")
+        answer = self._wire.get(f"{self._place.within('uv.toml')}?widening=1")
+        if answer.status == NOT_FOUND:
+            return ""
+        values = read_lock_toml(answer.body.decode("utf-8", "replace"), "uv.toml of the view", whole=True)
+        return "".join(_metadata(one) for one in some_tables(values.get("dependency-metadata")))
 
-    def _believed(self, told: Sequence[object]) -> Iterator[Amendment | Withdrawal]:
-        for one in told:
-            try:
-                signed = read_envelope(one)
-                verify(signed, self._known_keys(), self._now)
-            except (Rejected, Unavailable) as error:
-                self.disbelieved.append(str(error))
-            else:
-                yield signed.record
-
-    def _known_keys(self) -> tuple[PublicKey, ...]:
-        if self._keys is None:
-            self._keys = ()
-            if self._place.base:
-                answer = self._wire.get(f"{self._place.base}{KEYS}")
-                self._keys = () if answer.status == NOT_FOUND else read_keys(_json(answer.body))
-        return self._keys
+    def _about(self, graph: Graph, kind: str) -> Iterator[tuple[Amendment, Requirement]]:
+        """The amendments on chosen releases, each with the requirement as it is to be read."""
+        for name, versions in graph.versions.items():
+            normal = {str(read_version(one) or one) for one in versions}
+            for one in self.of(name):
+                if one.kind != kind or not normal & set(one.versions):
+                    continue
+                target = Requirement(one.after)
+                if name in graph.above.get(normalize(target.name), ()) or (not graph.above and extra_of(target) == ""):
+                    # Else it is for an extra or a platform that is not here. A lock may not know who requires whom.
+                    yield one, target
 
 
 def sentence(one: Amendment) -> str:
@@ -119,9 +104,15 @@ def sentence(one: Amendment) -> str:
     return f"{one.project} {versions} is amended to {one.after} ({one.role}, {one.at:%Y-%m-%d}): {one.reason}."
 
 
-def _json(body: bytes) -> Mapping[str, object]:
-    try:
-        found = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise Rejected("bad-keys", "keys", "they are no JSON") from error
-    return found if isinstance(found, dict) else {}
+def _versions(graph: Graph, package: str) -> list[str]:
+    return [one for one in graph.versions.get(package, ()) if read_version(one) is not None]
+
+
+def _metadata(one: dict[str, Any]) -> str:
+    lines = ["[[dependency-metadata]]"]
+    lines += [f"{key} = {json.dumps(one[key])}" for key in ("name", "version", "requires-python") if text(one.get(key))]
+    lines += [
+        f"{key} = [{', '.join(json.dumps(some) for some in texts(one[key]))}]"
+        for key in ("requires-dist", "provides-extra", "provides-extras") if isinstance(one.get(key), list)
+    ]  # fmt: skip
+    return "\n".join([*lines, "", ""])

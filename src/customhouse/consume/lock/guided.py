@@ -31,6 +31,8 @@ class Guided:
     """Their ids."""
     said: Mapping[str, tuple[str, ...]]
     """By package: why another version of it was chosen. Sentences."""
+    disbelieved: tuple[str, ...] = ()
+    """Amendments that were passed over, because the index has not signed them. Sentences."""
 
 
 def resolve_guided(
@@ -39,12 +41,12 @@ def resolve_guided(
 ) -> Guided:  # fmt: skip
     """Resolve until no amendment contradicts. Raises what `resolve` raises."""
     guide = Guide(wire, place, listings, now)
-    overrides = guide.overrides() if widen else ""
+    widened = guide.widening() if widen else ""
     found: dict[str, Contradiction] = {}
     for _round in range(MOST_ROUNDS):
         lines = "\n".join(one.constraint for one in found.values())
         try:
-            resolved = resolve(replace(wish, constraints=lines, overrides=overrides), environment)
+            resolved = resolve(replace(wish, constraints=lines, widened=widened), environment)
         except Refused as error:
             if not found:
                 raise
@@ -56,8 +58,11 @@ def resolve_guided(
         new = [one for one in contradicted if one.id not in found]
         if not new:
             said: dict[str, tuple[str, ...]] = {}
-            for one in found.values():
-                said[one.package] = (*said.get(one.package, ()), one.sentence)
-            return Guided(resolved, tuple(dict.fromkeys([*found, *counted])), said)
+            wider = guide.widened(graph) if widened else []
+            for package, sentence in [*((one.package, one.sentence) for one in found.values()),
+                                      *((package, sentence) for _id, package, sentence in wider)]:  # fmt: skip
+                said[package] = (*said.get(package, ()), sentence)
+            ids = [*found, *counted, *(one for one, _package, _sentence in wider)]
+            return Guided(resolved, tuple(dict.fromkeys(ids)), said, tuple(guide.disbelieved))
         found |= {one.id: one for one in new}
     raise Refused("no-solution", f"After {MOST_ROUNDS} rounds there are still amendments that contradict each other.")

@@ -45,8 +45,8 @@ class Wish:
     """What the old lock holds: versions by name, which stay if they still fit."""
     constraints: str = ""
     """Guidance of the view's amendments that narrows, as lines of a requirements file."""
-    overrides: str = ""
-    """The same that widens: it counts instead of what packages require."""
+    widened: str = ""
+    """What amended releases require, as settings of uv (``dependency-metadata``)."""
     python: str = ""
     """``3.12`` or the path of a Python; empty: our own."""
     universal: bool = True
@@ -72,10 +72,9 @@ def resolve(wish: Wish, environment: Mapping[str, str]) -> Resolved:
     settings = settings_for(wish.asked.sources[0].parent, places=False)
     with TemporaryDirectory(prefix="customhouse-lock-") as name:
         folder = Path(name)
-        (folder / "uv.toml").write_text(settings, "utf-8")
+        (folder / "uv.toml").write_text(f"{settings}\n{wish.widened}", "utf-8")
         _write(folder / "wanted.txt", [one.text for _place, one in wish.asked.wanted])
         _write(folder / "constraints.txt", [one.text for _place, one in wish.asked.constraints] + [wish.constraints])
-        _write(folder / "overrides.txt", [wish.overrides])
         # What was locked before is what an output file holds: uv keeps it as long as it fits.
         plan = folder / "plan.txt"
         _write(plan, [f"{one}=={version}" for one, some in wish.kept.items() for version in some])
@@ -97,8 +96,6 @@ def _arguments(folder: Path, wish: Wish) -> list[str]:
         f"--default-index={wish.simple}", "--refresh", "--no-sources", "--no-python-downloads", "--no-header",
         "--quiet", "--no-progress", "--color=never", "--annotation-style=line", "--no-strip-extras",
     ]  # fmt: skip
-    if wish.overrides.strip():
-        found.append("--overrides=overrides.txt")
     found += ["--universal"] if wish.universal else []
     found += [] if wish.build else ["--no-build"]
     if wish.python[:1].isdigit():

@@ -59,21 +59,22 @@ class ViewFacts:
 
 
 def _hidden(told: Mapping[str, Any]) -> list[Hidden]:
-    """By version: hidden if no file of it is let in, with the words of the first."""
-    found: dict[str, Hidden | None] = {}
-    files = told.get("files")
-    for one in files if isinstance(files, list) else ():
-        if not isinstance(one, dict) or not isinstance(one.get("version"), str):
+    """The versions of which no file is let in, with the words of the verdict."""
+    found: list[Hidden] = []
+    for one in _objects(told.get("versions")):
+        version, files = one.get("version"), _objects(one.get("files"))
+        if not isinstance(version, str) or one.get("let_in") != 0 or not files:
             continue
-        version = one["version"]
-        if one.get("action") in ("allow", "warn"):
-            found[version] = None
-        elif version not in found:
-            found[version] = Hidden(
-                plain(version, 60), plain(one.get("rule") or "", 100), plain(one.get("reason") or "", 300),
-                _moment(one.get("until") or one.get("changes-at")),
-            )  # fmt: skip
-    return [one for one in found.values() if one is not None]
+        first = next((file for file in files if file.get("action") == one.get("verdict")), files[0])
+        found.append(Hidden(
+            plain(version, 60), plain(first.get("rule") or "", 100), plain(first.get("reason") or "", 300),
+            _moment(first.get("changes_at")),
+        ))  # fmt: skip
+    return found
+
+
+def _objects(value: object) -> list[dict[str, Any]]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 def _moment(value: object) -> datetime | None:

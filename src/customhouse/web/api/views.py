@@ -29,6 +29,7 @@ from customhouse.views.model import HOSTED, Offered, View
 from customhouse.views.offering import FILES_WITHIN, FRESH, STALE
 from customhouse.views.render import RenderedView, under
 from customhouse.web.api.simple import reader_of, version_of_file
+from customhouse.web.api.view_facts import view_facts_doors
 from customhouse.web.doors import Door, raw_door
 from customhouse.web.facts import unknown_project
 from customhouse.web.permissions import Permission
@@ -53,6 +54,7 @@ class ViewDoors:
             raw_door("GET", "/view/{view}/simple/{name}/", self.page, read),
             raw_door("GET", "/view/{view}/simple/{name}", self.page, read),
             raw_door("GET", "/view/{view}/files/{project}/{filename}", self.file, read),
+            *view_facts_doors(),
         ]
 
     async def listing(self, scope: Scope, receive: Receive, send: Send) -> None:
