@@ -40,6 +40,7 @@ class Fetching:
         self._start = start
         self._locate = locate
         self._judge = judge
+        self._let_through = False
         self._flight: Flight | None = None
 
     async def ready(self) -> None:
@@ -51,20 +52,29 @@ class Fetching:
             return
         flight = await anyio.to_thread.run_sync(self._join)
         await flight.until(lambda: flight.error is not None or flight.elsewhere or self._may_begin(flight))
-        if flight.elsewhere and self._locate is not None:
-            self.place = await anyio.to_thread.run_sync(self._locate)
-            if self.place is not None and flight.inspected is not None:
-                self._refuse(flight.inspected)
-                self.size_bytes = flight.inspected.size_bytes
-                return
         if flight.error is not None and flight.given_bytes() <= 0:
             raise flight.error
         if flight.received is not None:
             self.digest, self.size_bytes = flight.received.sha256, flight.received.size_bytes
+            await self._refuse_whole(flight)
         elif flight.total is not None:
             self.size_bytes = flight.total
-        if self.size_bytes is None:
+        if flight.elsewhere and self._locate is not None:
+            self.place = await anyio.to_thread.run_sync(self._locate)
+        if self.size_bytes is None or (flight.elsewhere and self.place is None):
             raise Unavailable("The upstream's file", "it could not be fetched", retry_after_seconds=1)
+
+    async def _refuse_whole(self, flight: Flight) -> None:
+        """All is here before anything was sent: the judge's answer can be told as it is."""
+        if self._judge is None:
+            return
+        await flight.until(lambda: flight.inspected is not None)
+        if flight.inspected is None:
+            raise Unavailable("The reader of archives", f"it has not read {self.filename}", retry_after_seconds=5)
+        refusal = await anyio.to_thread.run_sync(self._judge, flight.inspected)
+        if refusal is not None:
+            raise refusal
+        self._let_through = True
 
     async def pieces(self, first: int = 0, last: int | None = None) -> AsyncIterator[bytes]:
         """The bytes from the first to the last, as they come. Raises `Cut` if they do not come to the end."""
@@ -75,8 +85,8 @@ class Fetching:
         position = first
         while position < stop:
             await flight.until(partial(self._is_more, flight, position))
-            if self._given(flight) <= position:
-                raise Cut(str(flight.error or self.filename))
+            if self._given(flight) <= position and not await self._is_let_through(flight):
+                raise Cut(str(flight.error or f"{self.filename} was not let in after all"))
             most = min(PIECE_BYTES, stop - position, self._given(flight) - position)
             piece = await anyio.to_thread.run_sync(flight.read, position, most, limiter=_READERS)
             if not piece:
@@ -101,15 +111,19 @@ class Fetching:
         return flight.received is not None or flight.given_bytes() > 0
 
     def _is_more(self, flight: Flight, position: int) -> bool:
-        return flight.error is not None or self._given(flight) > position
+        """Whether there is more to give out, or a verdict to ask for."""
+        asks = self._judge is not None and not self._let_through and flight.inspected is not None
+        return flight.error is not None or asks or self._given(flight) > position
+
+    async def _is_let_through(self, flight: Flight) -> bool:
+        """Ask the judge, once, when all is known; he may look things up."""
+        if self._judge is None or self._let_through or flight.inspected is None:
+            return False
+        self._let_through = await anyio.to_thread.run_sync(self._judge, flight.inspected) is None
+        return self._let_through
 
     def _given(self, flight: Flight) -> int:
         """What may be given out; of a file that is judged, the end only after the verdict."""
-        if self._judge is None or flight.received is None:
+        if self._judge is None or self._let_through:
             return flight.given_bytes()
-        fine = flight.inspected is not None and self._judge(flight.inspected) is None
-        return flight.given_bytes() if fine else min(flight.given_bytes(), flight.held_bytes())
-
-    def _refuse(self, inspected: Inspected) -> None:
-        if self._judge is not None and (refusal := self._judge(inspected)) is not None:
-            raise refusal
+        return min(flight.given_bytes(), flight.held_bytes())

@@ -30,6 +30,10 @@ STALE = timedelta(hours=1)
 """A page is served while it is renewed if the upstream has confirmed it within that time."""
 
 
+INSIDE = frozenset({"archive", "malformed", "licence", "bundled-vulnerabilities", "binary"})
+"""Signals that only the whole file tells."""
+
+
 @dataclass(frozen=True)
 class Views:
     """All views of this index."""
@@ -77,6 +81,10 @@ class Views:
         """
         policy = policy or policy_of(view, self.around.internal_names)
         return self._chain(view, policy, as_of, within, private=private, explaining=explaining).project(normalized)
+
+    def looks_inside(self, view: View) -> bool:
+        """Whether the policy asks for anything that only the whole file tells."""
+        return bool(policy_of(view, self.around.internal_names).signals & INSIDE)
 
     def judge(self, view: View, offered: Offered, filename: str, seen: Inspected) -> Decision:
         """What becomes of a file of an upstream now that it is here and somebody has looked into it."""

@@ -121,7 +121,8 @@ class ViewDoors:
             gate = replace(gate, metadata_digest=digest, metadata_size_bytes=size_bytes)
             await self.serve.send_offered(scope, send, gate, warning)
             return
-        judge = _Judge(self.app, view, offered, gate) if file.inspected is None else None
+        asks = file.inspected is None and await anyio.to_thread.run_sync(self.app.views.looks_inside, view)
+        judge = _Judge(self.app, view, offered, gate) if asks else None
         try:
             coming = await anyio.to_thread.run_sync(objects.open, file, mirrored, judge)
             self.serve.note_file(scope, gate)
@@ -204,6 +205,16 @@ class Renewing:
             self._running.add((view, name))
         self._pool.submit(self._renew, view, name)
 
+    def settle(self) -> None:
+        """Wait until nothing is being looked at."""
+        for done in [self._pool.submit(_nothing) for _ in range(RENEWING_THREADS)]:
+            done.result()
+        while True:
+            with self._guard:
+                if not self._running:
+                    return
+            self._pool.submit(_nothing).result()
+
     def close(self) -> None:
         """Begin nothing more, and wait for what runs."""
         self._pool.shutdown(cancel_futures=True)
@@ -221,6 +232,10 @@ class Renewing:
         finally:
             with self._guard:
                 self._running.discard((view, name))
+
+
+def _nothing() -> None:
+    """What whoever waits has done."""
 
 
 def _unknown_file() -> Refused:
