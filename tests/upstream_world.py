@@ -104,7 +104,7 @@ class UpstreamWorld:
     """By normalised name."""
     instead: dict[str, Callable[[Asked], Said | None]] = field(default_factory=dict)
     """By path: what to do instead; None: as usual after all."""
-    before: Callable[[Asked], None] = lambda _asked: None
+    before: Callable[[Asked], object] = lambda _asked: None
     """Called before each answer: to wait, to look."""
     asked: list[Asked] = field(default_factory=list)
     conditional: bool = True

@@ -26,7 +26,7 @@ app.command("customhouse.cli.amendment:app", name="amendment", help="What was sa
 app.command("customhouse.cli.user:app", name="user", help="Accounts.")
 app.command("customhouse.cli.project:app", name="project", help="Yank, deprecate, delete, restore, quarantine, erase.")
 app.command("customhouse.cli.organization:app", name="organization", help="Groups of people that hold projects.")
-app.command("customhouse.cli.name:app", name="name", help="Prohibited names, and namespaces of organizations.")
+app.command("customhouse.cli.name:app", name="name", help="Names: who owns one, prohibited ones, namespaces.")
 app.command("customhouse.cli.quota:app", name="quota", help="How large files and projects may be.")
 app.command("customhouse.cli.token:app", name="token", help="API tokens.")
 app.command("customhouse.cli.publisher:app", name="publisher", help="Builds that publish without a stored secret.")
@@ -48,6 +48,7 @@ app.command("customhouse.cli.recovery:app", name="recovery", help="Cases of acco
 app.command("customhouse.cli.domain:app", name="domain", help="Mail domains of accounts, and those that have lapsed.")
 app.command("customhouse.cli.policy:app", name="policy", help="Policies: explain them, and try one before it counts.")
 app.command("customhouse.cli.view:app", name="view", help="What consumers see: upstreams under a policy.")
+app.command("customhouse.cli.mirror:app", name="mirror", help="Upstreams: their state, fetching a lock beforehand.")
 app.command("customhouse.cli.check:check", name="check", help="Test every invariant of this installation.")
 app.command(
     "customhouse.cli.audit_app:app", name="audit", help="What is known to be wrong with what is installed or locked."

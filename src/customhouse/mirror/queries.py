@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from sqlalchemy.engine import Connection
 
 from customhouse.mirror.model import MirroredFile, MirroredProject
 from customhouse.mirror.object_rows import Kept, kept_of_project
+from customhouse.mirror.object_tables import mirrored_object
 from customhouse.mirror.tables import mirror_file, mirror_project, upstream_check, upstream_health
 
 _WANTED: sa.BindParameter[str] = sa.bindparam("wanted")
@@ -120,6 +122,21 @@ def conflicts(sql: Connection, upstream: str) -> Sequence[Conflict]:
         .order_by(mirror_file.c.name, mirror_file.c.filename)
     )
     return [Conflict(row.name, row.filename, row.sha256 or row.other_digest, row.conflict) for row in rows]
+
+
+def bytes_by_upstream(sql: Connection) -> dict[str, int]:
+    """How much the files of each upstream take that are kept here."""
+    c = mirrored_object.c
+    rows = sql.execute(sa.select(c.upstream, sa.func.sum(c.size_bytes)).where(c.stored).group_by(c.upstream))
+    return {upstream: int(size_bytes) for upstream, size_bytes in rows}
+
+
+def skipped_files(sql: Connection) -> dict[str, int]:
+    """How many files pages list that are left out, by reason."""
+    found: Counter[str] = Counter()
+    for skipped in sql.execute(sa.select(mirror_project.c.skipped)).scalars():
+        found.update(skipped)
+    return dict(found)
 
 
 def moment(seconds: int | None) -> datetime | None:

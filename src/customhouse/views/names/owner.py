@@ -25,7 +25,8 @@ Whose = Literal["hosted", "deleted", "private", "reserved", "staged", "upstream"
 KINDS = (
     "project-created", "private-project-created", "project-visibility-changed", "project-transferred", "deleted",
     "restored", "name-adopted", "name-handed-over", "upstream-name-taken", "upstream-name-forgotten",
-    "upstream-project-removed", "upstream-project-returned", "upstream-digest-changed", "project-quarantined", "quarantine-lifted",
+    "upstream-project-removed", "upstream-project-returned", "upstream-digest-changed", "project-quarantined",
+    "quarantine-lifted",
 )  # fmt: skip
 """What changes whose a name is, or says why."""
 OF_NAMES = ("name-prohibited", "name-allowed")
