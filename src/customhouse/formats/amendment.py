@@ -13,14 +13,14 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.specifiers import SpecifierSet
+from packaging.specifiers import Specifier, SpecifierSet
 
 from customhouse.formats.version_sets import compare
 from customhouse.terms.errors import Rejected
@@ -43,6 +43,7 @@ _VIEW = re.compile(r"(?:[a-z0-9](?:-?[a-z0-9]){0,39})?")
 # Each of these means something in a requirements file beside its meaning in PEP 508: a comment, a variable of the
 # environment, a line that goes on, an option.
 _NOT_IN_A_LINE = re.compile(r"[#$\\`]")
+_ORDER = ("===", "==", "~=", ">", ">=", "!=", "<=", "<")
 _NAMED = 8
 SKEW = timedelta(minutes=5)
 """How far a record may lie in the future of whoever reads it: clocks differ."""
@@ -140,10 +141,15 @@ def read_requirement(text: str, where: str) -> Requirement:
 
 
 def line(requirement: Requirement) -> str:
-    """The one way in which we write a requirement: PEP 508, name and extras normalised, conditions sorted."""
+    """The one way in which we write a requirement: PEP 508, name and extras normalised, conditions in one order."""
     extras = f"[{','.join(sorted(normalize(one) for one in requirement.extras))}]" if requirement.extras else ""
     marker = f"; {requirement.marker}" if requirement.marker is not None else ""
-    return f"{normalize(requirement.name)}{extras}{requirement.specifier}{marker}"
+    return f"{normalize(requirement.name)}{extras}{conditions(requirement.specifier)}{marker}"
+
+
+def conditions(specifiers: Iterable[Specifier]) -> str:
+    """A set of specifiers in the order in which people write it: ``>=1,!=2,<3``."""
+    return ",".join(str(one) for one in sorted(specifiers, key=lambda one: (_ORDER.index(one.operator), str(one))))
 
 
 def amended(before: Requirement, text: str, where: str = "requirement") -> tuple[str, Kind]:
@@ -176,7 +182,7 @@ def kind_of(before: SpecifierSet, after: SpecifierSet, where: str = "requirement
     if found.contains:
         return "widening"
     both = compare(before & after, before)
-    hint = "" if both.empty or both.contains else f"to narrow it: {before & after}"
+    hint = "" if both.empty or both.contains else f"to narrow it: {conditions(before & after)}"
     raise Rejected(
         CODE, where,
         f"{str(after)!r} lets in versions that {str(before) or 'any'!r} does not, and shuts out others; it must either "

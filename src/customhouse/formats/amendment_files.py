@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
 
-from customhouse.formats.amendment import Amendment, line, split_marker
+from customhouse.formats.amendment import Amendment, conditions, line, split_marker
 from customhouse.formats.plain import plain
 from customhouse.formats.version_sets import compare
 from customhouse.terms.names import normalize
@@ -163,7 +163,7 @@ def overrides(
             continue
         if unknown:
             whys[other].append(f"nobody here knows what these ask of {other}: {', '.join(unknown[:20])}")
-        found.lines.append((f"{other}{whole}", "; ".join(whys[other])))
+        found.lines.append((f"{other}{conditions(whole)}", "; ".join(whys[other])))
     return found
 
 
@@ -255,11 +255,11 @@ def _marker(record: Amendment) -> tuple[str, str | None]:
 def _bound(record: Amendment) -> str:
     """What the amendment adds to the requirement, as a constraint: without extras, which pip refuses there."""
     before, after = Requirement(record.before).specifier, Requirement(record.after).specifier
-    added = SpecifierSet(",".join(sorted(str(one) for one in after if one not in before)))
+    added = SpecifierSet(",".join(str(one) for one in set(after) - set(before)))
     if not compare(before & added, after).within:
         added = after
     marker = _marker(record)[0]
-    return f"{normalize(Requirement(record.after).name)}{added}" + (f" ; {marker}" if marker else "")
+    return f"{normalize(Requirement(record.after).name)}{conditions(added)}" + (f" ; {marker}" if marker else "")
 
 
 def _words(record: Amendment) -> str:
