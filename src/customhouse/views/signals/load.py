@@ -109,7 +109,7 @@ def _begin(deeds: Deeds, command: LoadSignals) -> int:
             signal_list.insert().returning(signal_list.c.id),
             {
                 "upstream": command.upstream, "signal": command.signal, "source": command.source,
-                "dated": command.dated, "loaded_at": deeds.clock.now(), "loaded_by": command.by.name[:80],
+                "dated": command.dated, "loaded_at": deeds.clock.now(), "loaded_by": command.by.as_operator.name[:80],
                 "rows": len(command.values), "whole": False,
             },
         ).scalar_one()  # fmt: skip
