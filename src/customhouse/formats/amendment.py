@@ -149,7 +149,7 @@ def line(requirement: Requirement) -> str:
 
 def conditions(specifiers: Iterable[Specifier]) -> str:
     """A set of specifiers in the order in which people write it: ``>=1,!=2,<3``."""
-    return ",".join(str(one) for one in sorted(specifiers, key=lambda one: (_ORDER.index(one.operator), str(one))))
+    return ",".join(str(one) for one in sorted(set(specifiers), key=lambda one: (_ORDER.index(one.operator), str(one))))
 
 
 def amended(before: Requirement, text: str, where: str = "requirement") -> tuple[str, Kind]:
