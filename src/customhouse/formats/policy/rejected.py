@@ -7,6 +7,7 @@ from difflib import get_close_matches
 
 from customhouse.terms.errors import Rejected
 
+_MEANT = "did you mean "
 SHOWN = 60
 """Characters of somebody's text that an error repeats."""
 
@@ -14,11 +15,14 @@ SHOWN = 60
 class BadPolicy(Rejected):
     """The policy is refused as a whole; the view goes on with the one it has."""
 
-    def __init__(self, line: int, key: str, why: str, accepted: str = "") -> None:
+    def __init__(self, line: int, key: str, why: str, accepted: str = "", *, file: str = "") -> None:
         """``line`` counts from 1; ``key`` is its path as it is written, like ``rule 'cooldown', deny-if.age``."""
         self.line = line
         self.key = key
-        super().__init__("bad-policy", f"line {line}, {key}" if key else f"line {line}", why, accepted)
+        where = ", ".join(filter(None, (file, f"line {line}", key)))
+        super().__init__("bad-policy", where, why, accepted)
+        if accepted.startswith(_MEANT):
+            self.args = (f"{where}: {why}; {accepted}",)
 
 
 def shown(value: object) -> str:
@@ -31,4 +35,4 @@ def suggestion(word: str, words: Iterable[str]) -> str:
     """What was probably meant, or all that there is to choose from."""
     known = {one.lower(): one for one in sorted(words)}
     close = get_close_matches(word.lower(), known, n=1, cutoff=0.6)
-    return f"did you mean '{known[close[0]]}'?" if close else f"one of {', '.join(known.values())}"
+    return f"{_MEANT}'{known[close[0]]}'?" if close else f"one of {', '.join(known.values())}"
