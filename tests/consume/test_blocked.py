@@ -13,6 +13,7 @@ from customhouse.consume.audit.blocked import Nobody, Trial, explain_blocked
 from customhouse.consume.audit.history import Release, read_releases
 from customhouse.consume.audit.model import Blocked, Component, Finding, Subject
 from customhouse.consume.audit.own_bounds import OwnBound, own_bounds
+from customhouse.consume.audit.remedies import SaidAfterwards
 from customhouse.formats.inventory.model import Edge
 from customhouse.formats.inventory.requirement import Requirement, split_requirement
 from customhouse.formats.osv.matching import fixed_versions
@@ -37,6 +38,7 @@ class Index:
 
     projects: Mapping[str, Mapping[str, tuple[str | None, tuple[str, ...]]]]
     asked: list[str] = field(default_factory=list)
+    afterwards: tuple[SaidAfterwards, ...] = ()
 
     def releases(self, name: str, index: str = "") -> Mapping[str, Release] | None:
         del index
@@ -50,6 +52,10 @@ class Index:
         del index
         lines = self.projects.get(name, {}).get(version, ("", ()))[1]
         return tuple(one for one in map(split_requirement, lines) if one is not None)
+
+    def said(self, name: str, version: str, index: str = "") -> tuple[SaidAfterwards, ...]:
+        del index
+        return tuple(one for one in self.afterwards if (one.project, one.version) == (name, version))
 
 
 B = {"1.9": ("2024-01-01", ()), "2.0": ("2025-06-01", ()), "2.1": ("2026-09-01", ())}
@@ -266,3 +272,31 @@ def test_a_page_tells_the_first_day_of_each_release_and_where_its_metadata_is() 
 def test_a_page_that_is_none_is_said(body: bytes) -> None:
     with pytest.raises(Unavailable):
         read_releases(body, "https://index.test/simple/a/")
+
+
+WIDENED = SaidAfterwards(
+    "a" * 26, "a", "1.4", "b", "<3", "widening", "owner", date(2026, 11, 20), "tried", "https://example.org/1",
+    "https://index.example/view/all/",
+)  # fmt: skip
+
+
+def test_what_the_owner_has_said_since_is_a_remedy_before_an_override_of_ones_own() -> None:
+    index = Index({"a": {"1.4": ("2025-01-01", ("b<2",))}, "b": B}, afterwards=(WIDENED,))
+    found = blocked(lock(), index)
+    assert found is not None
+    assert found.remedies[0] == (
+        "Go by what was said afterwards: a 1.4 takes b<3, as its owner has said on 2026-11-20 (signed; tried "
+        "https://example.org/1): put https://index.example/view/all/uv.toml?widening=1&for=a==1.4 into uv.toml beside "
+        "it, then uv lock --upgrade-package b==2.1"
+    )
+    assert found.remedies[1].startswith("Override the bound after a run of your own tests")
+
+
+@pytest.mark.parametrize("other", [
+    replace(WIDENED, specifier="<2.1"), replace(WIDENED, kind="narrowing"), replace(WIDENED, requires="c"),
+    replace(WIDENED, version="1.3"),
+])  # fmt: skip
+def test_what_does_not_let_the_fix_in_is_no_remedy(other: SaidAfterwards) -> None:
+    found = blocked(lock(), Index({"a": {"1.4": ("2025-01-01", ("b<2",))}, "b": B}, afterwards=(other,)))
+    assert found is not None
+    assert not any("said afterwards" in one for one in found.remedies)

@@ -123,7 +123,7 @@ class Work:
             from customhouse.consume.audit.blocked import explain_blocked  # noqa: PLC0415
             from customhouse.consume.audit.history import History  # noqa: PLC0415
 
-            history = History(self._connections.get(), self._asked.index_url)
+            history = History(self._connections.get(), self._asked.index_url, self._clock.now())
             return explain_blocked(report.findings, report.subjects, history, _runs(), own)
         # Without an index only bounds that the target itself tells can be judged, and what holds their holders back
         # cannot be known. A lock file of thousands that tells none is done.

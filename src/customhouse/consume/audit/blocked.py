@@ -17,7 +17,7 @@ from packaging.specifiers import Specifier, SpecifierSet
 from packaging.version import Version
 
 from customhouse.consume.audit.model import Blocked, Component, Finding, Subject
-from customhouse.consume.audit.remedies import Allowed, Situation, remedies
+from customhouse.consume.audit.remedies import Allowed, SaidAfterwards, Situation, remedies
 from customhouse.formats.inventory.requirement import Requirement
 from customhouse.formats.osv.matching import is_affected, read_version
 from customhouse.terms.versions import specifiers_of, version_of
@@ -47,6 +47,10 @@ class Asked(Protocol):
         """What a release requires; None if nobody can say."""
         ...
 
+    def said(self, name: str, version: str, index: str = "") -> Sequence[SaidAfterwards]:
+        """What was said of a release afterwards, and is signed."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Trial:
@@ -70,6 +74,10 @@ class Nobody:
     def requires(self, _name: str, _version: str, _index: str = "") -> None:
         """Nobody can say."""
         return
+
+    def said(self, _name: str, _version: str, _index: str = "") -> Sequence[SaidAfterwards]:
+        """Nobody can say."""
+        return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +133,7 @@ def _explained(
         own=tuple((f"{component.name}{one.specifier}", one.place) for one in ours),
         holders=tuple((one.by.name, one.by.version) for one in blocking),
         newer=tuple(_newer(one.by, component, fixed, subject, asked, DEEPEST) for one in blocking),
+        said=tuple(_widened(one.by, component, _target(finding, fixed), asked) for one in blocking),
         runs=tuple(one for one in runs if one.package == component.name and one.version in fixed),
     )
     said = remedies(situation)
@@ -223,6 +232,15 @@ def applies(marker: str, python: str = "") -> bool:
 def _allows(specifier: str, versions: Iterable[str]) -> bool:
     found = specifiers_of(specifier)
     return found is None or any(found.contains(one, prereleases=True) for one in versions)
+
+
+def _widened(holder: Component, component: Component, target: str, asked: Asked) -> SaidAfterwards | None:
+    """What somebody has said of the holder afterwards that lets the target in; the newest word."""
+    said = [
+        one for one in asked.said(holder.name, _normal(holder.version), holder.index)
+        if one.kind == "widening" and one.requires == component.name and _allows(one.specifier, [target])
+    ]  # fmt: skip
+    return max(said, key=lambda one: one.day, default=None)
 
 
 def is_speculative(bound: Bound, component: Component, asked: Asked) -> bool | None:

@@ -11,9 +11,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import urljoin
 
+from packaging.requirements import Requirement as Packaging
 from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename
 
+from customhouse.consume.amendments import MEMBER, Believing
+from customhouse.consume.audit.remedies import SaidAfterwards
+from customhouse.consume.view_address import read_place
 from customhouse.consume.wire import NOT_FOUND, Wire, host_of
+from customhouse.formats.amendment import Amendment, conditions
 from customhouse.formats.inventory.installed import read_installed
 from customhouse.formats.inventory.requirement import Requirement
 from customhouse.formats.osv.times import read_time
@@ -41,10 +46,16 @@ class Release:
 class History:
     """The releases of projects, as one index tells them. Whoever cannot be asked is named in `unanswered`."""
 
-    def __init__(self, wire: Wire, default: str = "") -> None:
-        """``default`` is the simple repository for what does not say where it comes from."""
+    def __init__(self, wire: Wire, default: str = "", now: datetime | None = None) -> None:
+        """``default`` is the simple repository for what does not say where it comes from.
+
+        Without ``now`` nothing that was said of releases afterwards is looked at.
+        """
         self._wire = wire
         self._default = default
+        self._now = now
+        self._said: dict[str, object] = {}
+        self._believing: dict[str, Believing] = {}
         self._releases: dict[str, Mapping[str, Release] | None] = {}
         self._requires: dict[tuple[str, str], tuple[Requirement, ...] | None] = {}
         self.unanswered: dict[str, str] = {}
@@ -63,13 +74,33 @@ class History:
             self._requires[key] = self._metadata(name, release) if release is not None and release.metadata else None
         return self._requires[key]
 
+    def said(self, name: str, version: str, index: str = "") -> tuple[SaidAfterwards, ...]:
+        """What was said of a release afterwards, with a signature that fits; nothing if nobody can say."""
+        if self._now is None or not self.releases(name, index) or name not in self._said:
+            return ()
+        try:
+            place = read_place("", self._default or index)
+        except Rejected:
+            # An address with a password in it: what is said there cannot be checked without sending it on.
+            return ()
+        if place.base not in self._believing:
+            self._believing[place.base] = Believing(self._wire, place.base, self._now)
+        told = self._believing[place.base].counting(self._said[name], name)
+        files = place.within("") if place.view else ""
+        return tuple(_afterwards(one, version, files) for one in told if version in one.versions)
+
     def _ask(self, name: str, index: str) -> Mapping[str, Release] | None:
         if not index or len(self._releases) >= MOST_QUESTIONS:
             return None
         page = f"{index.rstrip('/')}/{name}/"
         try:
             answer = self._wire.get(page, headers={"Accept": MEDIA_TYPE})
-            return None if answer.status == NOT_FOUND else read_releases(answer.body, page)
+            if answer.status == NOT_FOUND:
+                return None
+            found = read_releases(answer.body, page)
+            if own := _own_word(answer.body):
+                self._said[name] = own
+            return found  # noqa: TRY300 - what follows is for errors alone
         except (Unavailable, Rejected) as error:
             self.unanswered[name] = str(error)
             return None
@@ -83,6 +114,20 @@ class History:
             self.unanswered[name] = str(error)
             return None
         return None if answer.status == NOT_FOUND else read_installed(answer.body).requires
+
+
+def _own_word(body: bytes) -> object:
+    """What a Customhouse adds to its pages about amendments; None of any other index. The page has been read once."""
+    own = json.loads(body).get("_customhouse")
+    return own.get(MEMBER) if isinstance(own, dict) else None
+
+
+def _afterwards(one: Amendment, version: str, files: str) -> SaidAfterwards:
+    after = conditions(Packaging(one.after).specifier)
+    return SaidAfterwards(
+        one.id, one.project, version, one.requires, after, one.kind, one.role, one.at.date(), one.reason, one.evidence,
+        files,
+    )  # fmt: skip
 
 
 def read_releases(body: bytes, page: str) -> Mapping[str, Release]:

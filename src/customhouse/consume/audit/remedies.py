@@ -1,6 +1,7 @@
 """What to do about a fix that is blocked, in the order in which to try it, each a sentence with the command.
 
-A newer release of who holds it back; an override with a recorded run of your own tests; a VEX statement; a replacement.
+A newer release of who holds it back; what its owner has said of it afterwards; an override with a recorded run of your
+own tests; a VEX statement; a replacement.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from datetime import date, datetime
 from typing import Protocol
 
 from customhouse.consume.audit.model import Finding
+from customhouse.formats.plain import plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,26 @@ class Allowed:
     """Whether every newer release was looked at."""
     held: str = ""
     """Why a release that allows the fix cannot be had itself, in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class SaidAfterwards:
+    """An amendment of a release, whose signature fits."""
+
+    id: str
+    project: str
+    version: str
+    requires: str
+    """Of which project it says it, normalised."""
+    specifier: str
+    """What is to be read in place of the metadata."""
+    kind: str
+    role: str
+    day: date
+    reason: str
+    evidence: str
+    files: str = ""
+    """The address of the view that has it as files, with a slash at its end; empty for an index without views."""
 
 
 class Run(Protocol):
@@ -73,6 +95,8 @@ class Situation:
     runs: Sequence[Run]
     own: tuple[tuple[str, str], ...] = ()
     """The user's own bounds among the edges, each with its place."""
+    said: tuple[SaidAfterwards | None, ...] = ()
+    """Of each holder: what was said afterwards that lets the target in."""
 
 
 def remedies(situation: Situation) -> tuple[str, ...]:
@@ -83,6 +107,7 @@ def remedies(situation: Situation) -> tuple[str, ...]:
         *_all(situation),
         *_raise(situation),
         *_newer(situation),
+        *_afterwards(situation),
         *_override(situation),
         *_statement(situation),
         *_replacement(situation),
@@ -128,6 +153,34 @@ def _upgrade(kind: str, pins: Sequence[tuple[str, str]]) -> str:
             return "pip install " + " ".join(f"{name}=={version}" for name, version in pins)
         case _:
             return "pin " + " ".join(f"{name}=={version}" for name, version in pins)
+
+
+def _afterwards(situation: Situation) -> Iterator[str]:
+    """Only if it helps against everybody who holds the fix back."""
+    said = [one for one in situation.said if one is not None]
+    if not said or len(said) < len(situation.holders):
+        return
+    name, target = situation.finding.component.name, situation.target
+    words = "; ".join(
+        f"{one.project} {one.version} takes {name}{one.specifier}, as its {one.role} has said on {one.day.isoformat()}"
+        f" (signed; {plain(one.reason, 200)} {one.evidence})"
+        for one in said
+    )
+    yield f"Go by what was said afterwards: {words}: {_how_to_widen(situation.kind, said, name, target)}"
+
+
+def _how_to_widen(kind: str, said: Sequence[SaidAfterwards], name: str, target: str) -> str:
+    whose = "&".join(f"for={one.project}=={one.version}" for one in said)
+    files = {one.files for one in said}
+    if len(files) > 1 or "" in files:
+        return _how_to_override(kind, name, target)
+    where = files.pop()
+    if kind in ("uv-lock", "pyproject"):
+        return (
+            f"put {where}uv.toml?widening=1&{whose} into uv.toml beside it,"
+            f" then uv lock --upgrade-package {name}=={target}"
+        )
+    return f"curl -o overrides.txt '{where}overrides.txt?widening=1&{whose}'; uv pip compile --override overrides.txt …"
 
 
 def _override(situation: Situation) -> Iterator[str]:
