@@ -27,6 +27,7 @@ from customhouse.views.queries import all_views, find_view
 CLOSED = 3
 
 app = App(name="view", help="What groups of consumers see: which upstreams, under which policy.")
+app.command("customhouse.cli.view_log:log", name="log", help="What a view was asked for, and what it answered.")
 Data = Annotated[Path | None, Parameter(help="The data folder (default ./customhouse-data).")]
 Name = Annotated[str, Parameter(help="The view's name, as it stands in its addresses.")]
 Ups = Annotated[

@@ -48,6 +48,7 @@ from customhouse.web.api.staged import StagedState
 from customhouse.web.api.standing import standing_api_doors
 from customhouse.web.api.upload2 import Upload2
 from customhouse.web.api.vex import vex_api_doors
+from customhouse.web.api.view_integrity import ViewIntegrity
 from customhouse.web.api.views import Renewing, ViewDoors
 from customhouse.web.api.xmlrpc import xmlrpc_doors
 from customhouse.web.api.yank import yank_api_doors
@@ -83,6 +84,7 @@ from customhouse.web.pages.password import password_doors
 from customhouse.web.pages.pending import pending_doors
 from customhouse.web.pages.people import people_doors
 from customhouse.web.pages.policy import policy_doors
+from customhouse.web.pages.policy_levels import policy_level_doors
 from customhouse.web.pages.publishers import publisher_doors
 from customhouse.web.pages.recovery import recovery_doors
 from customhouse.web.pages.recovery_admin import recovery_admin_doors
@@ -98,6 +100,7 @@ from customhouse.web.pages.tokens import token_doors
 from customhouse.web.pages.triage import triage_doors
 from customhouse.web.pages.trust import trust_doors
 from customhouse.web.pages.vex import vex_doors
+from customhouse.web.pages.view_log import view_log_doors
 from customhouse.web.pages.webhooks import webhook_doors
 from customhouse.web.permissions import Permission
 from customhouse.web.problems import on_customhouse_error, on_http_exception, on_unexpected
@@ -251,7 +254,10 @@ def _routes(app: App, serve: Serve) -> list[Door]:
         *report_api_doors(),
         *yank_api_doors(),
         *Candidates(app, Looking(app.views)).doors(),
+        *policy_level_doors(app),
+        *view_log_doors(),
         *ViewDoors(app, serve).doors(),
+        *ViewIntegrity(app, serve).doors(),
         *policy_doors(),
         *policy_api_doors(),
         *vex_doors(),

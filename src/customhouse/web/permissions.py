@@ -71,6 +71,8 @@ class Permission(Enum):
     # A policy is tried, and ends by itself; questions to it are posted because they are long.
     CANDIDATE_WRITE = ("candidate:write", Need.SIGNED_IN_OR_TOKEN, True, False)
     CANDIDATE_ASK = ("candidate:ask", Need.SIGNED_IN_OR_TOKEN, False, False)
+    # A lock is posted because it is long; nothing of it is kept.
+    POLICY_TRY = ("policy:try", Need.ANYBODY, False, False)
     # The address itself is what opens it.
     CANDIDATE_READ = ("candidate:read", Need.ANYBODY, False, False)
 

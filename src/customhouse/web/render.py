@@ -19,6 +19,7 @@ STATIC = {
     "house.css": "text/css; charset=utf-8",
     "seal.svg": "image/svg+xml",
     "keys.js": "text/javascript; charset=utf-8",
+    "policy.js": "text/javascript; charset=utf-8",
 }
 _KIBI = 1024
 
