@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from customhouse.advisories.tables import advisory_source
 from customhouse.app import App
 from customhouse.formats.policy.model import Fact
 from customhouse.formats.policy.signals import SIGNALS
@@ -120,3 +121,14 @@ def removed(one: MirroredFile, *, days: float = 1) -> MirroredFile:
 def with_signals(project: MirroredProject, said: Mapping[str, object]) -> MirroredProject:
     """The project of an upstream that is a Customhouse and says this of it."""
     return replace(project, signals={"facts": said})
+
+
+def read_source(app: App, name: str = "test", *, trust: int = 0, hours: float = 1, origin: str = "operator") -> None:
+    """A source of advisories that was read so many hours ago."""
+    with app.database.write() as sql:
+        sql.execute(
+            advisory_source.insert().values(
+                name=name, kind="file", place="x", trust=trust, origin=origin, added_at=NOW,
+                succeeded_at=NOW - timedelta(hours=hours),
+            )
+        )  # fmt: skip

@@ -41,7 +41,7 @@ def look_alike(normalized: str, popular: AbstractSet[str], shapes: Mapping[str, 
         return None
     shape = ProjectName(normalized).ultranormalized
     twin = (_popular_shapes() if popular is popular_names() else shapes or {}).get(shape)
-    if twin is not None:
+    if twin is not None and twin != normalized:
         return twin
     return min((name for name in _one_edit_away(normalized) if name in popular), default=None)
 

@@ -10,27 +10,15 @@ import pytest
 from advising import advise, know_exploited, load, pypa_records, record
 from customhouse.advisories.disclosure.tables import disclosure_case
 from customhouse.advisories.model import OWN
-from customhouse.advisories.tables import advisory_source
 from customhouse.app import App
 from customhouse.formats.policy.signals import SIGNALS, Fix, Vulnerability
-from mirrored import DAY, NOW, fact, facts, mirrored, page_of, project_facts, removed, sdist_of, wheel_of
+from mirrored import DAY, NOW, fact, facts, mirrored, page_of, project_facts, read_source, removed, sdist_of, wheel_of
 from world import World
 
 HIGH = {"severity": [{"type": "CVSS_V3", "score": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:N/A:N"}]}
 MOST_STATEMENTS = 30
 """Begins of transactions among them."""
 LAST_WEEK = "2026-11-17T00:00:00Z"
-
-
-def read_source(app: App, name: str = "test", *, trust: int = 0, hours: float = 1, origin: str = "operator") -> None:
-    """A source of advisories that was read so many hours ago."""
-    with app.database.write() as sql:
-        sql.execute(
-            advisory_source.insert().values(
-                name=name, kind="file", place="x", trust=trust, origin=origin, added_at=NOW,
-                succeeded_at=NOW - timedelta(hours=hours),
-            )
-        )  # fmt: skip
 
 
 def fixes(app: App, *versions: tuple[str, float], of: str) -> tuple[Fix, ...]:
