@@ -517,6 +517,8 @@ JOBS: Mapping[str, JobRun] = {
     AFFECTED_JOB: _find_affected_job,
     MALWARE_JOB: _keep_malware_job,
     RESCAN_JOB: _scan_bundled_job,
+    "let-go-of-files": _let_go_job,
+    "examine-mirrored": _examine_mirrored_job,
     COUNT_JOB: _count_public_signals_job,
     ONE_JOB: _count_public_signals_job,
     VOID_JOB: _void_views_job,
