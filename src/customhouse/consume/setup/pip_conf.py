@@ -6,9 +6,13 @@ more; ``_`` and ``-`` are the same.
 
 from __future__ import annotations
 
+import configparser
 import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
+
+from customhouse.formats.plain import plain
+from customhouse.terms.errors import Rejected
 
 ELSEWHERE = frozenset({"index-url", "pypi-url", "extra-index-url", "find-links", "no-index"})
 """Keys that say where packages come from."""
@@ -28,7 +32,13 @@ class Line(NamedTuple):
 
 
 def with_index(text: str, url: str, *, keyring: bool = False) -> str:
-    """The same file, with this index for every command and no other."""
+    """The same file, with this index for every command and no other. Raises `Rejected` for what pip cannot read."""
+    try:
+        configparser.RawConfigParser().read_string(text)
+    except configparser.Error as error:
+        raise Rejected(
+            "bad-configuration", "pip.conf", f"pip cannot read it: {plain(error, 200)}", "mend it"
+        ) from error
     wanted = {"index-url": url} | ({"keyring-provider": "subprocess"} if keyring else {})
     if dict(_said(text)) == {(_GLOBAL, key): value for key, value in wanted.items()} | _others(text, wanted):
         return text

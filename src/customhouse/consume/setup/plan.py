@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from customhouse.consume.setup.places import Target, named, read_plain, refuse_unwritable
-from customhouse.consume.setup.record import Use
-from customhouse.consume.setup.undo import Edit, edit_of, restored
+from customhouse.consume.setup.record import RECORD, Use
+from customhouse.consume.setup.undo import Edit, our_lines, restored
 from customhouse.terms.errors import Refused
 
 
@@ -48,7 +48,7 @@ def to_use(targets: Sequence[Target], before: Use | None) -> list[Step]:
             continue
         base = _restored(target.path, now, edit) if edit is not None else now
         new = target.change(base or "")
-        made = edit_of(path, base, new) if new != (base or "") else None
+        made = Edit(path, base, new) if new != (base or "") else None
         steps[path] = Step(target.path, now, new if made is not None else base, made)
     # Files that are none of the targets any more: the project has no environment now, say.
     steps |= {path: _back(Path(path), edit) for path, edit in known.items()}
@@ -71,14 +71,14 @@ def _restored(path: Path, now: str | None, edit: Edit) -> str | None:
         return None
     text = restored(now, edit)
     if text is None:
-        ours = "".join(line for hunk in edit.hunks for line in hunk.after).strip() or "lines that were taken away"
-        lost = "".join(line for hunk in edit.hunks for line in hunk.before).strip()
-        theirs = f" and put back {lost!r}" if lost else ""
+        ours, lost = our_lines(edit)
+        # What stood there may hold a password: it is in the record, and not on a screen.
+        theirs = f", put back what stood there (`before` in {RECORD})" if lost.strip() else ""
         raise Refused(
             "edited-since", f"{named(path)} was edited where `customhouse use` had changed it, and is left alone.",
-            f"Take these lines out by hand{theirs}, then do it again: {ours}", status=409,
+            f"Take these lines out by hand{theirs}, then do it again: {ours.strip() or 'none'}", status=409,
         )  # fmt: skip
-    return None if not text and not edit.existed else text
+    return None if not text and edit.before is None else text
 
 
 def _writable(steps: list[Step]) -> list[Step]:

@@ -13,6 +13,8 @@ from customhouse.consume.setup.undo import Edit, from_json, to_json
 from customhouse.terms.errors import Rejected
 
 USER = "user"
+RECORD = "customhouse/use.json"
+"""Under the user's settings."""
 _FORMAT = 1
 
 
@@ -58,7 +60,7 @@ class Uses:
 
 def record_path(environment: Mapping[str, str]) -> Path:
     """Where the record lies. It may hold lines of yours that held a password: nobody else may read it."""
-    return config_home(environment) / "customhouse" / "use.json"
+    return config_home(environment) / RECORD
 
 
 def read_uses(environment: Mapping[str, str]) -> Uses:

@@ -1,29 +1,16 @@
 """What was changed in a text, and taking exactly that back, whatever else has been changed in it since.
 
-Only the changed lines are kept, with the digests of the whole before and after. Where the text is as we left it, it
-becomes what it was, byte for byte. Where somebody has edited it since, our lines must still stand there as we wrote
-them; else it is refused, and he hears which.
+Both texts are remembered, before and after. Where the file is as we left it, it becomes what it was, byte for byte.
+Where somebody has edited it since, his edits and our undoing are joined, line by line. Where the two meet it is
+refused: his lines are not ours to throw away.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from typing import Any
-
-
-@dataclass(frozen=True, slots=True)
-class Hunk:
-    """Some lines that took the place of others; with their ends."""
-
-    before: tuple[str, ...]
-    after: tuple[str, ...]
-    above: str
-    """The line before them; empty at the beginning of the file."""
-    at: int
-    """The number of the first of them, from 0."""
+from typing import Any, NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,79 +18,85 @@ class Edit:
     """What was done to one file."""
 
     path: str
-    existed: bool
-    before: str
-    """The SHA-256 of the text before."""
+    before: str | None
+    """None: there was no such file."""
     after: str
-    hunks: tuple[Hunk, ...]
 
 
-def edit_of(path: str, before: str | None, after: str) -> Edit:
-    """What makes the one of the other; None before: there was no such file."""
-    old, new = (before or "").splitlines(keepends=True), after.splitlines(keepends=True)
-    hunks = [
-        Hunk(tuple(old[a:b]), tuple(new[c:d]), new[c - 1] if c else "", c)
-        for tag, a, b, c, d in SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
-        if tag != "equal"
-    ]
-    return Edit(path, before is not None, digest(before or ""), digest(after), tuple(hunks))
+class _Change(NamedTuple):
+    """Lines ``start`` to ``end`` of a text become others."""
+
+    start: int
+    end: int
+    lines: tuple[str, ...]
 
 
 def restored(now: str, edit: Edit) -> str | None:
-    """The text without our lines; None if they do not stand there any more as we wrote them."""
-    if digest(now) == edit.before:
-        return now
-    exact = digest(now) == edit.after
-    lines = now.splitlines(keepends=True)
-    for hunk in reversed(edit.hunks):
-        at = hunk.at if exact else _found(lines, hunk)
-        if at is None and _by_hand(lines, hunk):
-            continue
-        if at is None:
+    """The text without our change; None if somebody has edited the very lines."""
+    before = edit.before or ""
+    if now in (edit.after, before):
+        return before
+    ours = _changes(edit.after, before)
+    theirs = _changes(edit.after, now)
+    kept = []
+    for one in ours:
+        met = [other for other in theirs if _meet(one, other)]
+        if not met:
+            kept.append(one)
+        elif not _by_hand(now, edit.after.splitlines(keepends=True)[one.start : one.end], one.lines):
             return None
-        lines[at : at + len(hunk.after)] = hunk.before
-    whole = "".join(lines)
-    return None if exact and digest(whole) != edit.before else whole
+    lines = edit.after.splitlines(keepends=True)
+    # From the end on, so that the numbers of what stands above stay right.
+    for one in sorted((*kept, *theirs), key=lambda one: (one.start, one.end), reverse=True):
+        lines[one.start : one.end] = one.lines
+    return "".join(lines)
 
 
-def _found(lines: Sequence[str], hunk: Hunk) -> int | None:
-    """Where our lines stand, if they stand there once. Lines that were only taken away are told by the one above."""
-    wanted = [hunk.above, *hunk.after] if hunk.above else list(hunk.after)
-    offset = 1 if hunk.above else 0
-    places = [at for at in range(len(lines) - len(wanted) + 1) if list(lines[at : at + len(wanted)]) == wanted]
-    if len(places) != 1 and hunk.after and offset:
-        # Something may have come between the line above and ours.
-        wanted, offset = list(hunk.after), 0
-        places = [at for at in range(len(lines) - len(wanted) + 1) if list(lines[at : at + len(wanted)]) == wanted]
-    if not wanted:
-        return 0
-    return places[0] + offset if len(places) == 1 else None
+def our_lines(edit: Edit) -> tuple[str, str]:
+    """The lines that we have put in, and those that we have taken out."""
+    after = edit.after.splitlines(keepends=True)
+    changes = _changes(edit.after, edit.before or "")
+    put_in = "".join(line for one in changes for line in after[one.start : one.end])
+    return put_in, "".join(line for one in changes for line in one.lines)
 
 
-def _by_hand(lines: Sequence[str], hunk: Hunk) -> bool:
+def _changes(old: str, new: str) -> list[_Change]:
+    was, now = old.splitlines(keepends=True), new.splitlines(keepends=True)
+    return [
+        _Change(a, b, tuple(now[c:d]))
+        for tag, a, b, c, d in SequenceMatcher(None, was, now, autojunk=False).get_opcodes()
+        if tag != "equal"
+    ]
+
+
+def _meet(one: _Change, other: _Change) -> bool:
+    """Whether two changes touch the same lines, or put something into the same place."""
+    if one.start == one.end or other.start == other.end:
+        return one.start <= other.end and other.start <= one.end and (
+            one.start == other.start if one.start == one.end and other.start == other.end
+            else max(one.start, other.start) < min(one.end, other.end) or _inside(one, other) or _inside(other, one)
+        )  # fmt: skip
+    return max(one.start, other.start) < min(one.end, other.end)
+
+
+def _inside(point: _Change, span: _Change) -> bool:
+    return point.start == point.end and span.start < point.start < span.end
+
+
+def _by_hand(now: str, ours: Sequence[str], own: Sequence[str]) -> bool:
     """Whether somebody has taken our lines out himself, and put back what stood there."""
-    ours = {line for line in hunk.after if line.strip()}
-    own = [line for line in hunk.before if line.strip()]
-    return not ours & set(lines) and all(line in lines for line in own)
-
-
-def digest(text: str) -> str:
-    """The SHA-256 of a text."""
-    return hashlib.sha256(text.encode()).hexdigest()
+    lines = set(now.splitlines(keepends=True))
+    return not lines & {one for one in ours if one.strip()} and all(one in lines for one in own if one.strip())
 
 
 def to_json(edit: Edit) -> dict[str, Any]:
     """For the record."""
-    return {
-        "path": edit.path, "existed": edit.existed, "before": edit.before, "after": edit.after,
-        "hunks": [{"before": list(one.before), "after": list(one.after), "above": one.above, "at": one.at}
-                  for one in edit.hunks],
-    }  # fmt: skip
+    return {"path": edit.path, "before": edit.before, "after": edit.after}
 
 
 def from_json(value: Mapping[str, Any]) -> Edit:
     """From the record; raises `KeyError` or `TypeError` for what is none."""
-    hunks = tuple(
-        Hunk(tuple(one["before"]), tuple(one["after"]), one["above"], int(one["at"])) for one in value["hunks"]
-    )
-    return Edit(str(value["path"]), bool(value["existed"]), value["before"], value["after"], hunks)
+    before, after = value["before"], value["after"]
+    if not (before is None or isinstance(before, str)) or not isinstance(after, str):
+        raise TypeError
+    return Edit(str(value["path"]), before, after)
