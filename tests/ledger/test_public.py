@@ -102,7 +102,7 @@ def test_a_sealed_entry_keeps_its_place_in_the_chain_and_nothing_else() -> None:
         (entry("yanked", filename="", version="1.0"), "yanked version 1.0"),
         (entry("deleted", filename="", version=""), "deleted the project"),
         (entry("status-changed", status="archived", before="active"), "made the project archived, which was active"),
-        (entry("project-created", display_name="{filename}{0.__class__}"), "claimed the name {filename}{0.__class__} with its first upload"),
+        (entry("project-created", display_name="{filename}{0.__class__}"), "claimed the name {filename}{0.__class__}"),
         (entry("file-uploaded"), "uploaded "),
         (entry("never-heard-of"), "never heard of"),
         (entry("file-uploaded", filename="x" * 10_000), "uploaded " + "x" * 291),

@@ -18,6 +18,7 @@ from customhouse.app import open_app, prepare
 from customhouse.cli.exit_codes import FINE, PARTIAL
 from customhouse.cli.options import read_settings
 from customhouse.consume.audit.read.detect import read_target
+from customhouse.consume.audit.read.options import ReadOptions
 from customhouse.formats.plain import plain
 from customhouse.formats.upstream.model import SKIPS
 from customhouse.mirror.queries import bytes_by_upstream, conflicts, skipped_files, upstream_states
@@ -78,7 +79,8 @@ def prefetch(
     data: Data = None,
 ) -> int:
     """Fetch what a lock names, so that installing it asks no upstream for a file; afterwards it works offline."""
-    subjects = read_target(lock)
+    # Nothing is resolved: that would ask an index beside us for names, perhaps for ours.
+    subjects = read_target(lock, ReadOptions(offline=True, resolve="never"))
     gaps = [gap for subject in subjects for gap in subject.gaps]
     with _parts(data) as parts:
         found = parts.views.get(view)

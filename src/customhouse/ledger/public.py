@@ -13,7 +13,7 @@ from typing import Any
 from customhouse.ledger.chain import Entry
 
 PUBLIC: Mapping[str, str] = {
-    "project-created": "claimed the name {display_name} with its first upload",
+    "project-created": "claimed the name {display_name}",
     "release-created": "began version {version}",
     "release-published": "published version {version} as a whole, {files} files",
     "release-reopened": "reopened version {version} for new files",

@@ -88,7 +88,7 @@ class Asking:
                 raise Unavailable(_who(index), _status(answer))
             return self._read(index, normalized, answer, base, known)
         except (Rejected, Refused) as error:
-            raise Unavailable(_who(index), str(error), retry_after_seconds=60) from error
+            raise Unavailable(_who(index), str(error).rstrip("."), retry_after_seconds=60) from error
 
     def close(self) -> None:
         """End the connections that are kept."""

@@ -44,6 +44,7 @@ class Happened:
 
     serial: int
     at: datetime
+    kind: str
     who: str
     sentence: str
 
@@ -86,11 +87,14 @@ def public_owner(sql: Connection, wanted: ProjectName) -> PublicOwner:
 def owner_of(sql: Connection, wanted: ProjectName, known: KnownNames, upstreams: Sequence[str]) -> NameOwner:
     """What operators may know of a name: all of it."""
     row = sql.execute(sa.select(name).where(name.c.normalized == wanted.normalized)).one_or_none()
+    history = history_of(sql, wanted.normalized)
     whose, why = _whose(sql, wanted, row, known)
+    if whose == "upstream" and any(one.kind == "name-handed-over" for one in _last_turn(history)):
+        why = "It was hosted here, and an operator handed it over."
     upstream = (row.upstream or "") if row is not None and row.state == "upstream" else ""
     return NameOwner(
         wanted, whose, upstream, row.claimed_at if row is not None else None, why,
-        _asked(whose, upstream, upstreams), history_of(sql, wanted.normalized),
+        _asked(whose, upstream, upstreams), history,
     )  # fmt: skip
 
 
@@ -104,9 +108,15 @@ def history_of(sql: Connection, normalized: str) -> list[Happened]:
     mine = [row for row in said if json.loads(row.body).get("name") == normalized]
     entries = [Entry(**row._mapping) for row in [*rows, *mine]]  # noqa: SLF001 - a public name of SQLAlchemy
     return [
-        Happened(entry.serial, entry.at, who(entry), sentence(entry))
+        Happened(entry.serial, entry.at, entry.kind, who(entry), sentence(entry))
         for entry in sorted(entries, key=lambda entry: entry.serial)
     ]
+
+
+def _last_turn(history: Sequence[Happened]) -> Sequence[Happened]:
+    """The last thing that an operator did about whose the name is."""
+    turns = ("name-adopted", "name-handed-over", "upstream-name-forgotten")
+    return [one for one in history if one.kind in turns][-1:]
 
 
 def _whose(
@@ -153,6 +163,6 @@ def _asked(whose: Whose, upstream: str, upstreams: Sequence[str]) -> str:
 
 WORDS: Mapping[Whose, str] = {
     "hosted": "hosted here", "deleted": "hosted here, deleted", "private": "hosted here, private",
-    "reserved": "prohibited", "staged": "kept for a first release", "upstream": "from an upstream",
+    "reserved": "prohibited", "staged": "kept for a first release", "upstream": "from the upstream",
     "kept": "ours, and hosted by nobody yet", "free": "free",
 }  # fmt: skip
