@@ -6,7 +6,7 @@ Nothing is told of a private project. Of second factors nothing is told but that
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -163,12 +163,12 @@ def _differs(before: PublicSignals, after: PublicSignals) -> bool:
 
 def _count(sql: Connection, rows: Sequence[Any], now: datetime) -> Iterator[_Counted]:
     ids, names = [row.id for row in rows], [row.normalized for row in rows]
-    downloads = dict(sql.execute(_DOWNLOADS, {"ids": ids, "since": first_day(now, DAYS)}).tuples())
-    dependents = dict(sql.execute(_DEPENDENTS, {"names": names}).tuples())
-    critical = dict(sql.execute(_CRITICAL, {"names": names}).tuples())
+    downloads = _pairs(sql.execute(_DOWNLOADS, {"ids": ids, "since": first_day(now, DAYS)}))
+    dependents = _pairs(sql.execute(_DEPENDENTS, {"names": names}))
+    critical = _pairs(sql.execute(_CRITICAL, {"names": names}))
     only = set(sql.execute(_ONLY, {"ids": ids}).scalars())
-    changed = dict(sql.execute(_OWNERS_CHANGED, {"names": names}).tuples())
-    before = dict(sql.execute(_OWNER_IDS, {"ids": ids}).tuples())
+    changed = _pairs(sql.execute(_OWNERS_CHANGED, {"names": names}))
+    before = _pairs(sql.execute(_OWNER_IDS, {"ids": ids}))
     told = public_signals_of(sql, ids)
     owners = rights.owners_of(sql, ids)
     enforced = _enforced(sql, now)
@@ -192,6 +192,10 @@ def _count(sql: Connection, rows: Sequence[Any], now: datetime) -> Iterator[_Cou
             ),
         )
         yield _Counted(row.id, row.normalized, digest, signals)
+
+
+def _pairs(rows: Iterable[Any]) -> dict[Any, Any]:
+    return {row[0]: row[1] for row in rows}
 
 
 def _enforced(sql: Connection, now: datetime) -> Mapping[Mandate, frozenset[int | str]]:
