@@ -65,7 +65,7 @@ def _ask(place: Place, name: str, version: str) -> Json:
         url += f"/{quote(version, safe='')}"
     wire = Wire()
     try:
-        answer = wire.get(url)
+        answer = wire.get(url, headers={"Accept": "application/json"})
     finally:
         wire.close()
     told = _read(url, answer)
@@ -104,10 +104,11 @@ def _project(told: Json, *, every: bool) -> Iterator[str]:
 def _version(told: Json, one: Json, *, every: bool) -> Iterator[str]:
     yield from _head(told, f" {_text(one['version'], 40)}")
     for file, names in _groups(one["files"]):
-        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        more = f" and {len(names) - 1} other file{'' if len(names) == 2 else 's'}" if len(names) > 1 else ""  # noqa: PLR2004
         yield ""
         yield from _wrapped(f"{_text(file['filename'], 200)}{more}", 2)
-        when = f"; this may change on {_moment(file['changes_at'])}" if file["changes_at"] else ""
+        moment = _moment(file["changes_at"]) if file["changes_at"] else ""
+        when = f"; this may change on {moment}" if moment and moment not in file["reason"] else ""
         rule = f" by rule '{_text(file['rule'], 60)}'" if file["rule"] else ""
         yield from _wrapped(f"  {SAYS[file['action']].upper()}{rule}: {_text(file['reason'])}{when}", 4)
         applied = [rule for rule in file["rules"] if rule["applies"] or rule["exception"]]

@@ -187,7 +187,8 @@ def _unknown(rule: Rule, look: _Look) -> _Verdict:
     missing = dict.fromkeys(
         one.signal for table in rule.tables for one in table if one.test(look.fact(one.signal), look) is None
     )
-    said = f"{', '.join(missing)}: not known, and rule '{rule.name}' asks for it"
+    are = "is" if len(missing) == 1 and not min(missing).endswith("s") else "are"
+    said = f"{' and '.join(missing)} {are} not known"
     return _Verdict(True, rule.unknown, said, rule.name)
 
 

@@ -17,6 +17,7 @@ from customhouse.formats.simple import timestamp
 from customhouse.terms.errors import Refused, Rejected
 from customhouse.terms.names import ProjectName
 from customhouse.views.explaining import Explained, ExplainedFile, ExplainedVersion, explained
+from customhouse.web.api.simple import reader_of
 from customhouse.web.doors import Door, door
 from customhouse.web.facts import unknown_project
 from customhouse.web.permissions import Permission
@@ -54,6 +55,8 @@ def version_explained(visit: Visit) -> Response:
 
 def asked(visit: Visit, *, in_full: tuple[str, ...] = (), newest_in_full: int = 0) -> Explained:
     """What the address asks for; a private project only for whoever may read it, unknown to all others."""
+    # Wrong credentials are refused whatever the name is, so that nobody learns from it which names there are.
+    actor = reader_of(visit.app, visit.request)
     view = visit.app.views.get(visit.path["view"])
     text = visit.path["project"]
     try:
@@ -64,7 +67,7 @@ def asked(visit: Visit, *, in_full: tuple[str, ...] = (), newest_in_full: int = 
     if private:
         with visit.app.database.read() as sql:
             project = queries.find_project(sql, name)
-            if project is None or not rights.standing(sql, project, visit.actor, "read", None).reads:
+            if project is None or not rights.standing(sql, project, actor, "read", None).reads:
                 raise unknown_project(text)
     found = explained(
         visit.app.views, view, name, in_full=in_full, newest_in_full=newest_in_full, private=private

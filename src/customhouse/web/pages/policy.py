@@ -23,6 +23,7 @@ from customhouse.web.doors import Door, door
 from customhouse.web.permissions import Permission
 from customhouse.web.visit import Visit
 
+_DOES = {"allow": "lets in", "warn": "warns", "hide": "hides", "deny": "denies", "hold": "holds"}
 NEWEST_IN_FULL = 3
 MOST_VERSIONS = 500
 """Rows of the table; whoever wants an older one asks for it."""
@@ -109,9 +110,10 @@ def project_page(visit: Visit) -> Response:
 
 def _version(one: ExplainedVersion) -> VersionRow:
     decision = one.decided
+    reason = decision.reason or "; ".join(decision.warnings)
     return VersionRow(
-        one.version, SAYS[one.verdict], _word(decision), f"{one.let_in} of {len(one.files)}", decision.rule,
-        decision.reason, _changes(decision), _alike(one.files), f"?version={quote(one.version, safe='')}#why",
+        one.version, SAYS[one.verdict], _word(decision), f"{one.let_in} of {len(one.files)}", decision.rule, reason,
+        _changes(decision), _alike(one.files), f"?version={quote(one.version, safe='')}#why",
     )  # fmt: skip
 
 
@@ -143,10 +145,10 @@ def _rule(match: Match, decision: Decision) -> RuleRow:
     elif not match.matched:
         says, word = "does not apply", ""
     else:
-        says = SAYS[match.action] + (" — this decides" if match.rule == decision.rule else "")
+        says = _DOES[match.action] + (": this decides" if match.rule == decision.rule else "")
         word = "good" if match.action in LETS_THROUGH else "warn"
     return RuleRow(
-        match.rule, says, word, match.reason, match.exception,
+        match.rule, says, word, "" if match.reason == decision.reason else match.reason, match.exception,
         tuple(
             SeenRow(
                 f"unless {one.signal}" if one.excuses else one.signal, one.wanted,
@@ -163,4 +165,6 @@ def _word(decision: Decision) -> str:
 
 
 def _changes(decision: Decision) -> str:
-    return moment_words(decision.changes_at) if decision.changes_at is not None else ""
+    """When it may become another; empty if the reason says it already."""
+    moment = moment_words(decision.changes_at) if decision.changes_at is not None else ""
+    return "" if moment in decision.reason else moment
