@@ -22,7 +22,9 @@ DAY = timedelta(days=1)
 PYPI = "pypi"
 
 
-def wheel_of(name: str, version: str, *, days: float | None = 100, attested: bool = False, tag: str = "", **more: Any) -> MirroredFile:
+def wheel_of(
+    name: str, version: str, *, days: float | None = 100, attested: bool = False, tag: str = "", **more: Any
+) -> MirroredFile:
     """A wheel that was uploaded so many days before `NOW`; None: its upstream does not say when."""
     return _file(f"{name.replace('-', '_')}-{version}-{tag or 'py3-none-any'}.whl", version, days, attested, **more)
 

@@ -90,7 +90,8 @@ def test_what_stays_the_same_is_told_with_a_new_date_after_a_week(world: World) 
     world.clock.turn(timedelta(days=1))
     assert count_public_signals(world.app.deeds) == 1
     said = told(world)
-    assert said is not None and said["date"] == "2026-12-01"
+    assert said is not None
+    assert said["date"] == "2026-12-01"
 
 
 def test_dependents_are_public_projects_whose_newest_release_needs_it(world: World) -> None:
@@ -102,14 +103,16 @@ def test_dependents_are_public_projects_whose_newest_release_needs_it(world: Wor
     published(world, "hidden", headers={"Requires-Dist": "demo"})
     count_public_signals(world.app.deeds)
     said = told(world)
-    assert said is not None and said["dependents"] == 1
+    assert said is not None
+    assert said["dependents"] == 1
 
 
 def test_owners_that_change_are_told_at_once(world: World) -> None:
     published(world)
     settle(world)
     before = told(world)
-    assert before is not None and before["owners"] == 1
+    assert before is not None
+    assert before["owners"] == 1
     world.clock.turn(timedelta(days=30))
     join(world, "bob", "owner")
     settle(world)
@@ -123,7 +126,9 @@ def test_a_critical_mark_and_publishers_alone_are_told_at_once(world: World) -> 
     world.app.do(mark_critical, MarkCritical("demo", "Many build on it."))
     with world.app.database.write() as sql:
         project_id = sql.execute(sa.select(file.c.project_id)).scalar_one()
-        sql.execute(release_rule.insert().values(project_id=project_id, publishers_only=True, changed_at=world.clock.now()))
+        sql.execute(
+            release_rule.insert().values(project_id=project_id, publishers_only=True, changed_at=world.clock.now())
+        )
     settle(world)
     said = told(world)
     assert said is not None
@@ -155,7 +160,8 @@ def test_nothing_is_counted_of_private_projects(world: World) -> None:
     assert count_public_signals(world.app.deeds) == 0
     with world.app.database.read() as sql:
         found = find_project(sql, "hidden")
-        assert found is not None and public_signals(sql, found.id) is None
+        assert found is not None
+        assert public_signals(sql, found.id) is None
 
 
 def test_a_thousand_projects_cost_a_bounded_number_of_statements_each_batch(world: World) -> None:
@@ -183,4 +189,5 @@ def test_the_day_is_a_date(world: World) -> None:
         found = find_project(sql, "demo")
         assert found is not None
         signals = public_signals(sql, found.id)
-    assert signals is not None and signals.day == date(2026, 11, 24)
+    assert signals is not None
+    assert signals.day == date(2026, 11, 24)

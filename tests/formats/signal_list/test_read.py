@@ -14,7 +14,10 @@ from customhouse.terms.errors import Rejected
 TOP = {
     "last_update": "2026-11-01 07:38:41",
     "query": {"bytes_billed": 1, "bytes_processed": 1},
-    "rows": [{"download_count": 1_400_000_000, "project": "boto3"}, {"download_count": 900, "project": "Zope.Interface"}],
+    "rows": [
+        {"download_count": 1_400_000_000, "project": "boto3"},
+        {"download_count": 900, "project": "Zope.Interface"},
+    ],
 }
 """As hugovk's list of top packages is laid out."""
 

@@ -55,7 +55,9 @@ def test_the_libwebp_of_2023_is_found_in_a_mirrored_wheel(world: World) -> None:
     answers = [facts(world.app, PILLOW, one.filename) for one in PILLOW.files]
     assert found is not None
     old, new, sdist = (one.fact("bundled-vulnerabilities") for one in answers)
-    assert old is not None and new is not None and sdist is None
+    assert old is not None
+    assert new is not None
+    assert sdist is None
     assert old.value == (Vulnerability("CVE-2023-4863", fixed_in=("1.3.2",), library="libwebp 1.3.1"),)
     assert new.value == ()
     assert answers[2].why_unknown("bundled-vulnerabilities") == "only wheels are looked into for libraries"
@@ -66,7 +68,8 @@ def test_a_library_of_unknown_version_is_no_finding(small_world: World) -> None:
     advise(small_world.app, on_libwebp())
     read_source(small_world.app)
     answer = facts(small_world.app, PILLOW, PILLOW.files[0].filename).fact("bundled-vulnerabilities")
-    assert answer is not None and answer.value == ()
+    assert answer is not None
+    assert answer.value == ()
 
 
 def test_what_is_remembered_of_libraries_follows_records_and_what_operators_say(world: World) -> None:

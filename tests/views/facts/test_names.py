@@ -65,7 +65,8 @@ def test_names_are_remembered_by_a_process_and_never_stale(world: World) -> None
     found_project(world, "acme-reports")
     with world.app.database.read() as sql:
         found = around.names.resembled(sql, "acme-report")
-        assert found is not None and found.name == "acme-reports"
+        assert found is not None
+        assert found.name == "acme-reports"
         # Our own name, seen from upstream, resembles nothing by itself.
         assert around.names.resembled(sql, "acme-reports") is None
 

@@ -91,12 +91,17 @@ def test_a_release_that_upstream_has_removed_is_still_measured_by() -> None:
 
 
 def test_a_wheel_that_comes_unattested_beside_attested_ones_has_lost_it_in_the_first_release_too() -> None:
-    files = (wheel_of("demo", "1.0", days=50, attested=True), wheel_of("demo", "1.0", days=2, tag="cp311-cp311-linux_x86_64"))
+    files = (
+        wheel_of("demo", "1.0", days=50, attested=True),
+        wheel_of("demo", "1.0", days=2, tag="cp311-cp311-linux_x86_64"),
+    )
     assert said(lost(*files)) == (True, "pypi: demo-1.0-py3-none-any.whl of the same release is attested")
 
 
 def test_without_upload_times_nobody_knows_what_came_before() -> None:
-    assert isinstance(lost(wheel_of("demo", "1.0", days=None, attested=True), wheel_of("demo", "1.1", days=None)), Unknown)
+    assert isinstance(
+        lost(wheel_of("demo", "1.0", days=None, attested=True), wheel_of("demo", "1.1", days=None)), Unknown
+    )
     # Where nothing is attested at all, no order is needed to see that nothing was lost.
     assert said(lost(wheel_of("demo", "1.0", days=None), wheel_of("demo", "1.1", days=None)))[0] is False
 
@@ -140,6 +145,17 @@ def test_attested_says_by_whom_and_whether_we_have_verified_it() -> None:
     assert [one.value for one in answers if isinstance(one, Fact)] == [
         Publisher("GitHub", "acme/demo", verified=True), Publisher(""), None,
     ]  # fmt: skip
+
+
+def test_attestations_that_do_not_hold_are_none() -> None:
+    files = (wheel_of("demo", "1.0", days=50, attested=True), wheel_of("demo", "1.1", days=1, attested=True))
+    project = mirrored("demo", *files)
+    failed = Seen(frozenset(), verified=False, at=NOW, failed=True)
+    family = Provenance(subject_of(project), {files[1].filename: failed})
+    file = file_of(project, files[1].filename)
+    assert said(family.attested(file)) == (None, "attestations, which do not hold")
+    assert said(family.provenance_lost(file)) == (True, "pypi: 1.0 was attested")
+    assert said(family.publisher_changed(file))[0] is False
 
 
 @pytest.mark.parametrize(

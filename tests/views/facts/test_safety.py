@@ -41,7 +41,8 @@ def test_advisories_are_as_old_as_the_source_that_was_read_longest_ago(world: Wo
     read_source(world.app, "b", hours=30)
     read_source(world.app, "once", hours=9000, origin="import")
     answer = fact(world.app, mirrored("demo", wheel_of("demo", "1.0")), "malware")
-    assert answer is not None and (answer.value, answer.dated) == (False, NOW - timedelta(hours=30))
+    assert answer is not None
+    assert (answer.value, answer.dated) == (False, NOW - timedelta(hours=30))
 
 
 def test_a_real_vulnerability_of_a_real_package_is_told_with_its_fix(world: World) -> None:
@@ -54,7 +55,8 @@ def test_a_real_vulnerability_of_a_real_package_is_told_with_its_fix(world: Worl
     assert found["PYSEC-2021-108"].fixed_in == ("1.26.5",)
     assert "CVE-2021-33503" in found["PYSEC-2021-108"].aliases
     last = fact(world.app, project, "vulnerabilities")
-    assert last is not None and "PYSEC-2021-108" not in {one.id for one in last.value}
+    assert last is not None
+    assert "PYSEC-2021-108" not in {one.id for one in last.value}
 
 
 def test_records_of_one_vulnerability_are_one_with_the_worst_level_and_what_is_known_of_exploitation(
@@ -70,9 +72,7 @@ def test_records_of_one_vulnerability_are_one_with_the_worst_level_and_what_is_k
     answer = fact(world.app, mirrored("demo", wheel_of("demo", "1.0")), "vulnerabilities")
     assert answer is not None
     assert answer.value == (
-        Vulnerability(
-            "PYSEC-2026-1", ("GHSA-aaaa-bbbb-cccc", "CVE-2026-1111"), "high", 7.5, True, 0.97, ("1.5",)
-        ),
+        Vulnerability("PYSEC-2026-1", ("GHSA-aaaa-bbbb-cccc", "CVE-2026-1111"), "high", 7.5, True, 0.97, ("1.5",)),
     )
 
 
@@ -80,7 +80,8 @@ def test_malware_is_told_even_if_no_source_was_ever_read_and_is_no_vulnerability
     advise(world.app, record("MAL-2026-7", "demo", versions=["1.1"]), source=OWN)
     project = mirrored("demo", wheel_of("demo", "1.0"), wheel_of("demo", "1.1"))
     answer = fact(world.app, project, "malware")
-    assert answer is not None and (answer.value, answer.source) == (True, "MAL-2026-7")
+    assert answer is not None
+    assert (answer.value, answer.source) == (True, "MAL-2026-7")
     assert fact(world.app, project, "malware", project.files[0].filename) is None
     assert fact(world.app, project, "vulnerabilities") is None
 
@@ -89,7 +90,8 @@ def test_a_withdrawn_record_counts_no_more(world: World) -> None:
     advise(world.app, record("PYSEC-2026-1", "demo", withdrawn="2026-11-20T00:00:00Z"))
     read_source(world.app)
     answer = fact(world.app, mirrored("demo", wheel_of("demo", "1.0")), "vulnerabilities")
-    assert answer is not None and answer.value == ()
+    assert answer is not None
+    assert answer.value == ()
 
 
 def test_as_of_an_earlier_day_later_advisories_are_not_known(world: World) -> None:
@@ -109,7 +111,10 @@ def test_a_release_mends_what_the_one_right_below_it_has(world: World) -> None:
     assert fixes(world.app, ("1.0", 90), ("1.1", 9), ("1.2", 1), of="1.2") == ()
     # A fix that upstream has taken away, or its owner has yanked, was there all the same.
     project = mirrored(
-        "demo", wheel_of("demo", "1.0", days=90), removed(wheel_of("demo", "1.1", days=9)), wheel_of("demo", "1.2", days=1)
+        "demo",
+        wheel_of("demo", "1.0", days=90),
+        removed(wheel_of("demo", "1.1", days=9)),
+        wheel_of("demo", "1.2", days=1),
     )
     assert fact(world.app, project, "fixes").value == ()  # type: ignore[union-attr] # known
 
@@ -171,9 +176,11 @@ def test_what_upstream_no_longer_lists_is_removed_since_when(small_world: World,
     one = wheel_of("demo", "1.0")
     project = mirrored("demo", removed(one, days=3)) if not whole else mirrored("demo", one, removed_at=NOW - 3 * DAY)
     answer = fact(small_world.app, project, "removed")
-    assert answer is not None and (answer.value, answer.dated) == (True, NOW - 3 * DAY)
+    assert answer is not None
+    assert (answer.value, answer.dated) == (True, NOW - 3 * DAY)
     earlier = fact(small_world.app, project, "removed", as_of=NOW - 4 * DAY)
-    assert earlier is not None and earlier.value is False
+    assert earlier is not None
+    assert earlier.value is False
 
 
 def test_yanked_and_status_are_what_upstream_says(small_world: World) -> None:

@@ -23,7 +23,8 @@ PTH = {"signals": [{"code": "pth-file", "where": "a.pth", "detail": "runs"}, {"c
 )  # fmt: skip
 def test_a_wheel_is_binary_by_its_tags(small_world: World, tag: str, *, binary: bool) -> None:
     answer = fact(small_world.app, mirrored("demo", wheel_of("demo", "1.0", tag=tag)), "binary")
-    assert answer is not None and answer.value is binary
+    assert answer is not None
+    assert answer.value is binary
 
 
 def test_a_release_without_a_wheel_that_is_still_there_is_sdist_only(small_world: World) -> None:
@@ -61,12 +62,14 @@ def test_a_file_that_the_strict_reader_refuses_is_malformed(small_world: World) 
 def test_a_file_that_states_no_licence_has_none_and_that_is_known(small_world: World) -> None:
     project = mirrored("demo", replace(wheel_of("demo", "1.0"), inspected=Inspected("", 9)))
     answer = fact(small_world.app, project, "licence")
-    assert answer is not None and answer.value is None
+    assert answer is not None
+    assert answer.value is None
 
 
 def test_the_signals_of_another_customhouse_are_told_before_the_file_is_here(small_world: World) -> None:
     answer = fact(small_world.app, mirrored("demo", wheel_of("demo", "1.0", signals=PTH)), "archive")
-    assert answer is not None and (answer.value, answer.source) == (frozenset({"pth-file", "shadows-stdlib"}), "pypi")
+    assert answer is not None
+    assert (answer.value, answer.source) == (frozenset({"pth-file", "shadows-stdlib"}), "pypi")
 
 
 @pytest.mark.parametrize(

@@ -60,14 +60,16 @@ def test_what_a_list_says_is_a_fact_with_its_source_and_its_day(world: World) ->
 def test_every_signal_of_lists_answers(small_world: World, signal: str, text: str, value: object) -> None:
     load(small_world.app, signal, demo=text)
     answer = fact(small_world.app, DEMO, signal)
-    assert answer is not None and answer.value == value
+    assert answer is not None
+    assert answer.value == value
 
 
 def test_whom_a_list_of_critical_projects_does_not_name_is_not_critical(small_world: World) -> None:
     assert fact(small_world.app, DEMO, "critical") is None
     load(small_world.app, "critical", requests="yes")
     answer = fact(small_world.app, DEMO, "critical")
-    assert answer is not None and answer.value is False
+    assert answer is not None
+    assert answer.value is False
 
 
 def test_a_newer_list_of_the_same_source_takes_the_place_of_the_older_one_and_its_rows_go(world: World) -> None:
@@ -77,7 +79,8 @@ def test_a_newer_list_of_the_same_source_takes_the_place_of_the_older_one_and_it
     with world.app.database.read() as sql:
         assert [(one.dated, one.rows) for one in loaded_lists(sql)] == [(date(2026, 11, 8), 1)]
     answer = fact(world.app, DEMO, "downloads")
-    assert answer is not None and answer.value == 3
+    assert answer is not None
+    assert answer.value == 3
     with pytest.raises(CustomhouseError, match="of 2026-11-08, this one of 2026-11-01"):
         load(world.app, demo="4")
     assert fact(world.app, DEMO, "downloads").value == 3  # type: ignore[union-attr] # known
@@ -88,7 +91,8 @@ def test_of_two_sources_the_later_day_counts(small_world: World) -> None:
     load(small_world.app, source="new", dated=date(2026, 11, 1), demo="2")
     load(small_world.app, source="older", dated=date(2026, 9, 1), demo="3")
     answer = fact(small_world.app, DEMO, "downloads")
-    assert answer is not None and (answer.value, answer.source) == (2, "new")
+    assert answer is not None
+    assert (answer.value, answer.source) == (2, "new")
 
 
 def test_a_list_is_forgotten_with_an_event_and_what_it_said_is_unknown(world: World) -> None:

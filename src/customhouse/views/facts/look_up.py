@@ -177,7 +177,9 @@ def _seen_of_others(row: Any) -> Seen:
     publishers = frozenset(publisher_of(one) for one in said if isinstance(one, dict))
     verified = row.outcome == "verified"
     # Whoever is named by what does not hold is nobody.
-    return Seen(publishers if verified else frozenset(), verified=verified, at=row.checked_at)
+    return Seen(
+        publishers if verified else frozenset(), verified=verified, at=row.checked_at, failed=row.outcome == "failed"
+    )
 
 
 def look_up_told(sql: Connection, subject: Subject) -> Told:

@@ -32,6 +32,8 @@ class Seen:
     """Kind and place of each."""
     verified: bool
     at: datetime | None = None
+    failed: bool = False
+    """Whether none of them holds: then nothing is attested, whatever upstream lists."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,8 @@ class Provenance:
             kind, place = min(seen.publishers)
             source = f"attestations, {'verified' if seen.verified else 'not verified'} here"
             return Fact(Publisher(kind, place, seen.verified), source, seen.at)
+        if seen is not None and seen.failed:
+            return Fact(None, "attestations, which do not hold", seen.at)
         if not self._is_attested(file):
             return self._subject.fact(None)
         return self._subject.fact(Publisher(kind=""))
@@ -73,7 +77,7 @@ class Provenance:
         if beside := self._attested_beside(file):
             return self._said(f"{beside} of the same release is attested", value=True)
         kind = kind_of(file.filename)
-        if not any(one.attested for one in self._subject.listed if one.kind == kind):
+        if not any(self._holds(one) for one in self._subject.listed if one.kind == kind):
             return self._said(f"no {kind} of the project is attested")
         before = self._before(file)
         if before is None:
@@ -104,10 +108,13 @@ class Provenance:
         return Fact(value, f"{self._subject.speaker}: {compared}")
 
     def _is_attested(self, file: SimpleFile) -> bool:
+        seen = self._seen.get(file.filename)
+        if seen is not None and seen.failed:
+            return False
         mirrored = self._subject.files.get(file.filename)
         if mirrored is not None:
             return bool(mirrored.provenance_url)
-        return file.provenance is not None or file.filename in self._seen
+        return file.provenance is not None or seen is not None
 
     def _attested_beside(self, file: SimpleFile) -> str:
         """A file of the same kind and release that was there before and is attested; empty if there is none."""
@@ -115,8 +122,8 @@ class Provenance:
         mine = next((one for one in files if one.filename == file.filename), None)
         if mine is None or mine.uploaded_at is None:
             return ""
-        earlier = (one for one in files if one.kind == mine.kind and one.attested and one.uploaded_at is not None)
-        return next((one.filename for one in earlier if one.uploaded_at <= mine.uploaded_at), "")
+        earlier = (one for one in files if one.uploaded_at is not None and one.uploaded_at <= mine.uploaded_at)
+        return next((one.filename for one in earlier if one.kind == mine.kind and self._holds(one)), "")
 
     def _before(self, file: SimpleFile) -> Before | None:
         return self._measures[kind_of(file.filename)].get(file.version)
@@ -150,18 +157,23 @@ class Provenance:
             if not files:
                 continue
             any_before = True
-            if any(one.attested for one in files):
+            if any(self._holds(one) for one in files):
                 attested, lost_since = (*attested, version), None
             elif attested and lost_since is None:
                 lost_since = began
             publishers = frozenset(who for one in files for who in self._publishers(one))
-            unseen = unseen or any(one.attested and not self._publishers(one) for one in files)
+            unseen = unseen or any(self._holds(one) and not self._publishers(one) for one in files)
             # As long as nobody has looked into what came before, the first that we know may be the intruder.
             founders = founders or (frozenset() if unseen else publishers)
             for who in publishers:
                 first.setdefault(who, began)
                 latest[who] = version
         return found
+
+    def _holds(self, one: Listed) -> bool:
+        """Whether there are attestations of a file that are not known to be false."""
+        seen = self._seen.get(one.filename)
+        return one.attested and not (seen is not None and seen.failed)
 
     def _publishers(self, one: Listed) -> frozenset[tuple[str, str]]:
         seen = self._seen.get(one.filename)
