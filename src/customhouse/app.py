@@ -93,6 +93,7 @@ from customhouse.trust import tables as _publisher_tables  # noqa: F401 - part o
 from customhouse.trust.issuers import issuers_of
 from customhouse.trust.roots import Root, roots_of
 from customhouse.views import tables as _view_tables  # noqa: F401 - part of the schema
+from customhouse.views.check import check_views
 from customhouse.views.facts.subject import Surroundings
 from customhouse.views.log import tables as _view_log_tables  # noqa: F401 - part of the schema
 from customhouse.views.names.known import KnownNames
@@ -197,7 +198,7 @@ class App:
 
     def check(self, *, sample: int | None = None) -> list[invariants.Checked]:
         """Test every invariant of the design."""
-        return invariants.check(
+        found = invariants.check(
             invariants.Subjects(
                 self.database,
                 self.blobs,
@@ -209,6 +210,8 @@ class App:
                 sample=sample,
             )
         )
+        internal = self.settings.internal_names
+        return [*found, *check_views(self.database, self.clock, internal=internal, sample=sample)]
 
     def sweep(self) -> int:
         """Remove objects that no row names and that are older than the grace time."""

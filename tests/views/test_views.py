@@ -260,6 +260,9 @@ def test_a_policy_that_the_database_holds_broken_closes_the_view_and_says_so(vie
         assert answer.status_code == 503
         assert "policy cannot be read" in answer.text
         assert answer.headers["cache-control"] == "no-store"
+    assert [one for one in views.world.app.check() if "closed" in "".join(one.findings)]
+    assert "is closed" in views.get("/", accept="text/html").text
+    assert "closed" in views.world.client.get("/views/").text
     views.set(OPEN)
     assert views.file(ONE).status_code == 200
 
@@ -274,6 +277,12 @@ def test_what_data_that_are_too_old_rest_on_is_not_let_in(views: LettingIn) -> N
     answer = views.file(ONE)
     assert (answer.status_code, answer.json()["rule"]) == (403, "data")
     assert views.listed("demo") == set()
+    assert [one for one in views.world.app.check() if "too old" in "".join(one.findings)]
+    assert "too old" in views.get("/", accept="text/html").text
+    with views.world.app.database.write() as sql:
+        sql.execute(advisory_source.update().values(succeeded_at=views.world.clock.now()))
+    views.turn(MOMENT)
+    assert views.file(ONE).status_code == 200
 
 
 def test_a_view_without_upstreams_shows_what_is_hosted_and_asks_nobody(views: LettingIn) -> None:
@@ -283,6 +292,16 @@ def test_a_view_without_upstreams_shows_what_is_hosted_and_asks_nobody(views: Le
     assert views.listed("ours", "own") == {ours.filename}
     assert views.page("demo", "own").status_code == 404
     assert views.upstream.asked == []
+
+
+def test_a_view_says_how_it_stands(views: LettingIn) -> None:
+    views.listed("demo")
+    page = views.get("/", accept="text/html")
+    assert page.status_code == 200
+    for words in ("cooldown", "known malware", "pypi", "/view/main/simple/"):
+        assert words in page.text
+    assert 'href="/view/main/"' in views.world.client.get("/views/").text
+    assert views.get("/", "nowhere", accept="text/html").status_code == 404
 
 
 def test_an_unknown_name_is_answered_404_and_leaves_nothing(views: LettingIn) -> None:

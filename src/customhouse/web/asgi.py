@@ -101,6 +101,7 @@ from customhouse.web.pages.triage import triage_doors
 from customhouse.web.pages.trust import trust_doors
 from customhouse.web.pages.vex import vex_doors
 from customhouse.web.pages.view_log import view_log_doors
+from customhouse.web.pages.views import view_doors
 from customhouse.web.pages.webhooks import webhook_doors
 from customhouse.web.permissions import Permission
 from customhouse.web.problems import on_customhouse_error, on_http_exception, on_unexpected
@@ -258,6 +259,7 @@ def _routes(app: App, serve: Serve) -> list[Door]:
         *view_log_doors(),
         *ViewDoors(app, serve).doors(),
         *ViewIntegrity(app, serve).doors(),
+        *view_doors(),
         *policy_doors(),
         *policy_api_doors(),
         *vex_doors(),

@@ -1,0 +1,79 @@
+"""How a view stands: whether it is open, under which rules, and how old what it rests on is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.engine import Connection
+
+from customhouse.advisories.sources import rows as sources
+from customhouse.formats.policy.rule import Policy, Spared
+from customhouse.mirror.queries import UpstreamState, upstream_states
+from customhouse.terms.errors import Unavailable
+from customhouse.views.model import View
+from customhouse.views.offering import policy_of
+from customhouse.views.signals.queries import loaded_lists
+
+ADVISED = frozenset({"vulnerabilities", "fixes", "malware", "bundled-vulnerabilities"})
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """Something that decisions rest on, and of when it is."""
+
+    what: str
+    of: datetime | None
+    """None: there is none."""
+    limit: str = ""
+    """How old it may be, in words; empty: the policy does not say."""
+    too_old: bool = False
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One view at one moment."""
+
+    view: View
+    policy: Policy | None
+    closed: str
+    """Why nothing is let in; empty if it is open."""
+    upstreams: tuple[tuple[str, UpstreamState | None], ...]
+    data: tuple[Data, ...]
+    exceptions: tuple[tuple[Spared, bool], ...]
+    """Each with whether it is over."""
+
+
+def standing_of(sql: Connection, view: View, now: datetime, internal: tuple[str, ...] = ()) -> Standing:
+    """How it stands now."""
+    states = {one.upstream: one for one in upstream_states(sql)}
+    upstreams = tuple((name, states.get(name)) for name in view.upstreams)
+    try:
+        policy = policy_of(view, internal)
+    except Unavailable as error:
+        return Standing(view, None, str(error), upstreams, (), ())
+    spared = {id(one): one for several in policy.exceptions.values() for one in several}
+    exceptions = tuple((one, one.ends_at is not None and one.ends_at <= now) for one in spared.values())
+    return Standing(view, policy, "", upstreams, tuple(_data(sql, policy, now)), exceptions)
+
+
+def _data(sql: Connection, policy: Policy, now: datetime) -> list[Data]:
+    found = []
+    if policy.signals & ADVISED:
+        limit = next((policy.limits[name] for name in sorted(ADVISED) if name in policy.limits), None)
+        words = f"at most {limit.max_age.days} days" if limit is not None else ""
+        known = [one for one in sources.sources(sql) if one.succeeded_at is not None]
+        for one in known:
+            too_old = limit is not None and one.succeeded_at is not None and now - one.succeeded_at >= limit.max_age
+            found.append(Data(f"advisories from {one.name}", one.succeeded_at, words, too_old, one.error))
+        if not known:
+            found.append(Data("advisories", None, words))
+    for one in loaded_lists(sql):
+        if one.signal in policy.signals:
+            limit = policy.limits.get(one.signal)
+            dated = datetime.combine(one.dated, datetime.min.time(), now.tzinfo)
+            words = f"at most {limit.max_age.days} days" if limit is not None else ""
+            too_old = limit is not None and now - dated >= limit.max_age
+            found.append(Data(f"{one.signal} of {one.upstream}, from {one.source}", dated, words, too_old))
+    return found
