@@ -48,7 +48,7 @@ DryRun = Annotated[
     Parameter(name="--dry-run", negative="", show_default=False, help="Show what would change."),
 ]
 Token = Annotated[
-    str, Parameter(show_default=False,
+    str, Parameter(show_default=False, allow_leading_hyphen=True,
                    help="- reads a token from standard input; it is kept in the system's keyring."),
 ]  # fmt: skip
 
@@ -185,7 +185,7 @@ def _refuse_unless_there(place: Place) -> None:
         warn(f"{error} It is set up all the same.")
     else:
         if found.status == NOT_FOUND:
-            raise Refused("no-view", f"There is no {plain(place.title, 200)}: it answers 404.", "Ask whoever runs it.",
+            raise Refused("no-view", f"There is nothing at {plain(place.simple, 200)}: it answers 404.", "Ask whoever runs it.",
                           status=404)  # fmt: skip
     finally:
         wire.close()

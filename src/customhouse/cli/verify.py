@@ -36,12 +36,12 @@ from customhouse.formats.osv.severity import Level
 from customhouse.terms.clock import SystemClock
 from customhouse.terms.errors import Rejected
 
-KINDS = frozenset({"requirements", "pylock", "uv-lock", "poetry-lock", "pipfile-lock", "pdm-lock"})
-WITH_FILES = frozenset({"pylock", "uv-lock", "poetry-lock", "pdm-lock"})
+KINDS = frozenset({"requirements", "pylock", "uv-lock", "poetry-lock", "pipfile-lock"})
+WITH_FILES = frozenset({"pylock", "uv-lock", "poetry-lock"})
 _OLD_DAYS = 14
 
 Lock = Annotated[
-    Path, Parameter(help="pylock.toml, a requirements file with hashes, uv.lock, poetry.lock, pdm.lock, Pipfile.lock.")
+    Path, Parameter(help="pylock.toml, a requirements file with hashes, uv.lock, poetry.lock, Pipfile.lock.")
 ]
 ViewFlag = Annotated[
     str, Parameter(show_default=False,
