@@ -185,8 +185,8 @@ def _refuse_unless_there(place: Place) -> None:
         warn(f"{error} It is set up all the same.")
     else:
         if found.status == NOT_FOUND:
-            raise Refused("no-view", f"There is nothing at {plain(place.simple, 200)}: it answers 404.", "Ask whoever runs it.",
-                          status=404)  # fmt: skip
+            sentence = f"There is nothing at {plain(place.simple, 200)}: it answers 404."
+            raise Refused("no-view", sentence, "Ask whoever runs it.", status=404)
     finally:
         wire.close()
 
