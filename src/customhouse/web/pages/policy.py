@@ -15,11 +15,13 @@ from starlette.responses import RedirectResponse, Response
 from customhouse.formats.policy.conditions.model import moment_words
 from customhouse.formats.policy.model import LETS_THROUGH, Decision, Match
 from customhouse.formats.policy.words import SAYS, source_words, value_words
+from customhouse.index.amending.queries import counting_for
 from customhouse.terms.errors import Rejected
 from customhouse.terms.names import normalize
 from customhouse.views.explaining import ExplainedFile, ExplainedVersion
 from customhouse.web.api.policy import LONGEST_VERSION, asked
 from customhouse.web.doors import Door, door
+from customhouse.web.pages.amendments import amendment_rows
 from customhouse.web.permissions import Permission
 from customhouse.web.visit import Visit
 
@@ -102,8 +104,10 @@ def project_page(visit: Visit) -> Response:
     rows = [_version(one) for one in found.versions[:MOST_VERSIONS]]
     if chosen is not None and chosen not in found.versions[:MOST_VERSIONS]:
         rows.append(_version(chosen))
+    with visit.app.database.read() as sql:
+        told = counting_for(sql, found.project, found.view.name)
     return visit.page(
-        "view_project.html", found=found, rows=rows, wanted=wanted, chosen=chosen,
+        "view_project.html", amendments=amendment_rows(visit.app, told), found=found, rows=rows, wanted=wanted, chosen=chosen,
         left_out=max(0, len(found.versions) - MOST_VERSIONS), full=[one for one in rows if one.alike],
     )  # fmt: skip
 
