@@ -107,8 +107,8 @@ def project_page(visit: Visit) -> Response:
     with visit.app.database.read() as sql:
         told = counting_for(sql, found.project, found.view.name)
     return visit.page(
-        "view_project.html", amendments=amendment_rows(visit.app, told), found=found, rows=rows, wanted=wanted, chosen=chosen,
-        left_out=max(0, len(found.versions) - MOST_VERSIONS), full=[one for one in rows if one.alike],
+        "view_project.html", amendments=amendment_rows(visit.app, told), found=found, rows=rows, wanted=wanted,
+        chosen=chosen, left_out=max(0, len(found.versions) - MOST_VERSIONS), full=[one for one in rows if one.alike],
     )  # fmt: skip
 
 
