@@ -173,8 +173,8 @@ def _and(upstreams: tuple[str, ...]) -> str:
 def _said(policy: Policy) -> str:
     own = sum(1 for one in policy.rules if not one.level)
     spared = {one for several in policy.exceptions.values() for one in several}
-    more = [f"{own} rules of its own"] if own else []
-    more += [f"{len(spared)} exceptions"] if spared else []
+    more = [f"{own} {'rule' if own == 1 else 'rules'} of its own"] if own else []
+    more += [f"{len(spared)} {'exception' if len(spared) == 1 else 'exceptions'}"] if spared else []
     return f"{policy.level!r}" + (f" with {' and '.join(more)}" if more else "")
 
 
