@@ -90,7 +90,7 @@ def files_door(
     with (data.parent / f"{data.name}-door.log").open("ab") as log:
         server = subprocess.Popen(
             [*MORTAL, sys.executable, "-m", "granian", "--interface", "asgi", "--host", "127.0.0.1", "--port",
-             str(port), "--workers", str(workers), "--factory", "file_door:create", "--log-level", "warning", "--workers-kill-timeout", "5"],
+             str(port), "--workers", str(workers), "--factory", "file_door:create", "--log-level", "warning", "--workers-kill-timeout", "5", "--respawn-failed-workers"],
             env=environment, stdout=log, stderr=log,
         )  # fmt: skip
     try:

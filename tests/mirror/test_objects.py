@@ -144,7 +144,8 @@ def test_a_file_without_a_digest_is_fetched_whole_first_and_trusted_once(app: Ap
         sweep_digests(app.deeds, app.blobs, digests)
     assert app.blobs.locate(Digest(dist.sha256)) is None
     upstream.project("demo").files[0].body = big_wheel().body
-    assert fetch(quick(app), file, project).error == "upstream-wrong-bytes"
+    other = fetch(quick(app), file, project)
+    assert other.cut or other.error == "upstream-wrong-bytes"
     upstream.project("demo").files[0].body = dist.body
     assert fetch(quick(app), file, project).body == dist.body
     landed(app.objects, file, project)
