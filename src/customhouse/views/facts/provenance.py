@@ -77,7 +77,7 @@ class Provenance:
         if beside := self._attested_beside(file):
             return self._said(f"{beside} of the same release is attested", value=True)
         kind = kind_of(file.filename)
-        if not any(self._holds(one) for one in self._subject.listed if one.kind == kind):
+        if kind not in self._kinds_attested:
             return self._said(f"no {kind} of the project is attested")
         before = self._before(file)
         if before is None:
@@ -129,6 +129,10 @@ class Provenance:
         return self._measures[kind_of(file.filename)].get(file.version)
 
     @cached_property
+    def _kinds_attested(self) -> frozenset[Kind]:
+        return frozenset(one.kind for one in self._subject.listed if self._holds(one))
+
+    @cached_property
     def _measures(self) -> Mapping[Kind, Mapping[str, Before]]:
         kinds: tuple[Kind, Kind] = ("wheel", "sdist")
         return {kind: self._walk(kind) for kind in kinds}
@@ -139,7 +143,7 @@ class Provenance:
         if len(subject.began) < len(subject.of_version):
             return {}
         found: dict[str, Before] = {}
-        attested: tuple[str, ...] = ()
+        attested: str | None = None
         lost_since: datetime | None = None
         # Of each publisher when it came first; the very first ones are believed from the beginning.
         first: dict[tuple[str, str], datetime] = {}
@@ -148,17 +152,17 @@ class Provenance:
         any_before = unseen = False
         for version, began in sorted(subject.began.items(), key=lambda one: (one[1], one[0])):
             if lost_since is not None and began - lost_since >= SETTLED:
-                attested, lost_since = (), None
+                attested, lost_since = None, None
             usual = {
                 one: release for one, release in latest.items() if one in founders or began - first[one] >= SETTLED
             }
-            found[version] = Before(attested[-1] if attested else None, any_before, usual, unseen)
+            found[version] = Before(attested, any_before, usual, unseen)
             files = [one for one in subject.of_version[version] if one.kind == kind]
             if not files:
                 continue
             any_before = True
             if any(self._holds(one) for one in files):
-                attested, lost_since = (*attested, version), None
+                attested, lost_since = version, None
             elif attested and lost_since is None:
                 lost_since = began
             publishers = frozenset(who for one in files for who in self._publishers(one))
