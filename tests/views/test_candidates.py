@@ -56,7 +56,7 @@ def listed(views: LettingIn, token: str, name: str = "demo") -> set[str]:
 
 
 def decided(views: LettingIn, token: str, *wanted: str) -> dict[str, Any]:
-    answer = ask(views, f"/{token}/decide", wanted=list(wanted))
+    answer = ask(views, f"/{token}/decide", wanted=list(wanted), rules=True)
     assert answer.status_code == 200, answer.text
     read: dict[str, Any] = answer.json()
     return read
@@ -198,7 +198,7 @@ def test_an_exception_below_the_policy_counts(views: LettingIn) -> None:
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ({"policy": "level = 3"}, "line 1"), ({"policy": 'level = "opn"'}, "open"), ({"policy": "[[rule]]\nnam = 1"}, "line 2"),
+        ({"policy": "level = 3"}, "line 1"), ({"policy": 'level = "opn"'}, "open"), ({"policy": "[[rule]]\nname = \"x\"\nnam = 1"}, "line 3"),
         ({"policy": YOUNG, "as_of": "yesterday"}, "as_of"), ({"policy": YOUNG, "as_of": "2199-01-01"}, "future"),
         ({"policy": "x" * 300_000}, "policy"), ({"policy": ["a", ["b"]]}, "policy"),
     ],

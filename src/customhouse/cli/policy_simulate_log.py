@@ -51,7 +51,7 @@ def report_of(parts: Parts, name: str, text: str, policy: str, days: int) -> Rep
         found, cut = builds(sql, view.name, since=(now - timedelta(days=days - 1)).date())
     looking = Looking(parts.views)
     replayed = replay(looking, view, candidate, found)
-    decided = decide_many(looking, view, candidate, today, wanted_of(found), seconds=SECONDS)
+    decided = decide_many(looking, view, candidate, today, wanted_of(found), seconds=SECONDS, rules=True)
     verdicts = tuple(_verdict(one) for one in decided.verdicts)
     log = _log(replayed, days, cut=cut)
     gaps = [Gap(one, "it could not be looked up", "try again") for one in sorted(replayed.unknown | set(decided.left))]

@@ -192,10 +192,10 @@ class _Candidate:
         more = ".*" if everything else "".join(f".{name}" for name in spared)
         return self.simple.replace(f"~{self.token}/", f"~{self.token}{more}/")
 
-    def decide(self, wanted: Sequence[Wanted]) -> Decided:
+    def decide(self, wanted: Sequence[Wanted], *, rules: bool = False) -> Decided:
         """What it says of these."""
         lines = [f"{one.name}=={one.version} {one.filename}".rstrip() for one in wanted]
-        said = self.server.ask(f"/{self.token}/decide", {"wanted": lines})
+        said = self.server.ask(f"/{self.token}/decide", {"wanted": lines, "rules": rules})
         try:
             return _decided(said)
         except (KeyError, TypeError, ValueError) as error:

@@ -35,7 +35,7 @@ class Verdict:
     """allow | warn | hide | deny | hold: of its best file, or of the one that was named."""
     rule: str = ""
     rules: tuple[str, ...] = ()
-    """Every rule that refuses it: an exception has to name them all."""
+    """Every rule that refuses it, if that was asked for: an exception has to name them all."""
     reason: str = ""
     today: str = ""
     """What the view's own policy says."""
@@ -96,8 +96,8 @@ class Candidate(Protocol):
         """The simple repository that it makes; ``spared`` projects are let through whatever it says, or all of them."""
         ...
 
-    def decide(self, wanted: Sequence[Wanted]) -> Decided:
-        """What it says of these. Raises `Unavailable` if the server is away."""
+    def decide(self, wanted: Sequence[Wanted], *, rules: bool = False) -> Decided:
+        """What it says of these, with every rule that refuses if that is wanted. Raises `Unavailable`."""
         ...
 
 

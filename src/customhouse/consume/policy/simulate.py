@@ -107,7 +107,7 @@ class Simulation:
             if again.chosen is None:
                 outcome = replace(outcome, dead=self._dead_ends(outcome, resolver))
         # A lock names its versions: each that is refused needs an exception, and nothing else helps.
-        exceptions = tuple(_exception(one) for one in refused if not one.never)
+        exceptions = self._exceptions(refused)
         if not exceptions:
             return replace(outcome, confirmed=False)
         kept = self._with(exceptions).decide([Wanted(one.name, one.version) for one in refused])
@@ -165,7 +165,7 @@ class Simulation:
         last = tried.get(found.excepted) or resolver.against(self.candidate.address(sorted(found.excepted)))
         chosen = last.chosen or ()
         decided = self.decide(Wanted(one.name, one.version) for one in chosen if one.name in found.excepted)
-        exceptions = tuple(_exception(one) for one in decided if one.refused)
+        exceptions = self._exceptions([one for one in decided if one.refused])
         dead = tuple(self._dead(one.name, chosen, outcome.target) for one in exceptions)
         confirmed: bool | None = None
         if chosen and exceptions:
@@ -186,6 +186,12 @@ class Simulation:
         versions = self._whole.versions(name) or ()
         decided = self.decide(Wanted(name, one) for one in versions)
         return dead_end(name, plan, target.roots, self._whole, self._offered, decided)
+
+    def _exceptions(self, refused: Sequence[Verdict]) -> tuple[Excepted, ...]:
+        """What has to be excepted, with every rule that refuses it."""
+        wanted = [Wanted(one.name, one.version, one.filename) for one in refused if not one.never]
+        told = self.candidate.decide(wanted, rules=True).verdicts if wanted else ()
+        return tuple(_exception(one) for one in told if one.refused)
 
     def _with(self, exceptions: Sequence[Excepted]) -> Candidate:
         return self.make(exceptions_toml(exceptions, self.now, owner="simulation"))

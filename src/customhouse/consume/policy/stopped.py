@@ -5,8 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 
 from customhouse.consume.policy.model import Stopped
+from customhouse.formats.policy.attacks import stopped_by
+from customhouse.formats.policy.read import read_policy
 
 
-def attacks_stopped(_policy: str, _now: datetime) -> tuple[Stopped, ...]:
-    """Each record of `formats.policy.attacks` under this policy."""
-    return ()
+def attacks_stopped(policy: str, now: datetime) -> tuple[Stopped, ...]:
+    """Each record under this policy's text. Raises `Rejected` for one that cannot be read."""
+    return tuple(
+        Stopped(
+            one.attack.title, one.attack.package, one.attack.version, one.stopped, one.decision.rule,
+            one.decision.reason, one.attack.day, one.attack.source,
+        )
+        for one in stopped_by(read_policy(policy, now=now))
+    )  # fmt: skip

@@ -26,9 +26,12 @@ SECONDS = 20.0
 
 def decide_many(
     looking: Looking, view: View, candidate: Policy, today: Policy, wanted: Sequence[Wanted], *,
-    as_of: datetime | None = None, seconds: float = SECONDS,
+    as_of: datetime | None = None, seconds: float = SECONDS, rules: bool = False,
 ) -> Decided:  # fmt: skip
-    """What the candidate says of each, and of each project what becomes its newest version and which fixes wait."""
+    """What the candidate says of each, and of each project what becomes its newest version and which fixes wait.
+
+    With ``rules`` each verdict names every rule that refuses, as an exception must; that takes ten times as long.
+    """
     by_name: dict[str, list[Wanted]] = {}
     for one in wanted:
         by_name.setdefault(one.name, []).append(one)
@@ -50,7 +53,7 @@ def decide_many(
             found.newest.append(Newest(name, "", "", ""))
             continue
         judge, own = Judge(candidate, there, now), Judge(today, there, now)
-        found.verdicts += [verdict_of(one, judge, own) for one in some]
+        found.verdicts += [verdict_of(one, judge, own, rules=rules) for one in some]
         newest = newest_of(judge, own)
         found.newest.append(newest)
         found.delayed += delayed_of(judge, newest.candidate, [one.version for one in some])

@@ -79,8 +79,8 @@ class Judge:
         return _first_usual(passing)
 
 
-def verdict_of(wanted: Wanted, candidate: Judge, today: Judge) -> Verdict:
-    """What is said of one wanted version, or of one file of it."""
+def verdict_of(wanted: Wanted, candidate: Judge, today: Judge, *, rules: bool = False) -> Verdict:
+    """What is said of one wanted version, or of one file of it; with every rule that refuses it if that is wanted."""
     there = candidate.there
     if wanted.filename:
         file = there.by_filename.get(wanted.filename)
@@ -96,7 +96,7 @@ def verdict_of(wanted: Wanted, candidate: Judge, today: Judge) -> Verdict:
         found=True,
         action=decision.action,
         rule=decision.rule,
-        rules=candidate.rules(files) if refused else (),
+        rules=candidate.rules(files) if rules and refused else (),
         reason=decision.reason or "; ".join(decision.warnings),
         today=today.best(files)[1].action,
         changes_at=decision.changes_at if refused else None,

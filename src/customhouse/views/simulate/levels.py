@@ -12,13 +12,15 @@ from typing import NamedTuple
 from customhouse.formats.policy.level_texts import LEVELS
 from customhouse.formats.policy.levels import level
 from customhouse.terms.errors import Unavailable
-from customhouse.terms.versions import specifiers_of
+from customhouse.terms.versions import specifiers_of, version_of
 from customhouse.views.model import View
 from customhouse.views.simulate.judge import BESIDES, Judge, verdict_of, wait_days
 from customhouse.views.simulate.model import Verdict, Wanted
 from customhouse.views.simulate.there import Looking, There
 
 SECONDS = 15.0
+MOST_RULES = 60
+"""Of so many refused versions all rules are looked up: so many are shown with exceptions."""
 
 
 class Asked(NamedTuple):
@@ -103,7 +105,10 @@ def under_every_level(
             found.missing.append(f"{one.name} {one.version}".rstrip())
             continue
         judges = [Judge(policies[name], there, now) for name in LEVELS]
-        verdicts = [verdict_of(wanted, judge, judges[0]) for judge in judges]
+        verdicts = [
+            verdict_of(wanted, judge, judges[0], rules=len(at.refused) < MOST_RULES)
+            for at, judge in zip(found.at, judges, strict=True)
+        ]
         if not verdicts[0].found:
             found.missing.append(f"{one.name} {one.version}")
             continue

@@ -97,13 +97,17 @@ class Candidates:
         )
 
     def decide(self, visit: Visit) -> Response:
-        """What it says of up to 10,000 wanted versions: lines ``NAME==VERSION`` or ``NAME==VERSION FILENAME``."""
+        """What it says of up to 10,000 wanted versions: lines ``NAME==VERSION`` or ``NAME==VERSION FILENAME``.
+
+        With ``rules`` true each refused one comes with all the rules that an exception has to name.
+        """
         visit.app.limiter.take(Counted(ASKING, str(visit.me.id)), sentence="You ask candidates very often.")
         tried, view = self._found(visit.path["candidate"])
         if view.name != visit.path["view"]:
             raise nothing()
         wanted = read_wanted(visit.form.get("wanted", ""))
-        found = decide_many(self.looking, view, tried.policy, policy_of(view), wanted, as_of=tried.as_of)
+        rules = visit.form.get("rules") == "true"
+        found = decide_many(self.looking, view, tried.policy, policy_of(view), wanted, as_of=tried.as_of, rules=rules)
         return visit.json(plain_decided(found))
 
     def end(self, visit: Visit) -> Response:

@@ -26,7 +26,7 @@ from customhouse.terms.errors import Refused, Rejected
 from customhouse.views.log.queries import builds
 from customhouse.views.model import View
 from customhouse.views.queries import all_views
-from customhouse.views.simulate.levels import Asked, AtLevel, Levels, under_every_level
+from customhouse.views.simulate.levels import MOST_RULES, Asked, AtLevel, Levels, under_every_level
 from customhouse.views.simulate.only_here import OnlyHere
 from customhouse.views.simulate.replay import wanted_of
 from customhouse.views.simulate.there import Looking
@@ -44,7 +44,7 @@ MOST_KNOWN, MOST_STRANGER = 2000, 400
 KNOWN = Limit("policy-page", 120, timedelta(hours=1))
 STRANGER = Limit("policy-page-stranger", 30, timedelta(hours=1))
 LOG_DAYS = 30
-MOST_ROWS = 60
+MOST_ROWS = MOST_RULES
 SHOWN_AGAIN = 200_000
 """Characters of what was pasted that stand in the form of the answer."""
 ABOUT = {
@@ -179,13 +179,13 @@ def _level(at: AtLevel, before: LevelView | None, visit: Visit) -> LevelView:
     refused = at.refused
     excepted = [
         Excepted(one.wanted.name, one.wanted.version, one.rules or (one.rule,), one.reason or "needed", one.changes_at)
-        for one in refused if not one.never
+        for one in refused[:MOST_ROWS] if not one.never
     ]  # fmt: skip
     closed = refused[0].never if refused and all(one.rule == DATA for one in refused) else ""
     never = [] if closed else [one for one in refused if one.never]
     return LevelView(
         at=at, about=ABOUT[at.name], stopped=stopped, attacks=len(attacks), rows=refused[:MOST_ROWS],
-        more=max(0, len(refused) - MOST_ROWS), toml=exceptions_toml(excepted[:MOST_ROWS], now).lstrip("\n"),
+        more=max(0, len(refused) - MOST_ROWS), toml=exceptions_toml(excepted, now).lstrip("\n"),
         never=never, closed=closed, step=_step(at, stopped, before),
     )  # fmt: skip
 
