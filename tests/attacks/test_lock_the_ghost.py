@@ -10,13 +10,17 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from venvs import UV, clean_environment
 
+from customhouse.views.define import AddView, add_view
 from locking import Bench, stocked
+from packages import wheel
+from upstream_world import upstream_world
 from world import running
 
 pytestmark = pytest.mark.slow
@@ -74,3 +78,32 @@ def test_a_quarantined_file_ends_at_its_address(stock: Bench, tmp_path: Path) ->
     assert done.stdout.startswith("Held back, as something harmful\n  harm 1.0 "), done.stdout
     assert "steals tokens" in done.stdout
     assert not installs(bench, "pylock.toml", tmp_path / "into")
+
+
+@pytest.mark.prove
+def test_what_its_upstream_has_taken_away_or_holds_back_is_refused_by_the_view(tmp_path: Path) -> None:
+    with upstream_world() as upstream:
+        for name in ("taken", "held", "fine"):
+            upstream.add(wheel(name, "1.0"))
+            upstream.add(wheel(name, "1.1"))
+        environment = {f"CUSTOMHOUSE_{key.upper()}": json.dumps(value) for key, value in upstream.settings().items()}
+        with running(tmp_path / "data", environment=environment) as server:
+            with server.opened() as app:
+                app.do(add_view, AddView("all", ("pypi",), 'level = "open"\n', ("pypi",)))
+            bench = Bench(server, tmp_path, "").at(tmp_path / "work")
+            bench.asks_for("taken", "held", "fine")
+            done = bench.lock("--view", "all", "--index", server.url)
+            assert done.returncode == 0, done.stderr
+            assert bench.run("verify", "pylock.toml").returncode == 0
+            assert installs(bench, "pylock.toml", tmp_path / "before")
+            del upstream.project("taken").files[:]
+            upstream.add(wheel("taken", "1.0"))
+            upstream.project("held").status = "quarantined"
+            deadline = time.monotonic() + 90
+            while bench.run("verify", "pylock.toml").returncode == 0 and time.monotonic() < deadline:
+                time.sleep(5)  # a file is handed out for 60 s before its upstream is asked again
+            done = bench.run("verify", "pylock.toml", "--json")
+            kinds = {one["package"]: one["kind"] for one in json.loads(done.stdout)["faults"]}
+            assert done.returncode == 1
+            assert kinds.keys() == {"taken", "held"}, done.stdout
+            assert not installs(bench, "pylock.toml", tmp_path / "after")

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from venvs import UV, clean_environment
 
+from customhouse.index.visibility import ChangeVisibility, change_visibility
 from locking import ADVISORY, Bench, stocked
-from receiver import Reply, receiver
+from receiver import Reply, receiver, redirect
 from world import running
 
 pytestmark = pytest.mark.slow
@@ -238,6 +239,42 @@ def test_an_amendment_that_widens_counts_when_it_is_wanted(stock: Bench, bench: 
     done = bench.lock(*flags, "--widen")
     assert done.returncode == 0, done.stderr
     assert versions(bench) == {"strict-foo": "1.0", "bar": "3.0"}
+
+
+def test_a_private_project_is_locked_and_verified_with_a_token(stock: Bench, bench: Bench) -> None:
+    stock.release("inner", "1.0")
+    with stock.server.opened() as app:
+        app.do(change_visibility, ChangeVisibility("inner", "private", "inner"))
+    bench.asks_for("inner", "bar<2")
+    flags = ("--index", bench.server.url)
+    assert bench.lock(*flags).returncode == 2
+    done = bench.lock(*flags, CUSTOMHOUSE_TOKEN=bench.token)
+    assert done.returncode == 0, done.stderr
+    assert versions(bench) == {"inner": "1.0", "bar": "1.0"}
+    assert bench.token not in bench.locked() + done.stdout + done.stderr
+    assert bench.run("verify", "pylock.toml", CUSTOMHOUSE_TOKEN=bench.token).returncode == 0
+    done = bench.run("verify", "pylock.toml")
+    assert (done.returncode, "or not for you (CUSTOMHOUSE_TOKEN)" in " ".join(done.stdout.split())) == (1, True)
+
+
+def test_a_token_is_shown_to_its_index_alone(bench: Bench) -> None:
+    """Attack A52: a redirect to another host gets no credential."""
+    with receiver() as stranger, receiver() as index:
+        stranger.answer = lambda _request: Reply(404)
+        index.answer = lambda _request: redirect(f"http://127.0.0.1:{stranger.port}/stolen")
+        bench.asks_for("low")
+        bench.run("lock", "--index", f"http://127.0.0.1:{index.port}/simple/", CUSTOMHOUSE_TOKEN="ch1.secret")
+        (bench.folder / "requirements.txt").write_text(f"low==1.0 --hash=sha256:{'a' * 64}\n")
+        bench.run(
+            "verify",
+            "requirements.txt",
+            "--index",
+            f"http://127.0.0.1:{index.port}/simple/",
+            CUSTOMHOUSE_TOKEN="ch1.secret",
+        )
+        assert any("authorization" in one.headers for one in index.requests)
+        assert stranger.requests
+        assert not any("authorization" in one.headers for one in stranger.requests)
 
 
 def test_nobody_has_named_an_index(bench: Bench) -> None:

@@ -16,7 +16,7 @@ from customhouse.cli.audit_work import Asked as Audited
 from customhouse.cli.audit_work import Work
 from customhouse.cli.audit_written import written
 from customhouse.cli.exit_codes import FINDINGS
-from customhouse.cli.place import chosen_place
+from customhouse.cli.place import chosen_place, token_for
 from customhouse.consume.audit.engine import EVERY_GROUP
 from customhouse.consume.audit.history import History
 from customhouse.consume.audit.model import Component, Report, Subject
@@ -106,6 +106,9 @@ class _Run:
         self._line = line
         self._clock = SystemClock()
         self._wire = connections.get()
+        self._token = token_for(place)
+        if self._token:
+            self._wire.show(self._token, place.simple)
         self._listings = Listings(self._wire, place.simple)
         self._facts = ViewFacts(self._wire, place)
         self._work = Work(_audited(flags, place), self._clock, line, connections)
@@ -140,7 +143,7 @@ class _Run:
                     kept.setdefault(one.name, []).append(one.version)
         return Wish(
             self._asked, self._place.simple, kept, python=self._flags.python, universal=self._flags.universal,
-            build=self._flags.build,
+            build=self._flags.build, token=self._token,
         )  # fmt: skip
 
     def _text(self, guided: Guided, graph: Graph, record: Record) -> str:

@@ -7,10 +7,8 @@ import os
 import sys
 import textwrap
 from collections.abc import Iterator, Sequence
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from cyclopts import Parameter
 
@@ -193,13 +191,7 @@ def _refuse_unless_there(place: Place) -> None:
 
 def _refuse_plain_http(place: Place) -> None:
     """Whoever stands between could give other packages; pip refuses it, too."""
-    parts = urlsplit(place.simple)
-    host = parts.hostname or ""
-    try:
-        is_here = ip_address(host).is_loopback
-    except ValueError:
-        is_here = host == "localhost" or host.endswith(".localhost")
-    if parts.scheme != "https" and not is_here:
+    if not place.is_safe:
         raise Rejected("bad-view", "--index", f"{plain(place.simple, 200)} has no TLS: anybody on the way could give"
                        " other packages", "https://…")  # fmt: skip
 

@@ -18,7 +18,7 @@ from customhouse.cli.audit_work import Asked as Audited
 from customhouse.cli.audit_work import Work
 from customhouse.cli.audit_written import written
 from customhouse.cli.exit_codes import FINDINGS, PARTIAL
-from customhouse.cli.place import in_use
+from customhouse.cli.place import in_use, token_for
 from customhouse.consume.audit.engine import EVERY_GROUP
 from customhouse.consume.audit.model import Report
 from customhouse.consume.audit.read.detect import read_target
@@ -78,6 +78,8 @@ def verify(
         else:
             from customhouse.consume.verify.look import Looker  # noqa: PLC0415 - who is offline looks at nothing
 
+            if place is not None and (token := token_for(place)):
+                connections.get().show(token, place.simple)
             looker = Looker(
                 connections.get(), SystemClock().now(), place,
                 lambda done, of: line.show("project pages", done, of),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from ipaddress import ip_address
 from urllib.parse import urlsplit, urlunsplit
 
 from customhouse.formats.plain import plain
@@ -30,6 +31,17 @@ class Place:
     def title(self) -> str:
         """For people."""
         return f"the view {self.view} of {self.base}" if self.view else self.simple
+
+    @property
+    def is_safe(self) -> bool:
+        """Whether nobody on the way can read or change what is sent: TLS, or this machine."""
+        parts = urlsplit(self.simple)
+        host = parts.hostname or ""
+        try:
+            is_here = ip_address(host).is_loopback
+        except ValueError:
+            is_here = host == "localhost" or host.endswith(".localhost")
+        return parts.scheme == "https" or is_here
 
     def within(self, path: str) -> str:
         """An address of the view (``constraints.txt``), or of the plain index."""

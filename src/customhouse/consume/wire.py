@@ -1,10 +1,14 @@
-"""Asking over HTTP while packages are consumed: GET only, bounded, repeated where that helps, no credentials."""
+"""Asking over HTTP while packages are consumed: GET and HEAD, bounded, repeated where that helps.
+
+Nobody is shown a credential but the one host that it is for.
+"""
 
 from __future__ import annotations
 
+import base64
 import io
 import time
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,6 +48,10 @@ class Wire:
             timeout=httpx2.Timeout(seconds, connect=10.0),
             headers={"User-Agent": "Customhouse-audit"},
         )
+
+    def show(self, token: str, to: str) -> None:
+        """Show a token to the host of an address, and to no other, also not behind a redirect."""
+        self._client.auth = _Token(token, httpx2.URL(to))
 
     def close(self) -> None:
         """Close every connection."""
@@ -100,6 +108,22 @@ class Wire:
                     file.write(piece)
                 body = file.getvalue() if isinstance(file, io.BytesIO) else b""
             return Answer(response.status_code, dict(response.headers), body)
+
+
+class _Token(httpx2.Auth):
+    """Basic authentication as an API token's user, at one scheme, host and port."""
+
+    def __init__(self, token: str, to: httpx2.URL) -> None:
+        self._basic = f"Basic {base64.b64encode(f'__token__:{token}'.encode()).decode()}"
+        self._to = (to.scheme, to.host, to.port)
+
+    def auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response]:
+        """Each request on its own: those that a redirect makes come here, too."""
+        if (request.url.scheme, request.url.host, request.url.port) == self._to:
+            request.headers["Authorization"] = self._basic
+        else:
+            request.headers.pop("Authorization", None)
+        yield request
 
 
 def host_of(url: str) -> str:

@@ -7,12 +7,12 @@ variable of the environment can name another index; of the project's settings wh
 
 from __future__ import annotations
 
-import os
+import json
 import shutil
 import subprocess  # uv is called by a list of arguments, never by a shell
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -23,6 +23,7 @@ from customhouse.formats.plain import plain
 from customhouse.terms.errors import Refused, Rejected, Unavailable
 
 SECONDS = 600.0
+_NAME = "customhouse"
 _MOST_TOLD = 4_000
 _KEPT = frozenset({
     "UV_CACHE_DIR", "UV_NO_CACHE", "UV_HTTP_TIMEOUT", "UV_HTTP_RETRIES", "UV_CONCURRENT_DOWNLOADS",
@@ -51,6 +52,8 @@ class Wish:
     """``3.12`` or the path of a Python; empty: our own."""
     universal: bool = True
     """For every platform; else for this one."""
+    token: str = field(default="", repr=False)
+    """What opens the index; handed to uv by its environment, where no list of processes shows it."""
     build: bool = False
     """Whether what has no wheel may be built, which runs it."""
 
@@ -72,7 +75,8 @@ def resolve(wish: Wish, environment: Mapping[str, str]) -> Resolved:
     settings = settings_for(wish.asked.sources[0].parent, places=False)
     with TemporaryDirectory(prefix="customhouse-lock-") as name:
         folder = Path(name)
-        (folder / "uv.toml").write_text(f"{settings}\n{wish.widened}", "utf-8")
+        (folder / "uv.toml").write_text(f"{settings}\n{_index(wish)}\n{wish.widened}", "utf-8")
+        environment = sealed(environment) | _credentials(wish)
         _write(folder / "wanted.txt", [one.text for _place, one in wish.asked.wanted])
         _write(folder / "constraints.txt", [one.text for _place, one in wish.asked.constraints] + [wish.constraints])
         # What was locked before is what an output file holds: uv keeps it as long as it fits.
@@ -93,7 +97,7 @@ def _arguments(folder: Path, wish: Wish) -> list[str]:
     found = [
         "pip", "compile", "wanted.txt", "--constraints=constraints.txt", f"--config-file={folder / 'uv.toml'}",
         # Asked anew: what was hidden or taken away a minute ago must not come out of a cache.
-        f"--default-index={wish.simple}", "--refresh", "--no-sources", "--no-python-downloads", "--no-header",
+        "--refresh", "--no-sources", "--no-python-downloads", "--no-header",
         "--quiet", "--no-progress", "--color=never", "--annotation-style=line", "--no-strip-extras",
     ]  # fmt: skip
     found += ["--universal"] if wish.universal else []
@@ -123,7 +127,7 @@ def _run(arguments: Sequence[str], folder: Path, environment: Mapping[str, str])
     try:
         done = subprocess.run(  # noqa: S603 - no shell, and no option can be smuggled in: each is joined to its value
             [uv_program(), *arguments], stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS, check=False,
-            cwd=folder, env=sealed(environment),
+            cwd=folder, env=dict(environment),
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
         raise Unavailable("uv", f"it did not end within {SECONDS:g} s") from error
@@ -140,13 +144,22 @@ def sealed(environment: Mapping[str, str]) -> dict[str, str]:
     """The environment without what could lead uv elsewhere."""
     kept = {
         key: text for key, text in environment.items()
-        if not key.startswith(("UV_", "PIP_")) or key in _KEPT or _is_password(key)
+        if not key.startswith(("UV_", "PIP_")) or key in _KEPT
     }  # fmt: skip
     return {**kept, **CERTIFICATES}
 
 
-def _is_password(key: str) -> bool:
-    return key.startswith("UV_INDEX_") and key.endswith(("_USERNAME", "_PASSWORD"))
+def _index(wish: Wish) -> str:
+    """The only index, under a name, so that uv finds what opens it."""
+    authenticate = '\nauthenticate = "always"' if wish.token else ""
+    return f'[[index]]\nname = "{_NAME}"\nurl = {json.dumps(wish.simple)}\ndefault = true{authenticate}\n'
+
+
+def _credentials(wish: Wish) -> dict[str, str]:
+    if not wish.token:
+        return {}
+    name = _NAME.upper()
+    return {f"UV_INDEX_{name}_USERNAME": "__token__", f"UV_INDEX_{name}_PASSWORD": wish.token}
 
 
 def uv_program() -> str:
@@ -156,8 +169,3 @@ def uv_program() -> str:
     if not program:
         raise Rejected("no-uv", "uv", "it is not installed", "`pip install uv`")
     return program
-
-
-def environment_here() -> dict[str, str]:
-    """What this process has around it."""
-    return dict(os.environ)

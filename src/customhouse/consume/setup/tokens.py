@@ -41,6 +41,13 @@ def keep(services: tuple[tuple[str, str], ...], token: str, own: tuple[tuple[str
         raise Rejected(CODE, "keyring", "the program is not on the search path, and pip and uv ask it", INSTALL)
 
 
+def known_token(services: tuple[tuple[str, str], ...]) -> str:
+    """The token that is kept; empty without one. Raises `Rejected` if the keyring does not work."""
+    if not services:
+        return ""
+    return str(_ask(_ring().get_password, *services[0]) or "")
+
+
 def forget(services: tuple[tuple[str, str], ...]) -> None:
     """Take kept tokens away; those that are gone already are no fault."""
     ring = _ring()

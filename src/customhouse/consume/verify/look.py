@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
 from urllib.parse import quote, urlsplit
 
+from customhouse.consume.audit.index_pages import AT_ONCE
 from customhouse.consume.lock.amended import Guide
 from customhouse.consume.lock.listing import Listing, Listings
 from customhouse.consume.lock.view_facts import ViewFacts
@@ -61,6 +64,7 @@ class Looker:
                 found = by_package.get((component.name, component.version), [])
                 for said in desk_here.judge(component, found, counted):
                     (gaps if isinstance(said, Gap) else faults).append(said)  # type: ignore[arg-type] # each to its own
+            faults += desk_here.at_the_door(some, by_package, {(one.name, one.version) for one in faults})
             more, unsure = desk_here.contradicted(some)
             faults += more
             gaps += unsure
@@ -121,6 +125,40 @@ class _Desk:
             yield from self._by_digest(component, listing, counts)
         yield from self._past(component, files)
         yield from _yanked(component, hashed, listing)
+
+    def at_the_door(
+        self, components: Sequence[Component], files: Mapping[tuple[str, str], Sequence[LockedFile]],
+        known: AbstractSet[tuple[str, str]],
+    ) -> list[Fault]:  # fmt: skip
+        """What a view refuses although its page, which may be some minutes old, still lists it.
+
+        One file of each package is asked about (HEAD): before it answers, a view looks whether its upstream still
+        stands by the project.
+        """
+        if not self.place.view:
+            return []
+        asked: list[tuple[Component, LockedFile]] = []
+        for one in components:
+            listing = self.listings.of(one.name)
+            if isinstance(listing, Listing) and (one.name, one.version) not in known:
+                locked = {file.filename for file in files.get((one.name, one.version), ())}
+                there = next((file for file in listing.files.values()
+                              if file.filename in locked or file.digest in one.hashes), None)  # fmt: skip
+                if there is not None:
+                    asked.append((one, LockedFile(one.name, one.version, there.filename, there.digest)))
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            fates = list(pool.map(lambda pair: self._refusal(pair[1]), asked))
+        return [
+            Fault(fate[0], one.name, one.version, f"{file.filename}: {fate[1]}", (file.filename,))
+            for (one, file), fate in zip(asked, fates, strict=True) if fate is not None
+        ]  # fmt: skip
+
+    def _refusal(self, file: LockedFile) -> tuple[Kind, str] | None:
+        try:
+            kind, why = self._fate(file)
+        except Unavailable:
+            return None
+        return (kind, why) if kind in ("quarantined", "refused", "erased") else None
 
     def contradicted(self, components: Sequence[Component]) -> tuple[list[Fault], list[Gap]]:
         """Amendments that what is locked does not fit."""
@@ -200,7 +238,7 @@ class _Desk:
             if str(read_version(hidden.version) or hidden.version) == version_:
                 return Fault("refused", name, version, hidden.words, names)
         if not listing.files:
-            return Fault("removed", name, version, "the index does not have this project (any more)", names)
+            return Fault("removed", name, version, "the index does not have this project, or not for you (CUSTOMHOUSE_TOKEN)", names)
         return Fault("removed", name, version, f"{some or version} is listed no more", names)
 
     def _fate(self, one: LockedFile) -> tuple[Kind, str]:
