@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -46,11 +47,11 @@ def amend(
     prepare(settings)
     with open_app(settings) as app:
         wish = Amend(project, versions, requirement, reason, evidence, before, view)
-        record = app.do(partial(amend_deed, app.sign), _with_releases(app, wish))
+        record = app.do(partial(amend_deed, app.sign), with_releases(app, wish))
     print(said(record))
 
 
-def _with_releases(app: App, wish: Amend) -> Amend:
+def with_releases(app: App, wish: Amend) -> Amend:
     """The wish with what an upstream's releases require, if it is about such a project."""
     if not wish.view:
         return wish
@@ -65,9 +66,7 @@ def _with_releases(app: App, wish: Amend) -> Amend:
         app.views, view, name, wish.versions, metadata=app.objects.metadata, blobs=app.blobs,
         spool=open_spool(app.settings.data),
     )  # fmt: skip
-    return Amend(
-        wish.project, wish.versions, wish.requirement, wish.reason, wish.evidence, wish.before, wish.view, released
-    )
+    return replace(wish, released=released)
 
 
 def said(record: Amendment) -> str:
