@@ -226,3 +226,14 @@ def test_ten_thousand_decisions_ask_each_fact_a_few_times() -> None:
     for _ in range(100):
         decided(strict, facts)
     assert len(facts.asked) <= 100 * 2 * sum(len(one.tables[0]) for one in strict.rules)
+
+
+def test_a_file_that_is_not_here_yet_is_not_closed_for_want_of_what_is_inside() -> None:
+    text = (
+        '[data]\nadvisories = "2d"\n[[rule]]\nname = "r"\ndeny-if.bundled-vulnerabilities = true\nunknown = "allow"\n'
+    )
+    fresh = known(ago(days=1), malware=False)
+    assert decided(policy(text), fresh).action == "allow"
+    inside = Known({**fresh.facts, "bundled-vulnerabilities": Fact((), "a", ago(days=3))})
+    assert decided(policy(text), inside).rule == "data"
+    assert decided(policy(text.replace("advisories", "bundled-vulnerabilities")), fresh).rule == "data"

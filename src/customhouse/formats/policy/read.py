@@ -41,6 +41,7 @@ DATA = {
 }
 """What keys under ``[data]`` stand for; the name of a signal stands for itself."""
 
+_INSIDE = frozenset(("bundled-vulnerabilities",))
 _TOP = ("level", "default", "unknown", "internal", "without", "data", "rule", "exception", "title")
 _TABLES = tuple(f"{action}-if" for action in ACTIONS)
 _RULE = ("name", "packages", "hosted", "unknown", "action", "always", "reason", "unless", *_TABLES)
@@ -276,7 +277,8 @@ def _limits(document: Mapping[str, object], place: Place) -> dict[str, Limit]:
     for key in sorted(table, key=lambda one: one not in DATA):
         limit = _limit(key, table[key], here.at(key))
         for signal in DATA.get(key, (key,)):
-            found[signal] = limit
+            # What is inside of a file is not known before it is here: that says nothing of the advisories.
+            found[signal] = replace(limit, missing="unknown") if key in DATA and signal in _INSIDE else limit
     return found
 
 
