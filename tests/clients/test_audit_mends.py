@@ -78,13 +78,14 @@ def test_only_what_was_audited_is_installed_and_nothing_that_is_affected(index: 
                    env=clean_environment(tmp_path / "home"))  # fmt: skip
     python = str(venv / "bin/python")
     (tmp_path / "bad.in").write_text("mend-low==1.0\n")
-    (tmp_path / "good.in").write_text("mend-top\n")
+    (tmp_path / "good.in").write_text("--extra-index-url http://127.0.0.1:9/simple/\nmend-top\n")
     refused = audit(tmp_path, "bad.in", "--install", "--python", python, "--index-url", index)
     assert refused.returncode == 1, refused.stdout + refused.stderr
     assert "Nothing was installed" in refused.stderr
     assert not list(venv.glob("**/mend_low*"))
     done = audit(tmp_path, "good.in", "--install", "--python", python, "--index-url", index)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "The index http://127.0.0.1:9/simple/ that a file names does not count" in done.stderr
     assert sorted(one.name for one in venv.glob("**/mend_*.dist-info")) == [
         "mend_low-2.0.dist-info", "mend_top-1.0.dist-info",
     ]  # fmt: skip

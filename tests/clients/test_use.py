@@ -101,7 +101,8 @@ class Home:
 
 @pytest.fixture
 def home(server: Server, tmp_path: Path) -> Home:
-    return Home(tmp_path / "home", server) if (tmp_path / "home").mkdir() is None else Home(tmp_path, server)
+    (tmp_path / "home").mkdir()
+    return Home(tmp_path / "home", server)
 
 
 def test_plain_pip_and_uv_go_through_the_view_and_undoing_leaves_no_trace(home: Home, tmp_path: Path) -> None:

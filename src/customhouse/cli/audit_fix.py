@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -100,7 +101,11 @@ def install(targets: Sequence[str], python: str, index_url: str, judge: Callable
         )  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="customhouse-install-") as folder:
         pinned = Path(folder) / "requirements.txt"
-        resolved_with_hashes(files, pinned, python, index_url)
+        if index_url.startswith(("https://", "http://")):
+            # Whoever names an index gets everything through it, whatever other settings and the files say.
+            _through(files, pinned, python, index_url)
+        else:
+            resolved_with_hashes(files, pinned, python, index_url)
         code = judge(pinned)
         if code:
             warn("Nothing was installed.")
@@ -108,3 +113,15 @@ def install(targets: Sequence[str], python: str, index_url: str, judge: Callable
         install_exactly(pinned, python, index_url)
     warn(f"Installed exactly what was audited, for {python}.")
     return 0
+
+
+def _through(files: Sequence[Path], into: Path, python: str, index_url: str) -> None:
+    from customhouse.consume.lock.asked import read_asked  # noqa: PLC0415 - only for an installation
+    from customhouse.consume.lock.resolve import Wish, resolve  # noqa: PLC0415 - as above
+    from customhouse.consume.view_address import read_place  # noqa: PLC0415 - as above
+
+    asked = read_asked(files, (), ())
+    for sentence in asked.passed_over:
+        warn(sentence)
+    wish = Wish(asked, read_place("", index_url).simple, {}, python=python, universal=False)
+    into.write_text(resolve(wish, os.environ).requirements, encoding="utf-8")

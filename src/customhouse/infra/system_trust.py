@@ -32,4 +32,5 @@ def shared_system_trust() -> ssl.SSLContext:
 
 def _openssl_knows_some() -> bool:
     known = ssl.get_default_verify_paths()
-    return known.cafile is not None or (known.capath is not None and any(Path(known.capath).glob("*.[0-9]")))
+    # Both are None where nothing is there, whatever their types say.
+    return bool(known.cafile) or bool(known.capath and any(Path(known.capath).glob("*.[0-9]")))
