@@ -17,11 +17,13 @@ from customhouse.formats.simple import SimpleFile, SimplePage
 from customhouse.mirror.model import MirroredProject
 from customhouse.views.facts.bundled import Bundled
 from customhouse.views.facts.look_up import (
+    Sources,
     attested_files,
     is_internal,
     look_up_held,
     look_up_licences,
     look_up_seen,
+    look_up_sources,
     look_up_told,
     look_up_wrong,
 )
@@ -136,11 +138,13 @@ def _answers(sql: Connection, subject: Subject, around: Surroundings, wants: fro
 def _looked_up(sql: Connection, subject: Subject, around: Surroundings, wants: frozenset[str]) -> dict[str, Asked]:
     """Those families of which a signal is wanted."""
     answers: dict[str, Asked] = {}
+    by_advisories = not wants.isdisjoint(OF_SAFETY | {"bundled-vulnerabilities"})
+    sources = look_up_sources(sql) if by_advisories else Sources(None, {})
     if not wants.isdisjoint(OF_SAFETY):
-        safety = Safety(subject, look_up_wrong(sql, subject, around, fixes="fixes" in wants))
+        safety = Safety(subject, look_up_wrong(sql, subject, around, sources, fixes="fixes" in wants))
         answers |= {"vulnerabilities": safety.vulnerabilities, "fixes": safety.fixes, "malware": safety.malware}
     if "bundled-vulnerabilities" in wants:
-        answers["bundled-vulnerabilities"] = Bundled(look_up_held(sql, subject, around)).vulnerabilities
+        answers["bundled-vulnerabilities"] = Bundled(look_up_held(sql, subject, around, sources)).vulnerabilities
     if not wants.isdisjoint(OF_PROVENANCE):
         provenance = Provenance(subject, look_up_seen(sql, subject))
         answers |= {

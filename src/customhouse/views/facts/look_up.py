@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Any
@@ -76,42 +77,53 @@ _OURS = (
 _OF_OTHERS = (
     mirrored_object.c.upstream == sa.bindparam("upstream"), mirrored_object.c.project == sa.bindparam("project")
 )  # fmt: skip
-_SCANNED_OTHERS = sa.select(mirrored_object.c.filename).where(*_OF_OTHERS, mirrored_object.c.tables_version > 0)
+# Who has looked and found nothing is among the rows, too.
 _OTHERS = (
-    sa.select(mirrored_library)
-    .join(
-        mirrored_object,
+    sa.select(mirrored_object.c.filename.label("scanned"), mirrored_library)
+    .outerjoin(
+        mirrored_library,
         sa.and_(
             mirrored_object.c.upstream == mirrored_library.c.upstream,
             mirrored_object.c.filename == mirrored_library.c.filename,
         ),
     )
-    .where(*_OF_OTHERS)
+    .where(*_OF_OTHERS, mirrored_object.c.tables_version > 0)
 )
 
 
-def advisories_dated(sql: Connection) -> datetime | None:
-    """How old our advisories are; None if there are none. Of sources that are asked again the oldest answer counts."""
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The sources of our advisories."""
+
+    dated: datetime | None
+    """How old they are; None if there are none. Of sources that are asked again the oldest answer counts."""
+    trust: Mapping[str, int]
+    """By name."""
+
+
+def look_up_sources(sql: Connection) -> Sources:
+    """Where our advisories are from."""
     sources = sql.execute(_SOURCES).all()
     read = [row.succeeded_at for row in sources if row.succeeded_at is not None]
     asked = [row.succeeded_at for row in sources if row.succeeded_at is not None and row.origin != "import"]
-    return min(asked) if asked else max(read, default=None)
+    dated = min(asked) if asked else max(read, default=None)
+    return Sources(dated, {row.name: row.trust for row in sources})
 
 
-def look_up_wrong(sql: Connection, subject: Subject, around: Surroundings, *, fixes: bool) -> Wrong:
+def look_up_wrong(sql: Connection, subject: Subject, around: Surroundings, sources: Sources, *, fixes: bool) -> Wrong:
     """What is known to be wrong with a project's versions, whatever they are."""
     package = around.advice.packages([subject.name])[subject.name]
     cves = cves_of(one.record for one in package.advice)
     return Wrong(
         package=package,
-        dated=advisories_dated(sql),
+        dated=sources.dated,
         exploited=frozenset(exploited_among(sql, cves)) if cves else frozenset(),
         likelihoods={cve: one.score for cve, one in likelihoods_of(sql, cves).items()} if cves else {},
-        own_word=_own_word(sql, package.advice) if fixes else frozenset(),
+        own_word=_own_word(sql, package.advice, sources.trust) if fixes else frozenset(),
     )
 
 
-def look_up_held(sql: Connection, subject: Subject, around: Surroundings) -> Held:
+def look_up_held(sql: Connection, subject: Subject, around: Surroundings, sources: Sources) -> Held:
     """What a project's wheels bundle, and what is known of those libraries."""
     libraries = _libraries_of_ours(sql, subject) if subject.origin == HOSTED else _libraries_of_others(sql, subject)
     keys = {one.name.lower() for found in libraries.values() for one in found}
@@ -121,7 +133,7 @@ def look_up_held(sql: Connection, subject: Subject, around: Surroundings) -> Hel
     return Held(
         libraries=libraries,
         advice=past,
-        dated=advisories_dated(sql),
+        dated=sources.dated,
         exploited=frozenset(exploited_among(sql, cves)) if cves else frozenset(),
         likelihoods={cve: one.score for cve, one in likelihoods_of(sql, cves).items()} if cves else {},
     )
@@ -140,9 +152,11 @@ def _libraries_of_ours(sql: Connection, subject: Subject) -> dict[str, list[Bund
 
 def _libraries_of_others(sql: Connection, subject: Subject) -> dict[str, list[BundledLibrary]]:
     wanted = {"upstream": subject.origin, "project": subject.name}
-    found: dict[str, list[BundledLibrary]] = {one: [] for one in sql.execute(_SCANNED_OTHERS, wanted).scalars()}
+    found: dict[str, list[BundledLibrary]] = {}
     for row in sql.execute(_OTHERS, wanted):
-        found.setdefault(row.filename, []).append(_library(row))
+        libraries = found.setdefault(row.scanned, [])
+        if row.library is not None:
+            libraries.append(_library(row))
     return found
 
 
@@ -206,9 +220,8 @@ def look_up_licences(sql: Connection, subject: Subject) -> dict[str, str]:
     }
 
 
-def _own_word(sql: Connection, advice: Iterable[Advice]) -> frozenset[str]:
+def _own_word(sql: Connection, advice: Iterable[Advice], trust: Mapping[str, int]) -> frozenset[str]:
     """Records that operators of this index trust less than usual, and our own whose case nobody coordinates."""
-    trust = {row.name: row.trust for row in sql.execute(_SOURCES)}
     ours = [one.id for one in advice if one.source == OWN]
     doubted = {one.id for one in advice if one.source != OWN and trust.get(one.source, USUAL_TRUST) < USUAL_TRUST}
     if ours:

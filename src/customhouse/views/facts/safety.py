@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 
@@ -61,26 +61,39 @@ class Said:
         return self._subject.fact(self._subject.page.status if mirrored is None else mirrored.status)
 
 
+@dataclass(frozen=True)
+class Weighed:
+    """One vulnerability of a package, whatever version is asked for."""
+
+    advice: tuple[Advice, ...]
+    names: frozenset[str]
+    told: Vulnerability
+    """Without the versions in which it is mended."""
+    fixed: tuple[tuple[Version, str], ...]
+    """Those, the lowest first."""
+
+
 class Safety:
-    """What is wrong with the versions of one project. Each version is looked at once, however many files it has."""
+    """What is wrong with the versions of one project.
+
+    Each version is looked at once, however many files it has, and each set of records is weighed once, however many
+    versions have it.
+    """
 
     def __init__(self, subject: Subject, wrong: Wrong) -> None:
         self._subject = subject
         self._wrong = wrong
-        self._affecting: dict[str, tuple[Same, ...]] = {}
-        self._found: dict[str, tuple[Vulnerability, ...]] = {}
-        self._fixes: dict[str, tuple[Fix, ...]] = {}
+        self._of_version: dict[str, list[Advice]] = {}
+        self._weighed: dict[tuple[str, ...], tuple[Weighed, ...]] = {}
+        self._found: dict[str, Answer] = {}
+        self._fixes: dict[str, Answer] = {}
 
     def vulnerabilities(self, file: SimpleFile) -> Answer:
         """The known vulnerabilities of the file's version, the worst first. Malware is not among them."""
         found = self._found.get(file.version)
         if found is None:
-            every = (self._vulnerability(same, file.version) for same in self.affecting(file.version))
-            found = tuple(sorted(every, key=lambda one: (-Level[one.severity.upper()], one.id)))
-            self._found[file.version] = found
-        if not found and self._wrong.dated is None:
-            return NO_ADVISORIES
-        return Fact(found, ADVISORIES, self._wrong.dated)
+            found = self._found[file.version] = self._vulnerabilities(file.version)
+        return found
 
     def malware(self, file: SimpleFile) -> Answer:
         """Whether a record says that the version is malware: from a source, or by a verdict of our own."""
@@ -95,40 +108,56 @@ class Safety:
             return NO_ADVISORIES
         found = self._fixes.get(file.version)
         if found is None:
-            found = self._fixes[file.version] = tuple(self._mended(file.version))
+            mended = tuple(self._mended(file.version))
+            found = self._fixes[file.version] = Fact(mended, ADVISORIES, self._wrong.dated)
+        return found
+
+    def _vulnerabilities(self, version: str) -> Answer:
+        mine = read_version(version)
+        found = tuple(
+            replace(one.told, fixed_in=tuple(text for fix, text in one.fixed if mine is None or fix > mine))
+            for one in self._affecting(version)
+        )
+        if not found and self._wrong.dated is None:
+            return NO_ADVISORIES
         return Fact(found, ADVISORIES, self._wrong.dated)
 
-    def affecting(self, version: str) -> tuple[Same, ...]:
-        """The vulnerabilities of a version, records of the same one together."""
-        found = self._affecting.get(version)
+    def _affecting(self, version: str) -> tuple[Weighed, ...]:
+        """The vulnerabilities of a version, records of the same one together, the worst first."""
+        advice = [one for one in self._advice(version) if not one.id.startswith(MALWARE)]
+        key = tuple(one.id for one in advice)
+        found = self._weighed.get(key)
         if found is None:
-            records = [one.record for one in self._advice(version) if not one.id.startswith(MALWARE)]
-            found = self._affecting[version] = tuple(merge(records))
+            by_id = {one.id: one for one in advice}
+            every = (self._weigh(same, by_id) for same in merge(one.record for one in advice))
+            worst_first = sorted(every, key=lambda one: (-Level[one.told.severity.upper()], one.told.id))
+            found = self._weighed[key] = tuple(worst_first)
         return found
 
     def _advice(self, version: str) -> list[Advice]:
-        return [one for one in self._wrong.package.affecting(version) if self._subject.is_past(one.record.published)]
+        found = self._of_version.get(version)
+        if found is None:
+            every = self._wrong.package.affecting(version)
+            found = [one for one in every if self._subject.is_past(one.record.published)]
+            self._of_version[version] = found
+        return found
 
-    def _vulnerability(self, same: Same, version: str) -> Vulnerability:
-        advice = self._of(same)
-        worst = max(one.level for one in advice)
+    def _weigh(self, same: Same, by_id: Mapping[str, Advice]) -> Weighed:
+        advice = tuple(by_id[one.id] for one in same.records)
         scores = [one.score for one in advice if one.score is not None]
         cves = [name for name in same.names if name.startswith(CVE)]
         fixed = {fix for one in same.records for fix in fixed_versions(one, self._subject.name)}
         likelihoods = [self._wrong.likelihoods[cve] for cve in cves if cve in self._wrong.likelihoods]
-        return Vulnerability(
+        told = Vulnerability(
             id=same.first.id,
             aliases=tuple(name for name in same.names if name != same.first.id),
-            severity=word_of(worst),
+            severity=word_of(max(one.level for one in advice)),
             score=max(scores, default=None),
             exploited=not self._wrong.exploited.isdisjoint(cves),
             likelihood=max(likelihoods, default=None),
-            fixed_in=above(fixed, version),
         )
-
-    def _of(self, same: Same) -> list[Advice]:
-        ids = {one.id for one in same.records}
-        return [one for one in self._wrong.package.advice if one.id in ids]
+        in_order = sorted((parsed, text) for text in fixed if (parsed := read_version(text)) is not None)
+        return Weighed(advice, frozenset(same.names), told, tuple(in_order))
 
     def _mended(self, version: str) -> Iterable[Fix]:
         """A version mends what the release right below it has, if a record says that it is fixed above that release.
@@ -138,27 +167,25 @@ class Safety:
         mends nothing either: whoever wrote the list may not have known of it.
         """
         parsed, below = read_version(version), self._below(version)
-        if parsed is None or below is None:
+        before = read_version(below) if below is not None else None
+        if parsed is None or below is None or before is None:
             return
-        here = {name for same in self.affecting(version) for name in same.names}
-        before = read_version(below)
-        for same in self.affecting(below):
-            if before is None or not here.isdisjoint(same.names):
+        here = self._affecting(version)
+        for one in self._affecting(below):
+            if any(not one.names.isdisjoint(still.names) for still in here):
                 continue
-            naming = [
-                one
-                for one in self._of(same)
-                if any(before < Version(fix) <= parsed for fix in fixed_versions(one.record, self._subject.name))
-            ]
-            if naming:
-                yield self._fix(same, naming)
+            if any(before < fix <= parsed for fix, _ in one.fixed):
+                yield self._fix(one, before, parsed)
 
-    def _fix(self, same: Same, naming: list[Advice]) -> Fix:
-        trusted = [one for one in naming if one.id not in self._wrong.own_word]
-        speaking = trusted or naming
-        worst = max(one.level for one in self._of(same))
-        published = min(one.record.published or one.record.modified for one in speaking)
-        return Fix(same.first.id, word_of(worst), published, third_party=bool(trusted))
+    def _fix(self, one: Weighed, before: Version, parsed: Version) -> Fix:
+        naming = [
+            each
+            for each in one.advice
+            if any(before < Version(fix) <= parsed for fix in fixed_versions(each.record, self._subject.name))
+        ]
+        trusted = [each for each in naming if each.id not in self._wrong.own_word]
+        published = min(each.record.published or each.record.modified for each in trusted or naming)
+        return Fix(one.told.id, one.told.severity, published, third_party=bool(trusted))
 
     def _below(self, version: str) -> str | None:
         """The highest release below a version that was there before it; of a final one, among final ones."""
@@ -178,10 +205,3 @@ class Safety:
     def _came_before(self, version: str, moment: datetime | None) -> bool:
         began = self._subject.began.get(version)
         return began is None or moment is None or began <= moment
-
-
-def above(versions: Iterable[str], version: str) -> tuple[str, ...]:
-    """Those above a version, the lowest first; all, if the version is none of PEP 440."""
-    mine = read_version(version)
-    parsed = {text: found for text in versions if (found := read_version(text)) is not None}
-    return tuple(sorted((text for text, one in parsed.items() if mine is None or one > mine), key=parsed.__getitem__))
