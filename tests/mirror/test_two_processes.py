@@ -73,7 +73,7 @@ def until(found: object) -> None:
 
 
 def test_fifty_clients_of_two_workers_cost_one_fetch(upstream: UpstreamWorld, tmp_path: Path) -> None:
-    dist = big_wheel(size_bytes=5_000_000)
+    dist = big_wheel(size_bytes=20_000_000)
     with door_to(upstream, dist, tmp_path / "data") as url, ThreadPoolExecutor(50) as clients:
         bodies = set(clients.map(lambda _: hashlib.sha256(body_of(f"{url}/files/0")).hexdigest(), range(50)))
         assert bodies == {dist.sha256}

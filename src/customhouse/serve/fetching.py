@@ -47,19 +47,22 @@ async def send_fetching(scope: Scope, receive: Receive, send: Send, coming: Comi
     that leaves is no longer waited for.
     """
     content_type = b"application/octet-stream"
+    # One task hears of it from beginning to end: a server may take a second one for somebody who has left.
+    leaving = asyncio.ensure_future(_left(receive))
     try:
         is_head = scope["method"] == "HEAD"
         if not (is_head and coming.size_bytes is not None and coming.digest):
-            await _unless_gone(receive, coming)
+            await _unless_gone(leaving, coming)
         if isinstance(coming.place, str):
             return await send_link(scope, send, coming.place, coming.size_bytes or 0, said)
         if coming.place is not None:
             size_bytes = coming.size_bytes or 0
             return await send_file(scope, send, coming.place, coming.digest, size_bytes, content_type, said)
-        return await _stream(scope, receive, send, coming, content_type, said)
+        return await _stream(scope, send, leaving, coming, content_type, said)
     except _Gone:
         return False
     finally:
+        leaving.cancel()
         coming.close()
 
 
@@ -67,20 +70,18 @@ class _Gone(Exception):
     """The client has left."""
 
 
-async def _unless_gone(receive: Receive, coming: Coming) -> None:
+async def _unless_gone(leaving: asyncio.Future[None], coming: Coming) -> None:
     """Wait until it is ready, unless the client leaves before."""
     waiting = asyncio.ensure_future(coming.ready())
-    leaving = asyncio.ensure_future(_left(receive))
     try:
         await asyncio.wait([waiting, leaving], return_when=asyncio.FIRST_COMPLETED)
         if not waiting.done():
             raise _Gone
         await waiting
     finally:
-        for task in (waiting, leaving):
-            task.cancel()
-            with suppress(asyncio.CancelledError, Exception):
-                await task
+        waiting.cancel()
+        with suppress(asyncio.CancelledError, Exception):
+            await waiting
 
 
 async def _left(receive: Receive) -> None:
@@ -89,7 +90,7 @@ async def _left(receive: Receive) -> None:
 
 
 async def _stream(
-    scope: Scope, receive: Receive, send: Send, coming: Coming, content_type: bytes, said: Headers
+    scope: Scope, send: Send, leaving: asyncio.Future[None], coming: Coming, content_type: bytes, said: Headers
 ) -> bool:
     size_bytes = coming.size_bytes or 0
     etag = f'"{coming.digest}"'
@@ -116,7 +117,6 @@ async def _stream(
         await send_whole(send, status, headers, b"", is_head=True)
         return False
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    leaving = asyncio.ensure_future(_left(receive))
     try:
         async with aclosing(coming.pieces(first, last)) as pieces:  # type: ignore[type-var]  # a generator
             async for piece in pieces:
@@ -127,7 +127,5 @@ async def _stream(
         # An answer that its application does not end is cut off by the server, and the client knows it.
         log.warning("%s was cut off: %s", coming.filename, cut)
         return False
-    finally:
-        leaving.cancel()
     await send({"type": "http.response.body", "body": b""})
     return first == 0
