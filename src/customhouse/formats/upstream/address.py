@@ -8,7 +8,7 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 
 LONGEST = 2000
 # What an address may hold without being written as %XX (RFC 3986), and what is beyond ASCII, which is written so.
-_WRITTEN = re.compile(r"[!#-;=?-\[\]_a-z~\u0080-\U0010ffff]+")
+_WRITTEN = re.compile(r"[!#-;=?-\[\]_a-z~\u00a0-\ud7ff\ue000-\U0010ffff]+")
 # Whether it is one, and may be connected to, is judged when it is fetched (`infra.targets`, `infra.reach`).
 _HOST = re.compile(r"[a-z0-9._-]+|\[[0-9a-f:.]+\]", re.ASCII)
 _LONGEST_HOST = 253

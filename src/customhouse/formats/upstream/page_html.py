@@ -40,13 +40,8 @@ def page_from_html(body: bytes, *, wanted: str, base: str) -> Listing:
 
 def _add(found: Collected, tag: Tag) -> None:
     attributes = tag.attributes
-    address = absolute(found.base, attributes.get("href", ""))
-    if address is None:
-        # Links to nowhere, or of a kind that is not followed: only those that look like a file count as one.
-        if _FILE.search(attributes.get("href", "").partition("#")[0].partition("?")[0]):
-            found.skipped["bad-address"] += 1
-        return
-    if not _FILE.search(address[0].partition("?")[0]):
+    # Links that do not look like a file are none of ours, wherever they lead.
+    if not _FILE.search(attributes.get("href", "").partition("#")[0].partition("?")[0]):
         return
     has_metadata, metadata_sha256 = _metadata(attributes)
     provenance = absolute(found.base, attributes["data-provenance"]) if attributes.get("data-provenance") else None

@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from html import unescape
 from typing import NamedTuple
 
-from customhouse.formats.upstream.model import refused
+from customhouse.formats.upstream.model import MOST_FILES, refused
 
 LONGEST_VALUE = 8192
 MOST_ATTRIBUTES = 40
+MOST_TAGS = 5 * MOST_FILES
 _NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9:-]{0,40}", re.ASCII)
 _BLANK = re.compile(r"[\s/]*", re.ASCII)
 _ATTRIBUTE = re.compile(r"[^\s=>\"'/]{1,100}", re.ASCII)
@@ -34,7 +35,7 @@ class Tag(NamedTuple):
 
 def tags_of(text: str) -> Iterator[Tag]:
     """Every opening tag that a browser would see; raises `Rejected` for a page that cannot be read in one way."""
-    at = text.find("<")
+    at, count = text.find("<"), 0
     while at >= 0:
         if text.startswith("<!--", at):
             end = text.find("-->", at + 4)
@@ -47,6 +48,9 @@ def tags_of(text: str) -> Iterator[Tag]:
             at = text.find("<", at + 1)
             continue
         tag, at = _tag(text, match)
+        count += 1
+        if count > MOST_TAGS:
+            raise refused(f"it has more than {MOST_TAGS} tags")
         yield tag
         closing = _RAW.get(tag.name)
         if closing is not None:
