@@ -118,6 +118,7 @@ from customhouse.terms.identity import COMMAND_LINE, Actor, Identity
 from customhouse.trust.described import describe
 from customhouse.trust.issuers import BUILT_IN
 from customhouse.views.define import AddView, add_view
+from customhouse.views.simulate.candidates import make_candidate
 from customhouse.web.asgi import build
 from customhouse.web.doors import Door
 from customhouse.web.render import static_address
@@ -349,7 +350,12 @@ def prepared_copy(blank: Path, folder: Path) -> Path:
 def _let_in(town: Town) -> None:
     """A view of what is hosted here."""
     town.app.do(add_view, AddView("main", (), 'level = "balanced"\n', ()))
-    town.facts["view"] = "main"
+    with town.app.database.read() as sql:
+        alice = find_user(sql, "alice").id
+    tried = make_candidate(
+        town.app.database, view="main", account_id=alice, policy='level = "open"\n', as_of=None, now=town.app.clock.now()
+    )
+    town.facts |= {"view": "main", "candidate": tried.token}
 
 
 def _lapse(town: Town) -> None:

@@ -30,7 +30,7 @@ def young(views: LettingIn, name: str = "demo", version: str = "3.0", days: floa
     return views.upstream.add(wheel(name, version), uploaded_at=at).filename
 
 
-def ask(views: LettingIn, path: str, user: str = "alice", **body: object) -> httpx.Response:
+def ask(views: LettingIn, path: str, user: str = "alice", **body: Any) -> httpx.Response:
     return views.world.client.post(
         f"/api/views/main/candidates{path}", content=json.dumps(body),
         headers={"content-type": "application/json"}, auth=("__token__", views.world.user(user)),
@@ -203,7 +203,7 @@ def test_an_exception_below_the_policy_counts(views: LettingIn) -> None:
         ({"policy": "x" * 300_000}, "policy"), ({"policy": ["a", ["b"]]}, "policy"),
     ],
 )  # fmt: skip
-def test_a_bad_wish_is_refused_with_its_place(small_views: LettingIn, body: dict[str, object], said: str) -> None:
+def test_a_bad_wish_is_refused_with_its_place(small_views: LettingIn, body: dict[str, Any], said: str) -> None:
     answer = ask(small_views, "", **body)
     assert answer.status_code == 400
     assert said in answer.text

@@ -45,7 +45,7 @@ def index(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     if request.param == "postgresql":
         environment["CUSTOMHOUSE_DATABASE"] = request.getfixturevalue("postgres").empty_database()
     folder = tmp_path_factory.mktemp("simulated")
-    with simulated_index(folder / "data", [*DISTS, (sdist("built", "1.0"), YEAR)], environment) as made:  # type: ignore[list-item]
+    with simulated_index(folder / "data", [*DISTS, (sdist("built", "1.0"), YEAR)], environment) as made:
         yield made
         made.server.check()
 

@@ -68,11 +68,10 @@ class Permission(Enum):
     STANDING_READ = ("standing:read", Need.SIGNED_IN_OR_TOKEN, False, False)
     STANDING_WRITE = ("standing:write", Need.SIGNED_IN_OR_TOKEN, True, False)
 
-    # A policy is tried, and ends by itself; questions to it are posted because they are long.
+    # A policy is tried, and ends by itself. What is posted because it is long counts as written: no page of somebody
+    # else may have us work.
     CANDIDATE_WRITE = ("candidate:write", Need.SIGNED_IN_OR_TOKEN, True, False)
-    CANDIDATE_ASK = ("candidate:ask", Need.SIGNED_IN_OR_TOKEN, False, False)
-    # A lock is posted because it is long; nothing of it is kept.
-    POLICY_TRY = ("policy:try", Need.ANYBODY, False, False)
+    POLICY_TRY = ("policy:try", Need.ANYBODY, True, False)
     # The address itself is what opens it.
     CANDIDATE_READ = ("candidate:read", Need.ANYBODY, False, False)
 
@@ -145,6 +144,5 @@ TOKEN_ACTIONS: Mapping[Permission, Action] = {
     Permission.PROJECT_YANK: "yank",
     Permission.UPLOAD: "upload",
     Permission.CANDIDATE_WRITE: "read",
-    Permission.CANDIDATE_ASK: "read",
 }
 """What a token must be for that opens a door. Every other door under ``/api/`` wants one for the whole account."""

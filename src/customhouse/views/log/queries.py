@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -69,7 +69,12 @@ def lines(
         wanted = wanted.where(_T.verdict.in_(REFUSING))
     if project:
         wanted = wanted.where(_T.project == project)
-    return [Line(*row[:9], int(row[9]), int(row[10])) for row in sql.execute(wanted)]
+    return [_line(*row) for row in sql.execute(wanted)]
+
+
+def _line(*values: Any) -> Line:
+    """A row; PostgreSQL sums big numbers to decimals."""
+    return Line(*values[:9], clients=int(values[9]), times=int(values[10]))
 
 
 def builds(sql: Connection, view: str, *, since: date, most: int = 20_000) -> tuple[list[Build], bool]:

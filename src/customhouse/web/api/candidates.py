@@ -70,10 +70,10 @@ class Candidates:
     def doors(self) -> list[Door]:
         """Making one, asking it, ending it; its pages and metadata."""
         api, root = "/api/views/{view}/candidates", "/view/~{candidate}/"
-        write, ask, read = Permission.CANDIDATE_WRITE, Permission.CANDIDATE_ASK, Permission.CANDIDATE_READ
+        write, read = Permission.CANDIDATE_WRITE, Permission.CANDIDATE_READ
         return [
             door("POST", api, self.make, write, body_bytes=BODY_BYTES),
-            door("POST", f"{api}/{{candidate}}/decide", self.decide, ask, body_bytes=BODY_BYTES),
+            door("POST", f"{api}/{{candidate}}/decide", self.decide, write, body_bytes=BODY_BYTES),
             door("POST", f"{api}/{{candidate}}/end", self.end, write),
             own_door("GET", f"{root}simple/", self.listing, read),
             own_door("GET", f"{root}simple/{{name}}/", self.page, read),

@@ -31,5 +31,5 @@ def show(visit: Visit) -> Response:
         found = lines(sql, view.name, since=since, refused=refused, project=project, limit=MOST_LINES + 1)
     return visit.page(
         "view_log.html", view=view, lines=found[:MOST_LINES], more=len(found) > MOST_LINES, days=days, spans=SPANS,
-        refused=refused, project=project, kept=visit.app.settings.decisions_days,
+        refused=refused, project=project, kept_days=visit.app.settings.decisions_days,
     )  # fmt: skip
