@@ -56,7 +56,7 @@ def list_(
 
 def _lines(record: Amendment, state: str) -> Iterator[str]:
     where = f"view {record.view}" if record.view else "everywhere"
-    yield plain(f"{record.id}  {record.project} {record.releases}  {record.kind}, {where}, {record.at:%Y-%m-%d}", 400)
+    yield plain(f"{record.id}: {record.project} {record.releases}, {record.kind}, {where}, {record.at:%Y-%m-%d}", 400)
     for text in (f"{record.before} is to be read as {record.after}", record.reason, record.evidence, state):
         if text:
             yield f"  {plain(text, 1000)}"

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-
-from packaging.specifiers import SpecifierSet
 
 from customhouse.consume.wire import NOT_FOUND, Wire
 from customhouse.formats.amendment import (
@@ -19,21 +17,11 @@ from customhouse.formats.amendment import (
     read_keys,
     verify,
 )
-from customhouse.formats.amendment_files import (
-    Counted,
-    Guidance,
-    Metadata,
-    Wanted,
-    constraints,
-    overrides,
-    uv_metadata,
-)
 from customhouse.terms.errors import Rejected, Unavailable
 from customhouse.terms.names import normalize
 
 KEYS = ".well-known/customhouse-keys.json"
 MEMBER = "amendments"
-MOST_KEYS_BYTES = 2**20
 
 
 class Believing:
@@ -103,33 +91,6 @@ def records_in(value: object) -> list[object]:
     own = value.get("_customhouse")
     told = own.get(MEMBER) if isinstance(own, dict) else value.get(MEMBER)
     return told if isinstance(told, list) else []
-
-
-def as_constraints(amendments: Sequence[Amendment], chosen: Mapping[str, str]) -> Guidance:
-    """What narrows, for exactly these versions by normalised name: lines for ``pip -c`` and ``uv --constraint``."""
-    return constraints(_counted(amendments), lambda _name: "", _wanted(chosen))
-
-
-def as_overrides(amendments: Sequence[Amendment], chosen: Mapping[str, str], others: Mapping[str, str]) -> Guidance:
-    """What widens, for exactly these versions; ``others`` is what everybody else asks of a project, as specifiers."""
-    return overrides(
-        _counted(amendments), lambda _name: "", lambda name: (SpecifierSet(others.get(name, "")), []), _wanted(chosen)
-    )
-
-
-def as_uv_metadata(
-    amendments: Sequence[Amendment], metadata: Mapping[tuple[str, str], Metadata], *, widening: bool
-) -> Guidance:
-    """What the amended releases require, for uv's ``dependency-metadata``: exactly what is meant, and no more."""
-    return uv_metadata(_counted(amendments), metadata, widening=widening)
-
-
-def _counted(amendments: Sequence[Amendment]) -> list[Counted]:
-    return [Counted(one) for one in amendments]
-
-
-def _wanted(chosen: Mapping[str, str]) -> dict[str, Wanted]:
-    return {normalize(name): Wanted(version) for name, version in chosen.items()}
 
 
 def _bare(value: object) -> object:
