@@ -67,6 +67,15 @@ class _Ready(NamedTuple):
     gzip_unchanged: Headers
 
 
+class _Place(NamedTuple):
+    """What an address below a view means; ``view`` is empty if it is none of a page or a file."""
+
+    view: str
+    project: str = ""
+    filename: str = ""
+    metadata: bool = False
+
+
 class Serve:
     """Wraps the inner application. ``view`` names what this group of consumers sees; the default one is ``""``."""
 
@@ -83,6 +92,7 @@ class Serve:
         self._choices: dict[tuple[str | None, bytes], Choice | None] = {}
         self._gzip: dict[str | None, bool] = {}
         self._ready: dict[tuple[str, str, Format, str], _Ready] = {}
+        self._places: dict[str, _Place] = {}
         self._clock = clock or SystemClock()
         self.note: Note | None = None
         """Hears what views were asked for and answered."""
@@ -133,15 +143,16 @@ class Serve:
 
     async def _in_view(self, scope: Scope, send: Send, rest: str) -> bool:
         """``V/simple/P/`` or ``V/files/P/FILENAME``; everything else of a view is for the inner application."""
-        match rest.split("/"):
-            case [view, "simple", name, ""] if _is_name(view) and _is_name(name):
-                return await self._offer(scope, send, view, name)
-            case [view, "files", project, name] if _is_name(view) and _is_name(project):
-                filename = name.removesuffix(METADATA)
-                return bool(_FILENAME.fullmatch(filename)) and await self._offered_file(
-                    scope, send, view, project, filename
-                )
-        return False
+        place = self._places.get(rest)
+        if place is None:
+            if len(self._places) >= _MAX_READY:
+                self._places.clear()
+            place = self._places[rest] = _place_in_view(rest)
+        if not place.view:
+            return False
+        if not place.filename:
+            return await self._offer(scope, send, place.view, place.project)
+        return await self._offered_file(scope, send, place)
 
     async def _offer(self, scope: Scope, send: Send, view: str, name: str) -> bool:
         """A page of a view, if it cannot have lost files since; looked at anew besides if it may have gained some."""
@@ -157,7 +168,7 @@ class Serve:
         page, edition = found
         if now >= edition.renew_at and self.renew is not None:
             self.renew(view, name)
-        await self.send_offer(scope, send, lambda _format: page, edition)
+        await self._send_offer(scope, send, page, edition, choice)
         return True
 
     async def send_offer(
@@ -171,22 +182,25 @@ class Serve:
         if private:
             await self._send_to_one(scope, send, page, choice)
         else:
-            await self._send(scope, send, page, choice, warnings(edition.warning, log_as=page.name))
+            await self._send_offer(scope, send, page, edition, choice)
+
+    async def _send_offer(self, scope: Scope, send: Send, page: Page, edition: Edition, choice: Choice) -> None:
+        more = warnings(edition.warning, log_as=page.name) if edition.warning else None
+        await self._send(scope, send, page, choice, more)
         if self.note is not None:
             self.note(
                 Asked(edition.view, "page", edition.name, "", edition.newest, edition.action, edition.rule), scope
             )
 
-    async def _offered_file(self, scope: Scope, send: Send, view: str, project: str, filename: str) -> bool:
-        found = self._pages.ready_file(view, filename)
+    async def _offered_file(self, scope: Scope, send: Send, place: _Place) -> bool:
+        found = self._pages.ready_file(place.view, place.filename)
         now = self._clock.now().timestamp()
         if found is None or now >= found[1].files_until:
-            found = await anyio.to_thread.run_sync(self._pages.file, view, filename)
-        if found is None or now >= found[1].files_until or found[0].project != project:
+            found = await anyio.to_thread.run_sync(self._pages.file, place.view, place.filename)
+        if found is None or now >= found[1].files_until or found[0].project != place.project:
             return False
         gate, edition = found
-        metadata = scope["path"].endswith(METADATA)
-        if gate.verdict in ("allow", "warn") and not (gate.metadata_digest if metadata else gate.digest):
+        if gate.verdict in ("allow", "warn") and not (gate.metadata_digest if place.metadata else gate.digest):
             return False
         await self.send_offered(scope, send, gate, edition.warning)
         return True
@@ -327,6 +341,17 @@ class Serve:
         headers, body = problem(status_of(error), error.code, sentence_of(error), request_header(scope, b"accept"))
         is_head = scope["method"] == "HEAD"
         await send_whole(send, status_of(error), headers + extra_headers(error), body, is_head=is_head)
+
+
+def _place_in_view(rest: str) -> _Place:
+    match rest.split("/"):
+        case [view, "simple", name, ""] if _is_name(view) and _is_name(name):
+            return _Place(view, name)
+        case [view, "files", project, name] if _is_name(view) and _is_name(project):
+            filename = name.removesuffix(METADATA)
+            if _FILENAME.fullmatch(filename):
+                return _Place(view, project, filename, name.endswith(METADATA))
+    return _Place("")
 
 
 def _is_name(text: str) -> bool:
