@@ -89,7 +89,9 @@ from customhouse.ledger.chain import Entry
 from customhouse.ledger.follow import follow
 from customhouse.mirror.let_go import KeepRules, let_go
 from customhouse.mirror.object_rows import unexamined
+from customhouse.mirror.objects import PROVENANCE_JOB
 from customhouse.mirror.partial import tidy_partials
+from customhouse.mirror.queries import mirrored_project
 from customhouse.terms.errors import CustomhouseError, Rejected, Unavailable
 from customhouse.views.log.fold import fold_decisions
 from customhouse.views.void import VOID_JOB, VoidNames, holders_of_libraries, note_void, void_everything, void_names
@@ -458,6 +460,15 @@ def _examine_mirrored_job(app: App, _arguments: Mapping[str, Any]) -> None:
         app.objects.examine_row(row)
 
 
+def _look_at_provenance_job(app: App, arguments: Mapping[str, Any]) -> None:
+    """Verify what is attested of a file of an upstream. Running it again finds it verified."""
+    with app.database.read() as sql:
+        project = mirrored_project(sql, arguments["project"])
+    for file in project.files if project is not None else ():
+        if project is not None and file.filename == arguments["filename"]:
+            app.provenances.see(file, project)
+
+
 def _note_use(_app: App, sql: Connection, entry: Entry) -> None:
     """Note that somebody has used his role in a project."""
     dormant.note_use(sql, entry)
@@ -517,6 +528,7 @@ JOBS: Mapping[str, JobRun] = {
     AFFECTED_JOB: _find_affected_job,
     MALWARE_JOB: _keep_malware_job,
     RESCAN_JOB: _scan_bundled_job,
+    PROVENANCE_JOB: _look_at_provenance_job,
     "let-go-of-files": _let_go_job,
     "examine-mirrored": _examine_mirrored_job,
     COUNT_JOB: _count_public_signals_job,
@@ -555,6 +567,7 @@ OUTSIDE = frozenset(
     {
         "mail", "webhook", WEBHOOK_JOB, "look-at-mail-domains", READ_JOB, EXPLOITATION_JOB, RESERVE_JOB,
         PUBLISH_CVE_JOB, RELEASE_JOB, RESCAN_JOB, REJECT_JOB, "let-go-of-files", "examine-mirrored",
+        PROVENANCE_JOB,
     }
 )  # fmt: skip
 """Jobs that wait for others outside, or take long. They have threads of their own, so that they hold up nothing."""

@@ -40,6 +40,7 @@ from customhouse.terms.errors import CustomhouseError, Refused, Rejected, Unavai
 
 log = logging.getLogger("customhouse.mirror")
 
+PROVENANCE_JOB = "look-at-provenance"
 MOST_METADATA_BYTES = 5 * 2**20
 ENSURE_SECONDS = 3600.0
 METADATA_PACE = Pace(in_all_seconds=60.0)
@@ -222,7 +223,7 @@ class Objects:
         rows: list[Kept] = []
 
         def keep(path: Path, received: Received) -> None:
-            rows.append(self._keep(blank, path, received))
+            rows.append(self._keep(blank, path, received, attested=bool(file.provenance_url)))
 
         def examine(path: Path, _received: Received) -> Inspected | None:
             return self._look_into(rows[-1], path)
@@ -241,8 +242,11 @@ class Objects:
         index = self.indexes.get(project.upstream)
         return dict(index.headers_for(Target.parse(file.url))) if index is not None else {}
 
-    def _keep(self, blank: Kept, path: Path, received: Received) -> Kept:
-        """Object before row. The row's digest, once there, is compared and never changed."""
+    def _keep(self, blank: Kept, path: Path, received: Received, *, attested: bool) -> Kept:
+        """Object before row. The row's digest, once there, is compared and never changed.
+
+        If something is said to be attested of the file, the worker looks at it.
+        """
         row = Kept(
             blank.upstream, blank.filename, blank.project, blank.version, received.sha256, received.size_bytes,
             stored=True, pinned_by=received.pinned_by,
@@ -257,6 +261,8 @@ class Objects:
                     "Choose another version, and tell the operator of this index.",
                 )  # fmt: skip
             written = note_whole(tx.sql, row, tx.now())
+            if attested:
+                tx.later(PROVENANCE_JOB, {"project": row.project, "filename": row.filename})
             check_unchanged(tx.sql, marks)
             return written
 
