@@ -13,31 +13,33 @@ class Name:
     """The names of one project and its files."""
 
     def __init__(self, subject: Subject, *, internal: bool, resembled: Resembled | None) -> None:
-        self._subject = subject
-        self._internal = internal
-        self._resembled = resembled
+        self._speaker = subject.speaker
+        # The same for every file, so each is made once.
+        self._name = Fact(subject.name, subject.speaker)
+        self._upstream = Fact(subject.origin, HERE)
+        self._internal = Fact(internal and subject.origin != HOSTED, HERE)
+        self._similar = Fact(None, HERE) if resembled is None else Fact(resembled.name, resembled.source)
 
     def name(self, _file: SimpleFile) -> Answer:
         """The project's normalised name."""
-        return Fact(self._subject.name, self._subject.speaker)
+        return self._name
 
     def version(self, file: SimpleFile) -> Answer:
         """The release."""
-        return Fact(file.version, self._subject.speaker)
+        return Fact(file.version, self._speaker)
 
     def filename(self, file: SimpleFile) -> Answer:
         """The file's name."""
-        return Fact(file.filename, self._subject.speaker)
+        return Fact(file.filename, self._speaker)
 
     def upstream(self, _file: SimpleFile) -> Answer:
         """Where the project comes from."""
-        return Fact(self._subject.origin, HERE)
+        return self._upstream
 
     def similar_to(self, _file: SimpleFile) -> Answer:
         """A popular, critical or internal name that this one can be mistaken for; None if there is none."""
-        found = self._resembled
-        return Fact(None, HERE) if found is None else Fact(found.name, found.source)
+        return self._similar
 
     def internal_name(self, _file: SimpleFile) -> Answer:
         """Whether the name is for us alone, and the project is not ours."""
-        return Fact(self._internal and self._subject.origin != HOSTED, HERE)
+        return self._internal

@@ -12,6 +12,7 @@ from customhouse.views.facts.subject import Answer, Subject, Unknown, uploaded
 ADDED_AFTER = timedelta(days=14)
 """A file that comes so long after the first one of its release was added to it (PyPI closes releases after as long)."""
 NO_TIMES = Unknown("its upstream publishes no upload times")
+SOME_TIMES = Unknown("its upstream does not say when all releases were uploaded")
 
 
 class Time:
@@ -27,17 +28,11 @@ class Time:
 
     def project_age(self, _file: SimpleFile) -> Answer:
         """When the first file was uploaded of which we know that: the project is as old at least."""
-        moments = self._subject.began.values()
-        return self._subject.fact(min(moments)) if moments else NO_TIMES
+        return self._project_age
 
     def last_release_age(self, _file: SimpleFile) -> Answer:
         """When the newest release began. Unknown if any release may be newer, for none of its files has a time."""
-        began = self._subject.began
-        if not began:
-            return NO_TIMES
-        if len(began) < len(self._subject.of_version):
-            return Unknown("its upstream does not say when all releases were uploaded")
-        return self._subject.fact(max(began.values()))
+        return self._last_release_age
 
     def quiet_before(self, file: SimpleFile) -> Answer:
         """The days in which nothing was released before this file's release; None if it is the first."""
@@ -46,7 +41,7 @@ class Time:
         if mine is None:
             return NO_TIMES
         if len(began) < len(self._subject.of_version):
-            return Unknown("its upstream does not say when all releases were uploaded")
+            return SOME_TIMES
         at = bisect_left(self._in_order, mine)
         return self._subject.fact((mine - self._in_order[at - 1]) / timedelta(days=1) if at else None)
 
@@ -62,6 +57,20 @@ class Time:
             # One of them may have been the first, long ago.
             return Unknown("its upstream does not say when all files of the release were uploaded")
         return self._subject.fact(None)
+
+    @cached_property
+    def _project_age(self) -> Answer:
+        moments = self._subject.began.values()
+        return self._subject.fact(min(moments)) if moments else NO_TIMES
+
+    @cached_property
+    def _last_release_age(self) -> Answer:
+        began = self._subject.began
+        if not began:
+            return NO_TIMES
+        if len(began) < len(self._subject.of_version):
+            return SOME_TIMES
+        return self._subject.fact(max(began.values()))
 
     @cached_property
     def _in_order(self) -> list[datetime]:
