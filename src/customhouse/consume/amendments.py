@@ -27,8 +27,14 @@ MEMBER = "amendments"
 class Believing:
     """Believes what an index has signed; its keys are asked for once. ``disbelieved`` says what was passed over."""
 
-    def __init__(self, wire: Wire, base: str, now: datetime, keys: Sequence[PublicKey] | None = None) -> None:
-        """``base`` is the address of the Customhouse with a slash at its end; ``keys`` spare the question."""
+    def __init__(
+        self, wire: Wire, base: str, now: datetime, keys: Sequence[PublicKey] | None = None, *, view: str | None = None
+    ) -> None:
+        """``base`` is the address of the Customhouse with a slash at its end; ``keys`` spare the question.
+
+        What was said in another view than ``view`` does not count, whoever shows it (None: in whichever view).
+        """
+        self._view = view
         self._wire = wire
         self._base = base
         self._now = now
@@ -38,7 +44,8 @@ class Believing:
     def counting(self, told: object, project: str) -> list[Amendment]:
         """The amendments of a project that count, out of ``_customhouse.amendments``; none out of anything else."""
         records = [one.record for one in self.believed(told if isinstance(told, list) else [])]
-        return [one for one in counting(records) if one.project == normalize(project)]
+        mine = [one for one in counting(records) if one.project == normalize(project)]
+        return [one for one in mine if self._view is None or one.view in ("", self._view)]
 
     def believed(self, told: Iterable[object]) -> list[Signed]:
         """The records whose signature fits, with the withdrawals that stand beside them."""

@@ -126,14 +126,12 @@ def _around(base: Base, named: list[Version]) -> Iterator[Version]:
     locals_ = ["", _OTHER_LOCAL, *(one.local for one in named if one.local)]
     epoch, release = base
     text = f"{epoch}!{'.'.join(map(str, release))}"
-    for pre, post, dev, local in product(*(dict.fromkeys(options) for options in (pres, posts, devs, locals_))):
-        yield Version(
-            text
-            + (f"{pre[0]}{pre[1]}" if pre is not None else "")
-            + (f".post{post}" if post is not None else "")
-            + (f".dev{dev}" if dev is not None else "")
-            + (f"+{local}" if local else "")
-        )
+    starts = [f"{text}{one[0]}{one[1]}" if one is not None else text for one in dict.fromkeys(pres)]
+    after = [f".post{one}" if one is not None else "" for one in dict.fromkeys(posts)]
+    before = [f".dev{one}" if one is not None else "" for one in dict.fromkeys(devs)]
+    ends = [f"+{one}" if one else "" for one in dict.fromkeys(locals_)]
+    for parts in product(starts, after, before, ends):
+        yield Version("".join(parts))
 
 
 def _near(number: int) -> tuple[int, ...]:

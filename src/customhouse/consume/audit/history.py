@@ -84,7 +84,7 @@ class History:
             # An address with a password in it: what is said there cannot be checked without sending it on.
             return ()
         if place.base not in self._believing:
-            self._believing[place.base] = Believing(self._wire, place.base, self._now)
+            self._believing[place.base] = Believing(self._wire, place.base, self._now, view=place.view)
         told = self._believing[place.base].counting(self._said[name], name)
         files = place.within("") if place.view else ""
         return tuple(_afterwards(one, version, files) for one in told if version in one.versions)

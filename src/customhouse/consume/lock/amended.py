@@ -38,7 +38,7 @@ class Guide:
         self._wire = wire
         self._place = place
         self._listings = listings
-        self._believing = Believing(wire, place.base, now)
+        self._believing = Believing(wire, place.base, now, view=place.view)
 
     @property
     def disbelieved(self) -> list[str]:
