@@ -102,7 +102,8 @@ def explained(
     )
     policy = policy_of(view, views.around.internal_names)
     return Explained(
-        view, normalized, offered.origin, policy.level, views.clock.now(), offered.remarks, versions
+        view, normalized, offered.origin, policy.level, views.clock.now().replace(microsecond=0), offered.remarks,
+        versions,
     )  # fmt: skip
 
 
