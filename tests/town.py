@@ -160,7 +160,10 @@ import demo
 FORM_COOKIE_VALUE = "a-stranger-in-a-browser-of-his-own-0000000000"
 # Pages and gates are made from the other rows, at the first read at the latest. The words of search have tables that
 # SQLite keeps for itself. Whoever reads a file is counted and noted, by and by.
-DERIVED = re.compile(r"page|gate|edition|download(_.*)?|fetched|sqlite_.*|.*_(config|content|data|docsize|idx)")
+DERIVED = re.compile(
+    r"page|gate|edition|mirror_.*|mirrored_.*|upstream_.*|download(_.*)?|fetched|sqlite_.*|"
+    r".*_(config|content|data|docsize|idx)"
+)
 STAGED_WHEEL = wheel("demo", "4.0")
 """Of a release that is being made: all its bytes are there, and it is not complete."""
 NOTED = {"ledger_event", "ledger_head"}

@@ -234,6 +234,7 @@ ROWS = [
     reads("/osv/PyPI/{advisory}.json", "public:read", EVERYBODY),
     reads("/advisories/", "public:read", EVERYBODY),
     reads("/advisory/{advisory}/", "public:read", EVERYBODY),
+    reads("/name/{name}/", "public:read", EVERYBODY),
     reads("/bundled/", "public:read", EVERYBODY, query="library=libwebp&range=%3C1.3.2"),
     reads("/api/bundled", "public:read", EVERYBODY, query="library=libwebp&below=1.3.2"),
     reads("/admin/advisory/{advisory}/libraries/", "admin:read", OPERATORS),

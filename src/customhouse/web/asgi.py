@@ -78,6 +78,7 @@ from customhouse.web.pages.linked import linked_doors
 from customhouse.web.pages.mail import mail_doors
 from customhouse.web.pages.manage import manage_doors
 from customhouse.web.pages.mandates import mandate_doors
+from customhouse.web.pages.name_owner import name_owner_doors
 from customhouse.web.pages.names import name_doors
 from customhouse.web.pages.organizations import organization_doors
 from customhouse.web.pages.password import password_doors
@@ -239,6 +240,7 @@ def _routes(app: App, serve: Serve) -> list[Door]:
         *holding_doors(),
         *organization_doors(),
         *name_doors(),
+        *name_owner_doors(),
         *namespace_doors(),
         *manage_doors(),
         *pending_doors(),
