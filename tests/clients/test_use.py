@@ -179,6 +179,9 @@ def test_a_token_goes_to_the_keyring_and_is_written_nowhere(home: Home, tmp_path
     pip = str(client("pip-newest") / "bin" / "python")
     home.does(pip, "-m", "pip", "install", "--no-cache-dir", "--target", str(tmp_path / "by-pip"), "usable")
     home.does(str(UV), "pip", "install", "--python", sys.executable, "--target", str(tmp_path / "by-uv"), "usable")
+    # Another view of the same host is opened by the same token.
+    assert home.use("other").returncode == 0
+    assert b"__token__@" in home.files()[".config/pip/pip.conf"]
     assert home.use("--undo").returncode == 0
     gone = subprocess.run(
         [str(Path(sys.executable).parent / "keyring"), "get", f"127.0.0.1:{home.server.port}", "__token__"],
@@ -186,6 +189,14 @@ def test_a_token_goes_to_the_keyring_and_is_written_nowhere(home: Home, tmp_path
     )  # fmt: skip
     assert gone.stdout == b""
     assert home.use("acme", "--index", home.server.url, "--token", token).returncode == 2, "an argument is public"
+
+
+def test_without_a_keyring_a_token_is_kept_nowhere(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "keyring", None)
+    done = home.use("acme", "--index", home.server.url, "--token", "-", stdin="ch1.secret\n")
+    assert (done.returncode, home.files()) == (2, {})
+    assert "pip install 'customhouse[keyring]'" in done.stderr
+    assert "ch1.secret" not in done.stdout + done.stderr
 
 
 def test_what_was_edited_since_is_not_thrown_away(home: Home) -> None:

@@ -184,7 +184,8 @@ class _Run:
 
     def _tell(self, graph: Graph, reasons: Reasons, found: Sequence[Change], report: Report) -> None:
         shown = Shown(
-            self._output.name, self._place.title, len(graph.versions), tuple((one, reasons.of(one)) for one in found),
+            self._output.name, self._place.title, sum(map(len, graph.versions.values())),
+            tuple((one, reasons.of(one)) for one in found),
             tuple((name, words) for name in sorted(graph.versions) if (words := reasons.held_back(name))),
             is_new=self._old.subject is None,
         )  # fmt: skip

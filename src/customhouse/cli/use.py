@@ -81,7 +81,8 @@ def use(
 
 def _use(uses: Uses, scope: str, project: Path | None, place: Place, *, token: bool, dry: bool) -> int:
     before = uses.by_scope.get(scope)
-    had_token = before is not None and before.index == place.simple and bool(before.keyring)
+    # A token is the host's: another view of it is opened by it, too.
+    had_token = before is not None and before.keyring == services_of(place)
     with_token = token or had_token
     if project is not None:
         targets, notes = targets_of_project(place, project.resolve(), os.environ, token=with_token)
@@ -103,7 +104,10 @@ def _use(uses: Uses, scope: str, project: Path | None, place: Place, *, token: b
         scope, place.simple, place.view, SystemClock().now().isoformat(timespec="seconds"), edits,
         tuple(dict.fromkeys([*kept, *(str(one) for one in folders)])), keyring,
     )  # fmt: skip
-    _write(steps, uses.with_use(record))
+    left = uses.with_use(record)
+    _write(steps, left)
+    if before is not None:
+        _forget(before, left)
     for one in steps:
         done = "changed" if one.changes and one.now is not None else "made" if one.changes else "is so already:"
         print(f"{tools.get(str(one.path), 'other'):<8}{done} {named(one.path)}")
@@ -126,9 +130,8 @@ def _undo(uses: Uses, scope: str, *, dry: bool) -> int:
     if dry:
         _show(steps)
         return FINE
-    if use.keyring:
-        forget(use.keyring)
     left = uses.without(scope)
+    _forget(use, left)
     for one in steps:
         _write_one(one)
         print(f"{'removed' if one.new is None else 'restored' if one.changes else 'is so already:'} {named(one.path)}")
@@ -143,6 +146,13 @@ def _undo(uses: Uses, scope: str, *, dry: bool) -> int:
             # Something else lies in it by now, or it is gone.
             continue
     return FINE
+
+
+def _forget(use: Use, left: Uses) -> None:
+    """Take the tokens of a use away that no other needs."""
+    needed = {one for other in left.by_scope.values() for one in other.keyring}
+    if own := tuple(one for one in use.keyring if one not in needed):
+        forget(own)
 
 
 def _tell(uses: Uses) -> int:

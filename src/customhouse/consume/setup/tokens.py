@@ -30,6 +30,8 @@ def keep(services: tuple[tuple[str, str], ...], token: str, own: tuple[tuple[str
     if not token or not token.isascii() or not token.isprintable() or " " in token:
         raise Rejected("bad-token", "--token", "what came is no token", "a token of the index, on standard input")
     ring = _ring()
+    if shutil.which("keyring") is None:
+        raise Rejected(CODE, "keyring", "the program is not on the search path, and pip and uv ask it", INSTALL)
     for service, user in services:
         known = _ask(ring.get_password, service, user)
         if known not in (None, token) and (service, user) not in own:
@@ -37,8 +39,6 @@ def keep(services: tuple[tuple[str, str], ...], token: str, own: tuple[tuple[str
                            f"`keyring del {service} {user}` first, if it is not needed")  # fmt: skip
     for service, user in services:
         _ask(ring.set_password, service, user, token)
-    if shutil.which("keyring") is None:
-        raise Rejected(CODE, "keyring", "the program is not on the search path, and pip and uv ask it", INSTALL)
 
 
 def known_token(services: tuple[tuple[str, str], ...]) -> str:
