@@ -57,8 +57,9 @@ def test_records_are_found_wherever_they_stand() -> None:
     one = told(ONE)
     for value in (one, [one], {"amendments": [one]}, {"_customhouse": {"amendments": [one]}, "amendments": []}):
         assert records_in(value) == [one]
-    for value in (None, 3, "x", {}, {"_customhouse": 1}, {"amendments": {}}):
-        assert records_in(value) == []
+    nothing: list[object] = [None, 3, "x", {}, {"_customhouse": 1}, {"amendments": {}}]
+    for other in nothing:
+        assert records_in(other) == []
 
 
 def test_an_index_that_is_somebody_elses_is_believed_nothing() -> None:

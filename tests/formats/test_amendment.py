@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import given
+from hypothesis import strategies as st
 from packaging.requirements import Requirement
 
 from customhouse.formats.amendment import (
@@ -248,3 +250,34 @@ def test_the_canonical_form_is_rfc_8785() -> None:
     assert json.loads(text) == to_json(record())
     assert text.startswith(b'{"at":"2026-11-28T12:00:00.000000Z","evidence":')
     assert b" " not in text.replace(b"bar 3 has no Frame.append", b"")
+
+
+CHOICES = st.sampled_from(["bar>=1,<2", "bar>=1,<3", "bar>=1,!=2", "bar>=2"])
+SAID = st.tuples(
+    st.sets(st.sampled_from(["1", "2", "3"]), min_size=1), CHOICES, st.booleans(), st.sampled_from(["bar>=1", "bar"]),
+)  # fmt: skip
+
+
+@given(many=st.lists(SAID, max_size=4), top=st.sampled_from(["", "1", "2", "3"]), version=st.sampled_from(["", "1", "2"]),
+       everybody=st.booleans())  # fmt: skip
+def test_no_environment_that_keeps_to_the_file_contradicts_an_amendment(
+    many: list[tuple[set[str], str, bool, str]], top: str, version: str, *, everybody: bool
+) -> None:
+    """Every pair of versions is looked at that some installer could choose: none is what an amendment excludes."""
+    counted = [
+        Counted(
+            record(id=str(number) * 26, versions=tuple(sorted(versions)), before=before, after=after), reaches=reaches
+        )
+        for number, (versions, after, reaches, before) in enumerate(many)
+    ]
+    wanted = None if everybody else {"foo": Wanted(version)}
+    held = [Requirement(one) for one in lines(constraints(counted, newest(top), wanted))]
+    for foo in [version] if wanted and version else ["1", "2", "3", "4"]:
+        for bar in ("0.5", "1", "1.5", "2", "2.5", "3", "4"):
+            chosen = {"foo": foo, "bar": bar}
+            if not all(one.specifier.contains(chosen[one.name]) for one in held):
+                continue
+            for one in counted:
+                wrong = foo in one.record.versions and not Requirement(one.record.after).specifier.contains(bar)
+                said = Requirement(one.record.before).specifier.contains(bar)
+                assert not (wrong and said), (chosen, [str(each) for each in held], one.record.after)

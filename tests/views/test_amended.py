@@ -58,6 +58,9 @@ def test_an_operator_amends_what_an_upstream_has_and_its_files_stay_its_own(full
     assert page["files"] == before
     assert full.file("foo-2.0-py3-none-any.whl.metadata", "foo").content == metadata
     [told] = page["_customhouse"]["amendments"]
+    shown = full.get("/project/foo/").text
+    assert "Said afterwards" in shown
+    assert "our build breaks" in shown
     keys = read_keys(full.world.client.get("/.well-known/customhouse-keys.json").json())
     verify(read_envelope(told), keys, full.world.clock.now())
 
