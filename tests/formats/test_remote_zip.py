@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import cast
 
 import pytest
 
@@ -29,10 +30,10 @@ class Elsewhere:
         return remote_metadata(self.read, len(self.body))
 
 
-def zipped(*, stored: bool = False, descriptor: bool = False, **members: bytes) -> bytes:
+def zipped(members: Mapping[str, bytes], *, stored: bool = False, descriptor: bool = False) -> bytes:
     whole = io.BytesIO()
-    sink = _NoSeek(whole) if descriptor else whole
-    with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED) as archive:  # type: ignore[arg-type]
+    sink = cast("io.BytesIO", _NoSeek(whole)) if descriptor else whole
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED) as archive:
         for name, body in members.items():
             archive.writestr(name, body)
     return whole.getvalue()
@@ -53,14 +54,14 @@ NAME = "demo-1.0.dist-info/METADATA"
 @pytest.mark.parametrize("stored", [True, False])
 @pytest.mark.parametrize("descriptor", [True, False])
 def test_metadata_is_found_whatever_wrote_the_wheel(*, stored: bool, descriptor: bool) -> None:
-    body = zipped(stored=stored, descriptor=descriptor, **{"demo/x.bin": bytes(300_000), NAME: METADATA})
+    body = zipped({"demo/x.bin": bytes(300_000), NAME: METADATA}, stored=stored, descriptor=descriptor)
     assert Elsewhere(body).metadata() == METADATA
 
 
 def test_little_is_read_of_a_large_wheel_wherever_the_metadata_lies() -> None:
     import os  # noqa: PLC0415
 
-    there = Elsewhere(zipped(**{NAME: METADATA, "demo/x.bin": os.urandom(5_000_000)}))
+    there = Elsewhere(zipped({NAME: METADATA, "demo/x.bin": os.urandom(5_000_000)}))
     assert there.metadata() == METADATA
     assert len(there.reads) == 2
     assert there.reads[1] == (0, AHEAD_BYTES)
@@ -68,7 +69,7 @@ def test_little_is_read_of_a_large_wheel_wherever_the_metadata_lies() -> None:
 
 def test_a_wheel_with_many_members_has_its_directory_read_once() -> None:
     many = {f"demo/m{number:05d}.py": b"" for number in range(5000)}
-    there = Elsewhere(zipped(**many, **{NAME: METADATA}))
+    there = Elsewhere(zipped({**many, NAME: METADATA}))
     assert there.metadata() == METADATA
     assert len(there.reads) <= 3
 
@@ -112,21 +113,21 @@ def _far_directory(body: bytes) -> bytes:
     ],
 )
 def test_what_cannot_be_trusted_is_refused(change: Callable[[bytes], bytes], code: str) -> None:
-    body = zipped(**{NAME: METADATA})
+    body = zipped({NAME: METADATA})
     with pytest.raises(Rejected) as refused:
         Elsewhere(change(body)).metadata()
     assert any(refused.value.code.startswith(one) for one in code.split("|")), refused.value.code
 
 
 def test_a_bomb_is_unpacked_no_further_than_its_size() -> None:
-    body = zipped(**{NAME: bytes(100_000)})
+    body = zipped({NAME: bytes(100_000)})
     at = body.rfind(b"PK\x01\x02") + 24
     with pytest.raises(Rejected, match=r"not one whole deflate stream|not what the directory says"):
         Elsewhere(body[:at] + (10).to_bytes(4, "little") + body[at + 4 :]).metadata()
 
 
 def test_two_files_of_that_name_are_none() -> None:
-    body = zipped(**{NAME: METADATA, "other-1.0.dist-info/METADATA": METADATA})
+    body = zipped({NAME: METADATA, "other-1.0.dist-info/METADATA": METADATA})
     with pytest.raises(Rejected, match="holds 2 files"):
         Elsewhere(body).metadata()
 

@@ -58,7 +58,7 @@ def app(
 
 
 def everywhere(test: object) -> object:
-    return pytest.mark.parametrize("app", ON_EVERYTHING, ids=str, indirect=True)(test)  # type: ignore[operator]
+    return pytest.mark.parametrize("app", ON_EVERYTHING, ids=str, indirect=True)(test)
 
 
 def test_a_file_is_handed_out_while_it_comes(app: App, upstream: UpstreamWorld) -> None:
@@ -111,7 +111,7 @@ def test_what_is_here_is_examined_and_written_down(app: App, upstream: UpstreamW
     assert (found.digest, found.size_bytes, found.refusal) == (dist.sha256, len(dist.body), "")
     assert found.licence == "MIT"
     assert found.requires == ("other>=2",)
-    assert [one["code"] for one in found.signals["signals"]] == ["pth-file"]  # type: ignore[attr-defined,index]
+    assert [one["code"] for one in found.signals["signals"]] == ["pth-file"]  # type: ignore[attr-defined]
     assert found.metadata_digest == sha256(dist.metadata.encode())
     place = app.blobs.locate(Digest(found.metadata_digest))
     assert isinstance(place, Path)
