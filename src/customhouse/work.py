@@ -94,6 +94,7 @@ from customhouse.mirror.partial import tidy_partials
 from customhouse.mirror.queries import mirrored_project
 from customhouse.terms.errors import CustomhouseError, Rejected, Unavailable
 from customhouse.views.log.fold import fold_decisions
+from customhouse.views.simulate.candidates import forget_expired
 from customhouse.views.void import VOID_JOB, VoidNames, holders_of_libraries, note_void, void_everything, void_names
 
 log = logging.getLogger("customhouse.work")
@@ -138,6 +139,7 @@ def _old_sessions_job(app: App, _arguments: Mapping[str, Any]) -> None:
         linked.forget_old_returns(sql, app.clock.now(), oidc.STATE_LIFE)
         devices.forget_old(sql, app.clock.now())
         forget_old_challenges(sql, app.clock.now())
+        forget_expired(sql, app.clock.now())
 
 
 def _fold_downloads_job(app: App, _arguments: Mapping[str, Any]) -> None:

@@ -12,8 +12,10 @@ import sqlalchemy as sa
 from starlette.testclient import TestClient
 
 from advising import advise, record
+from customhouse.accounts.tokens import CreateToken
 from customhouse.formats.policy.level_texts import LEVELS
 from customhouse.formats.policy.read import read_policy
+from customhouse.terms.scope import scope_for
 from customhouse.views.simulate.tables import view_candidate
 from customhouse.web.asgi import build
 from letting_in import LettingIn
@@ -130,9 +132,7 @@ def test_projects_can_be_spared_in_the_address(views: LettingIn) -> None:
     assert {hidden, also} <= listed(views, f"{token}.*") | listed(views, f"{token}.*", "more")
 
 
-@pytest.mark.parametrize(
-    "address", ["", ".demo", "{}.DEMO", "{}..", "{}.*.demo", "{}%00", "{}" + ".demo" * 61]
-)
+@pytest.mark.parametrize("address", ["", ".demo", "{}.DEMO", "{}..", "{}.*.demo", "{}%00", "{}" + ".demo" * 61])
 def test_no_other_address_leads_there(small_views: LettingIn, address: str) -> None:
     token = made(small_views)
     answer = small_views.get("/simple/demo/", f"~{address.format(token)}")
@@ -198,7 +198,7 @@ def test_an_exception_below_the_policy_counts(views: LettingIn) -> None:
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ({"policy": "level = 3"}, "line 1"), ({"policy": 'level = "opn"'}, "open"), ({"policy": "[[rule]]\nname = \"x\"\nnam = 1"}, "line 3"),
+        ({"policy": "level = 3"}, "line 1"), ({"policy": 'level = "opn"'}, "open"), ({"policy": '[[rule]]\nname = "x"\nnam = 1'}, "line 3"),
         ({"policy": YOUNG, "as_of": "yesterday"}, "as_of"), ({"policy": YOUNG, "as_of": "2199-01-01"}, "future"),
         ({"policy": "x" * 300_000}, "policy"), ({"policy": ["a", ["b"]]}, "policy"),
     ],
@@ -234,6 +234,16 @@ def test_only_who_shows_a_token_makes_one(views: LettingIn) -> None:
         "/api/views/nowhere/candidates", json={"policy": YOUNG}, auth=("__token__", views.world.user())
     )
     assert unknown.status_code == 404
+
+
+@pytest.mark.parametrize(("action", "status"), [("read", 201), ("upload", 403)])
+def test_a_token_that_may_read_is_enough(small_views: LettingIn, action: str, status: int) -> None:
+    small_views.world.user()
+    token = small_views.world.app.create_token(CreateToken("alice", scope=scope_for(actions=[action]))).text
+    answer = small_views.world.client.post(
+        "/api/views/main/candidates", json={"policy": YOUNG}, auth=("__token__", token)
+    )
+    assert answer.status_code == status, answer.text
 
 
 def test_fifty_at_once_are_enough_for_anybody(small_views: LettingIn) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from packages import sdist
 from simulating import NOW, OLD, YEAR, YOUNG, SimulatedIndex, requiring, simulated_index
+from terminal_picture import terminal_picture
 from world import ON_BOTH
 
 OLD_AND_YOUNG = (
@@ -196,6 +197,7 @@ def test_on_the_day_of_an_attack_balanced_takes_the_version_before(
 def test_people_read_it_in_eighty_columns(index: SimulatedIndex, folder: Path) -> None:
     (folder / "requirements.in").write_text("app\n")
     code, out, err = index.simulate("requirements.in", "--policy", "p.toml", folder=folder)
+    terminal_picture("policy-simulate", "customhouse policy simulate requirements.in --policy p.toml --view main", out)
     told = out.split("[[exception]]")[0]
     assert (code, err) == (1, "")
     assert max(map(len, told.splitlines())) <= 80

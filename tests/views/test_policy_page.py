@@ -12,6 +12,7 @@ from customhouse.formats.decision_line import Asked
 from customhouse.formats.policy.level_texts import level_text
 from customhouse.infra.client_hash import ClientHashes
 from customhouse.infra.decision_spool import DecisionSpool, decisions_folder
+from customhouse.views.define import RemoveView, remove_view
 from customhouse.views.log.fold import fold_decisions
 from letting_in import LettingIn
 from packages import wheel
@@ -164,6 +165,14 @@ def builds_of(views: LettingIn, hidden: str) -> None:
             for one in asked:
                 spool.note(one, {"client": (peer, 1), "headers": [(b"user-agent", b'pip/26.3 {"ci":true}')]})
     fold_decisions(app.database, decisions_folder(app.settings.data), app.clock.now(), 30)
+
+
+def test_with_the_view_its_log_goes(views: LettingIn) -> None:
+    builds_of(views, young(views))
+    app = views.world.app
+    app.do(remove_view, RemoveView("main"))
+    views.add("main", level_text("open"))
+    assert "Nothing in this time" in views.world.operator().client.get("/view/main/log/").text
 
 
 def test_a_view_that_serves_notes_what_it_was_asked_for(views: LettingIn) -> None:

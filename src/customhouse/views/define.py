@@ -12,6 +12,7 @@ from customhouse.ledger.tx import Tx
 from customhouse.terms.errors import Refused, Rejected
 from customhouse.terms.identity import COMMAND_LINE, SYSTEM, Actor
 from customhouse.views.events import ViewRemoved, ViewSet, ViewsVoided
+from customhouse.views.log.queries import forget_log
 from customhouse.views.model import View
 from customhouse.views.queries import all_views, find_view
 from customhouse.views.tables import view
@@ -113,6 +114,7 @@ def remove_view(command: RemoveView, tx: Tx) -> View:
     refuse_unless_operator(command.by)
     known = _known(command.name, tx)
     tx.sql.execute(view.delete().where(view.c.name == known.name))
+    forget_log(tx.sql, known.name)
     tx.void_view(known.name)
     tx.record(ViewRemoved(command.by.as_operator, None, view=known.name))
     return known

@@ -91,7 +91,7 @@ class Simulation:
 
     def _locked(self, target: Target, resolver: Resolver) -> Outcome:
         verdicts = self.decide(target.pins)
-        missing = [Gap(one.name, f"the view has no {one.name} {one.version}", "see `customhouse view explain`")
+        missing = [Gap(one.name, f"the view has no {one.name} {one.version}", "see `customhouse policy explain`")
                    for one in verdicts if not one.found]  # fmt: skip
         refused = [one for one in verdicts if one.refused]
         outcome = Outcome(target, tuple(verdicts), satisfiable=not refused, gaps=tuple(missing))

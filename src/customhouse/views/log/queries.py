@@ -74,7 +74,7 @@ def lines(
 
 def _line(*values: Any) -> Line:
     """A row; PostgreSQL sums big numbers to decimals."""
-    return Line(*values[:9], clients=int(values[9]), times=int(values[10]))
+    return Line._make((*values[:9], int(values[9]), int(values[10])))
 
 
 def builds(sql: Connection, view: str, *, since: date, most: int = 20_000) -> tuple[list[Build], bool]:

@@ -30,7 +30,12 @@ def _lines(report: Report, now: datetime) -> Iterator[str]:
             yield f"| {number} | {WORDS.get(action, action)} | {_text(rule)} |"
         yield ""
     for one in report.outcomes:
-        yield from _outcome(one)
+        if one.target.kind != "log":
+            yield from _outcome(one)
+    if (log := report.log) is not None:
+        yield f"Of {log.builds} builds in {log.days} days of the log:"
+        yield f"{log.builds_failed} would fail, {log.builds_fell_back} would get another version."
+        yield ""
     if report.delayed:
         yield "**Security fixes that wait**"
         yield ""

@@ -23,7 +23,8 @@ def table(report: Report, now: datetime) -> str:
     if report.verdicts:
         lines += [*_by_rule(report.verdicts), ""]
     for one in report.outcomes:
-        lines += [*_outcome(one), ""]
+        if one.target.kind != "log":
+            lines += [*_outcome(one), ""]
     if report.log is not None:
         lines += [*_log(report.log), ""]
     lines += [*_newest(report), *_delayed(report), *_attacks(report)]
