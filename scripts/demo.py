@@ -21,6 +21,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from demo_view import HIDDEN, LET_IN, policy_that_hides, upstream_settings
 from rich.console import Console
 from rich.table import Table
 
@@ -206,6 +207,28 @@ def audit(url: str) -> None:
     console.print("".join(f"{line}\n" for line in done.stdout.splitlines()[:6]), markup=False, end="", style="dim")
 
 
+def let_in(url: str, environment: dict[str, str]) -> None:
+    """Packages of PyPI through a view: fetched, read and kept here; one version hidden, and why."""
+    customhouse, target = BIN / "customhouse", FOLDER / "through-the-view"
+    with step("customhouse", "opens a view of PyPI"):
+        run(customhouse, "view", "add", "main", "--upstream", "pypi", "--policy", "open", environment=environment)
+    policy = FOLDER / "policy.toml"
+    with step("customhouse", f"gives it the policy balanced, and has the newest {HIDDEN} wait"):
+        policy.write_text(policy_that_hides(url))
+        run(customhouse, "view", "set", "main", "--policy", policy, environment=environment)
+    with step("uv", f"installs {', '.join(LET_IN)} from PyPI through the view"):
+        run(BIN / "uv", "pip", "install", "-q", "--no-cache", "--python", sys.executable, "--target", target,
+            "--default-index", f"{url}/view/main/simple/", *LET_IN, environment=only_our_index())  # fmt: skip
+    with step("customhouse", f"explains why {HIDDEN} is not newer"):
+        done = subprocess.run(
+            [customhouse, "policy", "explain", HIDDEN, "--view", "main", "--index", url], check=False,
+            capture_output=True, text=True, env=environment, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+    if done.returncode not in (0, 1):
+        raise StepFailed(f"nothing was explained, exit code {done.returncode}:\n{done.stdout}\n{done.stderr}")
+    console.print("".join(f"{line}\n" for line in done.stdout.splitlines()[:5]), markup=False, end="", style="dim")
+
+
 def show(url: str) -> None:
     """What happened, and where to look now."""
     table = Table(title="What just happened", title_justify="left", expand=False)
@@ -217,6 +240,7 @@ def show(url: str) -> None:
     console.print(table)
     console.print(f"\nLook at it:    [bold]{url}/[/]   and   [bold]{url}/project/rich/[/]")
     console.print(f"What is known: [bold]{url}/advisories/[/]")
+    console.print(f"What is let in: [bold]{url}/view/main/[/] and [bold]{url}/view/main/project/{HIDDEN}/[/]")
 
 
 def prepare_twine() -> Path:
@@ -237,6 +261,7 @@ def demo(after: Callable[[subprocess.Popen[bytes], str], None]) -> None:
     url = f"http://127.0.0.1:{port}"
     kept = {key: value for key, value in os.environ.items() if not key.startswith("CUSTOMHOUSE_")}
     environment = kept | {"CUSTOMHOUSE_DATA": str(FOLDER / "data"), "CUSTOMHOUSE_PORT": str(port)}
+    environment |= upstream_settings()
     console.rule("[bold]Customhouse: packages in, packages out")
     with step("pip", "gets twine ready"):
         twine = prepare_twine()
@@ -251,6 +276,7 @@ def demo(after: Callable[[subprocess.Popen[bytes], str], None]) -> None:
         compare(url)
         advise(environment)
         audit(url)
+        let_in(url, environment)
         with step("customhouse", "checks every invariant of its data"):
             run(BIN / "customhouse", "check", environment=environment)
         show(url)
