@@ -113,7 +113,7 @@ def _version(told: Json, one: Json, *, every: bool) -> Iterator[str]:
         yield from _wrapped(f"  {SAYS[file['action']].upper()}{rule}: {_text(file['reason'])}{when}", 4)
         applied = [rule for rule in file["rules"] if rule["applies"] or rule["exception"]]
         for rule in file["rules"] if every else applied:
-            yield from _rule(rule)
+            yield from _rule(rule, decides=rule["rule"] == file["rule"])
         others = len(file["rules"]) - len(applied)
         if others and not every:
             yield f"  {others} {'rule that does' if others == 1 else 'rules that do'} not apply: --all"
@@ -129,11 +129,13 @@ def _groups(files: Sequence[Json]) -> list[tuple[Json, list[str]]]:
     return list(found.values())
 
 
-def _rule(rule: Json) -> Iterator[str]:
+def _rule(rule: Json, *, decides: bool) -> Iterator[str]:
     if rule["exception"]:
         says = f"excepted: {_text(rule['exception'])}"
+    elif rule["applies"]:
+        says = f"{rule['action']}: {'this decides' if decides else _text(rule['reason'])}"
     else:
-        says = f"{rule['action']}: {_text(rule['reason'])}" if rule["applies"] else "does not apply"
+        says = "does not apply"
     yield from _wrapped(f"  {'*' if rule['applies'] else '-'} {_text(rule['rule'], 60)}: {says}", 6)
     for one in rule["signals"]:
         signal = f"{'unless ' if one['excuses'] else ''}{_text(one['signal'], 40)} {_text(one['wanted'], 200)}"
