@@ -20,6 +20,7 @@ from sender import large_wheel
 
 from build_service import BuildService, build_service
 from clock import TurnableClock
+from command_line import customhouse
 from customhouse.accounts.users import AddUser, add_user, find_user
 from customhouse.app import open_app
 from customhouse.catalog.queries import find_project
@@ -78,6 +79,17 @@ def _nothing_else_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shop
 def put(*dists: Dist) -> None:
     for dist in dists:
         (Path("dist") / dist.filename).write_bytes(dist.body)
+
+
+def test_a_token_is_read_from_standard_input(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the command as it is typed: that ``-`` is no option is for the reader of flags to know."""
+    monkeypatch.delenv("CUSTOMHOUSE_TOKEN")
+    put(wheel("by-stdin", "1.0"))
+    done = customhouse(
+        "publish", "--token", "-", environment={"CUSTOMHOUSE_INDEX": shop.server.url}, stdin=f"{shop.token}\n"
+    )
+    assert done.returncode == 0, done.stderr
+    assert shop.token not in done.stdout + done.stderr
 
 
 def public(shop: Shop, name: str) -> dict[str, str]:

@@ -49,6 +49,8 @@ Token = Annotated[
     str,
     Parameter(
         show_default=False,
+        # A sign for standard input, and no option.
+        allow_leading_hyphen=True,
         help="An API token; - reads it from standard input, where no other user of this machine sees it.",
     ),
 ]

@@ -47,7 +47,7 @@ DryRun = Annotated[
 ]
 Token = Annotated[
     str, Parameter(show_default=False, allow_leading_hyphen=True,
-                   help="- reads a token from standard input; it is kept in the system's keyring."),
+                   help="With the sign - a token is read from standard input, and kept in the keyring."),
 ]  # fmt: skip
 
 
