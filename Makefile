@@ -33,6 +33,7 @@ bench: ## ratios against nginx, pypiserver, pip-audit and uv audit within one ru
 	@$(PYTHON) scripts/bench_osv.py
 	@$(PYTHON) scripts/bench_advisories.py
 	@$(PYTHON) scripts/bench_triage.py
+	@$(PYTHON) scripts/bench_simulate.py
 
 screenshots: ## make the README's pictures again
 	@scripts/bootstrap test

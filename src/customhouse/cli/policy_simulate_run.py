@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,8 @@ def _server(base: str, flags: Flags) -> Iterator[Wire]:
         )
         yield wire
     except Declined as declined:
+        if declined.status >= HTTPStatus.INTERNAL_SERVER_ERROR or declined.status == HTTPStatus.TOO_MANY_REQUESTS:
+            raise Unavailable(wire.index.host, str(declined)) from declined
         raise Refused(declined.code or "declined", f"The index says no: {declined}") from declined
     finally:
         wire.close()

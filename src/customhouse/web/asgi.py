@@ -205,6 +205,7 @@ def _routes(app: App, serve: Serve) -> list[Door]:
     missing = Missing(app, serve)
     legacy = LegacyUpload(app).__call__
     read, upload = Permission.PUBLIC_READ, Permission.UPLOAD
+    looking = Looking(app.views)
     return [
         own_door("POST", "/legacy/", legacy, upload),
         own_door("POST", "/legacy", legacy, upload),
@@ -256,8 +257,8 @@ def _routes(app: App, serve: Serve) -> list[Door]:
         *report_doors(),
         *report_api_doors(),
         *yank_api_doors(),
-        *Candidates(app, Looking(app.views)).doors(),
-        *policy_level_doors(app),
+        *Candidates(app, looking).doors(),
+        *policy_level_doors(app, looking),
         *view_log_doors(),
         *ViewDoors(app, serve).doors(),
         *ViewIntegrity(app, serve).doors(),

@@ -208,7 +208,7 @@ def _moved(before: dict[str, str], after: Sequence[Chosen]) -> tuple[Moved, ...]
 
 
 def _exception(verdict: Verdict) -> Excepted:
-    why = f"kept back because it is: {verdict.reason}" if verdict.reason else "needed by what is installed"
+    why = f"what we install needs it ({verdict.reason})" if verdict.reason else "what we install needs it"
     return Excepted(verdict.name, verdict.version, verdict.rules or (verdict.rule,), why, verdict.changes_at)
 
 

@@ -18,7 +18,8 @@ from customhouse.views.simulate.candidates import Tried
 from customhouse.views.simulate.judge import BESIDES, Judge, never_let_in
 from customhouse.views.simulate.there import Looking
 
-KEPT = 2000
+KEPT = 200
+"""Pages that one process remembers: what they are made of is remembered longer."""
 KEPT_FOR = timedelta(seconds=60)
 
 

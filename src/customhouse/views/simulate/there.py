@@ -16,8 +16,8 @@ from customhouse.views.facts.facts_of import ProjectFacts, facts_of
 from customhouse.views.model import HOSTED, Offered, View
 from customhouse.views.offering import Views
 
-KEPT = 4000
-"""Projects that one process remembers."""
+KEPT_FILES = 60_000
+"""So many files, of however many projects, one process remembers; the projects asked for longest ago go first."""
 KEPT_FOR = timedelta(seconds=60)
 WITHIN = timedelta(hours=1)
 """How long ago the upstream may have confirmed what a simulation rests on."""
@@ -61,7 +61,9 @@ class Looking:
     """Looks projects up for simulations, and remembers them for a minute within bounds. Threads share it."""
 
     views: Views
+    most_files: int = KEPT_FILES
     _kept: OrderedDict[tuple[object, ...], tuple[datetime, There | None]] = field(default_factory=OrderedDict)
+    _files: int = 0
     _lock: Lock = field(default_factory=Lock)
 
     def there(
@@ -77,11 +79,16 @@ class Looking:
                 return kept[1]
         found = self._look(view, name, wanted, as_of)
         with self._lock:
+            self._forget(key)
             self._kept[key] = (now, found)
-            self._kept.move_to_end(key)
-            while len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
+            self._files += _weight(found)
+            while self._files > self.most_files and len(self._kept) > 1:
+                self._forget(next(iter(self._kept)))
         return found
+
+    def _forget(self, key: tuple[object, ...]) -> None:
+        gone = self._kept.pop(key, None)
+        self._files -= _weight(gone[1]) if gone is not None else 0
 
     def _look(self, view: View, name: str, wants: frozenset[str], as_of: datetime | None) -> There | None:
         offered = source_of(self.views, view, as_of).project(name)
@@ -93,6 +100,11 @@ class Looking:
                 around=self.views.around, as_of=as_of,
             )  # fmt: skip
         return There(offered, facts, wants)
+
+
+def _weight(there: There | None) -> int:
+    """What it counts for: its files, and a name that nobody has counts too."""
+    return 1 + (len(there.offered.whole.files) if there is not None else 0)
 
 
 def source_of(views: Views, view: View, as_of: datetime | None) -> Source:

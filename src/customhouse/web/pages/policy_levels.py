@@ -85,9 +85,9 @@ class Tried:
     cut: bool
 
 
-def policy_level_doors(app: App) -> list[Door]:
-    """The doors of the page."""
-    page = PolicyLevels(app)
+def policy_level_doors(app: App, looking: Looking) -> list[Door]:
+    """The doors of the page; ``looking`` is shared with whoever else tries policies."""
+    page = PolicyLevels(app, looking)
     return [
         door("GET", "/policy/", page.show, Permission.PUBLIC_READ),
         door("POST", "/policy/", page.show, Permission.POLICY_TRY, body_bytes=BODY_BYTES),
@@ -99,8 +99,8 @@ def policy_level_doors(app: App) -> list[Door]:
 class PolicyLevels:
     """The page, with what it remembers of projects."""
 
-    def __init__(self, app: App) -> None:
-        self._asking = Looking(app.views)
+    def __init__(self, app: App, looking: Looking) -> None:
+        self._asking = looking
         self._here = Looking(replace(app.views, pulls=OnlyHere(app.database)))
 
     def show(self, visit: Visit) -> Response:

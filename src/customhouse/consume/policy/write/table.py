@@ -163,10 +163,11 @@ def _attacks(report: Report) -> Iterator[str]:
     if not report.attacks:
         return
     stopped = sum(one.stopped for one in report.attacks)
-    yield f"Known attacks stopped: {stopped} of {len(report.attacks)}."
+    others = ", not:" if stopped < len(report.attacks) else "."
+    yield f"Known attacks stopped: {stopped} of {len(report.attacks)}{others}"
     for one in report.attacks:
-        how = f"stopped by {plain(one.rule, 50)!r}" if one.stopped else "NOT stopped"
-        yield _cut(f"  {one.day[:7]}  {plain(one.title, 38):<38}  {how}")
+        if not one.stopped:
+            yield _cut(f"  {one.day[:7]}  {plain(one.title, 100)}")
     yield ""
 
 
