@@ -57,9 +57,9 @@ class LettingIn:
         read: dict[str, Any] = answer.json()
         return read
 
-    def listed(self, name: str, view: str = "main") -> set[str]:
+    def listed(self, name: str, view: str = "main") -> frozenset[str]:
         """The files that the page lists, the same in every representation."""
-        found = {one["filename"] for one in self.document(name, view)["files"]}
+        found = frozenset(one["filename"] for one in self.document(name, view)["files"])
         for accept in (HTML_TYPE, "text/html", "*/*"):
             answer = self.get(f"/simple/{name}/", view, accept=accept)
             assert {address.rpartition("/")[2] for address in _ANCHOR.findall(answer.text)} == found

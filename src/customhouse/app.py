@@ -77,6 +77,7 @@ from customhouse.infra.settings import Settings
 from customhouse.infra.signing_keys import make_signing_keys, read_signing_keys
 from customhouse.infra.spool import open_spool
 from customhouse.infra.stream import Streams
+from customhouse.infra.tables import edition
 from customhouse.infra.walkers import Walkers
 from customhouse.ledger.tx import Deeds, Tx
 from customhouse.mirror import object_tables as _mirror_object_tables  # noqa: F401 - part of the schema
@@ -366,6 +367,8 @@ def forget_addresses(settings: Settings) -> None:
     try:
         with database.write() as sql:
             forget_pages_with_addresses(sql)
+            # What views show names addresses of provenance in full; without editions none of it is used.
+            sql.execute(edition.delete())
     finally:
         database.close()
 

@@ -8,6 +8,7 @@ import pytest
 
 from advising import advise, record
 from customhouse.advisories.tables import advisory_source
+from customhouse.index.erase import Erase, erase
 from customhouse.index.quarantine_by_hand import QuarantineProject, order_project_quarantine
 from customhouse.terms.errors import Refused, Rejected
 from customhouse.views.define import (
@@ -22,8 +23,9 @@ from customhouse.views.define import (
 )
 from customhouse.work import run_due_job, run_followers
 from letting_in import BALANCED, LONG, MOMENT, OPEN, LettingIn
+from neighbours import found_organization, found_project
 from packages import sdist, wheel
-from upstream_world import says
+from upstream_world import JSON_TYPE, says
 
 pytestmark = pytest.mark.slow
 ONE, TWO, SOURCE = "demo-1.0-py3-none-any.whl", "demo-2.0-py3-none-any.whl", "demo-1.0.tar.gz"
@@ -310,4 +312,34 @@ def test_an_unknown_name_is_answered_404_and_leaves_nothing(views: LettingIn) ->
     assert views.get("/simple/demo", accept="*/*").headers["location"] == "demo/"
     assert views.get("/simple/De.Mo/", accept="*/*").headers["location"] == "../de-mo/"
     assert views.page("demo", "nowhere").status_code == 404
-    assert views.get("/simple/", accept="*/*").status_code == 200
+    assert views.get("/simple/", accept=JSON_TYPE).json()["projects"] == []
+    views.document("demo")
+    assert views.get("/simple/", accept=JSON_TYPE).json()["projects"] == [{"name": "demo"}]
+
+
+def test_a_private_project_is_there_for_whoever_may_read_it_and_for_nobody_else(views: LettingIn) -> None:
+    world = views.world
+    world.user("alice")
+    found_organization(world, "guild", "alice")
+    found_project(world, "secret", visibility="private", organization="guild")
+    ours = wheel("secret", "1.0")
+    assert world.upload(ours, name="secret").status == 200
+    views.upstream.add(wheel("secret", "9.0"))
+    token = ("__token__", world.tokens["alice"])
+    for path in ("/simple/secret/", f"/files/secret/{ours.filename}"):
+        assert views.get(path, accept="*/*").status_code == 404
+        assert world.client.get(f"/view/main{path}", auth=token).status_code == 200
+        assert "no-store" in world.client.get(f"/view/main{path}", auth=token).headers["cache-control"]
+        assert views.get(path, accept="*/*").status_code == 404, "what he was told nobody else is"
+    assert views.upstream.asked_about("secret") == []
+    views.set('level = "open"\n[[rule]]\nname = "none"\nhosted = true\ndeny-if.name = "secret"\n')
+    assert world.client.get(f"/view/main/files/secret/{ours.filename}", auth=token).status_code == 403
+
+
+def test_an_erased_file_is_gone_at_once(views: LettingIn) -> None:
+    ours = wheel("ours", "1.0")
+    assert views.world.upload(ours, name="ours").status == 200
+    assert views.file(ours.filename, "ours").status_code == 200
+    views.world.app.do(erase, Erase("ours", ours.filename, "a court said so", "K 1/26", ours.filename))
+    assert views.file(ours.filename, "ours").status_code == 410
+    assert views.listed("ours") == set()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -35,7 +36,7 @@ def check_views(database: Database, clock: Clock, *, internal: tuple[str, ...], 
             standing = standing_of(sql, one, clock.now(), internal)
             closed += [f"{one.name} is closed: {standing.closed}"] if standing.closed else []
             closed += [f"{one.name}: the {data.what} are too old" for data in standing.data if data.too_old]
-        pages, faults = 0, []
+        pages, faults = 0, list[str]()
         for row in sql.execute(_PAGES, {"most": sample or 10**9}):
             pages += 1
             faults += _page_faults(sql, row)
@@ -45,7 +46,7 @@ def check_views(database: Database, clock: Clock, *, internal: tuple[str, ...], 
     ]
 
 
-def _page_faults(sql: Connection, row: sa.Row[tuple[str, str, bytes, int]]) -> Iterator[str]:
+def _page_faults(sql: Connection, row: sa.Row[Any]) -> Iterator[str]:
     where = {"view": row.view, "name": row.name, "edition": row.edition}
     let_in = set(sql.execute(_LET_IN, where).scalars())
     listed = {file["filename"] for file in json.loads(bytes(row.body))["files"]}

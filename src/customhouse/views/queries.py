@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from customhouse.catalog.tables import name as name_table
 from customhouse.infra.pages import epoch_name
 from customhouse.infra.tables import changed
+from customhouse.mirror.tables import mirror_project
 from customhouse.views.model import View
 from customhouse.views.tables import view
 
@@ -25,6 +28,21 @@ def find_view(sql: Connection, name: str) -> View | None:
 def all_views(sql: Connection) -> list[View]:
     """Every view, by name."""
     return [_view(row) for row in sql.execute(_ALL.order_by(view.c.name))]
+
+
+def mirrored_names(sql: Connection, upstreams: Sequence[str]) -> list[str]:
+    """The projects that are here of these upstreams and still theirs, by their normalised names."""
+    wanted = (
+        sa.select(mirror_project.c.name)
+        .join(name_table, name_table.c.normalized == mirror_project.c.name)
+        .where(
+            mirror_project.c.upstream.in_(upstreams),
+            mirror_project.c.removed_at.is_(None),
+            name_table.c.state == "upstream",
+            name_table.c.upstream == mirror_project.c.upstream,
+        )
+    )
+    return list(sql.execute(wanted).scalars())
 
 
 def _view(row: sa.Row[Any]) -> View:

@@ -17,8 +17,10 @@ from customhouse.index.render import GZIP_FLOOR_BYTES, GZIP_LEVEL, Flights, gate
 from customhouse.infra.pages import Edition, Format, Gate, Page, Pages
 from customhouse.mirror.model import MirroredFile
 from customhouse.terms.digest import Digest
+from customhouse.terms.names import normalize
 from customhouse.views.model import HOSTED, Offered, View
 from customhouse.views.offering import FILES_WITHIN, FRESH, STALE, Views
+from customhouse.views.queries import mirrored_names
 from customhouse.views.words import denied, nearest_allowed, parsed, warned
 
 LET_IN = Decision("allow")
@@ -71,7 +73,9 @@ class ViewRenderer:
         """The list of projects: what is hosted, and what is here of the view's upstreams."""
         with self.views.database.read(snapshot=True) as sql:
             hosted = hosted_list(sql)
-        listed = ProjectList(hosted.names, hosted.serial)
+            known = mirrored_names(sql, view.upstreams)
+        names = sorted({*hosted.names, *known}, key=normalize)
+        listed = ProjectList(tuple(names), hosted.serial)
         return (
             _page(view, "", "json", listed.serial, simple.list_to_json(listed)),
             _page(view, "", "html", listed.serial, simple.list_to_html(listed)),

@@ -69,11 +69,11 @@ def _data(sql: Connection, policy: Policy, now: datetime) -> list[Data]:
             found.append(Data(f"advisories from {one.name}", one.succeeded_at, words, too_old, one.error))
         if not known:
             found.append(Data("advisories", None, words))
-    for one in loaded_lists(sql):
-        if one.signal in policy.signals:
-            limit = policy.limits.get(one.signal)
-            dated = datetime.combine(one.dated, datetime.min.time(), now.tzinfo)
+    for loaded in loaded_lists(sql):
+        if loaded.signal in policy.signals:
+            limit = policy.limits.get(loaded.signal)
+            dated = datetime.combine(loaded.dated, datetime.min.time(), now.tzinfo)
             words = f"at most {limit.max_age.days} days" if limit is not None else ""
             too_old = limit is not None and now - dated >= limit.max_age
-            found.append(Data(f"{one.signal} of {one.upstream}, from {one.source}", dated, words, too_old))
+            found.append(Data(f"{loaded.signal} of {loaded.upstream}, from {loaded.source}", dated, words, too_old))
     return found
