@@ -238,7 +238,13 @@ class _Desk:
             if str(read_version(hidden.version) or hidden.version) == version_:
                 return Fault("refused", name, version, hidden.words, names)
         if not listing.files:
-            return Fault("removed", name, version, "the index does not have this project, or not for you (CUSTOMHOUSE_TOKEN)", names)
+            return Fault(
+                "removed",
+                name,
+                version,
+                "the index does not have this project, or not for you (CUSTOMHOUSE_TOKEN)",
+                names,
+            )
         return Fault("removed", name, version, f"{some or version} is listed no more", names)
 
     def _fate(self, one: LockedFile) -> tuple[Kind, str]:
