@@ -16,6 +16,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from customhouse.formats.examination import Examination
 from customhouse.formats.remote_zip import remote_metadata
 from customhouse.infra.blobs import Blobs
 from customhouse.infra.fetch import Order
@@ -221,12 +222,15 @@ class Objects:
             return found if found is not None and found.stored and (not digest or found.digest == digest) else None
 
         rows: list[Kept] = []
+        readings: list[Future[Examination]] = []
 
         def keep(path: Path, received: Received) -> None:
+            # It is read while it is made durable: some clients wait for both.
+            readings.append(self._begin_reading(path, file.filename))
             rows.append(self._keep(blank, path, received, attested=bool(file.provenance_url)))
 
         def examine(path: Path, _received: Received) -> Inspected | None:
-            return self._look_into(rows[-1], path)
+            return self._look_into(rows[-1], path, readings[-1])
 
         ground = Ground(
             self.streams, self.pace, slot, kept, keep, examine, refused_seconds=self.refused_seconds
@@ -268,11 +272,26 @@ class Objects:
 
         return put_and_do(self.deeds, self.blobs, {row.digest: path}, deed)
 
-    def _look_into(self, row: Kept, path: Path) -> Inspected | None:
+    def _begin_reading(self, path: Path, filename: str) -> Future[Examination]:
+        """Have a reader look into a file, in a thread of its own."""
+        reading: Future[Examination] = Future()
+
+        def read() -> None:
+            try:
+                with self.readers:
+                    reading.set_result(self.examine(path, filename))
+            except BaseException as fault:  # noqa: BLE001 - whoever waits for it is told
+                reading.set_exception(fault)
+
+        threading.Thread(target=read, name="mirror-examine", daemon=True).start()
+        return reading
+
+    def _look_into(self, row: Kept, path: Path, reading: Future[Examination]) -> Inspected | None:
         """What is in the file; if that cannot be found out now, the worker tries again."""
         try:
-            with self.readers:
-                return examine_kept(self.deeds, self.blobs, self.examine, self.spool, row, path).inspected
+            return examine_kept(
+                self.deeds, self.blobs, lambda _path, _name: reading.result(), self.spool, row, path
+            ).inspected
         except (CustomhouseError, OSError):
             log.exception("%s of %s was not examined", row.filename, row.upstream)
             return None
