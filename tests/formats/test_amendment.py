@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from packaging.requirements import Requirement
 
@@ -258,6 +258,7 @@ SAID = st.tuples(
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(many=st.lists(SAID, max_size=4), top=st.sampled_from(["", "1", "2", "3"]), version=st.sampled_from(["", "1", "2"]),
        everybody=st.booleans())  # fmt: skip
 def test_no_environment_that_keeps_to_the_file_contradicts_an_amendment(
@@ -281,3 +282,9 @@ def test_no_environment_that_keeps_to_the_file_contradicts_an_amendment(
                 wrong = foo in one.record.versions and not Requirement(one.record.after).specifier.contains(bar)
                 said = Requirement(one.record.before).specifier.contains(bar)
                 assert not (wrong and said), (chosen, [str(each) for each in held], one.record.after)
+
+
+def test_one_version_has_many_spellings() -> None:
+    one = Counted(record(versions=("1.0.0",)))
+    assert lines(constraints([one], newest("2.0"), {"foo": Wanted("1.0")})) == ["bar<3"]
+    assert lines(constraints([one], newest("2.0"), {"foo": Wanted("1.0.1")})) == []

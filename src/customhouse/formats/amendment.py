@@ -25,7 +25,7 @@ from packaging.specifiers import Specifier, SpecifierSet
 from customhouse.formats.version_sets import compare
 from customhouse.terms.errors import Rejected
 from customhouse.terms.names import ProjectName, normalize
-from customhouse.terms.versions import LONGEST_SPECIFIERS, are_short, parse_version
+from customhouse.terms.versions import LONGEST_SPECIFIERS, are_short, parse_version, version_of
 
 Kind = Literal["narrowing", "widening"]
 CODE = "bad-amendment"
@@ -78,6 +78,10 @@ class Amendment:
         more = len(self.versions) - _NAMED
         return ", ".join(self.versions[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
+    def is_about(self, version: str) -> bool:
+        """Whether it is about this version, however it is spelled: 1.0 and 1.0.0 are the same."""
+        return any(is_same_version(one, version) for one in self.versions)
+
     @property
     def requires(self) -> str:
         """Whose versions it is about, normalised."""
@@ -118,6 +122,11 @@ class PublicKey:
     since: datetime
     until: datetime | None = None
     """None: it still does."""
+
+
+def is_same_version(one: str, other: str) -> bool:
+    """Whether two texts are the same version (PEP 440); what is none is only itself."""
+    return one == other or ((parsed := version_of(one)) is not None and parsed == version_of(other))
 
 
 def read_requirement(text: str, where: str) -> Requirement:

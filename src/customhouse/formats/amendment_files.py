@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
 
-from customhouse.formats.amendment import Amendment, conditions, line, split_marker
+from customhouse.formats.amendment import Amendment, conditions, is_same_version, line, split_marker
 from customhouse.formats.plain import plain
 from customhouse.formats.version_sets import compare
 from customhouse.terms.names import normalize
@@ -99,12 +99,10 @@ def _constrain(
             if one not in binding
         ]
     if mine.version:
-        found.lines += [
-            (_bound(one.record), _why(one.record)) for one in binding if mine.version in one.record.versions
-        ]
+        found.lines += [(_bound(one.record), _why(one.record)) for one in binding if one.record.is_about(mine.version)]
         return
     top = newest(project)
-    at_top = [one for one in binding if top in one.record.versions]
+    at_top = [one for one in binding if one.record.is_about(top)]
     bounds = at_top if not everybody or all(one.reaches for one in at_top) else []
     hint = "" if bounds or not at_top else f" To have {project} {top} with less of the other, ask with ?for={project}."
     found.lines += [(_bound(one.record), _why(one.record)) for one in bounds]
@@ -122,7 +120,8 @@ def _implies(bound: Amendment, other: Amendment) -> bool:
     """Whether who keeps to one bound keeps to another amendment, too."""
     if bound.requires != other.requires or _marker(bound) != _marker(other):
         return False
-    held = Requirement(bound.after).specifier & Requirement(other.before).specifier
+    # The line holds what the amendment adds, and not what the other release's metadata never said.
+    held = _added(bound) & Requirement(other.before).specifier
     return compare(held, Requirement(other.after).specifier).within
 
 
@@ -146,7 +145,7 @@ def overrides(
         version = mine.version or newest(project)
         for one in told:
             extra = _marker(one.record)[1]
-            if version not in one.record.versions or (extra and extra not in mine.extras):
+            if not one.record.is_about(version) or (extra and extra not in mine.extras):
                 continue
             if wanted is None and not one.reaches:
                 found.left_out.append(f"{_words(one.record)} (it would bind everybody: ask with ?for={project})")
@@ -171,7 +170,7 @@ def _narrowed(told: Sequence[Counted], widened: Amendment, version: str) -> Spec
     """What somebody else has narrowed at the same place."""
     whole = SpecifierSet()
     for one in told:
-        if one.record.before == widened.before and version in one.record.versions:
+        if one.record.before == widened.before and one.record.is_about(version):
             whole &= Requirement(one.record.after).specifier
     return whole
 
@@ -192,7 +191,7 @@ def uv_metadata(
         if mine is None or (record.kind == "widening" and not widening):
             continue
         for version in record.versions:
-            if not mine.version or mine.version == version:
+            if not mine.version or is_same_version(mine.version, version):
                 edges.setdefault((record.project, version), []).append(record)
     for (project, version), records in sorted(edges.items()):
         known = metadata.get((project, version))
@@ -254,12 +253,14 @@ def _marker(record: Amendment) -> tuple[str, str | None]:
 
 def _bound(record: Amendment) -> str:
     """What the amendment adds to the requirement, as a constraint: without extras, which pip refuses there."""
+    marker = _marker(record)[0]
+    return f"{record.requires}{conditions(_added(record))}" + (f" ; {marker}" if marker else "")
+
+
+def _added(record: Amendment) -> SpecifierSet:
     before, after = Requirement(record.before).specifier, Requirement(record.after).specifier
     added = SpecifierSet(",".join(str(one) for one in set(after) - set(before)))
-    if not compare(before & added, after).within:
-        added = after
-    marker = _marker(record)[0]
-    return f"{normalize(Requirement(record.after).name)}{conditions(added)}" + (f" ; {marker}" if marker else "")
+    return added if compare(before & added, after).within else after
 
 
 def _words(record: Amendment) -> str:

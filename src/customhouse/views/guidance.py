@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from customhouse.catalog import queries
-from customhouse.formats.amendment import line
+from customhouse.formats.amendment import is_same_version, line
 from customhouse.formats.amendment_files import (
     MOST_WANTED,
     Counted,
@@ -27,9 +27,11 @@ from customhouse.index.amending.queries import Told, amended_releases, counting_
 from customhouse.index.amending.released import Released
 from customhouse.terms.errors import Rejected, Unavailable
 from customhouse.terms.versions import version_of
-from customhouse.views.model import View
+from customhouse.views.model import Offered, View
 from customhouse.views.offering import Views
 
+MOST_LOOKED_UP = 300
+"""Of how many projects one file looks up what is offered. Of more an amended release is shut out, which is enough."""
 _GUARANTEES = {
     "constraints": (
         (
@@ -71,6 +73,7 @@ class Guide:
 
     views: Views
     view: View
+    seen: dict[str, Offered | None] = field(default_factory=dict)
 
     def constraints(self, wanted: Mapping[str, Wanted] | None) -> str:
         """``constraints.txt``: what narrows."""
@@ -110,14 +113,20 @@ class Guide:
 
     def _newest(self, name: str) -> str:
         """The newest version that installers would take: no pre-release and nothing yanked, if there is another."""
-        try:
-            offered = self.views.offered(self.view, name)
-        except Unavailable:
-            return ""
+        offered = self._offered(name)
         files = offered.page.files if offered is not None else ()
         versions = {one.version: False for one in files} | {one.version: True for one in files if not one.yanked}
         ranked = sorted(versions, key=lambda text: (versions[text], not Version(text).is_prerelease, Version(text)))
         return ranked[-1] if ranked else ""
+
+    def _offered(self, name: str) -> Offered | None:
+        """What the view offers of a project, looked up once; None for more of them than anybody waits for."""
+        if name not in self.seen and len(self.seen) < MOST_LOOKED_UP:
+            try:
+                self.seen[name] = self.views.offered(self.view, name)
+            except Unavailable:
+                self.seen[name] = None
+        return self.seen.get(name)
 
     def _asked_of(self, other: str, wanted: Mapping[str, Wanted] | None) -> tuple[SpecifierSet, list[str]]:
         """What the packages of the set ask of one project, those that are amended as amended; and who is unknown."""
@@ -130,7 +139,7 @@ class Guide:
             if release is None:
                 unknown.append(name)
                 continue
-            own = [one for one in counted if one.project == name and release.version in one.versions]
+            own = [one for one in counted if one.project == name and one.is_about(release.version)]
             for text in amended_requires([line(each) for each in release.asks(other)], own):
                 whole &= Requirement(text).specifier
         return whole, unknown
@@ -142,12 +151,9 @@ class Guide:
             if found is not None:
                 rows = hosted_releases(sql, found.id) if found.public else []
                 return next((one for one in rows if version_of(one.version) == parsed), None)
-        try:
-            offered = self.views.offered(self.view, name)
-        except Unavailable:
-            return None
+        offered = self._offered(name)
         files = offered.mirrored.files if offered is not None and offered.mirrored is not None else ()
-        seen = [one.inspected for one in files if one.version == version and one.inspected is not None]
+        seen = [one.inspected for one in files if is_same_version(one.version, version) and one.inspected is not None]
         return Released(version, seen[0].requires) if seen else None
 
 

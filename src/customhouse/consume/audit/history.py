@@ -87,7 +87,7 @@ class History:
             self._believing[place.base] = Believing(self._wire, place.base, self._now, view=place.view)
         told = self._believing[place.base].counting(self._said[name], name)
         files = place.within("") if place.view else ""
-        return tuple(_afterwards(one, version, files) for one in told if version in one.versions)
+        return tuple(_afterwards(one, version, files) for one in told if one.is_about(version))
 
     def _ask(self, name: str, index: str) -> Mapping[str, Release] | None:
         if not index or len(self._releases) >= MOST_QUESTIONS:
