@@ -12,10 +12,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from customhouse.advisories.disclosure.tables import disclosure_case, disclosure_member
-from customhouse.advisories.exploitation import exploited_among, likelihoods_of
+from customhouse.advisories.exploitation import AT_ONCE
 from customhouse.advisories.known import Advice
 from customhouse.advisories.model import OWN, USUAL_TRUST
-from customhouse.advisories.tables import advisory_source
+from customhouse.advisories.tables import advisory_source, exploited, likelihood
 from customhouse.catalog.bundled_tables import bundled_library, bundled_scan
 from customhouse.catalog.namespaces import grants_covering
 from customhouse.catalog.public_signals import public_signals
@@ -47,6 +47,11 @@ _UNCONFIRMED = sa.select(disclosure_case.c.advisory_id).where(
     disclosure_case.c.advisory_id.in_(sa.bindparam("ids", expanding=True)), sa.not_(_CONFIRMED)
 )
 
+_CVES = sa.bindparam("cves", expanding=True)
+_EXPLOITATION = sa.union_all(
+    sa.select(likelihood.c.cve, likelihood.c.score.label("score")).where(likelihood.c.cve.in_(_CVES)),
+    sa.select(exploited.c.cve, sa.cast(sa.null(), sa.Float).label("score")).where(exploited.c.cve.in_(_CVES)),
+)
 _MARKED = sa.select(critical_mark.c.marked_at).where(critical_mark.c.normalized == sa.bindparam("name"))
 _METADATA = sa.select(file.c.id, file.c.metadata).where(
     file.c.project_id == sa.bindparam("project"), file.c.erased_at.is_(None)
@@ -110,15 +115,29 @@ def look_up_sources(sql: Connection) -> Sources:
     return Sources(dated, {row.name: row.trust for row in sources})
 
 
+def look_up_exploitation(sql: Connection, cves: Collection[str]) -> tuple[frozenset[str], dict[str, float]]:
+    """Which of these CVE ids are in CISA's catalogue, and the EPSS of those that have one: in one statement."""
+    on_list: set[str] = set()
+    likelihoods: dict[str, float] = {}
+    ordered = sorted(cves)
+    for start in range(0, len(ordered), AT_ONCE):
+        for row in sql.execute(_EXPLOITATION, {"cves": ordered[start : start + AT_ONCE]}):
+            if row.score is None:
+                on_list.add(row.cve)
+            else:
+                likelihoods[row.cve] = row.score
+    return frozenset(on_list), likelihoods
+
+
 def look_up_wrong(sql: Connection, subject: Subject, around: Surroundings, sources: Sources, *, fixes: bool) -> Wrong:
     """What is known to be wrong with a project's versions, whatever they are."""
     package = around.advice.packages([subject.name])[subject.name]
-    cves = cves_of(one.record for one in package.advice)
+    on_list, likelihoods = look_up_exploitation(sql, cves_of(one.record for one in package.advice))
     return Wrong(
         package=package,
         dated=sources.dated,
-        exploited=frozenset(exploited_among(sql, cves)) if cves else frozenset(),
-        likelihoods={cve: one.score for cve, one in likelihoods_of(sql, cves).items()} if cves else {},
+        exploited=on_list,
+        likelihoods=likelihoods,
         own_word=_own_word(sql, package.advice, sources.trust) if fixes else frozenset(),
     )
 
@@ -129,13 +148,13 @@ def look_up_held(sql: Connection, subject: Subject, around: Surroundings, source
     keys = {one.name.lower() for found in libraries.values() for one in found}
     advice = around.libraries.of(sql, keys)
     past = {key: tuple(one for one in found if subject.is_past(one.record.published)) for key, found in advice.items()}
-    cves = cves_of(one.record for found in past.values() for one in found)
+    on_list, likelihoods = look_up_exploitation(sql, cves_of(one.record for found in past.values() for one in found))
     return Held(
         libraries=libraries,
         advice=past,
         dated=sources.dated,
-        exploited=frozenset(exploited_among(sql, cves)) if cves else frozenset(),
-        likelihoods={cve: one.score for cve, one in likelihoods_of(sql, cves).items()} if cves else {},
+        exploited=on_list,
+        likelihoods=likelihoods,
     )
 
 
@@ -236,7 +255,7 @@ def cves_of(records: Iterable[Record]) -> frozenset[str]:
 
 def is_internal(sql: Connection, name: str, patterns: Collection[str]) -> bool:
     """Whether a name is for us alone: by the settings, by a namespace, or because it is taken here in any way."""
-    if any(fnmatchcase(name, pattern) for pattern in patterns) or grants_covering(sql, name):
+    if any(fnmatchcase(name, pattern) for pattern in patterns):
         return True
     state = sql.execute(_CLAIM, {"name": name}).scalar()
-    return state is not None and state != "upstream"
+    return (state is not None and state != "upstream") or bool(grants_covering(sql, name))

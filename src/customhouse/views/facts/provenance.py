@@ -56,6 +56,7 @@ class Provenance:
     def __init__(self, subject: Subject, seen: Mapping[str, Seen]) -> None:
         self._subject = subject
         self._seen = seen
+        self._measures: dict[Kind, Mapping[str, Before]] = {}
 
     def attested(self, file: SimpleFile) -> Answer:
         """Who has built it; None if nothing is attested of it, which its origin would list."""
@@ -126,16 +127,14 @@ class Provenance:
         return next((one.filename for one in earlier if one.kind == mine.kind and self._holds(one)), "")
 
     def _before(self, file: SimpleFile) -> Before | None:
-        return self._measures[kind_of(file.filename)].get(file.version)
+        kind = kind_of(file.filename)
+        if kind not in self._measures:
+            self._measures[kind] = self._walk(kind)
+        return self._measures[kind].get(file.version)
 
     @cached_property
     def _kinds_attested(self) -> frozenset[Kind]:
         return frozenset(one.kind for one in self._subject.listed if self._holds(one))
-
-    @cached_property
-    def _measures(self) -> Mapping[Kind, Mapping[str, Before]]:
-        kinds: tuple[Kind, Kind] = ("wheel", "sdist")
-        return {kind: self._walk(kind) for kind in kinds}
 
     def _walk(self, kind: Kind) -> Mapping[str, Before]:
         """What each release is measured by, in the order of uploads; none if some release has no place in it."""
@@ -163,7 +162,7 @@ class Provenance:
             any_before = True
             if any(self._holds(one) for one in files):
                 attested, lost_since = version, None
-            elif attested and lost_since is None:
+            elif attested is not None and lost_since is None:
                 lost_since = began
             publishers = frozenset(who for one in files for who in self._publishers(one))
             unseen = unseen or any(self._holds(one) and not self._publishers(one) for one in files)
