@@ -88,12 +88,13 @@ from customhouse.infra.spool import open_spool
 from customhouse.ledger.chain import Entry
 from customhouse.ledger.follow import follow
 from customhouse.mirror.let_go import KeepRules, let_go
-from customhouse.mirror.object_rows import unexamined
+from customhouse.mirror.object_rows import note_files_used, unexamined
 from customhouse.mirror.objects import PROVENANCE_JOB
 from customhouse.mirror.partial import tidy_partials
 from customhouse.mirror.queries import mirrored_project
 from customhouse.terms.errors import CustomhouseError, Rejected, Unavailable
 from customhouse.views.log.fold import fold_decisions
+from customhouse.views.log.handed_out import handed_out_since
 from customhouse.views.simulate.candidates import forget_expired
 from customhouse.views.void import VOID_JOB, VoidNames, holders_of_libraries, note_void, void_everything, void_names
 
@@ -108,6 +109,7 @@ FOLD_EVERY = timedelta(seconds=10)
 DAILY = timedelta(days=1)
 IDLE_SECONDS = 1.0
 UNEXAMINED_AT_ONCE = 20
+USED_AT_ONCE = 200
 
 LINK_PAGES: Mapping[str, str] = {
     "password-link": "/account/link/",
@@ -449,6 +451,11 @@ def _note_void(_app: App, sql: Connection, entry: Entry) -> None:
 def _let_go_job(app: App, _arguments: Mapping[str, Any]) -> None:
     """Let go of files of upstreams by the keep rules. Running it again finds the rules hold."""
     rules = KeepRules(app.settings.mirror_bytes, app.settings.mirror_days)
+    with app.database.read() as sql:
+        used = handed_out_since(sql, (app.clock.now() - DAILY).date())
+    for start in range(0, len(used), USED_AT_ONCE):
+        with app.database.write() as sql:
+            note_files_used(sql, used[start : start + USED_AT_ONCE], app.clock.now())
     for digests in let_go(app.deeds, rules):
         sweep_digests(app.deeds, app.blobs, digests)
     tidy_partials(app.settings.data)

@@ -27,6 +27,7 @@ from customhouse.mirror.object_rows import find_kept, libraries_of
 from customhouse.mirror.object_tables import mirrored_object
 from customhouse.terms.digest import Digest
 from customhouse.terms.errors import Refused, Unavailable
+from customhouse.views.log.tables import view_decision
 from native_files import elf
 from packages import sdist, wheel
 from upstream_files import BIG, big_wheel, fetch, fetch_at_once, get, landed, listed, path_of, quick, sha256
@@ -394,3 +395,25 @@ def test_a_full_disk_is_said_and_leaves_nothing(
         quick(app).ensure(file, project)
     monkeypatch.undo()
     quick(app).ensure(file, project)
+
+
+def test_what_ready_pages_hand_out_counts_as_fetched(app: App, upstream: UpstreamWorld, clock: TurnableClock) -> None:
+    """The read path never asks the mirror; the log of views tells what it gave."""
+    from customhouse.work import JOBS  # noqa: PLC0415 - loads all of the worker
+
+    keeping = replace(app, settings=app.settings.model_copy(update={"mirror_days": 30}))
+    kept, forgotten = (listed(upstream, wheel("demo", version)) for version in ("1.0", "2.0"))
+    for file, project in (kept, forgotten):
+        app.objects.ensure(file, project)
+    clock.turn(timedelta(days=31))
+    with app.database.write() as sql:
+        sql.execute(
+            view_decision.insert().values(
+                view="v", day=clock.now().date(), client=b"x" * 16, project="demo", kind="file",
+                filename=kept[0].filename, version="1.0", verdict="allow", rule="", agent="pip", ci=False, times=1,
+            )
+        )  # fmt: skip
+    JOBS["let-go-of-files"](keeping, {})
+    with app.database.read() as sql:
+        rows = sql.execute(sa.select(mirrored_object.c.version, mirrored_object.c.stored)).all()
+    assert {row.version: row.stored for row in rows} == {"1.0": True, "2.0": False}

@@ -146,6 +146,13 @@ def note_used(sql: Connection, upstream: str, filename: str, now: datetime) -> N
     )
 
 
+def note_files_used(sql: Connection, filenames: Sequence[str], now: datetime) -> None:
+    """The same for several files by their names alone, whatever upstream they are of."""
+    sql.execute(
+        mirrored_object.update().where(_C.filename.in_(filenames), _C.used_at < now - USED_EVERY).values(used_at=now)
+    )
+
+
 def unexamined(sql: Connection, most: int) -> list[Kept]:
     """Files that are here and that nobody has looked into: whoever fetched them has died since."""
     rows = sql.execute(
