@@ -73,7 +73,7 @@ def public_signals_of(sql: Connection, project_ids: Collection[int]) -> dict[int
 
 def rounded(number: int) -> int:
     """Rounded down to the digits that are told: 1,234 is 1,200."""
-    unit = 10 ** max(0, len(str(number)) - DIGITS)
+    unit: int = 10 ** max(0, len(str(number)) - DIGITS)
     return number // unit * unit
 
 

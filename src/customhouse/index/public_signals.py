@@ -55,7 +55,7 @@ _PUBLIC = (
 )
 _AFTER = _PUBLIC.where(project.c.id > sa.bindparam("after")).limit(AT_ONCE)
 _NAMED = _PUBLIC.where(project.c.normalized.in_(sa.bindparam("names", expanding=True)))
-_IDS = sa.bindparam("ids", expanding=True)
+_IDS: sa.BindParameter[int] = sa.bindparam("ids", expanding=True)
 _BEST = (
     sa.select(file.c.project_id, sa.func.max(download.c.counted).label("counted"))
     .join(file, file.c.id == download.c.file_id)

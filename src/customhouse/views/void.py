@@ -39,7 +39,7 @@ EVERYTHING = {
 """Events that may change what is decided of any file, and why, for the ledger."""
 _ANY_VIEW = sa.select(view.c.name).limit(1)
 _KNOWN = sa.select(name.c.normalized).where(name.c.normalized.in_(sa.bindparam("names", expanding=True)))
-_KEYS = sa.bindparam("keys", expanding=True)
+_KEYS: sa.BindParameter[str] = sa.bindparam("keys", expanding=True)
 _MIRRORED = (
     sa.select(mirrored_object.c.project)
     .join(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -15,7 +15,7 @@ from customhouse.formats.policy.signals import SIGNALS, Fix, Vulnerability
 from mirrored import DAY, NOW, fact, facts, mirrored, page_of, project_facts, read_source, removed, sdist_of, wheel_of
 from world import World
 
-HIGH = {"severity": [{"type": "CVSS_V3", "score": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:N/A:N"}]}
+HIGH: dict[str, Any] = {"severity": [{"type": "CVSS_V3", "score": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:N/A:N"}]}
 MOST_STATEMENTS = 30
 """Begins of transactions among them."""
 LAST_WEEK = "2026-11-17T00:00:00Z"

@@ -117,7 +117,9 @@ def test_a_long_list_is_written_in_pieces_and_one_that_was_broken_off_never_coun
     with monkeypatch.context() as cut:
         cut.setattr(loading, "_take_over", broken)
         with pytest.raises(RuntimeError):
-            load(world.app, **many)
+            load_signals(
+                world.app.deeds, LoadSignals("downloads", "pypi", "BigQuery", date(2026, 11, 1), many, ("pypi",))
+            )
     assert rows(world.app) == 35
     assert fact(world.app, mirrored("n1", wheel_of("n1", "1.0")), "downloads") is None
     world.clock.turn(loading.LEFT_OVER * 2)

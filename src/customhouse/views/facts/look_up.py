@@ -47,7 +47,7 @@ _UNCONFIRMED = sa.select(disclosure_case.c.advisory_id).where(
     disclosure_case.c.advisory_id.in_(sa.bindparam("ids", expanding=True)), sa.not_(_CONFIRMED)
 )
 
-_CVES = sa.bindparam("cves", expanding=True)
+_CVES: sa.BindParameter[str] = sa.bindparam("cves", expanding=True)
 _EXPLOITATION = sa.union_all(
     sa.select(likelihood.c.cve, likelihood.c.score.label("score")).where(likelihood.c.cve.in_(_CVES)),
     sa.select(exploited.c.cve, sa.cast(sa.null(), sa.Float).label("score")).where(exploited.c.cve.in_(_CVES)),

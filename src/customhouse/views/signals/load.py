@@ -105,7 +105,7 @@ def _check(deeds: Deeds, command: LoadSignals) -> None:
 
 def _begin(deeds: Deeds, command: LoadSignals) -> int:
     with deeds.database.write() as sql:
-        return sql.execute(
+        made: int = sql.execute(
             signal_list.insert().returning(signal_list.c.id),
             {
                 "upstream": command.upstream, "signal": command.signal, "source": command.source,
@@ -113,6 +113,7 @@ def _begin(deeds: Deeds, command: LoadSignals) -> int:
                 "rows": len(command.values), "whole": False,
             },
         ).scalar_one()  # fmt: skip
+    return made
 
 
 def _take_over(command: LoadSignals, tx: Tx, *, list_id: int) -> int | None:
