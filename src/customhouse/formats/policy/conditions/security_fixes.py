@@ -33,7 +33,7 @@ class SecurityFix(Condition):
 
     def holds(self, fact: Fact, look: Look) -> bool | None:
         """Unknown answers of a guard count against the file."""
-        if not isinstance(fact.value, (tuple, list)):
+        if not isinstance(fact.value, (tuple, list)) or not all(isinstance(one, Fix) for one in fact.value):
             return None
         found = any_of(self._is_meant(one) for one in fact.value)
         return found if not found else self._is_by_usual_publisher(look) and self._is_old_enough(look)

@@ -22,7 +22,7 @@ class Vulnerable(Condition):
 
     def holds(self, fact: Fact, _look: Look) -> bool | None:
         """Yes if one is meant; unknown if one could be, and nobody has said how severe or how likely it is."""
-        if not isinstance(fact.value, (tuple, list)):
+        if not isinstance(fact.value, (tuple, list)) or not all(isinstance(one, Vulnerability) for one in fact.value):
             return None
         return any_of(self._is_meant(one) for one in fact.value)
 
