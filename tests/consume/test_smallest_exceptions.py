@@ -74,7 +74,8 @@ def test_it_agrees_with_trying_every_set(solutions: Solutions) -> None:
         size for size in range(len(names) + 1)
         if any(any(one <= set(some) for one in solutions) for some in combinations(names, size))
     )  # fmt: skip
-    found = smallest_set(max(solutions, key=len), trying(solutions))
+    largest = max(solutions, key=len)
+    found = smallest_set(largest, trying(solutions))
     assert found.proven
     assert len(found.excepted) == smallest
     assert any(one <= found.excepted for one in solutions)

@@ -163,6 +163,15 @@ def test_what_has_no_wheel_is_a_gap_and_not_silence(index: SimulatedIndex, folde
     assert (code, report["partial"], target["satisfiable"]) == (3, True, True)
 
 
+def test_a_pin_that_the_view_does_not_have_is_never_fine(index: SimulatedIndex, folder: Path) -> None:
+    (folder / "requirements.txt").write_text("web==1.0\nnobody-has-it==1.0\nweb-too==9\n")
+    code, report = index.report("requirements.txt", "--policy", "open", folder=folder)
+    (target,) = report["targets"]
+    assert (code, target["satisfiable"], report["breaks"]) == (3, None, False)
+    (gap,) = target["gaps"]
+    assert "nobody-has-it 1.0, web-too 9" in gap["why"]
+
+
 def test_a_project_of_somebody_else_cannot_lead_uv_elsewhere(index: SimulatedIndex, folder: Path) -> None:
     """Its settings name another index and write over a file; neither counts, and nothing of it is run."""
     (folder / "pyproject.toml").write_text(

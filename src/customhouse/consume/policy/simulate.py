@@ -29,6 +29,7 @@ from customhouse.terms.errors import Unavailable
 
 BATCH = 1000
 MOST_ROUNDS = 30
+MOST_NAMED = 12
 
 Progress = Callable[[str, int, int], None]
 Make = Callable[[str], Candidate]
@@ -91,10 +92,11 @@ class Simulation:
 
     def _locked(self, target: Target, resolver: Resolver) -> Outcome:
         verdicts = self.decide(target.pins)
-        missing = [Gap(one.name, f"the view has no {one.name} {one.version}", "see `customhouse policy explain`")
-                   for one in verdicts if not one.found]  # fmt: skip
+        absent = [one for one in verdicts if not one.found]
+        whole = not absent and len(verdicts) == len(set(target.pins))
         refused = [one for one in verdicts if one.refused]
-        outcome = Outcome(target, tuple(verdicts), satisfiable=not refused, gaps=tuple(missing))
+        satisfiable = False if refused else True if whole else None
+        outcome = Outcome(target, tuple(verdicts), satisfiable=satisfiable, gaps=_missing(absent))
         if not refused:
             return outcome
         again = self._relocked(target, resolver)
@@ -210,6 +212,14 @@ def _moved(before: dict[str, str], after: Sequence[Chosen]) -> tuple[Moved, ...]
 def _exception(verdict: Verdict) -> Excepted:
     why = f"what we install needs it ({verdict.reason})" if verdict.reason else "what we install needs it"
     return Excepted(verdict.name, verdict.version, verdict.rules or (verdict.rule,), why, verdict.changes_at)
+
+
+def _missing(absent: Sequence[Verdict]) -> tuple[Gap, ...]:
+    if not absent:
+        return ()
+    named = ", ".join(f"{one.name} {one.version}" for one in absent[:MOST_NAMED])
+    more = f" and {len(absent) - MOST_NAMED} more" if len(absent) > MOST_NAMED else ""
+    return (Gap("the view", f"whatever its policy, it has no {named}{more}", "name the upstream that has them"),)
 
 
 def _without_wheels(name: str) -> Gap:

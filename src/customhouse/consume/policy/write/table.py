@@ -71,7 +71,7 @@ def _by_rule(verdicts: Sequence[Verdict]) -> Iterator[str]:
 def _outcome(one: Outcome) -> Iterator[str]:
     target = plain(one.target.title, 200)
     if one.satisfiable is None:
-        yield from _wrapped(f"? {target}: nobody can tell.", 0)
+        yield from _wrapped(f"? {target}: nobody can tell, see NOT LOOKED UP.", 0)
     elif one.satisfiable and not one.target.loose:
         yield from _wrapped(f"✓ {target} installs as it is.", 0)
     elif one.satisfiable:
@@ -188,6 +188,8 @@ def _gaps(report: Report) -> Iterator[str]:
     for one in gaps[:MOST_ROWS]:
         step = f" Next: {plain(one.next_step)}." if one.next_step else ""
         yield from _wrapped(f"{plain(one.where, 200)}: {plain(one.why)}.{step}", 2)
+    if len(gaps) > MOST_ROWS:
+        yield f"  and {len(gaps) - MOST_ROWS} more"
 
 
 def _end(report: Report) -> Iterator[str]:
