@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import gzip
-from collections import Counter
+import threading
+from collections import Counter, OrderedDict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import astuple, dataclass, replace
 from datetime import datetime, timedelta
@@ -15,7 +16,7 @@ from customhouse.formats.policy.model import Decision
 from customhouse.formats.simple import ProjectList
 from customhouse.index.render import GZIP_FLOOR_BYTES, GZIP_LEVEL, Flights, gates_of
 from customhouse.infra.pages import Edition, Format, Gate, Page, Pages
-from customhouse.mirror.model import MirroredFile
+from customhouse.mirror.model import MirroredFile, MirroredProject
 from customhouse.terms.digest import Digest
 from customhouse.terms.names import normalize
 from customhouse.views.model import HOSTED, Offered, View
@@ -24,6 +25,10 @@ from customhouse.views.queries import mirrored_names
 from customhouse.views.words import denied, nearest_allowed, parsed, warned
 
 LET_IN = Decision("allow")
+REMEMBERED = timedelta(seconds=60)
+"""For so long a rendering is used again if nothing has been heard that changes it."""
+MOST_REMEMBERED = 20_000
+"""So many files are in the renderings that one process remembers."""
 MOST_TOLD = 500
 """So many hidden files stand in ``_customhouse`` of a page by name; the rest is counted."""
 
@@ -47,6 +52,42 @@ class RenderedView:
         return self.json if format_ == "json" else self.html
 
 
+@dataclass(frozen=True, slots=True)
+class _Remembered:
+    """A rendering, and what it was made of."""
+
+    read_at: Mapping[str, int]
+    until: datetime
+    rendered: RenderedView
+
+
+class _Memory:
+    """The latest renderings of this process, bounded by the files in them: an install asks for a page and its files."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._found: OrderedDict[tuple[str, str], _Remembered] = OrderedDict()
+        self._files = 0
+
+    def get(self, view: str, name: str) -> _Remembered | None:
+        """The latest of one project."""
+        with self._guard:
+            return self._found.get((view, name))
+
+    def put(self, view: str, name: str, made: _Remembered) -> None:
+        """Remember it, and let go of what was remembered longest."""
+        with self._guard:
+            self._forget((view, name))
+            self._found[view, name] = made
+            self._files += len(made.rendered.gates)
+            while self._files > MOST_REMEMBERED:
+                self._forget(next(iter(self._found)))
+
+    def _forget(self, key: tuple[str, str]) -> None:
+        gone = self._found.pop(key, None)
+        self._files -= len(gone.rendered.gates) if gone is not None else 0
+
+
 class ViewRenderer:
     """Renders views for `serve`. One rendering of a project in a view runs at a time in a process."""
 
@@ -54,15 +95,18 @@ class ViewRenderer:
         self.views = views
         self._pages = pages
         self._flights: Flights[RenderedView] = Flights()
+        self._memory = _Memory()
 
     def render(self, view: View, normalized: str, *, within: timedelta) -> RenderedView | None:
         """Render and store one project; None if the view has no such project.
 
         ``within``: how long ago the upstream may have confirmed it at most.
         """
+        # Ask first: what an upstream has changed is then in the serials that the rendering counts for.
+        mirrored = self.views.pulls.project(normalized, view.upstreams, within=within)
         read_at = self.views.serials(view.name, normalized)
         flight = (f"{view.name} {within.total_seconds():.0f}", normalized, max(read_at.values()))
-        return self._flights.share(flight, lambda: self._render(view, normalized, within, read_at))
+        return self._flights.share(flight, lambda: self._render(view, normalized, within, read_at, mirrored))
 
     def render_private(self, view: View, normalized: str) -> RenderedView | None:
         """A private project for somebody who may read it. Nothing of it is stored."""
@@ -82,15 +126,41 @@ class ViewRenderer:
         )
 
     def _render(
-        self, view: View, normalized: str, within: timedelta, read_at: Mapping[str, int]
-    ) -> RenderedView | None:
-        offered = self.views.offered(view, normalized, within=within)
-        rendered = self._rendered(view, normalized, offered, read_at[normalized])
+        self, view: View, normalized: str, within: timedelta, read_at: Mapping[str, int],
+        mirrored: MirroredProject | None,
+    ) -> RenderedView | None:  # fmt: skip
+        rendered = self._again(view, normalized, read_at, mirrored)
         if rendered is None:
-            return None
+            now = self.views.clock.now()
+            offered = self.views.offered(view, normalized, within=within)
+            rendered = self._rendered(view, normalized, offered, read_at[normalized])
+            if rendered is None or offered is None:
+                return None
+            changes = (one for one in (offered.renew_at, offered.ends_at) if one is not None)
+            until = min([now + REMEMBERED, *changes])
+            self._memory.put(view.name, normalized, _Remembered(read_at, until, rendered))
         pages = tuple(page for page in (rendered.json, rendered.html) if page is not None)
         self._pages.put_edition(read_at, rendered.edition, pages, rendered.gates)
         return rendered
+
+    def _again(
+        self, view: View, normalized: str, read_at: Mapping[str, int], mirrored: MirroredProject | None
+    ) -> RenderedView | None:
+        """What was rendered a moment ago, with the times of now, if nothing that it was made of is otherwise."""
+        made = self._memory.get(view.name, normalized)
+        now = self.views.clock.now()
+        if made is None or made.read_at != read_at or now >= made.until or made.rendered.offered is None:
+            return None
+        before = made.rendered.offered.mirrored
+        if (before is None) != (mirrored is None):
+            return None
+        offered = made.rendered.offered
+        if before is not None and mirrored is not None:
+            if replace(before, checked_at=mirrored.checked_at, stale=mirrored.stale) != mirrored:
+                return None
+            offered = replace(offered, mirrored=mirrored, checked_at=mirrored.checked_at, stale=mirrored.stale)
+        edition = _edition(view, normalized, made.rendered.edition.number, offered, now)
+        return replace(made.rendered, offered=offered, edition=edition)
 
     def _rendered(self, view: View, normalized: str, offered: Offered | None, serial: int) -> RenderedView | None:
         now = self.views.clock.now()
