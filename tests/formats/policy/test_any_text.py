@@ -76,8 +76,8 @@ def test_any_document_is_read_or_refused_with_a_line(document: dict[str, Any], f
         assert len(told.matches) == len(found.rules)
 
 
-CONDITIONS = {
-    "age": ["< 7d", ["< 1d", "> 9d"]], "number": ["< 5", 3], "words": None, "text": ["a*", True, {"not-in": ["a*"]}],
+CONDITIONS: dict[str, list[Any]] = {
+    "age": ["< 7d", ["< 1d", "> 9d"]], "number": ["< 5", 3], "text": ["a*", True, {"not-in": ["a*"]}],
     "set": ["pth-file", {"not-in": ["pth-file"]}, True], "flag": [True, False],
     "vulnerabilities": [True, False, ">= high", {"severity": "high", "score": "> 5", "epss": "> 0.5", "id": "CVE-*"}],
     "publisher": [True, False, {"publisher": "GitHub", "repository": "a/*", "verified": True}], "fixes": [True, "high"],
@@ -90,8 +90,7 @@ CONDITIONS = {
 @given(facts=st.lists(_fact, min_size=1, max_size=4))
 def test_no_answer_is_so_odd_that_a_condition_fails_on_it(signal: str, facts: list[Any]) -> None:
     kind = SIGNALS[signal]
-    wanted = [kind.words[0], {"not-in": [kind.words[0]]}] if kind.words else CONDITIONS[kind.type]
-    assert wanted is not None
+    wanted: list[Any] = [kind.words[0], {"not-in": [kind.words[0]]}] if kind.words else CONDITIONS[kind.type]
     for one in ("missing", *([">=1", "==1.0"] if signal == "version" else wanted)):
         text = tomlkit.dumps({"level": "open", "rule": [{"name": "r", "deny-if": {signal: one}, "unknown": "hold"}]})
         found = read_policy(text, now=NOW)
