@@ -51,6 +51,7 @@ from customhouse.ledger.events import Event
 from customhouse.ledger.tx import Tx
 from customhouse.reports.events import CaseDecided, CaseOpened, ProjectQuarantined
 from customhouse.terms.identity import SYSTEM, Identity
+from customhouse.views.names import events as _name_events  # noqa: F401 - whatever may happen is loaded
 from customhouse.work import FOLLOWERS, run_due_job, run_followers
 from mail_sink import MailSink, mail_sink, text_of
 from packages import wheel

@@ -183,7 +183,7 @@ class TestJson:
         [
             b"", b"[]", b"{", b"null", b"\xff\xfe", b'{"a": NaN}', b'{"meta": {}, "meta": {}}', b"[" * 100_000,
             b'{"meta": {"api-version": "1.0"}, "name": "demo", "files": {}}', page(file(hashes=[])), page(file(url=1)),
-            page(*[["x"]]), b'{"a": "\\ud800"}', b'{"a": ' + b"9" * 5000 + b"}",  # type: ignore[list-item]
+            page(["x"]), b'{"a": "\\ud800"}', b'{"a": ' + b"9" * 5000 + b"}",  # type: ignore[arg-type]  # on purpose
         ],
     )  # fmt: skip
     def test_what_is_no_page_is_refused(self, body: bytes) -> None:

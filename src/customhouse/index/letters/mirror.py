@@ -31,7 +31,7 @@ def digest_changed(values: Mapping[str, Any], site: Site) -> Draft:
         f"This was noticed {fact.when}. A file name has one content for ever, on PyPI and on every index that keeps "
         "its word; so either somebody has broken in there, or it breaks its word. The first digest stays in force: "
         "what has it is handed out as before, and the other bytes are refused.",
-        f"First:  {fact.text('kept')}\nNow:    {fact.text('refused')}",
+        f"First: {fact.text('kept')}\nNow: {fact.text('refused')}",
         f"Ask whoever runs {upstream}, and look at what was built with {fact.project} lately.",
     )  # fmt: skip
 
