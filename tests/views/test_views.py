@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from advising import advise, record
+from clock import TurnableClock
+from conftest import Where, prepared, settings_for
 from customhouse.advisories.tables import advisory_source
 from customhouse.index.erase import Erase, erase
 from customhouse.index.quarantine_by_hand import QuarantineProject, order_project_quarantine
+from customhouse.infra.walkers import Walkers
+from customhouse.mirror.fetching import Cut
 from customhouse.terms.errors import Refused, Rejected
 from customhouse.views.define import (
     AddView,
@@ -22,10 +27,10 @@ from customhouse.views.define import (
     void_views,
 )
 from customhouse.work import run_due_job, run_followers
-from letting_in import BALANCED, LONG, MOMENT, OPEN, LettingIn
+from letting_in import BALANCED, LONG, MOMENT, OPEN, LettingIn, letting_in
 from neighbours import found_organization, found_project
 from packages import sdist, wheel
-from upstream_world import JSON_TYPE, says
+from upstream_world import JSON_TYPE, UpstreamWorld, says
 
 pytestmark = pytest.mark.slow
 ONE, TWO, SOURCE = "demo-1.0-py3-none-any.whl", "demo-2.0-py3-none-any.whl", "demo-1.0.tar.gz"
@@ -343,3 +348,19 @@ def test_an_erased_file_is_gone_at_once(views: LettingIn) -> None:
     views.world.app.do(erase, Erase("ours", ours.filename, "a court said so", "K 1/26", ours.filename))
     assert views.file(ours.filename, "ours").status_code == 410
     assert views.listed("ours") == set()
+
+
+def test_with_a_reader_of_archives_that_never_ends_nothing_goes_out_that_a_rule_wants_looked_into(
+    tmp_path: Path, request: pytest.FixtureRequest, clock: TurnableClock, upstream: UpstreamWorld
+) -> None:
+    dead = Walkers(count=1, seconds=0.0001, memory_bytes=2**30)
+    settings = prepared(settings_for(Where(), tmp_path / "data", request), request)
+    with letting_in(settings, upstream, clock, dead, policy=BALANCED) as views:
+        try:
+            answer = views.file(ONE)
+            assert answer.status_code in (403, 503), answer.text
+        except Cut:
+            pass  # its beginning was sent, and the connection is cut before the end
+        views.set(OPEN)
+        assert views.file(ONE).status_code == 200, "no rule of this policy asks what is in a file"
+    dead.close()
