@@ -28,4 +28,4 @@ def name_owner(visit: Visit) -> Response:
         known = KnownNames(visit.app.settings.internal_names)
         told = owner_of(sql, wanted, known, upstreams) if visit.actor.operator else None
     words = WORDS[told.whose] if told is not None else ""
-    return visit.page("name.html", kept=True, found=found, told=told, words=words, upstreams=upstreams)
+    return visit.page("name.html", found=found, told=told, words=words, upstreams=upstreams)
