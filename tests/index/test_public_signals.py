@@ -22,6 +22,7 @@ from customhouse.index.mark_critical import MarkCritical, mark_critical
 from customhouse.index.public_signals import count_public_signals
 from customhouse.infra.settings import Settings
 from customhouse.infra.walkers import Walkers
+from customhouse.views.define import AddView, add_view
 from neighbours import found_project, join
 from packages import wheel
 from telling import settle, telling_world
@@ -65,6 +66,16 @@ def test_a_page_tells_what_was_counted_with_its_date(world: World) -> None:
     assert said is not None
     assert said.pop("owner-changed").endswith("Z")
     assert said == {"date": "2026-11-24", "downloads": 1200, "dependents": 0, "owners": 1, "critical": False}
+
+
+def test_a_view_tells_the_same(world: World) -> None:
+    published(world)
+    settle(world)
+    downloaded(world, 1234)
+    count_public_signals(world.app.deeds)
+    world.app.do(add_view, AddView("main", (), "level = 'open'", ()))
+    answer = world.client.get("/view/main/simple/demo/", headers=JSON)
+    assert answer.json()["_customhouse"]["facts"] == told(world)
 
 
 def test_counting_again_writes_nothing_and_leaves_the_ready_page(world: World) -> None:

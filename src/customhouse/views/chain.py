@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from customhouse.catalog import queries
 from customhouse.catalog.hosted import changed_serial, hosted_page
 from customhouse.catalog.namespaces import grants_covering
+from customhouse.catalog.public_signals import public_signals
 from customhouse.catalog.tables import name as name_table
 from customhouse.formats.policy.decide import decide, explain
 from customhouse.formats.policy.model import Decision, Facts
@@ -78,7 +79,8 @@ class Hosted:
             versions = queries.versions_of(sql, found.id)
             covering = grants_covering(sql, normalized)
             provenance = provenance_addresses(sql, found, files, self.site)
-        page = hosted_page(found, files, versions, serial, covering, provenance)
+            facts = None if self.private else public_signals(sql, found.id)
+        page = hosted_page(found, files, versions, serial, covering, provenance, facts)
         reachable = {
             gate.filename
             for gate in gates_of(found, files, self.now, self.deleted_files_answer)
