@@ -13,7 +13,8 @@ depends_on = None
 
 def upgrade() -> None:
     """Make the tables, and say which upstream a name is from."""
-    op.add_column("name", sa.Column("upstream", sa.String(length=32), nullable=True))
+    said = "if it is served from there: which one of the settings"
+    op.add_column("name", sa.Column("upstream", sa.String(length=32), nullable=True, comment=said))
     op.create_table(
         "mirror_project",
         sa.Column("name", sa.String(length=100), nullable=False, comment="normalised"),
