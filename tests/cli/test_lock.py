@@ -252,7 +252,9 @@ def test_a_private_project_is_locked_and_verified_with_a_token(stock: Bench, ben
     assert done.returncode == 0, done.stderr
     assert versions(bench) == {"inner": "1.0", "bar": "1.0"}
     assert bench.token not in bench.locked() + done.stdout + done.stderr
-    assert bench.run("verify", "pylock.toml", CUSTOMHOUSE_TOKEN=bench.token).returncode == 0
+    assert bench.run("verify", "pylock.toml", *flags, CUSTOMHOUSE_TOKEN=bench.token).returncode == 0
+    around = {"CUSTOMHOUSE_TOKEN": bench.token, "CUSTOMHOUSE_INDEX": bench.server.url}
+    assert bench.run("verify", "pylock.toml", **around).returncode == 0
     done = bench.run("verify", "pylock.toml")
     assert (done.returncode, "or not for you (CUSTOMHOUSE_TOKEN)" in " ".join(done.stdout.split())) == (1, True)
 
@@ -275,6 +277,26 @@ def test_a_token_is_shown_to_its_index_alone(bench: Bench) -> None:
         assert any("authorization" in one.headers for one in index.requests)
         assert stranger.requests
         assert not any("authorization" in one.headers for one in stranger.requests)
+
+
+def test_a_token_is_not_shown_to_an_index_that_only_a_lock_names(bench: Bench) -> None:
+    """A pull request brings a lock with its author's own index: what the builder's token opens is not for him."""
+    bench.asks_for("low")
+    with receiver() as stranger:
+        stranger.answer = lambda _request: Reply(404)
+        theirs = f"http://127.0.0.1:{stranger.port}/simple/"
+        (bench.folder / "pylock.toml").write_text(
+            'lock-version = "1.0"\ncreated-by = "x"\n[[packages]]\nname = "low"\nversion = "1.0"\n'
+            f'index = "{theirs}"\nwheels = [{{ name = "low-1.0-py3-none-any.whl", hashes = {{ sha256 = "{"a" * 64}" }} }}]\n'
+            f'[tool.customhouse]\nindex = "{theirs}"\n'
+        )
+        done = bench.run("verify", "pylock.toml", CUSTOMHOUSE_TOKEN="ch1.secret")
+        assert "CUSTOMHOUSE_TOKEN is not shown to" in done.stderr
+        bench.lock(CUSTOMHOUSE_TOKEN="ch1.secret")
+        assert len({one.path for one in stranger.requests}) >= 1
+        assert not [one for one in stranger.requests if "authorization" in one.headers]
+        bench.run("verify", "pylock.toml", CUSTOMHOUSE_TOKEN="ch1.secret", CUSTOMHOUSE_INDEX=theirs)
+        assert [one for one in stranger.requests if "authorization" in one.headers]
 
 
 def test_nobody_has_named_an_index(bench: Bench) -> None:

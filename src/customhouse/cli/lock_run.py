@@ -106,7 +106,7 @@ class _Run:
         self._line = line
         self._clock = SystemClock()
         self._wire = connections.get()
-        self._token = token_for(place)
+        self._token = token_for(place, named=bool(flags.index) or "://" in flags.view)
         if self._token:
             self._wire.show(self._token, place.simple)
         self._listings = Listings(self._wire, place.simple)

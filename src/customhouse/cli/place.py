@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from customhouse.cli.audit_surroundings import warn
 from customhouse.consume.view_address import Place, read_place
+from customhouse.formats.plain import plain
 
 
 def chosen_place(view: str, index: str, remembered: str = "") -> Place:
@@ -15,20 +18,39 @@ def chosen_place(view: str, index: str, remembered: str = "") -> Place:
     return read_place(view, index)
 
 
-def token_for(place: Place) -> str:
+def token_for(place: Place, *, named: bool) -> str:
     """What opens private projects there: ``CUSTOMHOUSE_TOKEN``, or what `customhouse use` keeps in the keyring.
 
-    Empty without one, and for a place that others could listen to.
+    Empty without one, and for a place that others could listen to. Unless whoever runs the command has ``named`` the
+    place himself, the variable's token is for the hosts of `customhouse use` and ``CUSTOMHOUSE_INDEX`` alone: a lock
+    may come from a stranger, with his own address in it.
     """
     if not place.is_safe:
         return ""
-    if text := os.environ.get("CUSTOMHOUSE_TOKEN", "").strip():
-        return text
     from customhouse.consume.setup.record import read_uses  # noqa: PLC0415 - as below
-    from customhouse.consume.setup.tokens import known_token  # noqa: PLC0415
 
-    kept = [one for one in read_uses(os.environ).by_scope.values() if one.index == place.simple and one.keyring]
-    return known_token(kept[0].keyring) if kept else ""
+    uses = read_uses(os.environ).by_scope.values()
+    text = os.environ.get("CUSTOMHOUSE_TOKEN", "").strip()
+    if text and (named or _origin(place.simple) in {
+        *(_origin(one.index) for one in uses), _origin(os.environ.get("CUSTOMHOUSE_INDEX", "").strip()),
+    }):  # fmt: skip
+        return text
+    from customhouse.consume.setup.tokens import known_token  # noqa: PLC0415 - it loads the keyring
+
+    kept = [one for one in uses if one.index == place.simple and one.keyring]
+    found = known_token(kept[0].keyring) if kept else ""
+    if text and not found:
+        warn(f"CUSTOMHOUSE_TOKEN is not shown to {plain(place.base or place.simple, 200)}, which only the lock names:"
+             " say --index with its address.")  # fmt: skip
+    return found
+
+
+def _origin(url: str) -> tuple[str, str] | None:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    return (parts.scheme.lower(), parts.netloc.rpartition("@")[2].lower()) if parts.netloc else None
 
 
 def in_use() -> str:

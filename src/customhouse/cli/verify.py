@@ -78,7 +78,8 @@ def verify(
         else:
             from customhouse.consume.verify.look import Looker  # noqa: PLC0415 - who is offline looks at nothing
 
-            if place is not None and (token := token_for(place)):
+            named = bool(index) or "://" in view
+            if place is not None and (token := token_for(place, named=named)):
                 connections.get().show(token, place.simple)
             looker = Looker(
                 connections.get(), SystemClock().now(), place,
