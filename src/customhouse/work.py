@@ -96,6 +96,7 @@ from customhouse.terms.errors import CustomhouseError, Rejected, Unavailable
 from customhouse.views.log.fold import fold_decisions
 from customhouse.views.log.handed_out import handed_out_since
 from customhouse.views.simulate.candidates import forget_expired
+from customhouse.views.standing import LOAD_ADVISORIES, unadvised_views
 from customhouse.views.void import VOID_JOB, VoidNames, holders_of_libraries, note_void, void_everything, void_names
 
 log = logging.getLogger("customhouse.work")
@@ -590,6 +591,8 @@ def work(settings: Settings, stop: threading.Event) -> None:
     """Tell followers and run due jobs until told to stop."""
     with open_app(settings) as app, taking_mail(app):
         seed_periodic_jobs(app)
+        for one in unadvised_views(app.database, app.clock.now(), settings.internal_names):
+            log.warning("%s. To load them: %s", one, LOAD_ADVISORIES)
         outside = [
             threading.Thread(target=_work_outside, args=(app, stop), daemon=True) for _ in range(OUTSIDE_THREADS)
         ]

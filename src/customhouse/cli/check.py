@@ -10,6 +10,7 @@ from rich.table import Table
 from customhouse.app import open_app, prepare
 from customhouse.cli.options import read_settings
 from customhouse.index.check import FINDINGS_SHOWN
+from customhouse.views.standing import LOAD_ADVISORIES, unadvised_views
 
 
 def check(*, sample: int | None = None, data: Path | None = None) -> int:
@@ -24,6 +25,7 @@ def check(*, sample: int | None = None, data: Path | None = None) -> int:
     with open_app(settings) as parts:
         results = parts.check(sample=sample)
         compared = parts.breached.described
+        unadvised = unadvised_views(parts.database, parts.clock.now(), parts.settings.internal_names)
     console = Console()
     table = Table(title=f"Invariants of {settings.data}", title_justify="left")
     table.add_column("")
@@ -40,4 +42,9 @@ def check(*, sample: int | None = None, data: Path | None = None) -> int:
             console.print(f"  … and {len(result.findings) - FINDINGS_SHOWN} more", highlight=False)
     if not compared:
         console.print("Note: new passwords are not compared with breached ones (setting breached_passwords).")
+    for one in unadvised:
+        console.print(f"Note: {one}.", highlight=False)
+    if unadvised:
+        console.print("One command loads them and keeps them new:", highlight=False)
+        print(LOAD_ADVISORIES)
     return 1 if any(result.findings for result in results) else 0

@@ -23,6 +23,7 @@ from customhouse.views.define import AddView, RemoveView, SetView, add_view, rem
 from customhouse.views.model import View
 from customhouse.views.offering import policy_of
 from customhouse.views.queries import all_views, find_view
+from customhouse.views.standing import LOAD_ADVISORIES, standing_of
 
 CLOSED = 3
 
@@ -48,8 +49,11 @@ def add(name: Name, /, *, upstream: Ups = (), policy: PolicyFlag = DEFAULT, data
         done = parts.do(add_view, wish)
         found = _read(parts, done)
         where = parts.settings.public_url
+        with parts.database.read() as sql:
+            unadvised = standing_of(sql, done, parts.clock.now(), parts.settings.internal_names).unadvised
     _print_remarks(found)
     print(f"{done.name} shows what is hosted here{_and(done.upstreams)}, under the policy {_said(found)}.")
+    _print_unadvised(unadvised)
     print(f"pip install --index-url {where}/view/{done.name}/simple/ …")
 
 
@@ -111,7 +115,10 @@ def show(name: Name, /, *, text: bool = False, data: Data = None) -> int:
         except Unavailable as error:
             print(fill(f"! closed: {plain(str(error), 400)}", 80, subsequent_indent="  "))
             return CLOSED
+        with parts.database.read() as sql:
+            unadvised = standing_of(sql, known, now, parts.settings.internal_names).unadvised
     _print_policy(policy, now)
+    _print_unadvised(unadvised)
     return 0
 
 
@@ -176,6 +183,13 @@ def _said(policy: Policy) -> str:
     more = [f"{own} {'rule' if own == 1 else 'rules'} of its own"] if own else []
     more += [f"{len(spared)} {'exception' if len(spared) == 1 else 'exceptions'}"] if spared else []
     return f"{policy.level!r}" + (f" with {' and '.join(more)}" if more else "")
+
+
+def _print_unadvised(unadvised: str) -> None:
+    """That no advisories are loaded, and what loads them."""
+    if unadvised:
+        print(fill(f"! {unadvised}. This loads them:", 80, subsequent_indent="  "))
+        print(f"  {LOAD_ADVISORIES}")
 
 
 def _print_remarks(policy: Policy) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import logging
 from email.utils import formatdate
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
 from customhouse.formats.negotiate import wants_html
+from customhouse.formats.policy.unknown import only_not_known
 from customhouse.formats.problems import SECURITY_HEADERS, Headers
 from customhouse.infra.pages import Gate
 from customhouse.serve.files import PRIVATE_CACHE
@@ -25,11 +27,23 @@ def said_of_offered(gate: Gate, warning: str, *, private: bool = False) -> Heade
     """The headers of a file of a view: caching, warnings, and which rule has spoken."""
     said: Headers = [(b"cache-control", PRIVATE_CACHE if private else OFFERED_CACHE), *warnings(warning)]
     if gate.verdict == "warn":
-        said += warnings(gate.reason, log_as=f"{gate.filename} in the view {gate.view}")
+        blind = only_not_known(gate.reason)
+        said += warnings(gate.reason, log_as="" if blind else f"{gate.filename} in the view {gate.view}")
+        if blind:
+            _tell_once(gate.view, gate.reason)
         said.append((POLICY_HEADER, _ascii(f"warn; rule={gate.rule}" if gate.rule else "warn")))
         if gate.until:
             said.append((b"sunset", formatdate(gate.until, usegmt=True).encode()))
     return said
+
+
+@lru_cache(maxsize=1000)
+def _tell_once(view: str, reason: str) -> None:
+    """What nobody can know while nothing is loaded is true of every file: it is no news at the next one."""
+    log.warning(
+        "the view %s lets files in with a warning: %s. Which: customhouse view log %s. This is said once in a process",
+        view, reason, view,
+    )  # fmt: skip
 
 
 def warnings(text: str, *, log_as: str = "") -> Headers:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 
 from customhouse.accounts.users import refuse_unless_operator
 from customhouse.formats.policy.read import read_policy
+from customhouse.formats.policy.rule import Policy
 from customhouse.ledger.tx import Tx
 from customhouse.terms.errors import Refused, Rejected
 from customhouse.terms.identity import COMMAND_LINE, SYSTEM, Actor
@@ -71,7 +73,7 @@ def add_view(command: AddView, tx: Tx) -> View:
             "bad-view-name", "view", f"{name[:60]!r} is no name of a view",
             f"a-z, 0-9 and single dashes between them, at most {MAX_NAME_LENGTH} characters",
         )  # fmt: skip
-    _check(command.upstreams, command.policy, command, tx)
+    definition(command.upstreams, command.policy, known=command.known, internal=command.internal, now=tx.now())
     if find_view(tx.sql, name) is not None:
         raise Refused("view-exists", f"There is a view {name!r} already.", "Change it with `customhouse view set`.",
                       status=409)  # fmt: skip
@@ -96,7 +98,7 @@ def set_view(command: SetView, tx: Tx) -> View:
     known = _known(command.name, tx)
     upstreams = known.upstreams if command.upstreams is None else command.upstreams
     policy = known.policy if command.policy is None else command.policy
-    _check(upstreams, policy, command, tx)
+    definition(upstreams, policy, known=command.known, internal=command.internal, now=tx.now())
     tx.sql.execute(
         view.update()
         .where(view.c.name == known.name)
@@ -137,13 +139,16 @@ def _known(name: str, tx: Tx) -> View:
     return known
 
 
-def _check(upstreams: tuple[str, ...], policy: str, command: AddView | SetView, tx: Tx) -> None:
+def definition(
+    upstreams: tuple[str, ...], policy: str, *, known: Collection[str], internal: tuple[str, ...], now: datetime
+) -> Policy:
+    """The policy of a view that may be defined so; raises `Rejected` for what is wrong with it."""
     for one in upstreams:
-        if one not in command.known:
-            said = ", ".join(sorted(command.known)) or "none is configured"
+        if one not in known:
+            said = ", ".join(sorted(known)) or "none is configured"
             raise Rejected("unknown-upstream", "upstream", f"nobody has described an upstream {one[:60]!r}", said)
     if len(set(upstreams)) != len(upstreams):
         raise Rejected("upstream-twice", "upstream", "an upstream is named twice", "each one once")
     if len(policy) > MAX_POLICY:
         raise Rejected("policy-too-long", "policy", f"{len(policy)} characters", f"at most {MAX_POLICY}")
-    read_policy(policy, now=tx.now(), internal=command.internal)
+    return read_policy(policy, now=now, internal=internal)

@@ -9,13 +9,22 @@ from sqlalchemy.engine import Connection
 
 from customhouse.advisories.sources import rows as sources
 from customhouse.formats.policy.rule import Policy, Spared
+from customhouse.infra.db import Database
 from customhouse.mirror.queries import UpstreamState, upstream_states
 from customhouse.terms.errors import Unavailable
 from customhouse.views.model import View
 from customhouse.views.offering import policy_of
+from customhouse.views.queries import all_views
 from customhouse.views.signals.queries import loaded_lists
 
+ADVISORIES = "advisories"
 ADVISED = frozenset({"vulnerabilities", "fixes", "malware", "bundled-vulnerabilities"})
+
+
+LOAD_ADVISORIES = (
+    "customhouse advisory source add osv https://osv-vulnerabilities.storage.googleapis.com/PyPI/modified_id.csv"
+)
+"""What brings in all records of PyPI, and keeps them new."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +53,14 @@ class Standing:
     exceptions: tuple[tuple[Spared, bool], ...]
     """Each with whether it is over."""
 
+    @property
+    def unadvised(self) -> str:
+        """What the policy asks and nobody here can tell, because no advisories are loaded; empty if that is not so."""
+        if self.policy is None or not any(one.what == ADVISORIES and one.of is None for one in self.data):
+            return ""
+        asked = sorted(self.policy.signals & ADVISED)
+        return f"the policy asks for {_listed(asked)}, and no advisories are loaded"
+
 
 def standing_of(sql: Connection, view: View, now: datetime, internal: tuple[str, ...] = ()) -> Standing:
     """How it stands now."""
@@ -58,6 +75,13 @@ def standing_of(sql: Connection, view: View, now: datetime, internal: tuple[str,
     return Standing(view, policy, "", upstreams, tuple(_data(sql, policy, now)), exceptions)
 
 
+def unadvised_views(database: Database, now: datetime, internal: tuple[str, ...] = ()) -> list[str]:
+    """One sentence for each view whose policy asks for what only advisories tell, while there are none."""
+    with database.read() as sql:
+        found = [standing_of(sql, one, now, internal) for one in all_views(sql)]
+    return [f"the view {one.view.name}: {one.unadvised}" for one in found if one.unadvised]
+
+
 def _data(sql: Connection, policy: Policy, now: datetime) -> list[Data]:
     found = []
     if policy.signals & ADVISED:
@@ -68,7 +92,7 @@ def _data(sql: Connection, policy: Policy, now: datetime) -> list[Data]:
             too_old = limit is not None and one.succeeded_at is not None and now - one.succeeded_at >= limit.max_age
             found.append(Data(f"advisories from {one.name}", one.succeeded_at, words, too_old, one.error))
         if not known:
-            found.append(Data("advisories", None, words))
+            found.append(Data(ADVISORIES, None, words))
     for loaded in loaded_lists(sql):
         if loaded.signal in policy.signals:
             limit = policy.limits.get(loaded.signal)
@@ -77,3 +101,7 @@ def _data(sql: Connection, policy: Policy, now: datetime) -> list[Data]:
             too_old = limit is not None and now - dated >= limit.max_age
             found.append(Data(f"{loaded.signal} of {loaded.upstream}, from {loaded.source}", dated, words, too_old))
     return found
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))

@@ -57,6 +57,7 @@ from customhouse.web.dress import Dressed
 from customhouse.web.inner import Inner
 from customhouse.web.pages.account import account_doors
 from customhouse.web.pages.admin import admin_doors
+from customhouse.web.pages.admin_views import admin_view_doors
 from customhouse.web.pages.advisories import advisory_doors
 from customhouse.web.pages.advisory_sources import advisory_source_doors
 from customhouse.web.pages.amendments import amendment_doors
@@ -259,6 +260,7 @@ def _routes(app: App, serve: Serve) -> list[Door]:
         *yank_api_doors(),
         *Candidates(app, looking).doors(),
         *policy_level_doors(app, looking),
+        *admin_view_doors(app),
         *view_log_doors(),
         *ViewDoors(app, serve).doors(),
         *ViewIntegrity(app, serve).doors(),

@@ -23,6 +23,7 @@ from customhouse.formats.policy.conditions.model import AnyOf, Condition, all_of
 from customhouse.formats.policy.durations import duration_words
 from customhouse.formats.policy.model import LETS_THROUGH, Action, Decision, Explaining, Fact, Facts, Match, Seen
 from customhouse.formats.policy.rule import Limit, Policy, Rule, Spared, Table
+from customhouse.formats.policy.unknown import not_known
 from customhouse.terms.versions import version_of
 
 DATA = "data"
@@ -187,9 +188,7 @@ def _unknown(rule: Rule, look: _Look) -> _Verdict:
     missing = dict.fromkeys(
         one.signal for table in rule.tables for one in table if one.test(look.fact(one.signal), look) is None
     )
-    are = "is" if len(missing) == 1 and not min(missing).endswith("s") else "are"
-    said = f"{' and '.join(missing)} {are} not known"
-    return _Verdict(True, rule.unknown, said, rule.name)
+    return _Verdict(True, rule.unknown, not_known(missing), rule.name)
 
 
 def _spared(policy: Policy, rule: Rule, look: _Look, *, hosted: bool) -> Spared | None:

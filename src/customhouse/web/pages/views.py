@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from customhouse.terms.errors import Refused
 from customhouse.views.queries import all_views
-from customhouse.views.standing import standing_of
+from customhouse.views.standing import LOAD_ADVISORIES, standing_of
 from customhouse.web.doors import Door, door
 from customhouse.web.permissions import Permission
 from customhouse.web.visit import Visit
@@ -41,5 +41,6 @@ def show(visit: Visit) -> Response:
     with visit.app.database.read() as sql:
         found = standing_of(sql, view, now, settings.internal_names)
     return visit.page(
-        "view.html", found=found, says=SAYS, address=f"{visit.site}/view/{view.name}/simple/", offline=settings.offline
-    )
+        "view.html", found=found, says=SAYS, address=f"{visit.site}/view/{view.name}/simple/", offline=settings.offline,
+        load=LOAD_ADVISORIES,
+    )  # fmt: skip
