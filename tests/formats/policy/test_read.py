@@ -238,6 +238,20 @@ def test_a_rule_of_the_same_name_replaces_the_levels_and_without_takes_one_out()
     ]
 
 
+def test_whoever_changes_a_rule_that_counts_always_keeps_that_unless_the_policy_says_otherwise() -> None:
+    """Or a shorter wait would be none at all for what has been chosen, and nobody would see it."""
+    chosen = '[[rule]]\nname = "chosen"\npackages = ["demo"]\naction = "allow"\n'
+    wait = '[[rule]]\nname = "cooldown"\nhide-if.age = "< 3d"\n'
+    new = known(
+        age=ago(days=1), project_age=ago(days=900), added_file_age=None, quiet_before=9.0, malware=False, kind="wheel",
+        internal_name=False, similar_to=None, vulnerabilities=(), yanked=False,
+    )  # fmt: skip
+    assert decided(policy(chosen + wait, level="curated"), new).rule == "cooldown"
+    assert decided(policy(chosen + wait + "always = false\n", level="curated"), new).action == "allow"
+    malware = '[[rule]]\nname = "known malware"\ndeny-if.malware = true\nreason = "no"\n'
+    assert decided(policy(chosen + malware), known(malware=True)).action == "deny"
+
+
 def test_the_keys_of_this_page_are_those_of_the_reader() -> None:
     page = Path(__file__).parents[3] / "docs" / "policy.md"
     if page.exists():

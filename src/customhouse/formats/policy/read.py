@@ -1,7 +1,7 @@
 """A policy's TOML to a `Policy`: read whole or refused whole, with the line and what was probably meant.
 
 The order in which rules are looked at: those marked ``always`` (the level's, then the policy's own), the policy's own
-others, the level's others. A rule of the same name replaces the level's in its place.
+others, the level's others. A rule of the same name replaces the level's in its place, and stays ``always`` if that was.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def _read(
     against = place.at("unknown").word(document.get("unknown", "allow"), ("allow", "against")) == "against" or (
         "unknown" not in document and base.unknown_counts_against
     )
-    own = _rules(document, place, against=against)
+    own = _rules(document, place, base, against=against)
     kept = [one for one in base.rules if one.name not in _without(document, place, base, own)]
     rules = in_order(kept, own)
     ours = _internal(document, place, internal)
@@ -128,11 +128,11 @@ def in_order(level: Iterable[Rule], own: Sequence[Rule]) -> list[Rule]:
     ]  # fmt: skip
 
 
-def _rules(document: Mapping[str, object], place: Place, *, against: bool) -> list[Rule]:
+def _rules(document: Mapping[str, object], place: Place, base: Policy, *, against: bool) -> list[Rule]:
     tables = _array(document, "rule", place, MOST_RULES)
     found: dict[str, Rule] = {}
     for table, here in tables:
-        rule = _rule(table, here, against=against)
+        rule = _rule(table, here, base, against=against)
         if rule.name in found:
             here.called(f"rule {shown(rule.name)}").at("name").reject(
                 f"there is a rule {shown(rule.name)} already, on line {found[rule.name].line}", "a name of its own"
@@ -152,7 +152,7 @@ def _array(document: Mapping[str, object], key: str, place: Place, most: int) ->
     return [(one, here.at(number)) for number, one in enumerate(value)]
 
 
-def _rule(table: dict[str, object], place: Place, *, against: bool) -> Rule:
+def _rule(table: dict[str, object], place: Place, base: Policy, *, against: bool) -> Rule:
     name = place.called("rule").at("name").text(table.get("name"), 'name = "cooldown"')
     place = place.called(f"rule {shown(name)}")
     place.only(table, _RULE, "key of a rule called")
@@ -169,11 +169,12 @@ def _rule(table: dict[str, object], place: Place, *, against: bool) -> Rule:
         check_pattern(pattern, here)
     if not conditions and not packages:
         place.reject("it has neither conditions nor packages", _SAY_MORE)
+    replaced = base.rule(name)
     return Rule(
         name, action, conditions, _tables(table["unless"], place.at("unless")) if "unless" in table else (),
         packages, matcher_of(map(project_pattern, packages)) if packages else lambda _name: True,
         place.at("hosted").flag(table.get("hosted", False)), _unknown(table, place, action, against=against),
-        place.at("always").flag(table.get("always", False)),
+        place.at("always").flag(table.get("always", replaced is not None and replaced.always)),
         place.at("reason").text(table["reason"], "why, in a few words") if "reason" in table else "", line=place.line,
     )  # fmt: skip
 
