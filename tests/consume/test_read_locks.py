@@ -444,3 +444,20 @@ def test_what_a_project_asks_for_by_now_and_its_lock_does_not_know_is_told(tmp_p
     ]  # fmt: skip
     (tmp_path / "pyproject.toml").write_text("[")
     assert read_target(tmp_path / "uv.lock")[0].gaps == ()
+
+
+HASH, OTHER = f"sha256:{'a' * 64}", f"sha256:{'e' * 64}"
+
+
+@pytest.mark.parametrize("more", [
+    f'--hash="{OTHER}"', f"--hash '{OTHER}'", f'"--hash={OTHER}"', f"--has={OTHER}", f"--h={OTHER}", f"--h {OTHER}",
+    f"--ha\\sh={OTHER}", "--hash=${EVIL}", f"\t--hash='{OTHER}'", f'-"-hash"={OTHER}', f"--hash={OTHER}0x",
+])  # fmt: skip
+def test_a_hash_that_pip_reads_and_nobody_else_is_a_gap_and_never_passed_over(tmp_path: Path, more: str) -> None:
+    """pip takes options apart as a shell does, and any beginning of ``--hash``: one more file would be let in."""
+    place = tmp_path / "requirements.txt"
+    place.write_text(f"bar==2.0 --hash={HASH} {more}\n")
+    subject = read(place)
+    assert subject.gaps, more
+    place.write_text(f'bar==2.0 --config-settings="--build-option=-x" --hash={HASH}\n')
+    assert (read(place).gaps, read(place).components[0].hashes) == ((), frozenset({HASH}))

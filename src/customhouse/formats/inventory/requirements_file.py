@@ -15,6 +15,7 @@ MOST_LINES = 1_000_000
 LONGEST_LINE = 100_000
 _HASH = re.compile(r"\s--hash[= ]\s*([a-z0-9]{1,10}:[0-9A-Fa-f]{1,130})(?=\s|$)")
 _OPTION = re.compile(r"\s--?[a-zA-Z][a-zA-Z-]*(?:[= ]\s*\S+)?")
+_QUOTES = str.maketrans("", "", "\"'\\")
 _VARIABLE = re.compile(r"\$\{[A-Z0-9_]+\}")
 _VIA = re.compile(r"\s*#(?:\s*via\s+|\s+via\s*$|\s{2,})(.*)$")
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
@@ -170,9 +171,25 @@ def _option(number: int, line: str) -> Wanted | Option | Fault:
     return Option(number, kind, value.strip("\"'"))
 
 
+def _odd_hash(options: str) -> str:
+    """A word that pip takes for ``--hash``, although it is written otherwise: quoted, shortened, with a variable.
+
+    pip splits options as a shell does and takes any beginning of a name for the option (`optparse`).
+    """
+    for word in re.split(r"\s-", options)[1:]:
+        name = f"-{word}".translate(_QUOTES).partition("=")[0].split(maxsplit=1)
+        if name and len(name[0]) > len("--") and "--hash".startswith(name[0]):
+            return f"-{word}"
+    quoted = options.translate(_QUOTES) != options and "--h" in options.translate(_QUOTES)
+    return options.strip() if quoted else ""
+
+
 def _requirement(number: int, line: str, *, editable: bool) -> Wanted | Fault:
     hashes = frozenset(one.lower() for one in _HASH.findall(f" {line}"))
-    text = _OPTION.split(_HASH.sub("", f" {line}"), maxsplit=1)[0].strip() if " -" in line else line
+    bare = _HASH.sub("", f" {line}") if " -" in line else line
+    text = _OPTION.split(bare, maxsplit=1)[0].strip() if " -" in line else line
+    if " -" in line and (odd := _odd_hash(bare)):
+        return Fault(number, f"{odd[:60]!r} may be a hash, and not one that can be read")
     if not text:
         return Fault(number, "an option without a requirement")
     if (variable := _VARIABLE.search(text)) is not None:
