@@ -188,6 +188,88 @@ def test_an_amendment_without_the_signature_of_the_index_counts_for_nothing(benc
     assert "not believed" in told["gaps"][0]["why"]
 
 
+def pylock(*entries: str, index: str, version: str = 'version = "2.0"') -> str:
+    return (
+        f'lock-version = "1.0"\ncreated-by = "x"\n[[packages]]\nname = "bar"\n{version}\nindex = "{index}"\n'
+        f"wheels = [\n{''.join(f'    {one},{chr(10)}' for one in entries)}]\n"
+    )
+
+
+def test_whatever_else_a_lock_lets_through_beside_a_good_digest_is_no_success(bench: Bench) -> None:
+    """Installers take a file that fits any of the digests that a lock has for it."""
+    good, bad = digest(bench, "bar", "2.0"), "e" * 64
+    file = "bar-2.0-py3-none-any.whl"
+    fine = f'{{ name = "{file}", hashes = {{ sha256 = "{good}" }} }}'
+    url = f"https://evil.example/{file}?sha256:{good}"
+    cases = {
+        "the same file twice": (1, pylock(fine, fine.replace(good, bad), index=bench.simple)),
+        "by another algorithm too": (
+            3, pylock(f'{{ name = "{file}", hashes = {{ sha256 = "{good}", sha512 = "{bad * 2}" }} }}',
+                      index=bench.simple)),
+        "one without any": (3, pylock(fine, f'{{ name = "{file}", url = "{url}" }}', index=bench.simple)),
+        "a good one in the address": (
+            3, pylock(f'{{ url = "{url}", hashes = {{ md5 = "{bad[:32]}" }} }}', index=bench.simple)),
+        "without the name of its file": (
+            1, pylock(fine, f'{{ hashes = {{ sha256 = "{bad}" }} }}', index=bench.simple)),
+        "without the version": (
+            3, pylock(f'{{ name = "{file}", hashes = {{ sha256 = "{good}", sha512 = "{bad * 2}" }} }}',
+                      index=bench.simple, version="")),
+        "fine": (0, pylock(fine, index=bench.simple)),
+        "fine without the version": (0, pylock(fine, index=bench.simple, version="")),
+    }  # fmt: skip
+    for name, (wanted, text) in cases.items():
+        (bench.folder / "pylock.toml").write_text(text)
+        assert (verified(bench, "pylock.toml")[0], name) == (wanted, name)
+    for kind in ("requirements.txt", "Pipfile.lock"):
+        written(bench, kind, "bar", "2.0", good)
+        text = (bench.folder / kind).read_text()
+        more = f'", "sha512:{bad * 2}' if kind == "Pipfile.lock" else f" --hash=sha512:{bad * 2}"
+        (bench.folder / kind).write_text(text.replace(good, good + more))
+        assert (verified(bench, kind)[0], kind) == (3, kind)
+    written(bench, "poetry.lock", "bar", "2.0", good)
+    text = (bench.folder / "poetry.lock").read_text()
+    line = next(one for one in text.splitlines() if "hash = " in one)
+    (bench.folder / "poetry.lock").write_text(text.replace(line, f"{line}\n{line.replace(good, bad)}"))
+    assert verified(bench, "poetry.lock")[0] == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_file_of_another_version_is_not_the_one_that_is_locked(bench: Bench, kind: str) -> None:
+    """The lock says 2.0, of which nothing is known, and brings the file of 1.0, of which an advisory tells."""
+    written(bench, kind, "low", "2.0", digest(bench, "low", "1.0"))
+    place = bench.folder / kind
+    place.write_text(place.read_text().replace("low-2.0-py3", "low-1.0-py3"))
+    code, told = verified(bench, kind)
+    assert (code, [one["kind"] for one in told["faults"]]) == (1, ["differs"])
+
+
+def test_a_view_that_refuses_at_the_door_or_does_not_answer_there_is_heard(bench: Bench) -> None:
+    """A page may be some minutes old. What the lock's addresses or a yank say besides keeps nobody from asking."""
+    file, sha256 = "bar-2.0-py3-none-any.whl", "a" * 64
+    status, yanked = 200, False
+
+    def answer(request: Request) -> Reply:
+        if request.path == "/view/v/simple/bar/":
+            entry = {"filename": file, "url": f"../../files/bar/{file}", "hashes": {"sha256": sha256}, "yanked": yanked}
+            page = {"meta": {"api-version": "1.1"}, "name": "bar", "files": [entry]}
+            return Reply(body=json.dumps(page).encode())
+        return Reply(status, b'{"reason": "quarantined as malware"}') if "/files/" in request.path else Reply(404)
+
+    with receiver() as view:
+        view.answer = answer
+        place = ("--index", f"http://127.0.0.1:{view.port}/view/v/simple/")
+        written(bench, "uv.lock", "bar", "2.0", sha256)
+        assert verified(bench, "uv.lock", *place)[0] == 0
+        for yanked in (False, True):
+            for status, code, kind in ((403, 1, "quarantined"), (410, 1, "erased"), (404, 1, "removed")):
+                found = verified(bench, "uv.lock", *place)
+                assert found[0] == code
+                assert kind in [one["kind"] for one in found[1]["faults"]], (status, yanked)
+            for status in (503, 429, 401):  # noqa: B007 - the view answers it
+                code, told = verified(bench, "uv.lock", *place)
+                assert (code, [one["why"][:13] for one in told["gaps"]]) == (3, ["bar-2.0-py3-n"])
+
+
 def test_offline_it_says_that_nobody_was_asked(bench: Bench) -> None:
     written(bench, "pylock.toml", "bar", "2.0", digest(bench, "bar", "2.0"))
     assert verified(bench, "pylock.toml")[0] == 0

@@ -275,7 +275,8 @@ def _files(lock: str, output: Path) -> dict[str, str]:
     """The digest of each file that a lock names; requirements name none."""
     if not lock or not PYLOCK.fullmatch(output.name):
         return {}
-    return {one.filename: one.digest for one in read_locked_files(lock, str(output)) if one.digest}
+    files = read_locked_files(lock, str(output))
+    return {one.filename: one.digest for one in files if one.filename and one.digest.startswith("sha256:")}
 
 
 def _policy_note(old: Record | None, policy: Policy | None) -> str | None:

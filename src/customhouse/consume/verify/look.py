@@ -13,10 +13,10 @@ from urllib.parse import quote, urlsplit
 
 from customhouse.consume.audit.index_pages import AT_ONCE
 from customhouse.consume.lock.amended import Guide
-from customhouse.consume.lock.listing import Listing, Listings
+from customhouse.consume.lock.listing import ListedFile, Listing, Listings
 from customhouse.consume.lock.view_facts import ViewFacts
 from customhouse.consume.lock.written import Graph
-from customhouse.consume.verify.model import Fault, Kind, Verified
+from customhouse.consume.verify.model import FAILING, Fault, Kind, Verified
 from customhouse.consume.view_address import Place, read_place
 from customhouse.consume.wire import Wire
 from customhouse.formats.inventory.locked_files import LockedFile
@@ -64,7 +64,10 @@ class Looker:
                 found = by_package.get((component.name, component.version), [])
                 for said in desk_here.judge(component, found, counted):
                     (gaps if isinstance(said, Gap) else faults).append(said)  # type: ignore[arg-type] # each to its own
-            faults += desk_here.at_the_door(some, by_package, {(one.name, one.version) for one in faults})
+            known = {(one.name, one.version) for one in faults if one.kind in FAILING}
+            at_the_door, unsure = desk_here.at_the_door(some, by_package, known)
+            faults += at_the_door
+            gaps += unsure
             more, unsure = desk_here.contradicted(some)
             faults += more
             gaps += unsure
@@ -114,29 +117,32 @@ class _Desk:
             yield Fault("quarantined", name, version, listing.reason or "the index holds the whole project back")
         elif listing.status in ("archived", "deprecated"):
             yield Fault("archived" if listing.status == "archived" else "deprecated", name, version, listing.reason)
-        hashed = [one for one in files if one.digest.startswith("sha256:")]
-        if not component.hashes and not hashed:
-            yield Fault("unhashed", name, version, f"whatever bears its name would be installed ({component.where})")
+        hashed = [one for one in files if one.filename and one.digest.startswith("sha256:")]
+        # What is known without the name of its file: requirements, Pipfile.lock, a pylock.toml that leaves it out.
+        others = {one.digest for one in files} if files else set(component.hashes)
+        others -= {one.digest for one in hashed}
+        yield from _beside(component, files, others)
+        if not component.hashes and not any(one.digest for one in files):
             if not self._has(listing, version):
                 yield self._gone(component, [], listing)
         elif hashed:
             yield from self._by_name(component, hashed, listing, counts)
-        else:
-            yield from self._by_digest(component, listing, counts)
+        if nameless := {one for one in others if one.startswith("sha256:")}:
+            yield from self._by_digest(component, nameless, listing, counts)
         yield from self._past(component, files)
         yield from _yanked(component, hashed, listing)
 
     def at_the_door(
         self, components: Sequence[Component], files: Mapping[tuple[str, str], Sequence[LockedFile]],
         known: AbstractSet[tuple[str, str]],
-    ) -> list[Fault]:  # fmt: skip
+    ) -> tuple[list[Fault], list[Gap]]:  # fmt: skip
         """What a view refuses although its page, which may be some minutes old, still lists it.
 
         One file of each package is asked about (HEAD): before it answers, a view looks whether its upstream still
         stands by the project.
         """
         if not self.place.view:
-            return []
+            return [], []
         asked: list[tuple[Component, LockedFile]] = []
         for one in components:
             listing = self.listings.of(one.name)
@@ -147,18 +153,30 @@ class _Desk:
                 if there is not None:
                     asked.append((one, LockedFile(one.name, one.version, there.filename, there.digest)))
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            fates = list(pool.map(lambda pair: self._refusal(pair[1]), asked))
-        return [
-            Fault(fate[0], one.name, one.version, f"{file.filename}: {fate[1]}", (file.filename,))
-            for (one, file), fate in zip(asked, fates, strict=True) if fate is not None
-        ]  # fmt: skip
+            fates = list(pool.map(lambda pair: self._refusal(*pair), asked))
+        found = list(filter(None, fates))
+        return [one for one in found if isinstance(one, Fault)], [one for one in found if isinstance(one, Gap)]
 
-    def _refusal(self, file: LockedFile) -> tuple[Kind, str] | None:
+    def _refusal(self, component: Component, file: LockedFile) -> Fault | Gap | None:
+        """What its address says; a gap if it does not say."""
+        name, version, where = component.name, component.version, f"{component.name} {component.version}"
         try:
-            kind, why = self._fate(file)
-        except Unavailable:
+            found = self.wire.look(self._address(file))
+        except Unavailable as error:
+            return Gap(where, f"{file.filename} is listed and was not looked at: {error}", "try again later")
+        if found.status < HTTPStatus.BAD_REQUEST:
             return None
-        return (kind, why) if kind in ("quarantined", "refused", "erased") else None
+        why = plain(_words(found.body), 300)
+        match found.status:
+            case HTTPStatus.FORBIDDEN | HTTPStatus.GONE:
+                kind, why = _refused(found.status, why)
+                return Fault(kind, name, version, f"{file.filename}: {why}", (file.filename,))
+            case HTTPStatus.NOT_FOUND:
+                return Fault("removed", name, version, f"{file.filename} is listed, and its address has nothing",
+                             (file.filename,))  # fmt: skip
+            case _:
+                return Gap(where, f"{file.filename} is listed, and its address answers {found.status} {why}".rstrip(),
+                           "try again later")  # fmt: skip
 
     def contradicted(self, components: Sequence[Component]) -> tuple[list[Fault], list[Gap]]:
         """Amendments that what is locked does not fit."""
@@ -189,8 +207,14 @@ class _Desk:
                 gone.append(one)
             elif not there.digest:
                 yield Gap(component.where, f"the index does not say the digest of {one.filename}", "ask it")
-            elif there.digest == one.digest:
+            elif there.digest == one.digest and _is_of(there, component):
                 counts.same += 1
+            elif there.digest == one.digest:
+                yield Fault(
+                    "differs", component.name, component.version,
+                    f"{one.filename} is of version {there.version}, so what is known of {component.version} says"
+                    " nothing of it", (one.filename,),
+                )  # fmt: skip
             else:
                 yield Fault(
                     "differs", component.name, component.version,
@@ -200,15 +224,11 @@ class _Desk:
         if gone:
             yield self._gone(component, gone, listing)
 
-    def _by_digest(self, component: Component, listing: Listing, counts: _Counts) -> Iterator[Fault | Gap]:
+    def _by_digest(
+        self, component: Component, known: AbstractSet[str], listing: Listing, counts: _Counts
+    ) -> Iterator[Fault | Gap]:
         """Only digests are known: those that are listed no more are gone, or something took their place."""
-        known = {one for one in component.hashes if one.startswith("sha256:")}
-        if not known:
-            yield Gap(
-                component.where, f"the lock has no SHA-256 for {component.name}, and the index no other", "lock anew"
-            )
-            return
-        same = known & listing.digests
+        same = known & {one.digest for one in listing.files.values() if _is_of(one, component)}
         counts.same += len(same)
         if not (missing := known - same):
             return
@@ -248,14 +268,11 @@ class _Desk:
         return Fault("removed", name, version, f"{some or version} is listed no more", names)
 
     def _fate(self, one: LockedFile) -> tuple[Kind, str]:
-        found = self.wire.look(self.place.within(f"files/{quote(one.name)}/{quote(one.filename)}"))
+        found = self.wire.look(self._address(one))
         why = plain(_words(found.body), 300)
         match found.status:
-            case HTTPStatus.FORBIDDEN:
-                kind: Kind = "quarantined" if "quarantin" in why.lower() else "refused"
-                return kind, why or "the index refuses it"
-            case HTTPStatus.GONE:
-                return "erased", why or "its bytes are gone for good"
+            case HTTPStatus.FORBIDDEN | HTTPStatus.GONE:
+                return _refused(found.status, why)
             case HTTPStatus.OK | HTTPStatus.FOUND:
                 until = found.headers.get("sunset", "")
                 return "removed", "it was taken away; its address still hands it out" + (
@@ -264,9 +281,11 @@ class _Desk:
             case _:
                 return "removed", ""
 
+    def _address(self, one: LockedFile) -> str:
+        return self.place.within(f"files/{quote(one.name, safe='')}/{quote(one.filename, safe='')}")
+
     def _has(self, listing: Listing, version: str) -> bool:
-        normal = str(read_version(version) or version)
-        return any(one.version == normal for one in listing.files.values())
+        return any(_is_version(one.version, version) for one in listing.files.values())
 
     def _past(self, component: Component, files: Sequence[LockedFile]) -> Iterator[Fault]:
         """Installers take files from where the lock says, whatever index stands in their settings."""
@@ -276,9 +295,39 @@ class _Desk:
             yield Fault("past", component.name, component.version, f"the lock names {', '.join(others)[:200]}")
 
 
+def _beside(component: Component, files: Sequence[LockedFile], others: AbstractSet[str]) -> Iterator[Fault | Gap]:
+    """What a digest that the index does not tell, or none, lets through: installers take what fits any one of them."""
+    name, version = component.name, component.version
+    if bare := sorted({one.filename or "a file" for one in files if not one.digest}):
+        yield Fault("unhashed", name, version,
+                    f"whatever bears the name {', '.join(bare[:3])} would be installed ({component.where})",
+                    tuple(bare))  # fmt: skip
+    elif not component.hashes and not any(one.digest for one in files):
+        yield Fault("unhashed", name, version, f"whatever bears its name would be installed ({component.where})")
+    if strange := sorted({one.partition(":")[0] or "?" for one in others if one and not one.startswith("sha256:")}):
+        kinds = ", ".join(one[:20].upper() for one in strange[:3])
+        yield Gap(component.where, f"{name} is locked by {kinds} too, which the index does not tell: whatever fits that"
+                  " would be installed", "lock anew, with SHA-256 alone")  # fmt: skip
+
+
+def _refused(status: int, why: str) -> tuple[Kind, str]:
+    if status == HTTPStatus.GONE:
+        return "erased", why or "its bytes are gone for good"
+    return "quarantined" if "quarantin" in why.lower() else "refused", why or "the index refuses it"
+
+
+def _is_of(there: ListedFile, component: Component) -> bool:
+    """Whether a file is of the version that is locked; a name that tells no version counts for any."""
+    return not there.version or _is_version(there.version, component.version)
+
+
+def _is_version(one: str, other: str) -> bool:
+    read = read_version(one)
+    return one == other or (read is not None and read == read_version(other))
+
+
 def _yanked(component: Component, files: Sequence[LockedFile], listing: Listing) -> Iterator[Fault]:
-    normal = str(read_version(component.version) or component.version)
-    there = [one for one in listing.files.values() if one.version == normal]
+    there = [one for one in listing.files.values() if _is_version(one.version, component.version)]
     locked = {one.filename for one in files}
     mine = [one for one in there if not locked or one.filename in locked]
     if mine and all(one.yanked is not None for one in mine):

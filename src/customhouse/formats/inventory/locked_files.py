@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from customhouse.formats.inventory.pylock import told_by_file
 from customhouse.formats.inventory.toml_lock import hashes_of, read_lock_toml, some_tables, table, text
 from customhouse.terms.names import normalize
 
@@ -23,8 +24,9 @@ class LockedFile:
     """The project's, normalised."""
     version: str
     filename: str
+    """Empty if the lock tells none."""
     digest: str
-    """``sha256:…``; of another algorithm if the lock has no SHA-256; empty if it has none at all."""
+    """``sha256:…`` or of another algorithm: one entry for each that the file has; empty if it has none at all."""
     url: str = ""
     """Where it is fetched from, if the lock says."""
 
@@ -34,29 +36,28 @@ def read_locked_files(lock: str, where: str) -> tuple[LockedFile, ...]:
     values = read_lock_toml(lock, where, whole=True)
     listed = values.get("packages") if "lock-version" in values else values.get("package")
     old_poetry = table(table(values.get("metadata")).get("files"))
-    found: dict[tuple[str, str, str], LockedFile] = {}
+    found: dict[tuple[str, str, str, str], LockedFile] = {}
     for package in some_tables(listed):
         for one in _files(package, old_poetry):
-            found.setdefault((one.name, one.version, one.filename), one)
+            # Twice the same file with two digests: installers take either.
+            found.setdefault((one.name, one.version, one.filename, one.digest), one)
     return tuple(found.values())
 
 
 def _files(package: Mapping[str, Any], old_poetry: Mapping[str, Any]) -> Iterator[LockedFile]:
-    name, version = text(package.get("name")), text(package.get("version"))
+    name, version = text(package.get("name")), text(package.get("version")) or told_by_file(package)
     tables = [
         *some_tables(package.get("wheels")), table(package.get("sdist")), table(package.get("archive")),
         *some_tables(package.get("files")), *some_tables(old_poetry.get(name)),
     ]  # fmt: skip
     for one in tables:
         url = text(one.get("url"))
-        filename = text(one.get("name")) or text(one.get("file")) or _last(url) or _last(text(one.get("path")))
-        if filename:
-            yield LockedFile(normalize(name), version, filename, _digest(one), url)
-
-
-def _digest(one: Mapping[str, Any]) -> str:
-    found = sorted(hashes_of(dict(one)), key=lambda digest: (not digest.startswith("sha256:"), digest))
-    return found[0] if found else ""
+        if not one:
+            continue
+        told = (text(one.get("name")), text(one.get("file")), _last(url), _last(text(one.get("path"))))
+        filename = next(filter(None, told), "")
+        for digest in sorted(hashes_of(dict(one))) or [""]:
+            yield LockedFile(normalize(name), version, filename, digest, url)
 
 
 def _last(address: str) -> str:

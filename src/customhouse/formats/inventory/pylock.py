@@ -71,7 +71,7 @@ def _component(package: Mapping[str, Any], place: str, groups: frozenset[str], d
     if not name:
         return Gap(place, "a package without a name", _LOCK_AGAIN)
     origin = _origin(package)
-    version = text(package.get("version")) or _told_by_file(package)
+    version = text(package.get("version")) or told_by_file(package)
     folder = table(package.get("directory"))
     if not version and folder.get("path") in (".", "./"):
         # The project that was locked: it is not looked up.
@@ -109,7 +109,7 @@ def _origin(package: Mapping[str, Any]) -> str:
     return ""
 
 
-def _told_by_file(package: Mapping[str, Any]) -> str:
+def told_by_file(package: Mapping[str, Any]) -> str:
     """The version in the name of a file: PEP 751 lets the key away where the files tell it."""
     for source in (table(package.get("archive")), table(package.get("sdist")), *some_tables(package.get("wheels"))):
         for key in ("name", "path", "url"):
