@@ -54,7 +54,7 @@ class Views:
         """The same; raises `Refused` (404) if there is none."""
         found = self.find(name)
         if found is None:
-            raise Refused("unknown-view", "There is no such view here.", status=404)
+            raise _no_view()
         return found
 
     def is_private(self, normalized: str) -> bool:
@@ -63,11 +63,19 @@ class Views:
             found = queries.find_project(sql, normalized)
         return found is not None and found.visibility == "private" and found.deleted_at is None
 
-    def serials(self, view: str, normalized: str) -> dict[str, int]:
-        """At which serials a project and a view last changed: what is rendered from now on counts for these."""
+    def as_of_now(self, view: str, normalized: str) -> tuple[View, dict[str, int]]:
+        """A view, and at which serials it and a project last changed: what is rendered from now on counts for these.
+
+        All of it is of one moment: who renders by an older definition would store it as what the new one lets in.
+        Raises `Refused` (404) if the view has ended.
+        """
         with self.database.read(snapshot=True) as sql:
+            found = find_view(sql, view)
             names = (normalized, name_in_views(normalized), epoch_name(view))
-            return {name: changed_serial(sql, name) for name in names}
+            serials = {name: changed_serial(sql, name) for name in names}
+        if found is None:
+            raise _no_view()
+        return found, serials
 
     def offered(
         self, view: View, normalized: str, *, policy: Policy | None = None, as_of: datetime | None = None,
@@ -107,6 +115,10 @@ class Views:
             source = AsOf(source, as_of)
         source = Amended(source, self.database, view.name, as_of)
         return UnderPolicy(source, policy, self.database, self.around, as_of or now, as_of, explaining)
+
+
+def _no_view() -> Refused:
+    return Refused("unknown-view", "There is no such view here.", status=404)
 
 
 def policy_of(view: View, internal: tuple[str, ...] = ()) -> Policy:

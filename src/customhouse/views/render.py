@@ -104,7 +104,8 @@ class ViewRenderer:
         """
         # Ask first: what an upstream has changed is then in the serials that the rendering counts for.
         mirrored = self.views.pulls.project(normalized, view.upstreams, within=within)
-        read_at = self.views.serials(view.name, normalized)
+        # Whoever asks has read the view a while ago: it may have another policy by now.
+        view, read_at = self.views.as_of_now(view.name, normalized)
         flight = (f"{view.name} {within.total_seconds():.0f}", normalized, max(read_at.values()))
         return self._flights.share(flight, lambda: self._render(view, normalized, within, read_at, mirrored))
 
