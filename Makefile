@@ -26,14 +26,17 @@ prove: ## the long proofs
 	@scripts/bootstrap test
 	@$(PYTHON) -m pytest -m prove
 
-bench: ## ratios against nginx, pypiserver, pip-audit and uv audit within one run, then our bounds
+bench: ## ratios against nginx, pypiserver, proxpi, devpi, pip-audit and uv audit within one run, then our bounds
 	@scripts/bootstrap bench
 	@$(PYTHON) scripts/bench.py
 	@$(PYTHON) scripts/bench_audit.py
 	@$(PYTHON) scripts/bench_osv.py
 	@$(PYTHON) scripts/bench_advisories.py
 	@$(PYTHON) scripts/bench_triage.py
+	@$(PYTHON) scripts/bench_policy.py
 	@$(PYTHON) scripts/bench_simulate.py
+	@$(PYTHON) scripts/bench_views.py
+	@$(PYTHON) scripts/bench_mirror.py
 
 screenshots: ## make the README's pictures again
 	@scripts/bootstrap test

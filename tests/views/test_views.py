@@ -14,7 +14,7 @@ from customhouse.advisories.tables import advisory_source
 from customhouse.index.erase import Erase, erase
 from customhouse.index.quarantine_by_hand import QuarantineProject, order_project_quarantine
 from customhouse.infra.walkers import Walkers
-from customhouse.mirror.fetching import Cut
+from customhouse.mirror.cut import Cut
 from customhouse.terms.errors import Refused, Rejected
 from customhouse.views.define import (
     AddView,
