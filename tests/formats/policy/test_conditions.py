@@ -21,7 +21,7 @@ LOW = Vulnerability("PYSEC-1", severity="low", score=2.0, fixed_in=("2",))
 HIGH = Vulnerability("PYSEC-2", ("CVE-2026-2",), "high", 8.1, likelihood=0.7)
 KEV = Vulnerability("PYSEC-3", severity="critical", score=9.8, exploited=True, fixed_in=("3",))
 UNSAID = Vulnerability("PYSEC-4", fixed_in=("4",))
-WEBP = Vulnerability("CVE-2023-4863", severity="high", library="libwebp")
+WEBP = Vulnerability("CVE-2023-4863", severity="high", library="libwebp 1.3.1")
 GITHUB = Publisher("GitHub", "Acme/web", verified=True)
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 
-from customhouse.formats.policy.conditions.read import check_pattern
+from customhouse.formats.policy.conditions.read import check_name, check_possible
 from customhouse.formats.policy.globs import matcher_of, project_pattern
 from customhouse.formats.policy.place import Place
 from customhouse.formats.policy.rejected import shown, suggestion
@@ -30,8 +30,9 @@ def read_exception(
 ) -> Spared:
     """One exception; raises `Rejected` with the line."""
     place.only(table, _KEYS, "key of an exception called")
-    package = project_pattern(place.at("package").text(table.get("package"), '"torch", or "acme-*"'))
-    check_pattern(package, place.at("package"))
+    written = place.at("package").text(table.get("package"), '"torch", or "acme-*"')
+    check_name(written, place.at("package"))
+    package = project_pattern(written)
     reason = place.at("reason").text(table.get("reason"), "why, in a few words")
     named = _rules(table, place.at("rules"), [one.name for one in rules])
     expires = _expiry(table["expires"], place.at("expires"), now) if "expires" in table else None
@@ -46,6 +47,8 @@ def read_exception(
     if version and specifier is None:
         meant = f'did you mean "=={version}"?' if specifiers_of(f"=={version}") else 'as of PEP 440, like "==2.9.0"'
         place.at("version").reject(f"{shown(version)} is no specifier of versions", meant)
+    if specifier is not None:
+        check_possible(specifier, version, place.at("version"))
     return Spared(
         package, matcher_of((package,)), named, reason, version, specifier,
         place.at("owner").text(table["owner"], '"alice"') if "owner" in table else "", expires, _end_of(expires),

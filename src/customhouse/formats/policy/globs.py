@@ -8,6 +8,9 @@ from fnmatch import translate
 
 _SEPARATORS = re.compile(r"[-_.]+")
 _ANYTHING = frozenset("*")
+_ONE_OF = re.compile(r"\[!?[^\[\]]+\]")
+_OF_NAMES = re.compile(r"[A-Za-z0-9*?]|[A-Za-z0-9*?][A-Za-z0-9._*?-]*[A-Za-z0-9*?]")
+_EXTRAS = re.compile(r"[A-Za-z0-9._-]*[A-Za-z0-9]\[(?:[A-Za-z]{3,}|[^\[\]]*,[^\[\]]*)\]")
 LONGEST_PATTERN = 200
 MOST_STARS = 5
 """More of them in one pattern make comparing slow."""
@@ -21,6 +24,11 @@ def is_usable(pattern: str) -> bool:
 def project_pattern(pattern: str) -> str:
     """The pattern in the spelling in which projects are compared."""
     return _SEPARATORS.sub("-", pattern).lower()
+
+
+def may_be_a_name(pattern: str) -> bool:
+    """Whether any project could be called so. ``torch==2.9``, ``requests[socks]`` and ``.*`` are no names."""
+    return _EXTRAS.fullmatch(pattern) is None and _OF_NAMES.fullmatch(_ONE_OF.sub("x", pattern)) is not None
 
 
 def matcher_of(patterns: Iterable[str]) -> Callable[[str], object]:

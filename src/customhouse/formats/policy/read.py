@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import cast, get_args
 
-from customhouse.formats.policy.conditions.read import ALIASES, check_pattern, read_condition
+from customhouse.formats.policy.conditions.read import ALIASES, check_name, read_condition
 from customhouse.formats.policy.durations import EXAMPLE, duration_of
 from customhouse.formats.policy.exceptions import read_exception
 from customhouse.formats.policy.globs import matcher_of, project_pattern
@@ -166,7 +166,7 @@ def _rule(table: dict[str, object], place: Place, base: Policy, *, against: bool
     packages = place.at("packages").texts(table["packages"], '["acme-*"]') if "packages" in table else ()
     for number, pattern in enumerate(packages):
         here = place.at("packages", number) if isinstance(table["packages"], list) else place.at("packages")
-        check_pattern(pattern, here)
+        check_name(pattern, here)
     if not conditions and not packages:
         place.reject("it has neither conditions nor packages", _SAY_MORE)
     replaced = base.rule(name)
@@ -262,7 +262,7 @@ def _internal(document: Mapping[str, object], place: Place, given: Sequence[str]
     patterns = here.texts(document["internal"], '["acme-*"]')
     for number, pattern in enumerate(patterns):
         spot = here.at(number) if isinstance(document["internal"], list) else here
-        check_pattern(pattern, spot)
+        check_name(pattern, spot)
         if not re.match(r"[A-Za-z0-9]{2}", pattern):
             spot.reject(f"{shown(pattern)} could be anybody's", 'a name, or a prefix of names, like "acme-*"')
     return tuple(map(project_pattern, (*given, *patterns)))

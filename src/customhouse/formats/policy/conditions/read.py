@@ -6,6 +6,8 @@ import math
 import re
 from collections.abc import Callable, Iterable
 
+from packaging.specifiers import SpecifierSet
+
 from customhouse.formats.policy.conditions.ages import Age
 from customhouse.formats.policy.conditions.licences import Licence as LicenceCondition
 from customhouse.formats.policy.conditions.licences import modern, words_of
@@ -14,11 +16,11 @@ from customhouse.formats.policy.conditions.publishers import KINDS, Attested
 from customhouse.formats.policy.conditions.security_fixes import SecurityFix
 from customhouse.formats.policy.conditions.severities import read_severities
 from customhouse.formats.policy.conditions.values import COMPARE, Flag, Number, Present, text_condition
-from customhouse.formats.policy.conditions.versions import Release
+from customhouse.formats.policy.conditions.versions import Release, is_possible
 from customhouse.formats.policy.conditions.vulnerabilities import NotVulnerable, Question, Vulnerable
 from customhouse.formats.policy.durations import EXAMPLE as DURATION
 from customhouse.formats.policy.durations import duration_of
-from customhouse.formats.policy.globs import is_usable, matcher_of, project_pattern
+from customhouse.formats.policy.globs import is_usable, matcher_of, may_be_a_name, project_pattern
 from customhouse.formats.policy.place import Place
 from customhouse.formats.policy.rejected import shown, suggestion
 from customhouse.formats.policy.signals import SIGNALS, Signal, Type
@@ -161,7 +163,7 @@ def _text(signal: Signal, value: object, place: Place) -> Condition:
     for number, pattern in enumerate(patterns):
         here = where.at(number) if len(patterns) > 1 else where
         _no_comparison(signal, pattern, here, '"acme-*"')
-        check_pattern(pattern, here)
+        (check_name if signal.name in ("name", "similar-to") else check_pattern)(pattern, here)
     if signal.name in ("name", "similar-to"):
         patterns = tuple(map(project_pattern, patterns))
     return text_condition(signal.name, _written(value), patterns, inverted=inverted)
@@ -173,6 +175,20 @@ def check_pattern(pattern: str, place: Place) -> None:
         place.reject(f"{shown(pattern)} is too long, or has too many stars", "at most 200 characters and 5 stars")
 
 
+def check_name(pattern: str, place: Place) -> None:
+    """Refuse a pattern that no project could be called by: it would match nothing, and nobody would see that."""
+    check_pattern(pattern, place)
+    if not may_be_a_name(pattern):
+        example = 'like "torch" or "acme-*", without extras; a version stands under \'version\''
+        place.reject(f"{shown(pattern)} is no name of a project, and no pattern of names", example)
+
+
+def check_possible(specifier: SpecifierSet, text: str, place: Place) -> None:
+    """Refuse bounds between which no version lies."""
+    if not is_possible(specifier):
+        place.reject(f"{shown(text)}: no version is both", 'bounds with something between them, like ">=1,<2"')
+
+
 def _version(signal: Signal, value: object, place: Place) -> Condition:
     texts, inverted, where = _listed(signal, value, place, '"<2"')
     options: list[Condition] = []
@@ -182,6 +198,7 @@ def _version(signal: Signal, value: object, place: Place) -> Condition:
         specifier = specifiers_of(text) or specifiers_of(f"=={text}")
         if specifier is None or not text.strip():
             here.reject(f"{shown(text)} is no specifier of versions", 'as of PEP 440, like ">=1.2,<2" or "==1.4"')
+        check_possible(specifier, text, here)
         options.append(Release(signal.name, _written(value), specifier, inverted))
     if len(options) > 1 and inverted:
         where.reject("'not-in' takes one specifier here", '{ not-in = ">=1,<2" }')
@@ -198,6 +215,8 @@ def _vulnerabilities(signal: Signal, value: object, place: Place) -> Condition:
         return Vulnerable(signal.name, value, (lambda one: meant(one.severity),))
     table = place.table(value, '{ severity = ">= high", has-fix = true }, or ">= high", or true')
     place.only(table, _QUESTIONS, "question about a vulnerability called")
+    if "library" in table and signal.name == "vulnerabilities":
+        place.at("library").reject("these are of the package itself, and in no library", "bundled-vulnerabilities")
     if not table:
         place.reject("an empty table asks for nothing", "true, for any vulnerability")
     questions = tuple(_QUESTIONS[key](one, place.at(key)) for key, one in table.items())
@@ -265,7 +284,8 @@ _QUESTIONS: dict[str, Callable[[object, Place], Question]] = {
     "epss": lambda value, place: _likelihood(value, place, lambda one: one.likelihood),
     "has-fix": _yes_no(lambda one: bool(one.fixed_in)),
     "id": _named(lambda one: (one.id, *one.aliases), '"CVE-2026-1234"'),
-    "library": _named(lambda one: (one.library,), '"libwebp"'),
+    # The fact names the library with its version.
+    "library": _named(lambda one: (one.library, one.library.rpartition(" ")[0]), '"libwebp"'),
 }
 
 
@@ -291,6 +311,12 @@ def _publisher(signal: Signal, value: object, place: Place) -> Condition:
         patterns = here.texts(table["repository"], '"acme/*"')
         for pattern in patterns:
             check_pattern(pattern, here)
+            _, is_address, path = pattern.partition("://")
+            if is_address:
+                meant = path.partition("/")[2].removesuffix(".git")
+                here.reject(
+                    f"{shown(pattern)} is an address", f"only its path: {shown(meant)}" if meant else '"acme/web"'
+                )
         where = matcher_of(patterns)
     verified = place.at("verified").flag(table["verified"]) if "verified" in table else None
     inverted = place.at("not").flag(table["not"]) if "not" in table else False
