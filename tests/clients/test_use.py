@@ -134,6 +134,17 @@ def test_plain_pip_and_uv_go_through_the_view_and_undoing_leaves_no_trace(home: 
     assert home.use("--undo").returncode == 2
 
 
+def test_what_a_project_is_given_besides_by_settings_of_the_user_is_told_and_is_no_success(home: Home) -> None:
+    """uv asks an index of the user's own file before the default one of the project: that would be past the view."""
+    home.write(".config/uv/uv.toml", UV_TOML.replace("default = true\n", ""))
+    done = home.use("acme", "--index", home.server.url, "--project", ".")
+    assert (done.returncode, "uv asks http://127.0.0.1:9/simple/, too, past the view" in done.stderr) == (3, True)
+    assert "NOT ALL packages come from" in done.stdout
+    assert "and http://127.0.0.1:9/simple/\n" in home.use().stdout
+    home.write(".config/uv/uv.toml", "")
+    assert home.use("acme", "--project", ".").returncode == 0
+
+
 def without_record(files: dict[str, bytes]) -> dict[str, bytes]:
     return {name: body for name, body in files.items() if not name.endswith("use.json")}
 

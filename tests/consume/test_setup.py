@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import configparser
 import tomllib
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from customhouse.consume.setup.effect import PYPI, besides, effects
 from customhouse.consume.setup.pip_conf import places_in, with_index
 from customhouse.consume.setup.tables import poetry_with_source, poetry_with_user, uses_poetry, uv_places, uv_with_index
 from customhouse.consume.setup.undo import Edit, from_json, restored, to_json
@@ -105,8 +107,10 @@ def test_uv_gets_one_default_index_and_keeps_what_is_asked_for_by_name() -> None
     assert "# kept" in new
     assert "# for torch alone" in new
     assert uv_with_index(new, URL, "uv.toml", keyring=True) == new
-    assert uv_places(new, "uv.toml") == [URL]
-    assert uv_places(UV, "uv.toml")[0] == "https://old.example.org/simple"
+    assert uv_places(new, "uv.toml") == (URL, ())
+    assert uv_places(UV, "uv.toml") == (
+        "https://old.example.org/simple", ("https://extra.example.org/simple", "https://pip.example.org/simple")
+    )  # fmt: skip
 
 
 def test_a_project_keeps_everything_else() -> None:
@@ -187,3 +191,33 @@ def test_whatever_stood_in_a_pip_conf_comes_back(lines: list[str], end: str, clo
     assert with_index(new, URL) == new
     assert places_in(new) == {"index-url": (URL,)}
     assert restored(new, Edit("f", text, new)) == text
+
+
+THEIRS, MORE = "https://theirs.example.org/simple", "https://more.example.org/simple"
+
+
+def test_every_file_counts_that_a_tool_reads(tmp_path: Path) -> None:
+    """uv joins the indexes of all its files and asks those of another file first; pip lets each key count by itself."""
+    around = {"HOME": str(tmp_path), "XDG_CONFIG_HOME": ""}
+    project = tmp_path / "project"
+    for place, text in (
+        (tmp_path / ".config/uv/uv.toml", f'[[index]]\nurl = "{THEIRS}"\n'),
+        (project / "uv.toml", uv_with_index("", URL, "uv.toml")),
+        (tmp_path / ".config/pip/pip.conf", f"[global]\nextra-index-url = {THEIRS}\n"),
+        (project / ".venv/pip.conf", with_index("", URL)),
+    ):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text)
+    (project / ".venv/pyvenv.cfg").touch()
+    told = {one.tool: one.places for one in effects(project, around | {"VIRTUAL_ENV": str(project / ".venv")})}
+    assert told == {"pip": (URL, THEIRS), "uv": (URL, THEIRS)}
+    assert len(list(besides(project, around, URL))) == 2
+    told = {one.tool: one.places for one in effects(
+        project, around | {"PIP_INDEX_URL": MORE, "PIP_FIND_LINKS": "/wheels", "UV_DEFAULT_INDEX": MORE}
+    )}  # fmt: skip
+    assert told == {"pip": (MORE, THEIRS, "/wheels"), "uv": (MORE, THEIRS)}
+    (tmp_path / ".config/uv/uv.toml").unlink()
+    (tmp_path / ".config/pip/pip.conf").unlink()
+    assert list(besides(project, around, URL)) == []
+    (project / "uv.toml").write_text(f'[[index]]\nurl = "{MORE}"\n')
+    assert effects(project, around)[1].places == (PYPI, MORE)

@@ -13,8 +13,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from customhouse.cli.audit_surroundings import warn, write_whole
-from customhouse.cli.exit_codes import FINE
-from customhouse.consume.setup.effect import effects, overriding, past_the_view
+from customhouse.cli.exit_codes import FINE, PARTIAL
+from customhouse.consume.setup.effect import besides, effects, overriding, past_the_view
 from customhouse.consume.setup.places import named, targets_of_project, targets_of_user
 from customhouse.consume.setup.plan import Step, to_undo, to_use
 from customhouse.consume.setup.record import USER, Use, Uses, read_uses, record_path, written
@@ -111,8 +111,13 @@ def _use(uses: Uses, scope: str, project: Path | None, place: Place, *, token: b
     for one in steps:
         done = "changed" if one.changes and one.now is not None else "made" if one.changes else "is so already:"
         print(f"{tools.get(str(one.path), 'other'):<8}{done} {named(one.path)}")
-    for note in [*notes, *past_the_view(project or Path.cwd()), *_overridden()]:
+    more = list(besides(project.resolve(), os.environ, place.simple)) if project is not None else []
+    for note in [*notes, *past_the_view(project or Path.cwd()), *_overridden(), *more]:
         warn(note)
+    if more:
+        print(f"NOT ALL packages come from {plain(place.title, 200)}: see above."
+              " `customhouse use` without --project takes other indexes out of your own settings.")  # fmt: skip
+        return PARTIAL
     print(f"Packages come from {plain(place.title, 200)}. `customhouse use --undo"
           f"{'' if project is None else f' --project {plain(project, 200)}'}` takes it back.")  # fmt: skip
     return FINE

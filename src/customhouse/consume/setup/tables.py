@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import tomlkit
 from tomlkit import TOMLDocument
@@ -84,16 +84,25 @@ def uses_poetry(text: str, where: str) -> bool:
     return bool(_peek(document, ("tool", "poetry"))) or backend.startswith("poetry")
 
 
-def uv_places(text: str, where: str, inside: Sequence[str] = ()) -> list[str]:
-    """The indexes that uv's settings name, the default one first."""
+class UvPlaces(NamedTuple):
+    """The indexes that one file of uv's settings names."""
+
+    main: str
+    """The default one; empty if the file names none, so that another file's counts, or PyPI."""
+    others: tuple[str, ...]
+    """Those that are asked before it."""
+
+
+def uv_places(text: str, where: str, inside: Sequence[str] = ()) -> UvPlaces:
+    """The indexes that uv's settings name, without those that are asked only by name."""
     table = _peek(read_tables(text, where), inside)
-    indexes = [one for one in _listed(table, "index") if one.get("explicit") is not True]
-    indexes.sort(key=lambda one: one.get("default") is not True)
-    pip = _table(table, "pip")
-    listed = [str(one.get("url")) for one in indexes if one.get("url")]
-    for some in (table, pip):
-        listed += [str(one) for key in UV_ELSEWHERE[:3] for one in _texts(some.get(key))]
-    return listed
+    indexes = [one for one in _listed(table, "index") if one.get("explicit") is not True and one.get("url")]
+    main = [str(one["url"]) for one in indexes if one.get("default") is True]
+    others = [str(one["url"]) for one in indexes if one.get("default") is not True]
+    for some in (table, _table(table, "pip")):
+        main += _texts(some.get("index-url"))
+        others += [str(one) for key in ("extra-index-url", "find-links") for one in _texts(some.get(key))]
+    return UvPlaces(main[0] if main else "", tuple(dict.fromkeys(others + main[1:])))
 
 
 def poetry_places(text: str, where: str) -> list[str]:
