@@ -55,7 +55,7 @@ GITHUB = Publisher("GitHub", "Acme/web", verified=True)
         ('vulns = { severity = ">= high", has-fix = true }', (UNSAID,), UNKNOWN), ('vulns = { severity = ">= high", has-fix = false }', (UNSAID,), NO),
         ('vulns = { severity = ">= high" }', (UNSAID, HIGH), YES), ('vulns = { severity = "unknown" }', (UNSAID,), YES),
         ('vulns = { score = ">= 7" }', (HIGH,), YES), ('vulns = { score = ">= 9" }', (HIGH,), NO), ('vulns = { cvss = ">= 7" }', (UNSAID,), UNKNOWN),
-        ("vulns = { exploited = true }", (KEV,), YES), ("vulns = { kev = true }", (HIGH,), NO), ('vulns = { epss = ">= 0.5" }', (HIGH,), YES), ('vulns = { epss = ">= 0.5" }', (LOW,), UNKNOWN),
+        ("vulns = { exploited = true }", (KEV,), YES), ("vulns = { kev = true }", (HIGH,), NO), ("vulns = { kev = true }", (Vulnerability("CVE-1", exploited=None),), UNKNOWN), ('vulns = { epss = ">= 0.5" }', (HIGH,), YES), ('vulns = { epss = ">= 0.5" }', (LOW,), UNKNOWN),
         ('vulns = { id = "CVE-2026-2" }', (HIGH,), YES), ('vulns = { id = ["cve-2026-*", "x"] }', (HIGH,), YES), ('vulns = { id = "CVE-2026-3" }', (HIGH,), NO),
         ('vulns = [{ kev = true }, { severity = "low" }]', (LOW,), YES), ('vulns = ">= high"', "many", UNKNOWN),
         ('bundled.vulns = { library = "libwebp" }', (WEBP,), YES), ('bundled-vulnerabilities = { library = "openssl" }', (WEBP,), NO),

@@ -58,7 +58,7 @@ def test_the_libwebp_of_2023_is_found_in_a_mirrored_wheel(world: World) -> None:
     assert old is not None
     assert new is not None
     assert sdist is None
-    assert old.value == (Vulnerability("CVE-2023-4863", fixed_in=("1.3.2",), library="libwebp 1.3.1"),)
+    assert old.value == (Vulnerability("CVE-2023-4863", exploited=None, fixed_in=("1.3.2",), library="libwebp 1.3.1"),)
     assert new.value == ()
     assert answers[2].why_unknown("bundled-vulnerabilities") == "only wheels are looked into for libraries"
 

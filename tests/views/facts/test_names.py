@@ -74,6 +74,7 @@ def test_names_are_remembered_by_a_process_and_never_stale(world: World) -> None
 def test_a_name_is_internal_by_pattern_by_namespace_or_because_it_is_taken(world: World) -> None:
     assert internal(world.app, "acme-tool") is False
     assert internal(world.app, "acme-tool", "corp-*", "acme-*") is True
+    assert internal(world.app, "acme-tool", "Acme_*") is True
     assert internal(world.app, "acme", "acme-*") is False
     found_organization(world, "acme")
     world.app.do(grant_namespace, GrantNamespace("acme", "acme"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, cast
 
@@ -10,7 +11,10 @@ import pytest
 from advising import advise, know_exploited, load, pypa_records, record
 from customhouse.advisories.disclosure.tables import disclosure_case
 from customhouse.advisories.model import OWN
+from customhouse.advisories.tables import advisory_source
 from customhouse.app import App
+from customhouse.formats.policy.decide import decide
+from customhouse.formats.policy.levels import level
 from customhouse.formats.policy.signals import SIGNALS, Fix, Vulnerability
 from mirrored import DAY, NOW, fact, facts, mirrored, page_of, project_facts, read_source, removed, sdist_of, wheel_of
 from world import World
@@ -74,6 +78,48 @@ def test_records_of_one_vulnerability_are_one_with_the_worst_level_and_what_is_k
     assert answer.value == (
         Vulnerability("PYSEC-2026-1", ("GHSA-aaaa-bbbb-cccc", "CVE-2026-1111"), "high", 7.5, True, 0.97, ("1.5",)),
     )
+
+
+def test_without_cisas_catalogue_nobody_knows_what_is_exploited(world: World) -> None:
+    advise(
+        world.app,
+        record("PYSEC-2026-1", "demo", fixed="1.5", aliases=["CVE-2026-1111"]),
+        record("PYSEC-2026-2", "demo", fixed="1.5"),
+    )
+    read_source(world.app)
+    project = mirrored("demo", wheel_of("demo", "1.0"))
+    found = fact(world.app, project, "vulnerabilities")
+    assert found is not None
+    # What has no CVE id is in no catalogue.
+    assert {one.id: one.exploited for one in found.value} == {"PYSEC-2026-1": None, "PYSEC-2026-2": False}
+    strict = [rule for rule in level("strict").rules if rule.name == "known exploited"]
+    told = decide(
+        replace(level("strict"), rules=tuple(strict)),
+        facts(world.app, project),
+        now=NOW,
+        hosted=False,
+        name="demo",
+        version="1.0",
+    )
+    assert (told.action, told.rule) == ("deny", "known exploited")
+    know_exploited(world.app, "CVE-2026-2222")
+    found = fact(world.app, project, "vulnerabilities")
+    assert found is not None
+    assert {one.exploited for one in found.value} == {False}
+
+
+def test_a_source_that_was_never_read_is_as_old_as_the_wish_to_read_it(world: World) -> None:
+    """Or advisories would be called new while those on malware have never come."""
+    read_source(world.app, "pypa", hours=1)
+    with world.app.database.write() as sql:
+        sql.execute(
+            advisory_source.insert().values(
+                name="malware", kind="url", place="x", trust=0, origin="operator", added_at=NOW - 9 * DAY
+            )
+        )
+    answer = fact(world.app, mirrored("demo", wheel_of("demo", "1.0")), "malware")
+    assert answer is not None
+    assert answer.dated == NOW - 9 * DAY
 
 
 def test_malware_is_told_even_if_no_source_was_ever_read_and_is_no_vulnerability(world: World) -> None:

@@ -36,8 +36,8 @@ class Vulnerability:
     severity: str = "unknown"
     """``low``, ``medium``, ``high``, ``critical`` or ``unknown``."""
     score: float | None = None
-    exploited: bool = False
-    """It stands in CISA's catalogue (KEV)."""
+    exploited: bool | None = False
+    """It stands in CISA's catalogue (KEV); None: nobody knows, for the catalogue is not here."""
     likelihood: float | None = None
     """EPSS, 0 to 1."""
     fixed_in: tuple[str, ...] = ()

@@ -14,7 +14,7 @@ from customhouse.formats.policy.model import Fact
 from customhouse.formats.policy.signals import Vulnerability
 from customhouse.formats.simple import SimpleFile
 from customhouse.views.facts.known_libraries import LibraryAdvice
-from customhouse.views.facts.subject import CVE, Answer, Unknown, kind_of, word_of
+from customhouse.views.facts.subject import CVE, Answer, Unknown, is_exploited, kind_of, word_of
 
 NOT_SCANNED = Unknown("nobody has looked into the wheel for libraries yet")
 SDIST = Unknown("only wheels are looked into for libraries")
@@ -30,7 +30,7 @@ class Held:
     """By library, in lower case."""
     dated: datetime | None = None
     """When advisories were last read to their end; None: there are none here."""
-    exploited: frozenset[str] = frozenset()
+    exploited: frozenset[str] | None = frozenset()
     likelihoods: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -74,7 +74,7 @@ class Bundled:
             aliases=tuple(name for name in same.names if name != same.first.id),
             severity=word_of(max(one.level for one in advice)),
             score=max(scores, default=None),
-            exploited=not self._held.exploited.isdisjoint(cves),
+            exploited=is_exploited(cves, self._held.exploited),
             likelihood=max(likelihoods, default=None),
             fixed_in=tuple(sorted({place.fixed for place in mine if place.fixed})),
             library=library.name if library.version is None else f"{library.name} {library.version}",

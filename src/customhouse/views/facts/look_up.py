@@ -25,6 +25,7 @@ from customhouse.catalog.tables import name as name_table
 from customhouse.formats.bundled.model import BundledLibrary, Evidence
 from customhouse.formats.metadata import parse_stored_metadata
 from customhouse.formats.osv.model import Record
+from customhouse.formats.policy.globs import project_pattern
 from customhouse.mirror.object_tables import mirrored_attestation, mirrored_library, mirrored_object
 from customhouse.trust.tables import attestation
 from customhouse.views.facts.bundled import Held
@@ -37,7 +38,11 @@ from customhouse.views.signals.queries import loaded_values
 
 # Made once: building a statement costs more than running it.
 _SOURCES = sa.select(
-    advisory_source.c.name, advisory_source.c.trust, advisory_source.c.origin, advisory_source.c.succeeded_at
+    advisory_source.c.name,
+    advisory_source.c.trust,
+    advisory_source.c.origin,
+    advisory_source.c.added_at,
+    advisory_source.c.succeeded_at,
 )
 _CLAIM = sa.select(name_table.c.state).where(name_table.c.normalized == sa.bindparam("name"))
 _CONFIRMED = sa.exists().where(
@@ -52,6 +57,7 @@ _EXPLOITATION = sa.union_all(
     sa.select(likelihood.c.cve, likelihood.c.score.label("score")).where(likelihood.c.cve.in_(_CVES)),
     sa.select(exploited.c.cve, sa.cast(sa.null(), sa.Float).label("score")).where(exploited.c.cve.in_(_CVES)),
 )
+_CATALOGUE = sa.select(exploited.c.cve).limit(1)
 _MARKED = sa.select(critical_mark.c.marked_at).where(critical_mark.c.normalized == sa.bindparam("name"))
 _METADATA = sa.select(file.c.id, file.c.metadata).where(
     file.c.project_id == sa.bindparam("project"), file.c.erased_at.is_(None)
@@ -101,7 +107,8 @@ class Sources:
     """The sources of our advisories."""
 
     dated: datetime | None
-    """How old they are; None if there are none. Of sources that are asked again the oldest answer counts."""
+    """How old they are; None if there are none. Of sources that are asked again the oldest answer counts; one that has
+    never answered has kept us waiting since it was added."""
     trust: Mapping[str, int]
     """By name."""
 
@@ -110,13 +117,16 @@ def look_up_sources(sql: Connection) -> Sources:
     """Where our advisories are from."""
     sources = sql.execute(_SOURCES).all()
     read = [row.succeeded_at for row in sources if row.succeeded_at is not None]
-    asked = [row.succeeded_at for row in sources if row.succeeded_at is not None and row.origin != "import"]
-    dated = min(asked) if asked else max(read, default=None)
+    asked = [row.succeeded_at or row.added_at for row in sources if row.origin != "import"]
+    dated = min(asked) if asked and read else max(read, default=None)
     return Sources(dated, {row.name: row.trust for row in sources})
 
 
-def look_up_exploitation(sql: Connection, cves: Collection[str]) -> tuple[frozenset[str], dict[str, float]]:
-    """Which of these CVE ids are in CISA's catalogue, and the EPSS of those that have one: in one statement."""
+def look_up_exploitation(sql: Connection, cves: Collection[str]) -> tuple[frozenset[str] | None, dict[str, float]]:
+    """Which of these CVE ids are in CISA's catalogue, and the EPSS of those that have one: in one statement.
+
+    None for the first if the catalogue is not here: then nobody knows.
+    """
     on_list: set[str] = set()
     likelihoods: dict[str, float] = {}
     ordered = sorted(cves)
@@ -126,6 +136,8 @@ def look_up_exploitation(sql: Connection, cves: Collection[str]) -> tuple[frozen
                 on_list.add(row.cve)
             else:
                 likelihoods[row.cve] = row.score
+    if cves and not on_list and sql.execute(_CATALOGUE).first() is None:
+        return None, likelihoods
     return frozenset(on_list), likelihoods
 
 
@@ -255,7 +267,7 @@ def cves_of(records: Iterable[Record]) -> frozenset[str]:
 
 def is_internal(sql: Connection, name: str, patterns: Collection[str]) -> bool:
     """Whether a name is for us alone: by the settings, by a namespace, or because it is taken here in any way."""
-    if any(fnmatchcase(name, pattern) for pattern in patterns):
+    if any(fnmatchcase(name, project_pattern(pattern)) for pattern in patterns):
         return True
     state = sql.execute(_CLAIM, {"name": name}).scalar()
     return (state is not None and state != "upstream") or bool(grants_covering(sql, name))

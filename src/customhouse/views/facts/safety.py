@@ -17,7 +17,7 @@ from customhouse.formats.osv.severity import MALWARE, Level
 from customhouse.formats.policy.model import Fact
 from customhouse.formats.policy.signals import Fix, Vulnerability
 from customhouse.formats.simple import SimpleFile
-from customhouse.views.facts.subject import CVE, Answer, Subject, Unknown, word_of
+from customhouse.views.facts.subject import CVE, Answer, Subject, Unknown, is_exploited, word_of
 
 ADVISORIES = "advisories"
 NO_ADVISORIES = Unknown("no advisories were ever imported here")
@@ -30,8 +30,8 @@ class Wrong:
     package: OfPackage
     dated: datetime | None
     """When advisories were last read to their end; None: there are none here."""
-    exploited: frozenset[str] = frozenset()
-    """CVE ids in CISA's catalogue."""
+    exploited: frozenset[str] | None = frozenset()
+    """CVE ids in CISA's catalogue; None: it is not here."""
     likelihoods: Mapping[str, float] = field(default_factory=dict)
     """EPSS by CVE id."""
     own_word: frozenset[str] = frozenset()
@@ -153,7 +153,7 @@ class Safety:
             aliases=tuple(name for name in same.names if name != same.first.id),
             severity=word_of(max(one.level for one in advice)),
             score=max(scores, default=None),
-            exploited=not self._wrong.exploited.isdisjoint(cves),
+            exploited=is_exploited(cves, self._wrong.exploited),
             likelihood=max(likelihoods, default=None),
         )
         in_order = sorted((parsed, text) for text in fixed if (parsed := read_version(text)) is not None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -168,3 +168,10 @@ def uploaded(file: SimpleFile, subject: Subject) -> datetime | None:
 def word_of(level: Level) -> str:
     """A level as policies spell it: what is scored as none at all counts as low."""
     return Level.LOW.word if level is Level.NONE else level.word
+
+
+def is_exploited(cves: Collection[str], catalogue: frozenset[str] | None) -> bool | None:
+    """Whether one of these ids stands in CISA's catalogue; None if that is not here, and there is an id to look for."""
+    if catalogue is None:
+        return None if cves else False
+    return not catalogue.isdisjoint(cves)

@@ -256,10 +256,10 @@ _score = _bounded(10, "a CVSS score from 0 to 10")
 _likelihood = _bounded(1, "an EPSS probability from 0 to 1")
 
 
-def _yes_no(of: Callable[[Known], bool]) -> Callable[[object, Place], Question]:
+def _yes_no(of: Callable[[Known], bool | None]) -> Callable[[object, Place], Question]:
     def read(value: object, place: Place) -> Question:
         expected = place.flag(value)
-        return lambda one: of(one) == expected
+        return lambda one: None if (found := of(one)) is None else found == expected
 
     return read
 
