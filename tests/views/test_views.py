@@ -15,6 +15,7 @@ from customhouse.index.erase import Erase, erase
 from customhouse.index.quarantine_by_hand import QuarantineProject, order_project_quarantine
 from customhouse.infra.walkers import Walkers
 from customhouse.mirror.cut import Cut
+from customhouse.serve.view import _tell_once
 from customhouse.terms.errors import Refused, Rejected
 from customhouse.views.define import (
     AddView,
@@ -364,3 +365,14 @@ def test_with_a_reader_of_archives_that_never_ends_nothing_goes_out_that_a_rule_
         views.set(OPEN)
         assert views.file(ONE).status_code == 200, "no rule of this policy asks what is in a file"
     dead.close()
+
+
+def test_that_nothing_is_loaded_is_one_line_in_the_log_and_not_one_for_each_file(
+    views: LettingIn, caplog: pytest.LogCaptureFixture
+) -> None:
+    _tell_once.cache_clear()
+    for filename in (SOURCE, ONE, TWO) * 2:
+        answer = views.file(filename)
+        assert "not known" in answer.headers["warning"]
+        views.settle()
+    assert len([one for one in caplog.records if "not known" in one.getMessage()]) == 1

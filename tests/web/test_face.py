@@ -162,6 +162,8 @@ ANSWERS: Mapping[Kind, list[tuple[str, str, dict[str, str]]]] = {
     "operator": [
         ("/admin/advisories/new/", "/admin/advisories/new/", {"details": "A hole.", "affected": "demo: < 2", "do": "show"}),
         ("/admin/advisories/new/", "/admin/advisories/new/", {"details": "A hole.", "affected": "demo < two", "do": "save"}),
+        ("/admin/views/main/", "/admin/views/main/", {"policy": 'level = "strict"\n[[rule]]\nname = "x"\ndeny-if.kind = "sdist"\n'}),
+        ("/admin/views/main/", "/admin/views/main/", {"policy": 'level = "strict"\n[[rule]]\nname = "x"\ndeny-if.kinf = "sdist"\n'}),
     ],
 }  # fmt: skip
 """Pages that forms are answered with: the page with the form's token, where the form goes, and its fields."""

@@ -52,7 +52,7 @@ def _line(one: Line) -> str:
     what = f"page, offered {one.version or 'nothing'}" if one.kind == "page" else one.filename
     if one.kind == "metadata":
         what += " (metadata)"
-    said = f"{one.verdict} {one.rule}".rstrip()
+    said = f"{one.verdict} (rule {one.rule})" if one.rule else one.verdict
     who = f"{one.agent or '?'}{' in a build' if one.ci else ''}"
     head = f"{one.day} {one.times:>6,}×  {plain(said, 40)}"
     tail = f"{plain(one.project, 60)}: {plain(what, 120)}  [{who}, {one.clients:,}]"

@@ -111,7 +111,7 @@ class AdminViews:
         now, settings = visit.app.clock.now(), visit.app.settings
         with visit.app.database.read() as sql:
             found = [standing_of(sql, one, now, settings.internal_names) for one in all_views(sql)]
-        places = _places(visit, ())
+        places = _places(visit, [one.name for one in settings.upstreams][:MOST_PLACES])
         return visit.page(
             "admin_views.html", views=found, load=LOAD_ADVISORIES, levels=LEVELS, about=ABOUT, chosen=DEFAULT,
             places=places, most_name=MAX_NAME_LENGTH,

@@ -13,12 +13,14 @@ from urllib.parse import quote
 from starlette.responses import RedirectResponse, Response
 
 from customhouse.formats.policy.conditions.model import moment_words
-from customhouse.formats.policy.model import LETS_THROUGH, Decision, Match
+from customhouse.formats.policy.model import Decision, Match
 from customhouse.formats.policy.words import SAYS, source_words, value_words
 from customhouse.index.amending.queries import counting_for
 from customhouse.terms.errors import Rejected
 from customhouse.terms.names import normalize
+from customhouse.terms.numbers import number_of
 from customhouse.views.explaining import ExplainedFile, ExplainedVersion
+from customhouse.views.standing import standing_of
 from customhouse.web.api.policy import LONGEST_VERSION, asked
 from customhouse.web.doors import Door, door
 from customhouse.web.pages.amendments import amendment_rows
@@ -26,9 +28,11 @@ from customhouse.web.permissions import Permission
 from customhouse.web.visit import Visit
 
 _DOES = {"allow": "lets in", "warn": "warns", "hide": "hides", "deny": "denies", "hold": "holds"}
+_WORD = {"allow": "good", "warn": ""}
+"""How an action is marked; every other one warns."""
 NEWEST_IN_FULL = 3
-MOST_VERSIONS = 500
-"""Rows of the table; whoever wants an older one asks for it."""
+PER_PAGE = 100
+"""Rows of the table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,21 +98,24 @@ def project_page(visit: Visit) -> Response:
     text = visit.path["project"]
     if text != normalize(text):
         return RedirectResponse(f"../{quote(normalize(text))}/", 301)
-    wanted = visit.query.get("version", "")
+    wanted = visit.query.get("version", "").strip()
     if len(wanted) > LONGEST_VERSION:
         raise Rejected("bad-version", "version", f"{len(wanted)} characters", f"at most {LONGEST_VERSION}")
-    found = asked(
-        visit, in_full=(wanted,) if wanted else (), newest_in_full=0 if wanted else NEWEST_IN_FULL
-    )  # fmt: skip
+    page = number_of(visit.query.get("page", "1")) or 1
+    newest_in_full = NEWEST_IN_FULL if page == 1 and not wanted else 0
+    found = asked(visit, in_full=(wanted,) if wanted else (), newest_in_full=newest_in_full)
     chosen = found.version(wanted) if wanted else None
-    rows = [_version(one) for one in found.versions[:MOST_VERSIONS]]
-    if chosen is not None and chosen not in found.versions[:MOST_VERSIONS]:
-        rows.append(_version(chosen))
+    pages = max(1, -(-len(found.versions) // PER_PAGE))
+    page = found.versions.index(chosen) // PER_PAGE + 1 if chosen is not None else min(page, pages)
+    first = (page - 1) * PER_PAGE
+    rows = [_version(one) for one in found.versions[first : first + PER_PAGE]]
     with visit.app.database.read() as sql:
         told = counting_for(sql, found.project, found.view.name)
+        standing = standing_of(sql, found.view, visit.app.clock.now(), visit.app.settings.internal_names)
     return visit.page(
         "view_project.html", amendments=amendment_rows(visit.app, told), found=found, rows=rows, wanted=wanted,
-        chosen=chosen, left_out=max(0, len(found.versions) - MOST_VERSIONS), full=[one for one in rows if one.alike],
+        chosen=chosen, first=first, page=page, pages=pages, full=[one for one in rows if one.alike],
+        unadvised=standing.unadvised,
     )  # fmt: skip
 
 
@@ -150,7 +157,7 @@ def _rule(match: Match, decision: Decision) -> RuleRow:
         says, word = "does not apply", ""
     else:
         says = _DOES[match.action] + (": this decides" if match.rule == decision.rule else "")
-        word = "good" if match.action in LETS_THROUGH else "warn"
+        word = _WORD.get(match.action, "warn")
     return RuleRow(
         match.rule, says, word, "" if match.reason == decision.reason else match.reason, match.exception,
         tuple(
@@ -165,7 +172,7 @@ def _rule(match: Match, decision: Decision) -> RuleRow:
 
 
 def _word(decision: Decision) -> str:
-    return {"allow": "good", "warn": ""}.get(decision.action, "warn")
+    return _WORD.get(decision.action, "warn")
 
 
 def _changes(decision: Decision) -> str:
