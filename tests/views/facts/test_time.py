@@ -79,7 +79,12 @@ def test_the_quiet_before_a_release_ends_with_it() -> None:
     files = (wheel_of("ctx", "0.1.2", days=2735), wheel_of("ctx", "0.2.2", days=1), wheel_of("ctx", "0.2.6", days=0.5))
     assert value(asked("quiet_before", *files, of=0)) is None
     assert value(asked("quiet_before", *files, of=1)) == pytest.approx(2734)
-    assert value(asked("quiet_before", *files)) == pytest.approx(0.5)
+    # Whoever wakes a project and releases twice has not shortened the quiet.
+    assert value(asked("quiet_before", *files)) == pytest.approx(2734)
+    woken = (wheel_of("ctx", "0.1.2", days=2735), wheel_of("ctx", "0.2.2", days=50))
+    assert value(asked("quiet_before", *woken, wheel_of("ctx", "0.2.6", days=21))) == pytest.approx(2685)
+    # Whoever waits for a month has been seen, or is no thief.
+    assert value(asked("quiet_before", *woken, wheel_of("ctx", "0.2.6", days=19))) == pytest.approx(31)
 
 
 def test_as_of_an_earlier_day_later_files_are_not_there() -> None:
