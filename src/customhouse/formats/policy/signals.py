@@ -72,7 +72,7 @@ _ALL = (
     Signal("age", "age", "since the file was uploaded upstream; never since we fetched it"),
     Signal("project-age", "age", "since the project's first file"),
     Signal("last-release-age", "age", "since the project's newest release"),
-    Signal("quiet-before", "number", "days in which nothing was released before this release, or one up to 30 days before"),
+    Signal("quiet-before", "number", "days without a release before this one, or before one up to 30 days earlier"),
     Signal("added-file-age", "age", "since this file was added to a release that was 14 days old or more by then"),
     Signal("owner-2fa", "words", "which of the project's owners have a second factor", ("all", "any", "none")),
     Signal("owners", "number", "how many people own the project"),
