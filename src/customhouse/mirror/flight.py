@@ -229,12 +229,15 @@ class Flight:
     def _fetch(self) -> None:
         """We hold the lock: fetch, check, store, examine."""
         state = self._partial.state()
-        if state.outcome == "failed" and time.monotonic() - state.ended_at < self._ground.refused_seconds:
+        # The clock begins anew with the machine, and then what was said before lies in the future.
+        if state.outcome == "failed" and 0 <= time.monotonic() - state.ended_at < self._ground.refused_seconds:
             self._partial.remove(keep_word=True)
             raise error_of(state)
         if self._is_kept():
             self._partial.remove()
             return
+        # Whoever died after his last word has left it: nobody is to take what is fetched now for whole because of it.
+        self._partial.say(State())
         if not self.wanted.sha256:
             os.ftruncate(self._descriptor, 0)
         try:
