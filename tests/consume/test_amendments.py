@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from customhouse.consume.amendments import Believing, is_withdrawn, records_in
 from customhouse.consume.wire import Wire
 from customhouse.formats.amendment import Amendment, PublicKey, Signed, Withdrawal, envelope, key_id, message
+from customhouse.formats.version_sets import compare
 
 NOW = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
 SECRET = Ed25519PrivateKey.from_private_bytes(b"1" * 32)
@@ -51,6 +52,17 @@ def test_a_withdrawn_record_that_is_shown_again_counts_no_more() -> None:
     assert believing().counting([{**told(ONE), "withdrawal": told(END)}], "foo") == []
     signed = believing().believed([told(ONE), told(END)])
     assert is_withdrawn(signed[0], signed)
+
+
+def test_what_nobody_has_signed_costs_no_comparison_and_what_lies_about_its_kind_is_not_believed() -> None:
+    forged = told(ONE)
+    forged["signed"] = {**forged["signed"], "requirement-after": "bar>=1,<3,!=2.1"}
+    compare.cache_clear()
+    assert believing().counting([forged] * 5, "foo") == []
+    assert compare.cache_info().misses == 0
+    mine = believing()
+    assert mine.counting([told(replace(ONE, kind="widening")), told(replace(ONE, after="baz>=1"))], "foo") == []
+    assert len(mine.disbelieved) == 2
 
 
 def test_records_are_found_wherever_they_stand() -> None:

@@ -25,6 +25,7 @@ from customhouse.formats.amendment import (
     envelope,
     key_id,
     keys_to_json,
+    line,
     message,
     read_envelope,
     read_evidence,
@@ -236,6 +237,24 @@ def test_an_override_that_leaves_no_version_is_left_out_and_told() -> None:
     found = overrides([one], newest("1.0"), lambda _name: (SpecifierSet(">=5"), []), {"foo": Wanted()})
     assert lines(found) == []
     assert "no version is left" in found.left_out[0]
+
+
+def test_amendments_that_are_small_alone_and_large_together_break_nobodys_file() -> None:
+    """One owner says it, and everybody asks for the file."""
+
+    def without(minor: int) -> str:
+        return f"bar>=1,{','.join(f'!={minor}.{number}' for number in range(25))}"
+
+    assert amended(Requirement("bar>=1"), without(1)) == (line(Requirement(without(1))), "narrowing")
+    told = [Counted(record(id=letter * 26, versions=(version,), after=without(minor)), reaches=True)
+            for letter, version, minor in (("b", "2.0", 2), ("c", "1.0", 3))]  # fmt: skip
+    found = lines(constraints(told, newest("2.0")))
+    assert len(found) == 2
+    assert found[1] == "foo!=1.0"
+    wide = Counted(record(before="bar<2", after="bar<4", kind="widening"))
+    asks = Requirement(f"{without(2)},{without(3).removeprefix('bar')}").specifier
+    told_not = overrides([wide], newest("1.0"), lambda _name: (asks, []), {"foo": Wanted()})
+    assert (lines(told_not), "cannot be compared" in told_not.left_out[0]) == ([], True)
 
 
 def test_what_somebody_else_narrows_stays_narrow_when_it_is_widened() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -52,6 +54,22 @@ def test_a_set_that_would_take_minutes_is_refused() -> None:
     text = ",".join(f"!=1.0a{number}.post{number}.dev{number}" for number in range(60))
     with pytest.raises(Rejected, match="too many"):
         compare(SpecifierSet(text), SpecifierSet())
+
+
+@pytest.mark.parametrize("count", [41, 55, 140])
+def test_a_set_that_fits_into_a_requirement_and_would_take_a_second_is_refused(count: int) -> None:
+    """A hundred amendments of one project stand on one page, and whoever reads it compares them."""
+    text = ",".join(f"!={number}" if count > 100 else f"!={number}a1.post1.dev1" for number in range(count))
+    assert len(text) < 1000
+    began = time.perf_counter()
+    with pytest.raises(Rejected, match="too many"):
+        compare(SpecifierSet(f">=1,{text}"), SpecifierSet(">=1"))
+    assert time.perf_counter() - began < 1
+
+
+def test_thirty_versions_can_be_shut_out_at_once() -> None:
+    text = ",".join(f"!=1.{number}" for number in range(30))
+    assert compare(SpecifierSet(f">=1,{text}"), SpecifierSet(">=1")).within
 
 
 RELEASES = st.lists(st.integers(0, 2), min_size=1, max_size=3).map(lambda parts: ".".join(map(str, parts)))

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from customhouse.accounts.users import find_user
 from customhouse.catalog import queries
 from customhouse.formats.amendment import Amendment, read_envelope, verify
+from customhouse.formats.version_sets import compare
 from customhouse.index.amending.publish import PER_PROJECT, Amend, amend
 from customhouse.index.amending.queries import all_of, counting_for
 from customhouse.index.amending.tables import amendment
@@ -235,3 +236,14 @@ def test_a_deleted_project_is_not_amended(world: World) -> None:
     assert record.requires == "bar"
     with world.app.database.read() as sql:
         assert queries.find_project(sql, "foo") is not None
+
+
+def test_reading_what_was_said_compares_no_sets_again(world: World) -> None:
+    """It stands on a page that everybody gets: an owner could make each of them wait for a hundred comparisons."""
+    released(world, "1.0", "bar>=1")
+    record = said(world, requirement=f"bar>=1,{','.join(f'!=1.{number}' for number in range(30))}")
+    compare.cache_clear()
+    with world.app.database.read() as sql:
+        [told] = counting_for(sql, "foo")
+    assert told.record == record
+    assert compare.cache_info().misses == 0

@@ -15,6 +15,8 @@ from customhouse.formats.amendment import (
     counting,
     read_envelope,
     read_keys,
+    read_record,
+    to_json,
     verify,
 )
 from customhouse.terms.errors import Rejected, Unavailable
@@ -55,8 +57,10 @@ class Believing:
                 if value is None:
                     continue
                 try:
-                    signed = read_envelope(_bare(value))
+                    # The signature first: what a record says costs more to check, and strangers may show many.
+                    signed = read_envelope(_bare(value), own=True)
                     verify(signed, self.keys(), self._now)
+                    read_record(to_json(signed.record))
                 except (Rejected, Unavailable) as error:
                     self.disbelieved.append(str(error))
                 else:

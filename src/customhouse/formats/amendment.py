@@ -231,15 +231,19 @@ def key_id(raw: bytes) -> str:
     return hashlib.sha256(raw).hexdigest()[:32]
 
 
-def read_envelope(value: object, where: str = "amendment") -> Signed:
+def read_envelope(value: object, where: str = "amendment", *, own: bool = False) -> Signed:
     """One record with its signature, from outside; raises `Rejected`. It is not verified yet: see `verify`."""
     outer = _object(value, where)
-    record = read_record(outer.get("signed"), where)
+    record = read_record(outer.get("signed"), where, own=own)
     return Signed(record, _text(outer, "key", where, 64), _text(outer, "signature", where, 200))
 
 
-def read_record(value: object, where: str = "amendment") -> Amendment | Withdrawal:
-    """A record from outside, with every rule that holds when one is made; raises `Rejected`."""
+def read_record(value: object, where: str = "amendment", *, own: bool = False) -> Amendment | Withdrawal:
+    """A record from outside, with every rule that holds when one is made; raises `Rejected`.
+
+    Of one's ``own``, which were held to the rules when they were made, what they narrow or widen is not computed again:
+    a hundred of them stand on one page.
+    """
     one = _object(value, where)
     form = one.get("format")
     if form not in (FORMAT, WITHDRAWAL):
@@ -255,21 +259,25 @@ def read_record(value: object, where: str = "amendment") -> Amendment | Withdraw
         reason = _text(one, "reason", where, LONGEST_REASON, empty=True)
         found: Amendment | Withdrawal = Withdrawal(identifier, project, reason, role, at, view)
     else:
-        found = _amendment(one, where, identifier, project, role, view, at)
+        found = _amendment(one, where, identifier, project, role, view, at, own=own)
     if to_json(found) != one:
         raise Rejected(CODE, where, "it is not written as this index writes it, or holds more")
     return found
 
 
 def _amendment(
-    one: Mapping[str, object], where: str, identifier: str, project: str, role: str, view: str, at: datetime
-) -> Amendment:
+    one: Mapping[str, object], where: str, identifier: str, project: str, role: str, view: str, at: datetime, *,
+    own: bool,
+) -> Amendment:  # fmt: skip
     told = one.get("versions")
     if not isinstance(told, list) or not 0 < len(told) <= MOST_VERSIONS or not all(isinstance(v, str) for v in told):
         raise Rejected(CODE, where, f"it names no versions, or more than {MOST_VERSIONS}")
     versions = tuple(str(parse_version(text, where)) for text in told)
     before = read_requirement(_text(one, "requirement-before", where, LONGEST_REQUIREMENT), where)
-    after, kind = amended(before, _text(one, "requirement-after", where, LONGEST_REQUIREMENT), where)
+    after = _text(one, "requirement-after", where, LONGEST_REQUIREMENT)
+    kind: Kind = "widening" if one.get("kind") == "widening" else "narrowing"
+    if not own:
+        after, kind = amended(before, after, where)
     return Amendment(
         identifier, project, versions, line(before), after, kind, read_reason(_text(one, "reason", where, 1000), where),
         read_evidence(_text(one, "evidence", where, 1000), where), role, at, view,

@@ -23,6 +23,7 @@ from packaging.specifiers import SpecifierSet
 from customhouse.formats.amendment import Amendment, conditions, is_same_version, line, split_marker
 from customhouse.formats.plain import plain
 from customhouse.formats.version_sets import compare
+from customhouse.terms.errors import Rejected
 from customhouse.terms.names import normalize
 
 MOST_WANTED = 2000
@@ -122,7 +123,11 @@ def _implies(bound: Amendment, other: Amendment) -> bool:
         return False
     # The line holds what the amendment adds, and not what the other release's metadata never said.
     held = _added(bound) & Requirement(other.before).specifier
-    return compare(held, Requirement(other.after).specifier).within
+    try:
+        return compare(held, Requirement(other.after).specifier).within
+    except Rejected:
+        # Each can be compared, and both together name too many versions: then they do not spare each other a line.
+        return False
 
 
 def overrides(
@@ -157,7 +162,12 @@ def overrides(
     for other, specifier in lines.items():
         said, unknown = asks(other)
         whole = specifier & said
-        if compare(whole, SpecifierSet()).empty:
+        try:
+            is_empty = compare(whole, SpecifierSet()).empty
+        except Rejected as error:
+            found.left_out.append(f"{other}: what all of them ask cannot be compared: {error.why}")
+            continue
+        if is_empty:
             found.left_out.append(f"{other}: no version is left that all of them take ({plain(whole, 200)})")
             continue
         if unknown:
@@ -260,7 +270,10 @@ def _bound(record: Amendment) -> str:
 def _added(record: Amendment) -> SpecifierSet:
     before, after = Requirement(record.before).specifier, Requirement(record.after).specifier
     added = SpecifierSet(",".join(str(one) for one in set(after) - set(before)))
-    return added if compare(before & added, after).within else after
+    try:
+        return added if compare(before & added, after).within else after
+    except Rejected:
+        return after
 
 
 def _words(record: Amendment) -> str:

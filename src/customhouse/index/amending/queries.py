@@ -155,9 +155,9 @@ def _of_view(view: str) -> Any:
 def _told(row: Any) -> Told:
     withdrawal = None
     if row.withdrawn_at is not None:
-        record = read_record(json.loads(row.withdrawal), f"amendment {row.id}")
+        record = read_record(json.loads(row.withdrawal), f"amendment {row.id}", own=True)
         withdrawal = Signed(record, row.withdrawal_key, row.withdrawal_signature)
         if not isinstance(record, Withdrawal):
             raise Broken(f"The end of amendment {row.id} is no withdrawal.")
-    signed = Signed(read_record(json.loads(row.record), f"amendment {row.id}"), row.key, row.signature)
+    signed = Signed(read_record(json.loads(row.record), f"amendment {row.id}", own=True), row.key, row.signature)
     return Told(signed, row.account_id, withdrawal, row.withdrawn_at)
