@@ -126,6 +126,8 @@ class Resolver:
         constraints.write_text("".join(f"{one}\n" for one in self.constraints), "utf-8")
         arguments = [
             program(self.uv), "pip", "compile", str(wanted), "--constraints", str(constraints),
+            # Named, so that the user's own settings do not count: an index there would answer for the view.
+            f"--config-file={folder / 'uv.toml'}",
             # Our own Python: uv would look for one in the folder that is audited, and run it.
             "--python", sys.executable, "--no-python-downloads", "--no-build",
             # Its log says which pages it asks for. Nothing of a candidate is kept, so that each run asks anew.

@@ -17,8 +17,10 @@ from customhouse.consume.audit.read.source import read_text
 from customhouse.formats.inventory.toml_lock import read_lock_toml, table
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_DIRECT = re.compile(r"[@/\\]")
 _TEXTS = ("index-url", "index-strategy", "prerelease", "resolution", "exclude-newer", "fork-strategy")
 _LISTS = ("extra-index-url", "find-links", "constraint-dependencies", "override-dependencies", "exclude-dependencies")
+_REQUIREMENTS = ("constraint-dependencies", "override-dependencies")
 _SIGNS = ("no-index",)
 _PLACES = frozenset({"index-url", "extra-index-url", "find-links"})
 _OF_PLACES = _PLACES | {"index", "index-strategy", "no-index"}
@@ -28,7 +30,8 @@ _OF_INDEX = ("name", "url", "default", "explicit", "format")
 def settings_for(beside: Path, *, places: bool = True) -> str:
     """The text of an ``uv.toml`` that stands for the project's own. Raises `Rejected` if that cannot be read.
 
-    Without ``places`` nothing in it says where packages come from: only what may be chosen, and how.
+    Without ``places`` nothing in it says where packages come from, also no requirement ``NAME @ ADDRESS``: only what
+    may be chosen, and how.
     """
     for folder in (absolute := beside.absolute(), *absolute.parents):
         own = folder / "uv.toml"
@@ -52,6 +55,7 @@ def _written(found: Mapping[str, Any], folder: Path, *, places: bool) -> str:
     values = {**found, **table(found.get("pip"))}
     if not places:
         values = {key: value for key, value in values.items() if key not in _OF_PLACES}
+        values |= {key: _without_addresses(values[key]) for key in _REQUIREMENTS if key in values}
     lines = [f"{key} = {_text(_place(key, values[key], folder))}" for key in _TEXTS if isinstance(values.get(key), str)]
     for key in _LISTS:
         listed = values.get(key)
@@ -61,6 +65,13 @@ def _written(found: Mapping[str, Any], folder: Path, *, places: bool) -> str:
     for one in values["index"] if isinstance(values.get("index"), list) else ():
         lines += _index(table(one), folder)
     return "".join(f"{line}\n" for line in lines)
+
+
+def _without_addresses(listed: object) -> object:
+    """The requirements of a list (PEP 508) that are no direct references; before the marker those alone have an @."""
+    if not isinstance(listed, list):
+        return listed
+    return [one for one in listed if isinstance(one, str) and not _DIRECT.search(one.partition(";")[0])]
 
 
 def _index(values: Mapping[str, Any], folder: Path) -> Iterator[str]:
