@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -523,3 +523,33 @@ def test_the_rows_of_a_project_change_in_one_transaction_with_its_event(
 def test_a_project_is_a_value(app: App) -> None:
     found = there(project(app))
     assert replace(found, stale=True).files is found.files
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [says("{}"), says("<a href='b-1-py3-none-any.whl'>b</a>", "text/html"), lambda _: Said(403), lambda _: Said(400)],
+    ids=["no page", "other files", "forbidden", "bad request"],
+)
+def test_broken_projects_do_not_make_the_upstream_one_that_is_away(
+    app: App, upstream: UpstreamWorld, clock: TurnableClock, answer: Callable[[Asked], Said]
+) -> None:
+    project(app)
+    clock.turn(MINUTE * 2)
+    for number in range(5):
+        upstream.add(wheel(f"broken{number}", "1.0"))
+        upstream.instead[f"/simple/broken{number}/"] = answer
+        with pytest.raises(Unavailable):
+            project(app, f"broken{number}")
+    upstream.projects["demo"].status = "quarantined"
+    found = there(project(app, within=MINUTE))
+    assert (found.status, found.stale) == ("quarantined", False)
+
+
+def test_a_confirmation_of_the_future_counts_for_nothing(
+    app: App, upstream: UpstreamWorld, clock: TurnableClock
+) -> None:
+    clock.turn(timedelta(days=300))
+    project(app)
+    clock.turn(timedelta(days=-300))
+    upstream.projects["demo"].status = "quarantined"
+    assert there(project(app, within=MINUTE)).status == "quarantined"

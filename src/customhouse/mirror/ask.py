@@ -58,6 +58,10 @@ class Absent:
     """The upstream has no such project."""
 
 
+class BadAnswer(Unavailable):
+    """The upstream is there, and what it says of this one name cannot be taken: no sign that it is away."""
+
+
 Said: TypeAlias = Page | Same | Absent
 
 
@@ -85,10 +89,10 @@ class Asking:
             if answer.status in _ABSENT:
                 return Absent()
             if answer.status != HTTPStatus.OK:
-                raise Unavailable(_who(index), _status(answer))
+                raise (Unavailable if _is_trouble(answer) else BadAnswer)(_who(index), _status(answer))
             return self._read(index, normalized, answer, base, known)
         except (Rejected, Refused) as error:
-            raise Unavailable(_who(index), str(error).rstrip("."), retry_after_seconds=60) from error
+            raise BadAnswer(_who(index), str(error).rstrip("."), retry_after_seconds=60) from error
 
     def close(self) -> None:
         """End the connections that are kept."""
@@ -104,7 +108,7 @@ class Asking:
         if not listing.files and not listing.says_it_is_an_index:
             # A login page, a captive portal, an empty folder: no word about a project of this name.
             if known.page_digest:
-                raise Unavailable(_who(index), "its answer is no page of an index any more")
+                raise BadAnswer(_who(index), "its answer is no page of an index any more")
             return Absent()
         now = Known(_header(answer, "etag"), _header(answer, "last-modified"), digest)
         if not listing.lacks_details:
@@ -143,6 +147,11 @@ class Asking:
 
 def _who(index: UpstreamIndex) -> str:
     return f"The upstream {index.name!r}"
+
+
+def _is_trouble(answer: Answer) -> bool:
+    """Whether it would answer so whatever it was asked: it breaks down, or wants to be left alone."""
+    return answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR or answer.status == HTTPStatus.TOO_MANY_REQUESTS
 
 
 def _status(answer: Answer) -> str:

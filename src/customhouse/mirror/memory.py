@@ -55,11 +55,18 @@ class Memory:
             self._fine(upstream, name)
             self._absent.pop((upstream, name), None)
 
-    def note_failure(self, upstream: str, name: str, error: Unavailable, now: datetime) -> None:
-        """The upstream could not be asked."""
+    def note_failure(self, upstream: str, name: str, error: Unavailable, now: datetime, *, answered: bool) -> None:
+        """The upstream could not be asked; or it has ``answered`` what cannot be taken, which says nothing of others.
+
+        Else a stranger who knows three broken projects could keep the upstream from being asked about anything.
+        """
         with self._guard:
-            self._in_a_row[upstream] = self._in_a_row.get(upstream, 0) + 1
-            keys = [(upstream, name)] + [(upstream, "")] * (self._in_a_row[upstream] >= FAILURES)
+            if answered:
+                self._in_a_row.pop(upstream, None)
+                self._failed.pop((upstream, ""), None)
+            else:
+                self._in_a_row[upstream] = self._in_a_row.get(upstream, 0) + 1
+            keys = [(upstream, name)] + [(upstream, "")] * (self._in_a_row.get(upstream, 0) >= FAILURES)
             for key in keys:
                 self._failed[key] = (now + FAILED_FOR, error)
                 self._failed.move_to_end(key)

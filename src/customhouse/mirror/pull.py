@@ -18,7 +18,7 @@ from pathlib import Path
 from customhouse.infra.db import Database, put_rows
 from customhouse.infra.fetch import Outbound
 from customhouse.ledger.tx import Deeds
-from customhouse.mirror.ask import Absent, Asking, Known, Page
+from customhouse.mirror.ask import Absent, Asking, BadAnswer, Known, Page
 from customhouse.mirror.look_once import Looks
 from customhouse.mirror.memory import Memory
 from customhouse.mirror.model import MirroredProject
@@ -34,6 +34,8 @@ log = logging.getLogger("customhouse.mirror")
 
 FRESH = timedelta(seconds=30)
 """What is older is renewed, whether or not anybody waits for it."""
+AHEAD = timedelta(seconds=5)
+"""So far the clocks of two machines, or of one before and after it was set, may lie apart."""
 DETAILS_AGAIN = timedelta(hours=1)
 """When the older API is asked once more that could not answer."""
 AT_ONCE = 8
@@ -77,7 +79,8 @@ class Upstreams:
         asked = (owner.upstream,) if owner.upstream else tuple(name for name in upstreams if name in self.indexes)
         if found is not None and found.checked_at is not None:
             age = self._clock.now() - found.checked_at
-            if age <= within:
+            # What was confirmed in the future was so by a clock that was wrong: it says nothing about when.
+            if -AHEAD <= age <= within:
                 if age > fresh:
                     self._looks.behind(normalized, lambda _waited: self._look_quietly(normalized, asked))
                 return found
@@ -171,7 +174,7 @@ class Upstreams:
     def _note_failure(self, upstream: str, normalized: str, error: Unavailable) -> None:
         log.warning("%s: %s", normalized, error)
         now = self._clock.now()
-        self._memory.note_failure(upstream, normalized, error, now)
+        self._memory.note_failure(upstream, normalized, error, now, answered=isinstance(error, BadAnswer))
         with suppress(Unavailable), self._database.write() as sql:
             put_rows(sql, upstream_health, [{"upstream": upstream, "failed_at": now, "error": str(error)[:1000]}])
 
