@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx2 as httpx
 import pytest
 from venvs import UV, clean_environment
 
 from customhouse.index.visibility import ChangeVisibility, change_visibility
 from locking import ADVISORY, Bench, stocked
-from receiver import Reply, receiver, redirect
+from receiver import Reply, Request, receiver, redirect
 from world import running
 
 pytestmark = pytest.mark.slow
@@ -297,6 +299,65 @@ def test_a_token_is_not_shown_to_an_index_that_only_a_lock_names(bench: Bench) -
         assert not [one for one in stranger.requests if "authorization" in one.headers]
         bench.run("verify", "pylock.toml", CUSTOMHOUSE_TOKEN="ch1.secret", CUSTOMHOUSE_INDEX=theirs)
         assert [one for one in stranger.requests if "authorization" in one.headers]
+
+
+def through(bench: Bench, request: Request) -> Reply:
+    """What the index answers, whoever stands before it."""
+    kept = {name: text for name, text in request.headers.items() if name in ("accept", "range")}
+    answer = httpx.get(f"{bench.server.url}{request.path}", headers=kept | {"accept-encoding": "identity"})
+    names = ("content-type", "content-range", "accept-ranges")
+    headers = {name: answer.headers[name] for name in names if name in answer.headers}
+    return Reply(answer.status_code, answer.content, headers)
+
+
+def test_a_lock_whose_amendments_nobody_could_see_says_so_and_is_no_success(bench: Bench) -> None:
+    """uv gets every page; whoever asks for amendments gets none of them."""
+
+    def answer(request: Request) -> Reply:
+        of_ours = request.headers.get("user-agent") == "Customhouse-audit"
+        return Reply(503) if of_ours and request.path == "/simple/bar/" else through(bench, request)
+
+    with receiver() as index:
+        index.answer = answer
+        bench.asks_for("bar<3", "low>=2")
+        done = bench.lock("--index", f"http://127.0.0.1:{index.port}/simple/")
+    assert (done.returncode, "Nobody knows what is amended of bar: " in done.stderr) == (3, True), done
+    assert "amended of low" not in done.stderr
+
+
+def test_a_policy_that_changes_meanwhile_is_not_the_one_that_a_lock_was_checked_against(bench: Bench) -> None:
+    asked = []
+
+    def answer(request: Request) -> Reply:
+        found = through(bench, request)
+        if request.path == "/api/views/waiting":
+            asked.append(request)
+            told = json.loads(found.body)
+            if len(asked) > 1:
+                told["policy-sha256"] = "f" * 64
+            return Reply(found.status, json.dumps(told).encode(), found.headers)
+        return found
+
+    with receiver() as index:
+        index.answer = answer
+        bench.asks_for("low>=2")
+        done = bench.lock("--index", f"http://127.0.0.1:{index.port}/view/waiting/simple/")
+    assert (done.returncode, "its policy was changed while this lock was made" in done.stderr) == (4, True), done
+    assert not (bench.folder / "pylock.toml").exists()
+
+
+def test_what_an_old_lock_holds_beside_versions_is_no_line_for_uv(bench: Bench) -> None:
+    with receiver() as evil:
+        evil.answer = lambda _request: Reply(404)
+        (bench.folder / "pylock.toml").write_text(
+            'lock-version = "1.0"\ncreated-by = "x"\n[[packages]]\nname = "low"\n'
+            f'version = "1.0\\n-r http://127.0.0.1:{evil.port}/more.txt"\n'
+            f'wheels = [{{ name = "low-1.0-py3-none-any.whl", hashes = {{ sha256 = "{"a" * 64}" }} }}]\n'
+        )
+        bench.asks_for("low>=2")
+        done = bench.lock("--index", bench.server.url)
+        assert (done.returncode, versions(bench)) == (0, {"low": "2.0"}), done.stderr
+        assert not evil.requests
 
 
 def test_nobody_has_named_an_index(bench: Bench) -> None:

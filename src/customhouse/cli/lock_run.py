@@ -15,7 +15,7 @@ from customhouse.cli.audit_surroundings import Connections, ProgressLine, warn, 
 from customhouse.cli.audit_work import Asked as Audited
 from customhouse.cli.audit_work import Work
 from customhouse.cli.audit_written import written
-from customhouse.cli.exit_codes import FINDINGS
+from customhouse.cli.exit_codes import FINDINGS, PARTIAL
 from customhouse.cli.place import chosen_place, token_for
 from customhouse.consume.audit.engine import EVERY_GROUP
 from customhouse.consume.audit.history import History
@@ -39,13 +39,15 @@ from customhouse.consume.snapshot.place import Wanted as WantedAdvisories
 from customhouse.consume.view_address import Place
 from customhouse.formats.inventory.locked_files import read_locked_files
 from customhouse.formats.inventory.requirements_file import Wanted
+from customhouse.formats.osv.matching import read_version
 from customhouse.terms.clock import SystemClock
-from customhouse.terms.errors import Rejected
+from customhouse.terms.errors import Rejected, Unavailable
 
 PYLOCK = re.compile(r"pylock(?:\.[^.]+)?\.toml")
 MALWARE = "MAL-"
 _AT = re.compile(r"^(?:# )?checked-at = .*$", re.MULTILINE)
 _OLD_DAYS = 14
+_MOST_UNSEEN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,16 +117,21 @@ class _Run:
 
     def do(self) -> int:
         """All of it."""
+        policy = self._facts.policy()
         self._line.show("resolving", 0, 0)
         guided = resolve_guided(self._wish(), self._place, self._listings, self._wire, os.environ,
                                 self._clock.now(), widen=self._flags.widen)  # fmt: skip
         self._line.clear()
         for one in guided.disbelieved:
             warn(f"An amendment is not believed: {one}.")
+        for one in guided.unseen[:_MOST_UNSEEN]:
+            warn(f"Nobody knows what is amended of {one}")
+        if _digest_of(ViewFacts(self._wire, self._place).policy()) != _digest_of(policy):
+            raise Unavailable(self._place.title, "its policy was changed while this lock was made")
         graph = graph_of(guided.resolved, self._asked.wanted)
         store, _gaps = self._work.snapshot()
         record = Record(
-            self._place.simple, self._place.view, self._facts.policy(), len(guided.counted), store.sources,
+            self._place.simple, self._place.view, policy, len(guided.counted), store.sources,
             store.newest, store.records, self._clock.now(),
         )  # fmt: skip
         text = self._text(guided, graph, record)
@@ -133,13 +140,14 @@ class _Run:
         found = changes(self._old.subject.components if self._old.subject else (), subject.components)
         reasons = self._reasons(guided, graph, report, found)
         self._tell(graph, reasons, found, report)
-        return self._end(text, found, report)
+        return self._end(text, found, report, sure=not guided.disbelieved and not guided.unseen)
 
     def _wish(self) -> Wish:
         kept: dict[str, list[str]] = {}
         if self._flags.upgrade is not None and self._old.subject is not None:
             for one in self._old.subject.components:
-                if one.name not in self._flags.upgrade:
+                # A lock may hold whatever its author likes; uv gets lines of it.
+                if one.name not in self._flags.upgrade and _is_plain(one):
                     kept.setdefault(one.name, []).append(one.version)
         return Wish(
             self._asked, self._place.simple, kept, python=self._flags.python, universal=self._flags.universal,
@@ -194,8 +202,8 @@ class _Run:
             sys.stdout.write(f"{note}\n")
         sys.stdout.write("\n" + written(report, LEVELS[self._flags.level], "table", self._clock.now()))
 
-    def _end(self, text: str, found: Sequence[Change], report: Report) -> int:
-        code = exit_code(report, LEVELS[self._flags.level])
+    def _end(self, text: str, found: Sequence[Change], report: Report, *, sure: bool) -> int:
+        code = exit_code(report, LEVELS[self._flags.level]) or (0 if sure else PARTIAL)
         if bad := sorted(_malware(report)):
             warn(f"{', '.join(bad)}: this is malware. {_NOTHING}")
             return FINDINGS
@@ -277,6 +285,14 @@ def _files(lock: str, output: Path) -> dict[str, str]:
         return {}
     files = read_locked_files(lock, str(output))
     return {one.filename: one.digest for one in files if one.filename and one.digest.startswith("sha256:")}
+
+
+def _is_plain(one: Component) -> bool:
+    return re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", one.name) is not None and read_version(one.version) is not None
+
+
+def _digest_of(policy: Policy | None) -> str:
+    return policy.sha256 if policy is not None else ""
 
 
 def _policy_note(old: Record | None, policy: Policy | None) -> str | None:

@@ -17,7 +17,7 @@ from customhouse.consume.lock.resolve import Resolved, Wish, resolve
 from customhouse.consume.lock.written import graph_of
 from customhouse.consume.view_address import Place
 from customhouse.consume.wire import Wire
-from customhouse.terms.errors import Refused
+from customhouse.terms.errors import Refused, Unavailable
 
 MOST_ROUNDS = 20
 
@@ -33,6 +33,8 @@ class Guided:
     """By package: why another version of it was chosen. Sentences."""
     disbelieved: tuple[str, ...] = ()
     """Amendments that were passed over, because the index has not signed them. Sentences."""
+    unseen: tuple[str, ...] = ()
+    """Packages whose amendments nobody has seen, because their page could not be had. Sentences."""
 
 
 def resolve_guided(
@@ -63,6 +65,8 @@ def resolve_guided(
                                       *((package, sentence) for _id, package, sentence in wider)]:  # fmt: skip
                 said[package] = (*said.get(package, ()), sentence)
             ids = [*found, *counted, *(one for one, _package, _sentence in wider)]
-            return Guided(resolved, tuple(dict.fromkeys(ids)), said, tuple(guide.disbelieved))
+            unseen = tuple(f"{name}: {page}" for name in graph.versions
+                           if isinstance(page := listings.of(name), Unavailable))  # fmt: skip
+            return Guided(resolved, tuple(dict.fromkeys(ids)), said, tuple(guide.disbelieved), unseen)
         found |= {one.id: one for one in new}
     raise Refused("no-solution", f"After {MOST_ROUNDS} rounds there are still amendments that contradict each other.")
