@@ -47,6 +47,7 @@ class Wire:
             max_redirects=5,
             timeout=httpx2.Timeout(seconds, connect=10.0),
             headers={"User-Agent": "Customhouse-audit"},
+            event_hooks={"response": [_refuse_downgrade]},
         )
 
     def show(self, token: str, to: str) -> None:
@@ -108,6 +109,15 @@ class Wire:
                     file.write(piece)
                 body = file.getvalue() if isinstance(file, io.BytesIO) else b""
             return Answer(response.status_code, dict(response.headers), body)
+
+
+def _refuse_downgrade(response: httpx2.Response) -> None:
+    """No redirect leads from TLS to where anybody on the way may answer (attack A52)."""
+    if response.has_redirect_location and response.request.url.scheme == "https":
+        location = response.headers["location"].strip()
+        if location[:5].lower() == "http:":
+            why = f"it leads from TLS to {plain(location, 200)}, which has none"
+            raise httpx2.RemoteProtocolError(why, request=response.request)
 
 
 class _Token(httpx2.Auth):
