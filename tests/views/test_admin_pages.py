@@ -171,7 +171,7 @@ def test_only_operators_who_have_proved_who_they_are(small_views: LettingIn) -> 
             to_sign_in = answer.headers.get("location", "").startswith("/account/sign-in/")
             assert answer.status_code in (401, 403) or (to_sign_in and not person.name)
     operator = small_views.world.operator()
-    small_views.world.clock.turn(timedelta(days=1))
+    small_views.world.clock.turn(timedelta(hours=2))
     answer = operator.get(PAGE)
     assert answer.status_code == 303
     assert answer.headers["location"].startswith("/account/again/")

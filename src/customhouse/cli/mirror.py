@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from textwrap import fill
 from typing import Annotated
 
 from cyclopts import App, Parameter
 from packaging.tags import sys_tags
-from rich.console import Console
-from rich.table import Table
 
 from customhouse.app import App as Parts
 from customhouse.app import open_app, prepare
@@ -21,7 +20,7 @@ from customhouse.consume.audit.read.detect import read_target
 from customhouse.consume.audit.read.options import ReadOptions
 from customhouse.formats.plain import plain
 from customhouse.formats.upstream.model import SKIPS
-from customhouse.mirror.queries import bytes_by_upstream, conflicts, skipped_files, upstream_states
+from customhouse.mirror.queries import UpstreamState, bytes_by_upstream, conflicts, skipped_files, upstream_states
 from customhouse.views.names.forget import Forget
 from customhouse.views.names.forget import forget as forget_name
 from customhouse.views.prefetch import Prefetch
@@ -41,30 +40,35 @@ def status(*, data: Data = None) -> None:
             kept = bytes_by_upstream(sql)
             skipped = skipped_files(sql)
             refused = {name: conflicts(sql, name) for name, state in states.items() if state.conflicts}
-    table = Table("upstream", "address", "projects", "files", "kept here", "last answer", "last failure")
-    for name in sorted({*states, *parts.upstreams.indexes}):
-        index, state = parts.upstreams.indexes.get(name), states.get(name)
-        table.add_row(
-            name,
-            str(index.root) if index is not None else "not in the settings any more",
-            "0" if state is None else f"{state.projects:,}" + (f" ({state.removed:,} gone)" if state.removed else ""),
-            "0" if state is None else f"{state.files:,}",
-            _megabytes(kept.get(name, 0)),
-            _moment(state.checked_at if state is not None else None),
-            _moment(state.failed_at) if state is not None and state.failed_at else "none",
-        )
     if settings.offline:
         print("Offline: no upstream is asked, and views offer what is here.")
-    Console(width=None if Console().is_terminal else 160).print(table)
-    for name, state in states.items():
-        if state.error:
-            print(f"{name}, at its last failure: {plain(state.error, 300)}")
+    for name in sorted({*states, *parts.upstreams.indexes}):
+        index = parts.upstreams.indexes.get(name)
+        where = str(index.root) if index is not None else "not in the settings any more"
+        print(f"{plain(name)}  {plain(where, 200)}")
+        for line in _state(states.get(name), kept.get(name, 0)):
+            print(fill(line, 80, initial_indent="  ", subsequent_indent="    "))
+    if not states:
+        print("Nothing was asked yet. What asks: customhouse view add main --upstream pypi, and an install through it.")
     for name, files in refused.items():
         print(f"{name} gives another digest than before, which is refused, for {len(files)} files:")
         for one in files[:MOST_SHOWN]:
             print(f"  {plain(one.project)}  {plain(one.filename)}  {one.kept} stays, not {one.refused}")
     for reason, count in sorted(skipped.items()):
         print(f"left out of pages: {count:,} {SKIPS.get(reason, plain(reason, 40))}")
+
+
+def _state(state: UpstreamState | None, kept: int) -> Iterator[str]:
+    """What is known and kept of an upstream, and how it answered."""
+    if state is None:
+        yield "nobody has asked it for anything yet"
+        return
+    gone = f" ({state.removed:,} gone)" if state.removed else ""
+    yield f"{state.projects:,} projects{gone} and {state.files:,} files are known; {_megabytes(kept)} are kept here"
+    failed = f"last failure {_moment(state.failed_at)}" if state.failed_at else "no failure"
+    yield f"last answer {_moment(state.checked_at)}; {failed}"
+    if state.error:
+        yield f"at its last failure: {plain(state.error, 300)}"
 
 
 @app.command
@@ -87,11 +91,14 @@ def prefetch(
         tags = None if everything else frozenset(sys_tags())
         work = Prefetch(parts.views, parts.objects, found, tags, lambda line: print(f"  {plain(line)}", flush=True))
         done = work.all_of([one for subject in subjects for one in subject.components])
-    print(f"{len(done.files)} files, {_megabytes(done.size_bytes)}, are here for the view {found.name}.")
+    files, are = ("1 file", "is") if len(done.files) == 1 else (f"{len(done.files)} files", "are")
+    print(f"{files}, {_megabytes(done.size_bytes)}, {are} here for the view {found.name}.")
     if done.hosted:
         print(f"Hosted here anyway: {', '.join(map(plain, done.hosted))}.")
     for gap in gaps:
-        print(f"not read: {plain(gap.where)}: {plain(gap.why)}" + (f" {plain(gap.next_step)}" if gap.next_step else ""))
+        print(
+            f"not read: {plain(gap.where)}: {plain(gap.why)}" + (f": {plain(gap.next_step)}" if gap.next_step else "")
+        )
     for one in done.missing:
         print(f"missing: {plain(one.name)} {plain(one.version)}: {plain(one.why)}")
     return PARTIAL if gaps or done.missing else FINE

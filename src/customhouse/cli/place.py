@@ -14,7 +14,8 @@ from customhouse.formats.plain import plain
 def chosen_place(view: str, index: str, remembered: str = "") -> Place:
     """The place. Raises `Rejected` if nobody has named one."""
     if not index and "://" not in view:
-        index = remembered or in_use()
+        # A view that is named is one of the index that is meant everywhere else, too.
+        index = remembered or (os.environ.get("CUSTOMHOUSE_INDEX", "").strip() if view else "") or in_use()
     return read_place(view, index)
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from textwrap import wrap
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -23,7 +24,9 @@ from customhouse.terms.errors import Refused, Rejected, Unavailable
 from customhouse.terms.names import ProjectName
 
 COLUMNS = 80
-MOST_VERSIONS = 30
+MOST_LINES = 30
+ALIKE = 3
+"""So many versions in a row of which the same is said stand in one line."""
 Json = dict[str, Any]
 
 Package = Annotated[str, Parameter(help="The project.")]
@@ -87,18 +90,34 @@ def _read(url: str, answer: Answer) -> Json:
 
 def _project(told: Json, *, every: bool) -> Iterator[str]:
     yield from _head(told)
-    shown = told["versions"] if every else told["versions"][:MOST_VERSIONS]
-    width = max((len(_text(one["version"], 20)) for one in shown), default=7)
-    for one in shown:
-        decided = _decided(one)
-        why = "; ".join(decided["warnings"]) if one["verdict"] == "warn" else decided["reason"]
-        rule = f"{decided['rule']}: " if decided["rule"] and decided["rule"] != "default" else ""
-        count = "" if one["let_in"] in (0, len(one["files"])) else f"({one['let_in']} of {len(one['files'])} files) "
-        lead = f"{_text(one['version'], 20):<{width}}  {_short(one['verdict']):<7}"
-        yield from _wrapped(f"{lead}  {_text(count + rule + why)}".rstrip(), width + 11)
-    left = len(told["versions"]) - len(shown)
+    runs = [[one] for one in told["versions"]] if every else _runs(told["versions"])
+    shown = runs if every else runs[:MOST_LINES]
+    width = max((len(_text(run[0]["version"], 20)) for run in shown), default=7)
+    for run in shown:
+        lead = f"{_text(run[0]['version'], 20):<{width}}  {_short(run[0]['verdict']):<7}"
+        yield from _wrapped(f"{lead}  {_text(_reason(run[0]))}".rstrip(), width + 11)
+        if len(run) > 1:
+            yield f"{'':<{width}}  and so {len(run) - 1} older ones, down to {_text(run[-1]['version'], 40)}"
+    left = len(told["versions"]) - sum(map(len, shown))
     if left > 0:
         yield f"{left} older versions: --all"
+
+
+def _reason(one: Json) -> str:
+    decided = _decided(one)
+    why = "; ".join(decided["warnings"]) if one["verdict"] == "warn" else decided["reason"]
+    rule = f"{decided['rule']}: " if decided["rule"] and decided["rule"] != "default" else ""
+    count = "" if one["let_in"] in (0, len(one["files"])) else f"({one['let_in']} of {len(one['files'])} files) "
+    return f"{count}{rule}{why}"
+
+
+def _runs(versions: Sequence[Json]) -> list[list[Json]]:
+    """Versions of which the same is said, from three in a row on together."""
+    found: list[list[Json]] = []
+    for _, run in groupby(versions, key=lambda one: (one["verdict"], _reason(one))):
+        alike = list(run)
+        found += [alike] if len(alike) >= ALIKE else [[one] for one in alike]
+    return found
 
 
 def _version(told: Json, one: Json, *, every: bool) -> Iterator[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from customhouse.app import App as Parts
 from customhouse.app import open_app, prepare
 from customhouse.cli.options import read_settings
+from customhouse.cli.view_log import refuse_bad_days
 from customhouse.consume.policy.model import (
     Delayed,
     Excepted,
@@ -35,6 +36,7 @@ SECONDS = 600.0
 
 def of_log(view: str, text: str, policy: str, days: int, data: Path | None) -> Report:
     """The candidate policy on so many days of the log."""
+    refuse_bad_days(days)
     settings = read_settings(data=data)
     prepare(settings)
     with open_app(settings) as parts:

@@ -165,7 +165,9 @@ def _find(parts: Parts, name: str) -> View:
     with parts.database.read() as sql:
         known = find_view(sql, name)
     if known is None:
-        raise Refused("unknown-view", f"There is no view {plain(name, 60)!r}.", status=404)
+        raise Refused(
+            "unknown-view", f"There is no view {plain(name, 60)!r}.", "See: customhouse view list", status=404
+        )
     return known
 
 

@@ -12,10 +12,13 @@ from customhouse.app import open_app, prepare
 from customhouse.cli.options import read_settings
 from customhouse.formats.plain import plain
 from customhouse.infra.decision_spool import decisions_folder
+from customhouse.terms.errors import Rejected
 from customhouse.views.log.fold import fold_decisions
 from customhouse.views.log.queries import Line, lines
 
 COLUMNS = 80
+MOST_DAYS = 3650
+"""Nothing is kept longer by any setting."""
 
 
 def log(
@@ -30,6 +33,7 @@ def log(
 
     A client is a network on a day: nobody's address is written down.
     """
+    refuse_bad_days(days)
     settings = read_settings(data=data)
     prepare(settings)
     with open_app(settings) as parts:
@@ -37,7 +41,7 @@ def log(
         now = parts.clock.now()
         # What was noted a moment ago is in files still, if the worker has not come by.
         fold_decisions(parts.database, decisions_folder(settings.data), now, settings.decisions_days)
-        since = (now - timedelta(days=max(days, 1) - 1)).date()
+        since = (now - timedelta(days=days - 1)).date()
         with parts.database.read() as sql:
             found = lines(sql, view.name, since=since, refused=refused, project=project, limit=max(limit, 1))
     if not settings.decisions_days:
@@ -46,6 +50,12 @@ def log(
         print(f"Nothing{' was refused' if refused else ' was asked'} in {days} days.")
     for one in found:
         print(_line(one))
+
+
+def refuse_bad_days(days: int) -> None:
+    """A log of no days, or of more than any calendar has, is none."""
+    if not 1 <= days <= MOST_DAYS:
+        raise Rejected("bad-days", "--days", f"{days} days", f"1 to {MOST_DAYS}")
 
 
 def _line(one: Line) -> str:

@@ -135,7 +135,7 @@ def void_views(command: VoidViews, tx: Tx) -> int:
 def _known(name: str, tx: Tx) -> View:
     known = find_view(tx.sql, name.strip())
     if known is None:
-        raise Refused("unknown-view", f"There is no view {name[:60]!r}.", status=404)
+        raise Refused("unknown-view", f"There is no view {name[:60]!r}.", "See: customhouse view list", status=404)
     return known
 
 
