@@ -47,6 +47,8 @@ _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*", re.ASCII)
 _FILENAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]{0,299}", re.ASCII)
 _REMEMBERED = 1024
 _MAX_READY = 16_384
+# No edition lasts longer, nor promises its files for longer: one that does was made by a clock that was wrong.
+_LONGEST_PAGE, _LONGEST_FILES = 3700.0, 100.0
 
 Count = Callable[[str, Scope], None]
 """Notes that the client of a request has been sent a distribution file. It must cost next to nothing."""
@@ -145,11 +147,13 @@ class Serve:
         """``V/simple/P/`` or ``V/files/P/FILENAME``; everything else of a view is for the inner application."""
         place = self._places.get(rest)
         if place is None:
+            place = _place_in_view(rest)
+            if not place.view:
+                # Any text that a stranger thinks of: nothing to remember.
+                return False
             if len(self._places) >= _MAX_READY:
                 self._places.clear()
-            place = self._places[rest] = _place_in_view(rest)
-        if not place.view:
-            return False
+            self._places[rest] = place
         if not place.filename:
             return await self._offer(scope, send, place.view, place.project)
         return await self._offered_file(scope, send, place)
@@ -161,9 +165,9 @@ class Serve:
             raise Refused("not-acceptable", NOT_ACCEPTABLE, status=406)
         now = self._clock.now().timestamp()
         found = self._pages.ready_offer(view, name, choice.format)
-        if found is None or now >= found[1].renew_at:
+        if found is None or not _holds(found[1].renew_at, now, _LONGEST_PAGE):
             found = await anyio.to_thread.run_sync(self._pages.offer, view, name, choice.format)
-        if found is None or now >= found[1].ends_at:
+        if found is None or not _holds(found[1].ends_at, now, _LONGEST_PAGE):
             return False
         page, edition = found
         if now >= edition.renew_at and self.renew is not None:
@@ -195,9 +199,9 @@ class Serve:
     async def _offered_file(self, scope: Scope, send: Send, place: _Place) -> bool:
         found = self._pages.ready_file(place.view, place.filename)
         now = self._clock.now().timestamp()
-        if found is None or now >= found[1].files_until:
+        if found is None or not _holds(found[1].files_until, now, _LONGEST_FILES):
             found = await anyio.to_thread.run_sync(self._pages.file, place.view, place.filename)
-        if found is None or now >= found[1].files_until or found[0].project != place.project:
+        if found is None or not _holds(found[1].files_until, now, _LONGEST_FILES) or found[0].project != place.project:
             return False
         gate, edition = found
         if gate.verdict in ("allow", "warn") and not (gate.metadata_digest if place.metadata else gate.digest):
@@ -341,6 +345,11 @@ class Serve:
         headers, body = problem(status_of(error), error.code, sentence_of(error), request_header(scope, b"accept"))
         is_head = scope["method"] == "HEAD"
         await send_whole(send, status_of(error), headers + extra_headers(error), body, is_head=is_head)
+
+
+def _holds(until: int, now: float, longest: float) -> bool:
+    """Whether an edition may still be used, which says so itself; all in seconds."""
+    return now < until <= now + longest
 
 
 def _place_in_view(rest: str) -> _Place:
