@@ -29,6 +29,8 @@ REMEMBERED = timedelta(seconds=60)
 """For so long a rendering is used again if nothing has been heard that changes it."""
 MOST_REMEMBERED = 20_000
 """So many files are in the renderings that one process remembers."""
+WEIGHT_OF_PROJECT = 4
+"""What a project takes besides, counted in files."""
 MOST_TOLD = 500
 """So many hidden files stand in ``_customhouse`` of a page by name; the rest is counted."""
 
@@ -57,8 +59,18 @@ class _Remembered:
     """A rendering, and what it was made of."""
 
     read_at: Mapping[str, int]
+    since: datetime
     until: datetime
     rendered: RenderedView
+
+    def holds(self, now: datetime) -> bool:
+        """Whether what was decided then is decided still; not if the clock was set back meanwhile."""
+        return self.since <= now < self.until
+
+    @property
+    def weight(self) -> int:
+        """What it takes in memory, as so many files: a project without any takes room, too."""
+        return len(self.rendered.gates) + WEIGHT_OF_PROJECT
 
 
 class _Memory:
@@ -79,13 +91,13 @@ class _Memory:
         with self._guard:
             self._forget((view, name))
             self._found[view, name] = made
-            self._files += len(made.rendered.gates)
+            self._files += made.weight
             while self._files > MOST_REMEMBERED:
                 self._forget(next(iter(self._found)))
 
     def _forget(self, key: tuple[str, str]) -> None:
         gone = self._found.pop(key, None)
-        self._files -= len(gone.rendered.gates) if gone is not None else 0
+        self._files -= gone.weight if gone is not None else 0
 
 
 class ViewRenderer:
@@ -139,7 +151,7 @@ class ViewRenderer:
                 return None
             changes = (one for one in (offered.renew_at, offered.ends_at) if one is not None)
             until = min([now + REMEMBERED, *changes])
-            self._memory.put(view.name, normalized, _Remembered(read_at, until, rendered))
+            self._memory.put(view.name, normalized, _Remembered(read_at, now, until, rendered))
         pages = tuple(page for page in (rendered.json, rendered.html) if page is not None)
         self._pages.put_edition(read_at, rendered.edition, pages, rendered.gates)
         return rendered
@@ -150,7 +162,7 @@ class ViewRenderer:
         """What was rendered a moment ago, with the times of now, if nothing that it was made of is otherwise."""
         made = self._memory.get(view.name, normalized)
         now = self.views.clock.now()
-        if made is None or made.read_at != read_at or now >= made.until or made.rendered.offered is None:
+        if made is None or made.read_at != read_at or not made.holds(now) or made.rendered.offered is None:
             return None
         before = made.rendered.offered.mirrored
         if (before is None) != (mirrored is None):
