@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -127,11 +128,16 @@ def test_a_private_project_stands_in_no_file_for_everybody(full: LettingIn) -> N
     wish = Amend("hush", "1.0", "bar>=1,<2", "a secret", EVIDENCE, by=alice)
     world.app.do(partial(amend, world.app.sign), wish)
     assert "hush" in full.get("/constraints.txt").text
+    there = replace(wish, view="main", by=COMMAND_LINE)
+    world.app.do(partial(amend, world.app.sign), there)
+    records = "/api/views/main/amendments"
+    assert "hush" in world.client.get(records).text
     with world.app.database.write() as sql:
         sql.execute(project.update().where(project.c.normalized == "hush").values(visibility="private"))
     for path in ("/constraints.txt", "/constraints.txt?for=hush", "/overrides.txt?widening=1&for=hush", "/uv.toml"):
         assert "hush" not in full.get(path).text
         assert "secret" not in full.get(path).text
+    assert "hush" not in world.client.get(records).text
     with world.app.database.write() as sql:
         sql.execute(project.update().where(project.c.normalized == "hush").values(visibility="public"))
 

@@ -83,9 +83,9 @@ def all_of(sql: Connection, normalized: str, view: str = "", *, only_view: bool 
 
 
 def all_in(sql: Connection, view: str) -> list[Told]:
-    """Everything that was ever said in a view alone, the newest first, at most `MOST_TOLD`."""
-    query = sa.select(amendment).where(_of_view(view)).order_by(*(one.desc() for one in _ORDER)).limit(MOST_TOLD)
-    return [_told(row) for row in sql.execute(query)]
+    """All that was ever said in a view alone, but of private projects: the newest first, at most `MOST_TOLD`."""
+    query = sa.select(amendment).where(_of_view(view), ~_PRIVATE).order_by(*(one.desc() for one in _ORDER))
+    return [_told(row) for row in sql.execute(query.limit(MOST_TOLD))]
 
 
 def everything(sql: Connection) -> list[Told]:
