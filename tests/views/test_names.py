@@ -22,6 +22,7 @@ from customhouse.index.restore import Restore, restore
 from customhouse.infra.settings import Settings
 from customhouse.ledger.tables import ledger_event
 from customhouse.mirror.model import MirroredProject
+from customhouse.mirror.record import RecordAbsence, record_absence
 from customhouse.terms.errors import CustomhouseError, Refused, Rejected
 from customhouse.terms.identity import NOBODY, Actor
 from customhouse.terms.names import ProjectName
@@ -104,6 +105,18 @@ def test_an_adopted_name_is_hosted_and_no_upstream_is_asked_again(
         assert found.deleted_at is None
     assert owner(app, "demo").whose == "hosted"
     assert kinds(app)[-2:] == ["project-created", "name-adopted"]
+
+
+def test_what_an_upstream_has_no_more_is_not_gone_where_another_has_it_now(app: App) -> None:
+    """The look at the first one was under way while an operator had the name forgotten and the second one took it."""
+    pull(app)
+    app.do(record_absence, RecordAbsence("demo", "other"))
+    found = pull(app)
+    assert found is not None
+    assert found.removed_at is None
+    assert "upstream-project-removed" not in kinds(app)
+    app.do(record_absence, RecordAbsence("demo", "pypi"))
+    assert "upstream-project-removed" in kinds(app)
 
 
 def test_only_operators_change_whose_a_name_is(app: App) -> None:

@@ -99,7 +99,12 @@ def record_absence(command: RecordAbsence, tx: Tx) -> None:
     now = tx.now()
     gone = tx.sql.execute(
         mirror_project.update()
-        .where(mirror_project.c.name == command.name, mirror_project.c.removed_at.is_(None))
+        # Whoever has the name meanwhile may be somebody else: he has not said that it is gone.
+        .where(
+            mirror_project.c.name == command.name,
+            mirror_project.c.upstream == command.upstream,
+            mirror_project.c.removed_at.is_(None),
+        )
         # The next page is read whatever it looks like.
         .values(removed_at=now, changed_at=now, etag="", last_modified="", page_digest="")
     ).rowcount
