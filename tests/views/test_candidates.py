@@ -78,6 +78,31 @@ def test_a_candidate_lists_exactly_what_a_view_under_that_policy_would(small_vie
     assert expected == {one.filename for one in offered.page.files}
 
 
+@pytest.mark.parametrize("as_of", ["9999-12-31", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_moment_at_the_end_of_the_calendar_is_refused(small_views: LettingIn, as_of: str) -> None:
+    answer = ask(small_views, "", policy=YOUNG, as_of=as_of)
+    assert answer.status_code == 400
+    assert "as_of" in answer.text
+
+
+def test_what_is_our_own_by_the_settings_is_so_for_a_candidate_too(views: LettingIn) -> None:
+    """A policy that the view takes, and may have, can be tried."""
+    young(views)
+    own = f'{YOUNG}[[exception]]\npackage = "demo"\nrules = ["cooldown"]\nreason = "our own"\n'
+    assert ask(views, "", policy=own).status_code == 400
+    app = views.world.app
+    object.__setattr__(app.views.around, "internal_names", ("demo",))
+    token = made(views, own)
+    assert f"{wheel('demo', '3.0').filename}" in listed(views, token)
+    with app.database.write() as sql:
+        before = sql.execute(sa.text("SELECT policy FROM view")).scalar_one()
+        sql.execute(sa.text("UPDATE view SET policy = :own"), {"own": own})
+    [verdict] = decided(views, token, "demo==3.0")["verdicts"]
+    with app.database.write() as sql:
+        sql.execute(sa.text("UPDATE view SET policy = :before"), {"before": before})
+    assert (verdict["action"], verdict["today"]) == ("allow", "allow")
+
+
 def test_it_ends_after_an_hour_and_is_listed_nowhere_and_kept_by_nobody(views: LettingIn) -> None:
     filename = young(views)
     token = made(views)

@@ -36,6 +36,9 @@ from customhouse.formats.policy.read import read_policy
 from customhouse.terms.clock import SystemClock
 from customhouse.terms.errors import Refused, Rejected, Unavailable
 
+ANY = ("*",)
+"""Every name may be internal."""
+
 
 @dataclass(frozen=True, slots=True)
 class Flags:
@@ -59,8 +62,8 @@ def run(flags: Flags) -> tuple[int, str]:
     """The exit code and what to write."""
     now = SystemClock().now()
     text = policy_text(flags.policy)
-    # A fault in the policy is told here, with its line, before anybody is asked.
-    read_policy(text, now=now)
+    # A fault in the policy is told here, with its line, before anybody is asked. What is internal the index knows.
+    read_policy(text, now=now, internal=ANY)
     as_of = moment(flags.as_of)
     if flags.targets:
         report = _of_targets(flags, text, as_of, now)
@@ -92,10 +95,10 @@ def moment(text: str) -> datetime | None:
         return None
     try:
         found = datetime.fromisoformat(text)
-    except ValueError as error:
+        found += timedelta(days=1 if len(text) == len("2024-12-05") else 0)
+        return (found if found.tzinfo is not None else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise Rejected("bad-moment", "--as-of", f"{plain(text, 40)!r} is no moment", "2024-12-05") from error
-    found += timedelta(days=1 if len(text) == len("2024-12-05") else 0)
-    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
 def _of_targets(flags: Flags, text: str, as_of: datetime | None, now: datetime) -> Report:

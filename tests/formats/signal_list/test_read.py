@@ -77,6 +77,11 @@ def test_each_signal_has_its_values(signal: str, text: str, value: str) -> None:
         ("downloads", "[" * 100, ("no JSON that can be read",)),
         ("owner-2fa", "project,2fa\na,some\n", ("line 2: 'some' of a is not all, any or none",)),
         ("owner-changed", "project,changed\na,yesterday\n", ("line 2: 'yesterday' of a is not a day",)),
+        (
+            "owner-changed",
+            "project,changed\na,0001-01-01T00:00:00+14:00\n",
+            ("line 2: '0001-01-01T00:00:00+14:00' of a is not a day",),
+        ),
         ("critical", "project,critical\na,no\n", ("line 2: 'no' of a is not yes",)),
         ("age", "project,age\na,1\n", ("'age' cannot be loaded",)),
         ("downloads", "\x00", ("a byte 0",)),

@@ -124,8 +124,11 @@ def _day_of(text: object) -> datetime | None:
 
 
 def _moment_of(text: object) -> datetime | None:
+    """In UTC: what lies beyond the calendar there is none."""
     try:
         moment = datetime.fromisoformat(text) if isinstance(text, str) else None
-    except ValueError:
+        if moment is None:
+            return None
+        return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return moment if moment is None or moment.tzinfo is not None else moment.replace(tzinfo=UTC)

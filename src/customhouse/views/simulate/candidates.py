@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -59,12 +60,16 @@ class Tried:
 
 
 def make_candidate(
-    database: Database, *, view: str, account_id: int, policy: str, as_of: datetime | None, now: datetime
-) -> Made:
-    """Keep a policy for an hour. Raises `Rejected` for one that cannot be read, `Refused` if somebody has too many."""
+    database: Database, *, view: str, account_id: int, policy: str, as_of: datetime | None, now: datetime,
+    internal: Sequence[str] = (),
+) -> Made:  # fmt: skip
+    """Keep a policy for an hour. Raises `Rejected` for one that cannot be read, `Refused` if somebody has too many.
+
+    ``internal``: the setting `internal_names`, as for a view's own policy.
+    """
     if len(policy) > MOST_POLICY:
         raise Rejected("policy-too-long", "policy", f"{len(policy)} characters", f"at most {MOST_POLICY}")
-    read_policy(policy, now=now)
+    read_policy(policy, now=now, internal=internal)
     if as_of is not None and as_of > now:
         raise Rejected("bad-moment", "as_of", "it lies in the future", "a day that has been")
     token = secrets.token_urlsafe(24)
@@ -86,7 +91,7 @@ def make_candidate(
     return Made(token, expires)
 
 
-def find_candidate(sql: Connection, address: str, now: datetime) -> Tried:
+def find_candidate(sql: Connection, address: str, now: datetime, internal: Sequence[str] = ()) -> Tried:
     """What ``TOKEN``, ``TOKEN.NAME.NAME`` or ``TOKEN.*`` stands for.
 
     Raises `Refused` (404), the same for each that is none, that has ended, and that never was.
@@ -101,7 +106,7 @@ def find_candidate(sql: Connection, address: str, now: datetime) -> Tried:
         raise nothing()
     spared = frozenset() if everything else frozenset(names)
     # What was accepted an hour ago is read as of then: an exception may have ended since.
-    policy = read_policy(row.policy, now=row.made_at)
+    policy = read_policy(row.policy, now=row.made_at, internal=internal)
     return Tried(row.id, row.view, row.account_id, policy, row.as_of, row.expires_at, spared, everything)
 
 

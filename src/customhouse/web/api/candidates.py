@@ -81,6 +81,10 @@ class Candidates:
             raw_door("GET", f"{root}files/{{name}}/{{filename}}", self.file, read),
         ]
 
+    @property
+    def _internal(self) -> tuple[str, ...]:
+        return self.app.views.around.internal_names
+
     def make(self, visit: Visit) -> Response:
         """Keep a policy: ``policy`` is its TOML, ``as_of`` a moment or a day. 201 with the address."""
         visit.app.limiter.take(Counted(MAKING, str(visit.me.id)), sentence="You try policies very often.")
@@ -88,7 +92,7 @@ class Candidates:
         policy = visit.field("policy", limit=MOST_POLICY)
         made = make_candidate(
             self.app.database, view=view.name, account_id=visit.me.id, policy=policy,
-            as_of=moment_of(visit.field("as_of", limit=40)), now=now,
+            as_of=moment_of(visit.field("as_of", limit=40)), now=now, internal=self._internal,
         )  # fmt: skip
         address = f"{visit.site}/view/~{made.token}/simple/"
         return visit.json(
@@ -107,7 +111,8 @@ class Candidates:
             raise nothing()
         wanted = read_wanted(visit.form.get("wanted", ""))
         rules = visit.form.get("rules") == "true"
-        found = decide_many(self.looking, view, tried.policy, policy_of(view), wanted, as_of=tried.as_of, rules=rules)
+        today = policy_of(view, self._internal)
+        found = decide_many(self.looking, view, tried.policy, today, wanted, as_of=tried.as_of, rules=rules)
         return visit.json(plain_decided(found))
 
     def end(self, visit: Visit) -> Response:
@@ -186,7 +191,7 @@ class Candidates:
         if "\0" in text:
             raise nothing()
         with self.app.database.read() as sql:
-            tried = find_candidate(sql, text, self.app.clock.now())
+            tried = find_candidate(sql, text, self.app.clock.now(), self._internal)
         view = self.app.views.find(tried.view)
         if view is None:
             raise nothing()
@@ -217,12 +222,13 @@ def moment_of(text: str) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError as error:
+        if len(text) == len("2024-12-05"):
+            moment += timedelta(days=1)
+        # In UTC, so that nobody meets the end of the calendar later.
+        return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         accepted = "2024-12-05, or 2024-12-05T12:00Z"
         raise Rejected("bad-moment", "as_of", f"{text!r} is no moment", accepted) from error
-    if len(text) == len("2024-12-05"):
-        moment += timedelta(days=1)
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def plain_decided(found: Decided) -> dict[str, object]:
