@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from advising import advise, record
+from customhouse.views.explaining import Explained, ExplainedVersion
 from letting_in import LettingIn
 from neighbours import found_organization, found_project
 from packages import wheel
@@ -51,6 +52,13 @@ def test_a_version_is_explained_rule_by_rule_with_value_source_and_date(views: L
     assert (known["known"], known["why_unknown"]) == (False, "no advisories were ever imported here")
     assert rules["known malware"]["action"] == "warn"
     assert rules["runs at every start"]["signals"][0]["why_unknown"]
+
+
+def test_what_is_no_version_is_not_taken_for_another_that_is_none(views: LettingIn) -> None:
+    legacy = ExplainedVersion("2004-final-2", ())
+    found = Explained(views.world.app.views.get("main"), "demo", "pypi", "open", views.world.clock.now(), (), (legacy,))
+    assert found.version("2004-final-2") is legacy
+    assert found.version("nonsense") is None
 
 
 def test_what_there_is_not_is_not_explained(views: LettingIn) -> None:

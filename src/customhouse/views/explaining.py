@@ -66,8 +66,15 @@ class Explained:
 
     def version(self, wanted: str) -> ExplainedVersion | None:
         """One of them, in any spelling of PEP 440."""
-        asked = version_of(wanted)
-        return next((one for one in self.versions if one.version == wanted or version_of(one.version) == asked), None)
+        return next((one for one in self.versions if is_same(one.version, wanted)), None)
+
+
+def is_same(version: str, wanted: str) -> bool:
+    """Whether two spellings stand for one version (PEP 440); what is no version is only itself."""
+    if version == wanted:
+        return True
+    parsed_one = version_of(wanted)
+    return parsed_one is not None and version_of(version) == parsed_one
 
 
 def explained(
@@ -85,8 +92,7 @@ def explained(
     for file in offered.whole.files:
         by_version.setdefault(file.version, []).append(file)
     order = sorted(by_version, key=parsed, reverse=True)
-    asked = [version_of(one) for one in in_full]
-    full = [one for one in order if version_of(one) in asked] + order[:newest_in_full]
+    full = [one for one in order if any(is_same(one, wanted) for wanted in in_full)] + order[:newest_in_full]
     told = _told(views, view, offered, [file for one in full for file in by_version[one]])
     versions = tuple(
         ExplainedVersion(
