@@ -49,7 +49,7 @@ def status(*, data: Data = None) -> None:
         for line in _state(states.get(name), kept.get(name, 0)):
             print(fill(line, 80, initial_indent="  ", subsequent_indent="    "))
     if not states:
-        print("Nothing was asked yet. What asks: customhouse view add main --upstream pypi, and an install through it.")
+        print("An install through a view asks them. See: customhouse view list")
     for name, files in refused.items():
         print(f"{name} gives another digest than before, which is refused, for {len(files)} files:")
         for one in files[:MOST_SHOWN]:
