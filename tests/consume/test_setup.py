@@ -221,3 +221,33 @@ def test_every_file_counts_that_a_tool_reads(tmp_path: Path) -> None:
     assert list(besides(project, around, URL)) == []
     (project / "uv.toml").write_text(f'[[index]]\nurl = "{MORE}"\n')
     assert effects(project, around)[1].places == (PYPI, MORE)
+
+
+def as_pip_reads(text: str) -> dict[str, str]:
+    """What counts for ``pip install``: keys without two dashes in front, of [global] and [install] alone."""
+    parser = configparser.RawConfigParser()
+    parser.read_string(text)
+    return {
+        key.lower().replace("_", "-").removeprefix("--"): value
+        for section in ("global", "install") if parser.has_section(section) for key, value in parser.items(section)
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("text", [
+    f"[global]\n--extra-index-url = {THEIRS}\n", f"[global]\n--Index_URL = {THEIRS}\n", f"[Global]\nindex-url = {THEIRS}\n",
+    f"[GLOBAL]\ntimeout = 60\n[install]\n--find-links: {THEIRS}\n", f"[global]\n extra-index-url = {THEIRS}\n",
+    f"[global]\n  timeout = 60\n  extra-index-url = {THEIRS}\n", f"[global]\n\ttimeout = 60\n\n\textra_index_url = {THEIRS}\n",
+    f"[DEFAULT]\nextra-index-url = {THEIRS}\n[global]\n timeout = 60\n", f"[global ]\nindex-url = {THEIRS}\n",
+    f"[global]\nextra-index-url =\n    {THEIRS}\n\n    # more\n    {MORE}\ntimeout = 60\n",
+])  # fmt: skip
+def test_pip_asks_one_index_however_its_file_is_written(text: str) -> None:
+    """What pip reads otherwise than we do stays in the file, or goes where pip does not look: then PyPI is asked."""
+    new = with_index(text, URL)
+    found = as_pip_reads(new)
+    assert (found.pop("index-url"), found.pop("timeout", "60"), found) == (URL, "60", {})
+    assert with_index(new, URL) == new
+    assert restored(new, Edit("pip.conf", text, new)) == text
+
+
+def test_uv_takes_no_torch_from_elsewhere() -> None:
+    assert tomllib.loads(uv_with_index('[pip]\ntorch-backend = "cu126"\n', URL, "uv.toml")).get("pip") in (None, {})

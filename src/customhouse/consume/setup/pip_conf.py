@@ -17,7 +17,7 @@ from customhouse.terms.errors import Rejected
 ELSEWHERE = frozenset({"index-url", "pypi-url", "extra-index-url", "find-links", "no-index"})
 """Keys that say where packages come from."""
 _SECTION = re.compile(r"\s*\[(?P<name>[^\]]+)\]")
-_KEY = re.compile(r"(?P<key>[A-Za-z][A-Za-z0-9_-]*)\s*[=:]\s*(?P<value>.*)")
+_KEY = re.compile(r"(?P<indent>\s*)(?:--)?(?P<key>[A-Za-z][A-Za-z0-9_-]*)\s*[=:]\s*(?P<value>.*)")
 _GLOBAL = "global"
 
 
@@ -44,7 +44,10 @@ def with_index(text: str, url: str, *, keyring: bool = False) -> str:
         return text
     end = "\r\n" if "\r\n" in text else "\n"
     kept = [one for one in lines_of(text) if one.key not in ELSEWHERE and one.key not in wanted]
-    new = [f"{key} = {value}{end}" for key, value in wanted.items()]
+    # As deep as the key that follows it, which would go on with ours else.
+    below = next((one.text for one in kept if one.section == _GLOBAL and one.key), "")
+    indent = below[: len(below) - len(below.lstrip())]
+    new = [f"{indent}{key} = {value}{end}" for key, value in wanted.items()]
     found: list[str] = []
     for one in kept:
         if not found or found[-1].endswith(("\n", "\r")):
@@ -52,7 +55,7 @@ def with_index(text: str, url: str, *, keyring: bool = False) -> str:
         else:
             found[-1] += end
             found.append(one.text)
-        if new and not one.key and (header := _SECTION.match(one.text)) and header["name"].strip().lower() == _GLOBAL:
+        if new and not one.key and (header := _SECTION.match(one.text)) and header["name"] == _GLOBAL:
             if not one.text.endswith(("\n", "\r")):
                 found[-1] += end
             found += new
@@ -65,19 +68,26 @@ def with_index(text: str, url: str, *, keyring: bool = False) -> str:
 
 
 def lines_of(text: str) -> Iterator[Line]:
-    """Every line of the file with its end."""
+    """Every line of the file with its end, taken apart as `configparser` does.
+
+    What is indented deeper than the key above goes on with it. Names of sections are as they are written; of keys pip
+    takes two dashes at the beginning away.
+    """
     section = key = ""
+    indent = 0
     for line in text.splitlines(keepends=True):
         bare = line.strip()
         if not bare or bare[0] in "#;":
             yield Line(line, section, "")
-        elif (header := _SECTION.match(line)) is not None:
-            section, key = header["name"].strip().lower(), ""
-            yield Line(line, section, "")
-        elif line[0].isspace() and key:
+            continue
+        own = len(line) - len(line.lstrip())
+        if key and own > indent:
             yield Line(line, section, key, bare)
+        elif (header := _SECTION.match(line)) is not None:
+            section, key = header["name"], ""
+            yield Line(line, section, "")
         elif (found := _KEY.match(line)) is not None:
-            key = found["key"].lower().replace("_", "-")
+            key, indent = found["key"].lower().replace("_", "-"), own
             yield Line(line, section, key, found["value"].strip())
         else:
             key = ""

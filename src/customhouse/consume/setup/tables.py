@@ -16,7 +16,7 @@ from customhouse.terms.errors import Rejected
 CODE = "bad-configuration"
 NAME = "customhouse"
 """Of our index among others."""
-UV_ELSEWHERE = ("index-url", "extra-index-url", "find-links", "no-index", "index-strategy")
+UV_ELSEWHERE = ("index-url", "extra-index-url", "find-links", "no-index", "index-strategy", "torch-backend")
 """Keys of uv that say where packages come from, beside ``[[index]]``."""
 
 
