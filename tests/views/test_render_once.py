@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from customhouse.views import render
 from customhouse.views.offering import FILES_WITHIN
 from customhouse.views.render import RenderedView
 from letting_in import OPEN, LettingIn
@@ -81,3 +82,47 @@ def test_what_has_been_fetched_meanwhile_is_seen(views: LettingIn) -> None:
     after = rendered(views).gate(name)
     assert after is not None
     assert after.digest == wheel("demo", "1.0").sha256
+
+
+def test_projects_without_files_are_not_remembered_without_end(
+    small_views: LettingIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = small_views.world.app
+    monkeypatch.setattr(render, "MOST_REMEMBERED", 20)
+    names = [f"empty-{number}" for number in range(10)]
+    for name in names:
+        small_views.upstream.project(name)
+
+    def decisions(name: str) -> object:
+        made = app.view_renderer.render(app.views.get("main"), name, within=FILES_WITHIN)
+        return made.offered.decisions if made is not None and made.offered is not None else None
+
+    first = {name: decisions(name) for name in names}
+    # The latest first: what is remembered is found before what is made anew pushes it out.
+    again = [decisions(name) is first[name] for name in reversed(names)]
+    assert again[0]
+    assert 0 < sum(again) < len(names)
+
+
+def test_files_are_handed_out_by_what_was_rendered_for_their_page_until_anything_may_differ(views: LettingIn) -> None:
+    renderer = views.world.app.view_renderer
+    assert renderer.recent("main", "demo") is None
+    first = rendered(views)
+    found = renderer.recent("main", "demo")
+    assert found is not None
+    assert found[1] is first
+    views.set(OPEN)
+    assert renderer.recent("main", "demo") is None
+    rendered(views)
+    assert renderer.recent("main", "demo") is not None
+    views.turn(FILES_WITHIN + timedelta(seconds=1))
+    assert renderer.recent("main", "demo") is None
+
+
+def test_what_an_upstream_says_otherwise_is_not_handed_out_by_what_was_rendered_before(views: LettingIn) -> None:
+    renderer = views.world.app.view_renderer
+    rendered(views)
+    views.upstream.add(wheel("demo", "2.1"))
+    views.turn(timedelta(seconds=31))
+    views.world.app.upstreams.project("demo", views.world.app.views.get("main").upstreams, within=timedelta(0))
+    assert renderer.recent("main", "demo") is None

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from email.utils import formatdate
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 import anyio.to_thread
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -55,8 +55,14 @@ Count = Callable[[str, Scope], None]
 
 Note = Callable[[Asked, Scope], None]
 """Notes what a view was asked for and what it answered. Likewise."""
-Renew = Callable[[str, str], None]
-"""Has one project of one view looked at anew, in the background."""
+
+
+class Renew(Protocol):
+    """Has one project of one view looked at anew, in the background, not before so many seconds."""
+
+    def __call__(self, view: str, name: str, seconds: float = 0.0) -> None:
+        """Return at once."""
+        ...
 
 
 class _Ready(NamedTuple):

@@ -54,6 +54,18 @@ class Pulls(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """Asks nobody: the caller has just been told."""
+
+    mirrored: MirroredProject
+
+    def project(self, normalized: str, upstreams: tuple[str, ...], *, within: timedelta) -> MirroredProject | None:
+        """What is known, of that project alone."""
+        del within
+        return self.mirrored if self.mirrored.name == normalized and self.mirrored.upstream in upstreams else None
+
+
+@dataclass(frozen=True, slots=True)
 class Hosted:
     """What this index hosts itself. Private projects only for whoever has been authorised."""
 

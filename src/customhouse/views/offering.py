@@ -7,17 +7,17 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 
 from customhouse.catalog import queries
-from customhouse.catalog.hosted import changed_serial
+from customhouse.catalog.hosted import changed_serials
 from customhouse.formats.policy.model import Decision
 from customhouse.formats.policy.read import read_policy
 from customhouse.formats.policy.rule import Policy
 from customhouse.infra.db import Database
 from customhouse.infra.pages import epoch_name, name_in_views
-from customhouse.mirror.model import Inspected
+from customhouse.mirror.model import Inspected, MirroredProject
 from customhouse.terms.clock import Clock
 from customhouse.terms.errors import Refused, Rejected, Unavailable
 from customhouse.views.amended import Amended
-from customhouse.views.chain import AsOf, FirstThatHas, Hosted, Pulls, Source, UnderPolicy, Upstream, judge_one
+from customhouse.views.chain import AsOf, FirstThatHas, Hosted, Known, Pulls, Source, UnderPolicy, Upstream, judge_one
 from customhouse.views.facts.subject import Surroundings
 from customhouse.views.model import Offered, View
 from customhouse.views.queries import find_view
@@ -71,24 +71,32 @@ class Views:
         """
         with self.database.read(snapshot=True) as sql:
             found = find_view(sql, view)
-            names = (normalized, name_in_views(normalized), epoch_name(view))
-            serials = {name: changed_serial(sql, name) for name in names}
+            serials = changed_serials(sql, _names(view, normalized))
         if found is None:
             raise _no_view()
         return found, serials
 
+    def serials(self, view: str, normalized: str) -> dict[str, int]:
+        """Those serials alone."""
+        with self.database.read() as sql:
+            return changed_serials(sql, _names(view, normalized))
+
     def offered(
         self, view: View, normalized: str, *, policy: Policy | None = None, as_of: datetime | None = None,
         within: timedelta = FRESH, private: bool = False, explaining: bool = False,
+        known: MirroredProject | None = None,
     ) -> Offered | None:  # fmt: skip
         """One project as the view offers it, or None if it has none that strangers may know of.
 
         ``policy`` is one to try out instead of the view's own; ``as_of`` leaves only what had been uploaded by then and
         decides as of then; ``private`` lets the one who asks see private projects, and only those; ``explaining`` looks
-        at every rule. Raises `Unavailable` if the policy, or what it rests on, cannot be read: nothing is let in then.
+        at every rule; ``known`` is what the upstream has just said, if it was asked. Raises `Unavailable` if the
+        policy, or what it rests on, cannot be read: nothing is let in then.
         """
         policy = policy or policy_of(view, self.around.internal_names)
-        return self._chain(view, policy, as_of, within, private=private, explaining=explaining).project(normalized)
+        pulls = self.pulls if known is None else Known(known)
+        chain = self._chain(view, policy, as_of, within, pulls, private=private, explaining=explaining)
+        return chain.project(normalized)
 
     def looks_inside(self, view: View) -> bool:
         """Whether the policy asks for anything that only the whole file tells."""
@@ -106,15 +114,21 @@ class Views:
         )
 
     def _chain(
-        self, view: View, policy: Policy, as_of: datetime | None, within: timedelta, *, private: bool, explaining: bool
-    ) -> Source:
+        self, view: View, policy: Policy, as_of: datetime | None, within: timedelta, pulls: Pulls, *, private: bool,
+        explaining: bool,
+    ) -> Source:  # fmt: skip
         now = self.clock.now()
         hosted = Hosted(self.database, now, self.deleted_files_answer, self.site, private)
-        source: Source = FirstThatHas(hosted, Upstream(self.pulls, view.upstreams, within, self.site, view.name))
+        source: Source = FirstThatHas(hosted, Upstream(pulls, view.upstreams, within, self.site, view.name))
         if as_of is not None:
             source = AsOf(source, as_of)
         source = Amended(source, self.database, view.name, as_of)
         return UnderPolicy(source, policy, self.database, self.around, as_of or now, as_of, explaining)
+
+
+def _names(view: str, normalized: str) -> tuple[str, str, str]:
+    """By these names the table `changed` knows what a project in a view rests on."""
+    return normalized, name_in_views(normalized), epoch_name(view)
 
 
 def _no_view() -> Refused:

@@ -58,6 +58,7 @@ class RenderedView:
 class _Remembered:
     """A rendering, and what it was made of."""
 
+    view: View
     read_at: Mapping[str, int]
     since: datetime
     until: datetime
@@ -115,11 +116,26 @@ class ViewRenderer:
         ``within``: how long ago the upstream may have confirmed it at most.
         """
         # Ask first: what an upstream has changed is then in the serials that the rendering counts for.
+        before = self.views.serials(view.name, normalized)
         mirrored = self.views.pulls.project(normalized, view.upstreams, within=within)
         # Whoever asks has read the view a while ago: it may have another policy by now.
+        asked = view.upstreams
         view, read_at = self.views.as_of_now(view.name, normalized)
         flight = (f"{view.name} {within.total_seconds():.0f}", normalized, max(read_at.values()))
-        return self._flights.share(flight, lambda: self._render(view, normalized, within, read_at, mirrored))
+        # What was read while nothing changed need not be read again.
+        known = mirrored if before == read_at and asked == view.upstreams else None
+        return self._flights.share(flight, lambda: self._render(view, normalized, within, read_at, mirrored, known))
+
+    def recent(self, view: str, normalized: str) -> tuple[View, RenderedView] | None:
+        """What this process has rendered, if files may still be handed out by it and nothing has changed since.
+
+        The same that makes a stored gate good enough, for files that are not here yet.
+        """
+        made = self._memory.get(view, normalized)
+        now = self.views.clock.now()
+        if made is None or now < made.since or now.timestamp() >= made.rendered.edition.files_until:
+            return None
+        return (made.view, made.rendered) if self.views.serials(view, normalized) == made.read_at else None
 
     def render_private(self, view: View, normalized: str) -> RenderedView | None:
         """A private project for somebody who may read it. Nothing of it is stored."""
@@ -140,18 +156,18 @@ class ViewRenderer:
 
     def _render(
         self, view: View, normalized: str, within: timedelta, read_at: Mapping[str, int],
-        mirrored: MirroredProject | None,
+        mirrored: MirroredProject | None, known: MirroredProject | None,
     ) -> RenderedView | None:  # fmt: skip
         rendered = self._again(view, normalized, read_at, mirrored)
         if rendered is None:
             now = self.views.clock.now()
-            offered = self.views.offered(view, normalized, within=within)
+            offered = self.views.offered(view, normalized, within=within, known=known)
             rendered = self._rendered(view, normalized, offered, read_at[normalized])
             if rendered is None or offered is None:
                 return None
             changes = (one for one in (offered.renew_at, offered.ends_at) if one is not None)
             until = min([now + REMEMBERED, *changes])
-            self._memory.put(view.name, normalized, _Remembered(read_at, now, until, rendered))
+            self._memory.put(view.name, normalized, _Remembered(view, read_at, now, until, rendered))
         pages = tuple(page for page in (rendered.json, rendered.html) if page is not None)
         self._pages.put_edition(read_at, rendered.edition, pages, rendered.gates)
         return rendered

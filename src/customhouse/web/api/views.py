@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -36,7 +37,11 @@ from customhouse.web.permissions import Permission
 
 log = logging.getLogger("customhouse.views")
 
+_METADATA = anyio.CapacityLimiter(40)
+"""Whoever waits for metadata of an upstream that is slow takes no thread from those who want anything else."""
 RENEWING_THREADS = 2
+SETTLED_SECONDS = 1.0
+"""An install that asks for the metadata of a file soon asks for the file: what has come is looked at once, after it."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,7 @@ class ViewDoors:
         if normalize(project) != project:
             raise _unknown_file()
         name = _known_spelling(project)
-        view, rendered, private = await anyio.to_thread.run_sync(self._rendered, request, name, FILES_WITHIN, version)
+        view, rendered, private = await anyio.to_thread.run_sync(self._offering, request, name, version)
         gate = rendered.gate(filename) if rendered is not None else None
         if rendered is None or gate is None:
             kind: Literal["file", "metadata"] = "metadata" if metadata else "file"
@@ -116,8 +121,9 @@ class ViewDoors:
         if scope["path"].endswith(METADATA):
             digest, size_bytes = gate.metadata_digest, gate.metadata_size_bytes
             if not digest:
-                digest, size_bytes = await anyio.to_thread.run_sync(objects.metadata, file, mirrored)
-                self._look_again(view, gate)
+                # The page stays as it is until the file itself comes: nothing is rendered anew because of this.
+                found = await anyio.to_thread.run_sync(objects.metadata, file, mirrored, limiter=_METADATA)
+                digest, size_bytes = found
             gate = replace(gate, metadata_digest=digest, metadata_size_bytes=size_bytes)
             await self.serve.send_offered(scope, send, gate, warning)
             return
@@ -135,7 +141,12 @@ class ViewDoors:
     def _look_again(self, view: View, gate: Gate) -> None:
         """More is known now than when the page was rendered: where the file lies, and what is in it."""
         if self.serve.renew is not None:
-            self.serve.renew(view.name, gate.project)
+            self.serve.renew(view.name, gate.project, SETTLED_SECONDS)
+
+    def _offering(self, request: Request, name: str, version: str | None) -> tuple[View, RenderedView | None, bool]:
+        """What files are handed out by: what has just been rendered, if it holds; else it is rendered."""
+        recent = self.app.view_renderer.recent(request.path_params["view"], name)
+        return (*recent, False) if recent is not None else self._rendered(request, name, FILES_WITHIN, version)
 
     def _rendered(
         self, request: Request, name: str, within: timedelta, version: str | None
@@ -195,18 +206,28 @@ class Renewing:
         default_factory=lambda: ThreadPoolExecutor(RENEWING_THREADS, thread_name_prefix="renew-view")
     )
     _guard: threading.Lock = field(default_factory=threading.Lock)
+    _closed: bool = False
     _running: set[tuple[str, str]] = field(default_factory=set)
+    _waiting: set[tuple[str, str]] = field(default_factory=set)
 
-    def __call__(self, view: str, name: str) -> None:
-        """Have a page looked at again soon; at once when it is being looked at already."""
+    def __call__(self, view: str, name: str, seconds: float = 0.0) -> None:
+        """Have a page looked at again, not before so many seconds; called where an event loop runs."""
         with self._guard:
-            if (view, name) in self._running:
+            if (view, name) in self._waiting or (not seconds and (view, name) in self._running):
                 return
-            self._running.add((view, name))
-        self._pool.submit(self._renew, view, name)
+            if seconds:
+                self._waiting.add((view, name))
+        if seconds:
+            asyncio.get_running_loop().call_later(seconds, self._begin_waiting, view, name)
+        else:
+            self._begin(view, name)
 
     def settle(self) -> None:
         """Wait until nothing is being looked at."""
+        with self._guard:
+            waiting = list(self._waiting)
+        for view, name in waiting:
+            self._begin_waiting(view, name)
         for done in [self._pool.submit(_nothing) for _ in range(RENEWING_THREADS)]:
             done.result()
         while True:
@@ -217,7 +238,23 @@ class Renewing:
 
     def close(self) -> None:
         """Begin nothing more, and wait for what runs."""
+        with self._guard:
+            self._closed = True
         self._pool.shutdown(cancel_futures=True)
+
+    def _begin_waiting(self, view: str, name: str) -> None:
+        with self._guard:
+            if (view, name) not in self._waiting:
+                return
+            self._waiting.remove((view, name))
+        self._begin(view, name)
+
+    def _begin(self, view: str, name: str) -> None:
+        with self._guard:
+            if self._closed or (view, name) in self._running:
+                return
+            self._running.add((view, name))
+            self._pool.submit(self._renew, view, name)
 
     def _renew(self, view: str, name: str) -> None:
         try:
