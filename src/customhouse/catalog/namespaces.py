@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -34,7 +36,6 @@ class Grant:
 _GRANTS = sa.select(namespace.c.prefix, namespace.c.organization_id, organization.c.name, namespace.c.granted_at).join(
     organization, organization.c.id == namespace.c.organization_id
 )
-_COVERING = _GRANTS.where(namespace.c.prefix.in_(sa.bindparam("prefixes", expanding=True))).order_by(namespace.c.prefix)
 
 
 def covers(prefix: str, normalized: str) -> bool:
@@ -100,7 +101,16 @@ def family(prefix: str, existing: Sequence[Grant]) -> tuple[str | None, list[str
 
 def grants_covering(sql: Connection, normalized: str) -> list[Grant]:
     """The namespaces that cover a name, the widest first. All of them belong to one organization."""
-    return [Grant(*row) for row in sql.execute(_COVERING, {"prefixes": prefixes_of(normalized)})]
+    prefixes = prefixes_of(normalized)
+    wanted = {f"prefix_{place}": prefix for place, prefix in enumerate(prefixes)}
+    return [Grant(*row) for row in sql.execute(_covering(len(prefixes)), wanted)]
+
+
+@lru_cache(maxsize=32)
+def _covering(count: int) -> sa.Select[Any]:
+    """For so many prefixes: a list of any length is compiled again at each use, and every request asks this."""
+    prefixes: list[sa.BindParameter[str]] = [sa.bindparam(f"prefix_{place}") for place in range(count)]
+    return _GRANTS.where(namespace.c.prefix.in_(prefixes)).order_by(namespace.c.prefix)
 
 
 def all_grants(sql: Connection) -> list[Grant]:

@@ -22,6 +22,12 @@ _SEEN = (
     .where(sweep_mark.c.digest.in_(sa.bindparam("digests", expanding=True)))
     .order_by(sweep_mark.c.id)
 )
+# Nearly always it is one: a list of any length is compiled again at each use.
+_SEEN_ONE = (
+    sa.select(sweep_mark.c.id, sweep_mark.c.state)
+    .where(sweep_mark.c.digest == sa.bindparam("digest"))
+    .order_by(sweep_mark.c.id)
+)
 
 
 class SweptMeanwhile(Exception):
@@ -48,7 +54,10 @@ def unmarked(digests: Sequence[str]) -> Seen:
 
 def seen(sql: Connection, digests: Sequence[str]) -> Seen:
     """Look at the marks of these digests."""
-    rows = sql.execute(_SEEN, {"digests": list(digests)}).all()
+    if len(digests) == 1:
+        rows = sql.execute(_SEEN_ONE, {"digest": digests[0]}).all()
+    else:
+        rows = sql.execute(_SEEN, {"digests": list(digests)}).all()
     return Seen(tuple(digests), tuple((row.id, row.state) for row in rows))
 
 

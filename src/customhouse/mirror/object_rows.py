@@ -26,6 +26,28 @@ _OF_FILE = sa.select(mirrored_object).where(
 _OF_PROJECT = sa.select(mirrored_object).where(
     _C.upstream == sa.bindparam("upstream"), _C.project == sa.bindparam("project")
 )
+# Made once: building a statement costs more than running it.
+_OF_ROW = mirrored_object.update().where(
+    _C.upstream == sa.bindparam("of_upstream"), _C.filename == sa.bindparam("of_filename")
+)
+
+
+def _setting(*columns: str) -> sa.Update:
+    """A change of these columns of one row; their values are given as ``new_COLUMN``."""
+    return _OF_ROW.values({one: sa.bindparam(f"new_{one}", type_=_C[one].type) for one in columns})
+
+
+_STORE = _setting("digest", "size_bytes", "stored", "fetched_at", "used_at")
+_PIN = _setting("pinned_by").where(_C.pinned_by == "")
+_SERVE_METADATA = _setting("metadata_digest", "metadata_size_bytes", "metadata_from").where(_C.metadata_digest == "")
+_EXAMINED = _setting(
+    "examined_at", "refusal", "refusal_code", "signals", "requires", "licence", "metadata_digest",
+    "metadata_size_bytes", "metadata_from", "tables_version", "scan_notes",
+)  # fmt: skip
+_DROP_LIBRARIES = mirrored_library.delete().where(
+    mirrored_library.c.upstream == sa.bindparam("of_upstream"),
+    mirrored_library.c.filename == sa.bindparam("of_filename"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,23 +121,19 @@ def note_whole(sql: Connection, row: Kept, now: datetime) -> Kept:
     changes: dict[str, Any] = {
         "digest": row.digest, "size_bytes": row.size_bytes, "stored": True, "fetched_at": now, "used_at": now,
     }  # fmt: skip
-    sql.execute(_where(row).values(changes))
-    sql.execute(_where(row).where(_C.pinned_by == "").values(pinned_by=row.pinned_by))
+    _set(sql, _STORE, row, changes)
+    _set(sql, _PIN, row, {"pinned_by": row.pinned_by})
     return find_kept(sql, row.upstream, row.filename) or row
 
 
 def note_metadata(sql: Connection, row: Kept, now: datetime) -> None:
     """Write which metadata is served beside a file; the caller has put it. What is served already stays."""
     _make(sql, row, now)
-    sql.execute(
-        _where(row)
-        .where(_C.metadata_digest == "")
-        .values(
-            metadata_digest=row.metadata_digest,
-            metadata_size_bytes=row.metadata_size_bytes,
-            metadata_from=row.metadata_from,
-        )
-    )
+    said = {
+        "metadata_digest": row.metadata_digest, "metadata_size_bytes": row.metadata_size_bytes,
+        "metadata_from": row.metadata_from,
+    }  # fmt: skip
+    _set(sql, _SERVE_METADATA, row, said)
 
 
 def note_examined(sql: Connection, row: Kept, scan: BundledScan, now: datetime) -> Kept:
@@ -126,12 +144,8 @@ def note_examined(sql: Connection, row: Kept, scan: BundledScan, now: datetime) 
         "metadata_digest": row.metadata_digest, "metadata_size_bytes": row.metadata_size_bytes,
         "metadata_from": row.metadata_from, "tables_version": scan.tables_version, "scan_notes": list(scan.notes),
     }  # fmt: skip
-    sql.execute(_where(row).values(values))
-    sql.execute(
-        mirrored_library.delete().where(
-            mirrored_library.c.upstream == row.upstream, mirrored_library.c.filename == row.filename
-        )
-    )
+    _set(sql, _EXAMINED, row, values)
+    sql.execute(_DROP_LIBRARIES, {"of_upstream": row.upstream, "of_filename": row.filename})
     if scan.libraries:
         sql.execute(mirrored_library.insert(), [_library_row(row, one) for one in scan.libraries])
     return replace(row, examined_at=now)
@@ -179,7 +193,7 @@ def stored_bytes(sql: Connection) -> int:
 
 def forget_bytes(sql: Connection, row: Kept) -> None:
     """Write that a file's bytes are not here any more. All that was found out stays, its digest first of all."""
-    sql.execute(_where(row).values(stored=False))
+    _set(sql, _setting("stored"), row, {"stored": False})
 
 
 def libraries_of(sql: Connection, upstream: str, filenames: Collection[str]) -> dict[str, list[BundledLibrary]]:
@@ -206,8 +220,9 @@ def _make(sql: Connection, row: Kept, now: datetime) -> None:
     )  # fmt: skip
 
 
-def _where(row: Kept) -> Any:
-    return mirrored_object.update().where(_C.upstream == row.upstream, _C.filename == row.filename)
+def _set(sql: Connection, statement: sa.Update, row: Kept, values: Mapping[str, Any]) -> None:
+    new = {f"new_{column}": value for column, value in values.items()}
+    sql.execute(statement, {**new, "of_upstream": row.upstream, "of_filename": row.filename})
 
 
 def _library_row(row: Kept, one: BundledLibrary) -> dict[str, object]:

@@ -19,6 +19,7 @@ from customhouse.views.signals.tables import signal_list, signal_value
 
 MOST_OWN = 100_000
 """An index of more names compares with popular and critical ones alone: nobody confuses a package with so many."""
+MOST_REMEMBERED = 20_000
 RESERVED = "a name that is reserved here"
 
 _OURS = name.c.state != "upstream"
@@ -63,16 +64,24 @@ class KnownNames:
         self._critical: frozenset[str] = frozenset()
         self._all: frozenset[str] = popular_names()
         self._shapes: Mapping[str, str] = {}
+        self._found: dict[str, str | None] = {}
+        """What each name looks like; an install asks for the same ones again and again."""
 
     def resembled(self, sql: Connection, normalized: str) -> Resembled | None:
         """The name that this one can be mistaken for, or None. What is popular or critical itself is no imitation."""
         with self._guard:
             self._catch_up(sql)
             own, critical, everything, shapes = self._own, self._critical, self._all, self._shapes
+            remembered = self._found
         if normalized in critical or normalized in popular_names():
             return None
         # Its own name, if we have it, is not what it resembles.
-        found = look_alike(normalized, everything - {normalized} if normalized in everything else everything, shapes)
+        if normalized not in remembered:
+            if len(remembered) >= MOST_REMEMBERED:
+                remembered.clear()
+            others = everything - {normalized} if normalized in everything else everything
+            remembered[normalized] = look_alike(normalized, others, shapes)
+        found = remembered.get(normalized)
         if found is None:
             return None
         if found in popular_names():
@@ -91,4 +100,5 @@ class KnownNames:
         self._own, self._critical = own, critical
         self._all = popular_names() | own | critical
         self._shapes = shapes_of(self._all)
+        self._found = {}
         self._counts = counts
