@@ -32,6 +32,8 @@ from customhouse.views.simulate.replay import ENDED, FELL_BACK, PASSED, Replayed
 from customhouse.views.simulate.there import Looking
 
 SECONDS = 600.0
+MOST_LINES = 20_000
+"""Of the log."""
 
 
 def of_log(view: str, text: str, policy: str, days: int, data: Path | None) -> Report:
@@ -50,13 +52,18 @@ def report_of(parts: Parts, name: str, text: str, policy: str, days: int) -> Rep
     internal = parts.settings.internal_names
     candidate, today = read_policy(text, now=now, internal=internal), policy_of(view, internal)
     with parts.database.read() as sql:
-        found, cut = builds(sql, view.name, since=(now - timedelta(days=days - 1)).date())
+        found, cut = builds(sql, view.name, since=(now - timedelta(days=days - 1)).date(), most=MOST_LINES)
     looking = Looking(parts.views)
     replayed = replay(looking, view, candidate, found)
     decided = decide_many(looking, view, candidate, today, wanted_of(found), seconds=SECONDS, rules=True)
     verdicts = tuple(_verdict(one) for one in decided.verdicts)
     log = _log(replayed, days, cut=cut)
-    gaps = [Gap(one, "it could not be looked up", "try again") for one in sorted(replayed.unknown | set(decided.left))]
+    away = replayed.unknown | set(decided.left) | {one for one, _ in decided.failed}
+    gaps = [Gap(one, "it could not be looked up", "try again") for one in sorted(away)]
+    gone = "the view no longer has what was fetched, so its builds were not judged"
+    gaps += [Gap(one, gone, "look whether they still need it") for one in sorted(replayed.gone - away)]
+    if cut:
+        gaps.append(Gap("the log", f"only the oldest {MOST_LINES:,} lines were looked at", "fewer --days"))
     if not parts.settings.decisions_days:
         gaps.append(Gap("the log", "nothing is kept (decisions_days = 0)", "keep some days, then try again"))
     return Report(

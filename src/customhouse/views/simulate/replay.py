@@ -19,7 +19,8 @@ from customhouse.views.simulate.judge import BESIDES, Judge
 from customhouse.views.simulate.model import Wanted
 from customhouse.views.simulate.there import Looking
 
-ENDED, FELL_BACK, PASSED = "failed", "fell back", "passed"
+ENDED, FELL_BACK, UNJUDGED, PASSED = "failed", "fell back", "not judged", "passed"
+_WORST = (ENDED, FELL_BACK, UNJUDGED, PASSED)
 
 
 @dataclass
@@ -28,12 +29,14 @@ class Replayed:
 
     builds: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
-    """How many builds passed, fell back, failed: each counts as the worst that happened to it."""
+    """How many builds passed, fell back, failed, or hold what nobody can judge: each counts as the worst of these."""
     failed: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     """Project, version, rule: in how many builds."""
     fell_back: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     unknown: set[str] = field(default_factory=set)
     """Projects that nobody can look up now."""
+    gone: set[str] = field(default_factory=set)
+    """Projects of which the view no longer has what was fetched."""
 
     @property
     def wanted(self) -> set[tuple[str, str]]:
@@ -57,6 +60,9 @@ def replay(looking: Looking, view: View, policy: Policy, builds: Sequence[Build]
             judge = judges[one.project]
             file = judge.there.by_filename.get(one.filename) if judge is not None else None
             if judge is None or file is None:
+                if one.project not in found.unknown:
+                    found.gone.add(one.project)
+                worst = _worse(worst, UNJUDGED)
                 continue
             decision = judge.of(file)
             if decision.lets_through:
@@ -64,12 +70,16 @@ def replay(looking: Looking, view: View, policy: Policy, builds: Sequence[Build]
             key = (one.project, one.version, decision.rule)
             if one.project in resolving and judge.newest():
                 found.fell_back[key] += 1
-                worst = FELL_BACK if worst == PASSED else worst
+                worst = _worse(worst, FELL_BACK)
             else:
                 found.failed[key] += 1
                 worst = ENDED
         found.outcomes[worst] += 1
     return found
+
+
+def _worse(one: str, other: str) -> str:
+    return min(one, other, key=_WORST.index)
 
 
 def wanted_of(builds: Sequence[Build]) -> list[Wanted]:
