@@ -18,8 +18,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 
-from customhouse.formats.policy.conditions.model import AnyOf, Condition, all_of, any_of, later, moment_words
+from customhouse.formats.policy.conditions.model import AnyOf, Condition, all_of, later, moment_words
 from customhouse.formats.policy.durations import duration_words
 from customhouse.formats.policy.model import LETS_THROUGH, Action, Decision, Explaining, Fact, Facts, Match, Seen
 from customhouse.formats.policy.rule import Limit, Policy, Rule, Spared, Table
@@ -39,26 +40,37 @@ class _TooOld(Exception):
 class _Look:
     """One look at one file at one moment."""
 
-    __slots__ = ("_facts", "_limits", "name", "now", "turn", "version")
+    __slots__ = ("_answered", "_facts", "_known", "_limits", "name", "now", "turn", "version")
 
-    def __init__(self, policy: Policy, facts: Facts, now: datetime, name: str, version: str) -> None:
+    def __init__(
+        self, policy: Policy, facts: Facts, now: datetime, name: str, version: str,
+        answered: dict[str, Fact | None] | None = None,
+    ) -> None:  # fmt: skip
+        """``answered`` is filled with the facts as they are, for other moments of the same file."""
         self.now = now
         self.turn: datetime | None = None
         self._facts = facts
         self._limits: Mapping[str, Limit] = policy.limits
         self.name = name
         self.version = version
+        self._answered: dict[str, Fact | None] = {} if answered is None else answered
+        # Many rules ask for the same: what may be used at this moment may be used by all of them.
+        self._known: dict[str, Fact | None] = {
+            "name": Fact(name, "the index"),
+            "version": Fact(version, "the index"),
+        }
 
     def fact(self, signal: str) -> Fact | None:
         """The fact; raises `_TooOld` if its data may not be used."""
-        if signal == "name":
-            return Fact(self.name, "the index")
-        if signal == "version":
-            return Fact(self.version, "the index")
-        found = self._facts.fact(signal)
+        if signal in self._known:
+            return self._known[signal]
+        if signal not in self._answered:
+            self._answered[signal] = self._facts.fact(signal)
+        found = self._answered[signal]
         limit = self._limits.get(signal)
         if limit is not None:
             self._check(signal, found, limit)
+        self._known[signal] = found
         return found
 
     def peek(self, signal: str) -> Fact | None:
@@ -73,16 +85,16 @@ class _Look:
         return self._facts.why_unknown(signal) if isinstance(self._facts, Explaining) else ""
 
     def _check(self, signal: str, fact: Fact | None, limit: Limit) -> None:
-        allowed = f"may be {duration_words(limit.max_age)} old"
         if fact is None:
             if limit.missing == "deny":
-                raise _TooOld(f"there are no {limit.source} data to answer '{signal}', and they {allowed}")
+                raise _TooOld(f"there are no {limit.source} data to answer '{signal}', and they {_allowed(limit)}")
             return
         if fact.dated is None:
             return
         end = later(fact.dated, limit.max_age)
         if end is not None and self.now >= end:
-            raise _TooOld(f"the {limit.source} data behind '{signal}' are of {moment_words(fact.dated)}, and {allowed}")
+            dated = moment_words(fact.dated)
+            raise _TooOld(f"the {limit.source} data behind '{signal}' are of {dated}, and {_allowed(limit)}")
         if end is not None:
             self.turns_at(end)
 
@@ -103,16 +115,27 @@ class _Verdict:
     spared: Spared | None = None
 
 
+@cache
+def _not(action: Action) -> _Verdict:
+    """Of a rule that does not apply: nearly all of them."""
+    return _Verdict(False, action)
+
+
+def _allowed(limit: Limit) -> str:
+    return f"may be {duration_words(limit.max_age)} old"
+
+
 def decide(policy: Policy, facts: Facts, *, now: datetime, hosted: bool, name: str, version: str) -> Decision:
     """What becomes of the file; ``name`` is normalised. Nothing is looked up that the decision does not need.
 
     ``changes_at`` is the first moment at which the same facts lead to another decision. Only to find it, rules
     after the one that decided are looked at, as of the moment at which that one decides no more.
     """
-    found = _decide_at(policy, _Look(policy, facts, now, name, version), hosted=hosted)
+    answered: dict[str, Fact | None] = {}
+    found = _decide_at(policy, _Look(policy, facts, now, name, version, answered), hosted=hosted)
     at = found.changes_at
     while at is not None:
-        then = _decide_at(policy, _Look(policy, facts, at, name, version), hosted=hosted)
+        then = _decide_at(policy, _Look(policy, facts, at, name, version, answered), hosted=hosted)
         if replace(then, changes_at=found.changes_at) != found:
             break
         at = then.changes_at
@@ -153,7 +176,7 @@ def _decide_at(policy: Policy, look: _Look, *, hosted: bool) -> Decision:
 
 def _verdict(policy: Policy, rule: Rule, look: _Look, *, hosted: bool) -> _Verdict:
     if (hosted and not rule.hosted) or not rule.covers(look.name):
-        return _Verdict(False, rule.action)
+        return _not(rule.action)
     spared = _spared(policy, rule, look, hosted=hosted)
     if spared is not None:
         return _Verdict(False, rule.action, spared.sentence, rule.name, spared)
@@ -161,7 +184,7 @@ def _verdict(policy: Policy, rule: Rule, look: _Look, *, hosted: bool) -> _Verdi
         answer = _holds(rule.tables, look) if rule.tables else True
         # What is to restrict may be spared from only by what is known.
         if answer is False or (rule.unless and _is_excused(rule, look)):
-            return _Verdict(False, rule.action)
+            return _not(rule.action)
         if answer is None:
             return _unknown(rule, look)
         return _Verdict(True, rule.action, _reason(rule, look), rule.name)
@@ -171,7 +194,21 @@ def _verdict(policy: Policy, rule: Rule, look: _Look, *, hosted: bool) -> _Verdi
 
 
 def _holds(tables: tuple[Table, ...], look: _Look) -> bool | None:
-    return any_of(all_of(one.test(look.fact(one.signal), look) for one in table) for table in tables)
+    """`any_of` the tables `all_of` their conditions; written out, because most of all decisions is this."""
+    unknown = False
+    for table in tables:
+        answer: bool | None = True
+        for one in table:
+            told = one.test(look.fact(one.signal), look)
+            if told is None:
+                answer = None
+            elif not told:
+                answer = False
+                break
+        if answer:
+            return True
+        unknown = unknown or answer is None
+    return None if unknown else False
 
 
 def _is_excused(rule: Rule, look: _Look) -> bool:
@@ -184,7 +221,7 @@ def _is_excused(rule: Rule, look: _Look) -> bool:
 def _unknown(rule: Rule, look: _Look) -> _Verdict:
     """What the rule says of a file of which it does not know enough."""
     if rule.unknown == "skip":
-        return _Verdict(False, rule.action)
+        return _not(rule.action)
     missing = dict.fromkeys(
         one.signal for table in rule.tables for one in table if one.test(look.fact(one.signal), look) is None
     )
