@@ -420,3 +420,41 @@ def test_what_ready_pages_hand_out_counts_as_fetched(app: App, upstream: Upstrea
     with app.database.read() as sql:
         rows = sql.execute(sa.select(mirrored_object.c.version, mirrored_object.c.stored)).all()
     assert {row.version: row.stored for row in rows} == {"1.0": True, "2.0": False}
+
+
+def test_a_stranger_who_asks_for_everything_takes_no_thread_for_each(app: App, upstream: UpstreamWorld) -> None:
+    objects = replace(app.objects, most_flights=3)
+    some = [listed(upstream, wheel("demo", f"1.{number}")) for number in range(5)]
+    going = threading.Event()
+    upstream.before = lambda _asked: going.wait(30)
+
+    async def clients() -> list[str]:
+        waiting = [asyncio.ensure_future(get(objects, *one)) for one in some]
+        over = asyncio.as_completed(waiting)
+        for _refused in range(2):
+            await next(over)
+        going.set()
+        return [one.error for one in await asyncio.gather(*waiting)]
+
+    assert sorted(asyncio.run(clients())) == ["", "", "", "unavailable", "unavailable"]
+    for one in some:
+        landed(objects, *one)
+
+
+def test_whoever_waits_too_long_for_metadata_that_another_one_fetches_is_told(
+    app: App, upstream: UpstreamWorld
+) -> None:
+    file, project = listed(upstream, wheel(), has_metadata=True)
+    objects = replace(app.objects, metadata_seconds=0.1)
+    going = threading.Event()
+    upstream.before = lambda _asked: going.wait(30)
+    first = threading.Thread(target=objects.metadata, args=(file, project))
+    first.start()
+    try:
+        while not upstream.asked:
+            going.wait(0.01)
+        with pytest.raises(Unavailable, match="takes long"):
+            objects.metadata(file, project)
+    finally:
+        going.set()
+        first.join()

@@ -12,6 +12,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from concurrent.futures import TimeoutError as NotYet
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,6 +46,10 @@ PROVENANCE_JOB = "look-at-provenance"
 MOST_METADATA_BYTES = 5 * 2**20
 ENSURE_SECONDS = 3600.0
 METADATA_PACE = Pace(in_all_seconds=60.0)
+METADATA_SECONDS = 120.0
+"""So long somebody waits for the metadata that another one is fetching."""
+MOST_FLIGHTS = 200
+"""So many files may be on their way in one process: each takes a thread and a descriptor, even while it waits."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,8 @@ class Objects:
     readers: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(1))
     """How many files are examined at once, so that uploads find a free reader."""
     refused_seconds: float = REFUSED_SECONDS
+    metadata_seconds: float = METADATA_SECONDS
+    most_flights: int = MOST_FLIGHTS
     _flights: dict[str, Flight] = field(default_factory=dict)
     _metadata: dict[str, Future[tuple[str, int]]] = field(default_factory=dict)
     _guard: threading.Lock = field(default_factory=threading.Lock)
@@ -133,7 +140,10 @@ class Objects:
             if running is None:
                 running = mine = self._metadata[key] = Future()
         if mine is None:
-            return running.result(METADATA_PACE.in_all_seconds * 2)
+            try:
+                return running.result(self.metadata_seconds)
+            except NotYet as error:
+                raise Unavailable(project.upstream, f"the metadata of {file.filename} takes long to come") from error
         try:
             found = self._find_metadata(file, project, row)
         except BaseException as error:
@@ -199,6 +209,8 @@ class Objects:
                     if self.offline:
                         raise Unavailable(project.upstream, "this index works offline, and the file is not here",
                                           retry_after_seconds=60)  # fmt: skip
+                    if len(self._flights) >= self.most_flights:
+                        raise Unavailable(project.upstream, "too many files are on their way already")
                     flight = self._flights[key] = self._flight(key, file, project, row, digest)
             if flight.join():
                 return flight
