@@ -360,6 +360,33 @@ def test_what_an_old_lock_holds_beside_versions_is_no_line_for_uv(bench: Bench) 
         assert not evil.requests
 
 
+@pytest.mark.parametrize("remembers", [True, False])
+def test_a_lock_does_not_choose_who_judges_it_where_somebody_has_chosen(bench: Bench, *, remembers: bool) -> None:
+    """A pull request brings other bytes, and the address of an index that finds them good."""
+    file, sha256 = "low-1.0-py3-none-any.whl", "e" * 64
+    page = {"meta": {"api-version": "1.1"}, "name": "low", "files": [
+        {"filename": file, "url": f"../../files/low/{file}", "hashes": {"sha256": sha256}}]}  # fmt: skip
+    bench.asks_for("low<2")
+    with receiver() as stranger:
+        stranger.answer = lambda _request: Reply(body=json.dumps(page).encode())
+        theirs = f"http://127.0.0.1:{stranger.port}/simple/"
+        record = f'[tool.customhouse]\nindex = "{theirs}"\n' if remembers else ""
+        (bench.folder / "pylock.toml").write_text(
+            'lock-version = "1.0"\ncreated-by = "x"\n[[packages]]\nname = "low"\nversion = "1.0"\n'
+            f'index = "{theirs}"\nwheels = [{{ name = "{file}", hashes = {{ sha256 = "{sha256}" }} }}]\n{record}'
+        )
+        assert bench.run("use", "--index", bench.server.url, "--project", ".").returncode == 0
+        done = bench.run("verify", "pylock.toml")
+        assert (done.returncode, "and packages come from" in done.stderr, stranger.requests) == (2, True, [])
+        if remembers:
+            done = bench.lock()
+            assert (done.returncode, "and packages come from" in done.stderr, stranger.requests) == (2, True, [])
+        assert "differs" in bench.run("verify", "pylock.toml", "--index", bench.server.url, "--json").stdout
+        assert bench.run("use", "--undo", "--project", ".").returncode == 0
+        bench.run("verify", "pylock.toml")
+        assert stranger.requests
+
+
 def test_nobody_has_named_an_index(bench: Bench) -> None:
     bench.asks_for("low")
     done = bench.lock()

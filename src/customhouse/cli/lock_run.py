@@ -16,7 +16,7 @@ from customhouse.cli.audit_work import Asked as Audited
 from customhouse.cli.audit_work import Work
 from customhouse.cli.audit_written import written
 from customhouse.cli.exit_codes import FINDINGS, PARTIAL
-from customhouse.cli.place import chosen_place, token_for
+from customhouse.cli.place import chosen_place, refuse_elsewhere, token_for
 from customhouse.consume.audit.engine import EVERY_GROUP
 from customhouse.consume.audit.history import History
 from customhouse.consume.audit.model import Component, Report, Subject
@@ -89,7 +89,10 @@ def run(flags: Flags) -> int:
     if any(one.resolve() == output.resolve() for one in sources):
         raise Rejected("bad-output", str(output), "that is what is to be locked", "another name")
     old = _old(output)
-    place = chosen_place(flags.view, flags.index, old.record.index if old.record is not None else "")
+    remembered = old.record.index if old.record is not None else ""
+    if not flags.index and "://" not in flags.view:
+        refuse_elsewhere([remembered])
+    place = chosen_place(flags.view, flags.index, remembered)
     asked = read_asked(sources, flags.groups, flags.extras)
     for sentence in asked.passed_over:
         warn(sentence)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from customhouse.cli.audit_surroundings import warn
 from customhouse.consume.view_address import Place, read_place
 from customhouse.formats.plain import plain
+from customhouse.terms.errors import Rejected
 
 
 def chosen_place(view: str, index: str, remembered: str = "") -> Place:
@@ -44,6 +46,19 @@ def token_for(place: Place, *, named: bool) -> str:
         warn(f"CUSTOMHOUSE_TOKEN is not shown to {plain(place.base or place.simple, 200)}, which only the lock names:"
              " say --index with its address.")  # fmt: skip
     return found
+
+
+def refuse_elsewhere(named: Iterable[str]) -> None:
+    """Refuse a lock that names another index than the one that is set up here.
+
+    A lock may be a stranger's: it must not choose by itself who judges it. Where nothing is set up, it does.
+    """
+    own = [one for one in (in_use(), os.environ.get("CUSTOMHOUSE_INDEX", "").strip()) if one]
+    known = {_origin(one) for one in own}
+    other = next((one for one in named if one and own and _origin(one) not in known), None)
+    if other is not None:
+        why = f"it names {plain(other, 200)}, and packages come from {plain(own[0], 200)} here"
+        raise Rejected("other-index", "lock", why, "--index with the address of the one that is to be asked")
 
 
 def _origin(url: str) -> tuple[str, str] | None:

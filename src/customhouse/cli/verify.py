@@ -18,7 +18,7 @@ from customhouse.cli.audit_work import Asked as Audited
 from customhouse.cli.audit_work import Work
 from customhouse.cli.audit_written import written
 from customhouse.cli.exit_codes import FINDINGS, PARTIAL
-from customhouse.cli.place import in_use, token_for
+from customhouse.cli.place import in_use, refuse_elsewhere, token_for
 from customhouse.consume.audit.engine import EVERY_GROUP
 from customhouse.consume.audit.model import Report
 from customhouse.consume.audit.read.detect import read_target
@@ -67,6 +67,9 @@ def verify(
         raise Rejected("bad-lock", str(lock), f"it is {subjects[0].kind} and no lock", "a lock file")
     text = read_text(lock)
     place = _place(view, index, text, lock)
+    if not index and "://" not in view and not offline:
+        every = (one.index for subject in subjects for one in subject.components)
+        refuse_elsewhere([place.simple] if place is not None else every)
     with ProgressLine() as line, Connections() as connections:
         wanted = Wanted(snapshot or default_path(os.environ), tuple(advisories or ()), offline=offline)
         audited = Audited(wanted, ReadOptions(resolve="never"), EVERY_GROUP, {}, (), False, None, "", True, _OLD_DAYS)
