@@ -39,8 +39,6 @@ log = logging.getLogger("customhouse.views")
 
 _METADATA = anyio.CapacityLimiter(40)
 """Whoever waits for metadata of an upstream that is slow takes no thread from those who want anything else."""
-_METADATA = anyio.CapacityLimiter(40)
-"""Whoever waits for metadata of an upstream that is slow takes no thread from those who want anything else."""
 RENEWING_THREADS = 2
 SETTLED_SECONDS = 1.0
 """An install that asks for the metadata of a file soon asks for the file: what has come is looked at once, after it."""
