@@ -83,7 +83,11 @@ def write_whole(path: Path, text: str) -> None:
             return
         target = path.resolve()
         draft = target.with_name(f".{target.name}.{os.getpid()}.draft")
-        with draft.open("w", encoding="utf-8") as file:
+        # Never one that somebody else has put there, and never readable for more people than the file.
+        draft.unlink(missing_ok=True)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+        opened = os.open(draft, flags, 0o666 if mode is None else 0o600)
+        with os.fdopen(opened, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
