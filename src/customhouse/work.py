@@ -30,6 +30,7 @@ from customhouse.advisories.sources.model import Source
 from customhouse.app import App, open_app
 from customhouse.catalog.downloads.fold_spools import fold_spools
 from customhouse.catalog.search.write import index_all, index_entry
+from customhouse.formats.policy.unknown import LOAD_ADVISORIES
 from customhouse.index import dormant
 from customhouse.index.advising.follow import AFFECTED_JOB, MALWARE_JOB, find_affected, note_advising
 from customhouse.index.advising.malware import KeepMalwareRecord, keep_malware_record
@@ -96,7 +97,7 @@ from customhouse.terms.errors import CustomhouseError, Rejected, Unavailable
 from customhouse.views.log.fold import fold_decisions
 from customhouse.views.log.handed_out import handed_out_since
 from customhouse.views.simulate.candidates import forget_expired
-from customhouse.views.standing import LOAD_ADVISORIES, unadvised_views
+from customhouse.views.standing import unadvised_views
 from customhouse.views.void import VOID_JOB, VoidNames, holders_of_libraries, note_void, void_everything, void_names
 
 log = logging.getLogger("customhouse.work")

@@ -9,8 +9,9 @@ from rich.table import Table
 
 from customhouse.app import open_app, prepare
 from customhouse.cli.options import read_settings
+from customhouse.formats.policy.unknown import LOAD_ADVISORIES
 from customhouse.index.check import FINDINGS_SHOWN
-from customhouse.views.standing import LOAD_ADVISORIES, unadvised_views
+from customhouse.views.standing import unadvised_views
 
 
 def check(*, sample: int | None = None, data: Path | None = None) -> int:

@@ -18,12 +18,13 @@ from customhouse.cli.options import read_settings
 from customhouse.formats.plain import plain
 from customhouse.formats.policy.level_texts import DEFAULT, LEVELS
 from customhouse.formats.policy.rule import Policy
+from customhouse.formats.policy.unknown import LOAD_ADVISORIES
 from customhouse.terms.errors import Refused, Rejected, Unavailable
 from customhouse.views.define import AddView, RemoveView, SetView, add_view, remove_view, set_view
 from customhouse.views.model import View
 from customhouse.views.offering import policy_of
 from customhouse.views.queries import all_views, find_view
-from customhouse.views.standing import LOAD_ADVISORIES, standing_of
+from customhouse.views.standing import standing_of
 
 CLOSED = 3
 

@@ -21,12 +21,6 @@ ADVISORIES = "advisories"
 ADVISED = frozenset({"vulnerabilities", "fixes", "malware", "bundled-vulnerabilities"})
 
 
-LOAD_ADVISORIES = (
-    "customhouse advisory source add osv https://osv-vulnerabilities.storage.googleapis.com/PyPI/modified_id.csv"
-)
-"""What brings in all records of PyPI, and keeps them new."""
-
-
 @dataclass(frozen=True, slots=True)
 class Data:
     """Something that decisions rest on, and of when it is."""

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+LOAD_ADVISORIES = (
+    "customhouse advisory source add osv https://osv-vulnerabilities.storage.googleapis.com/PyPI/modified_id.csv"
+)
+"""What brings in all records of PyPI, and keeps them new."""
 _NOT_KNOWN = "not known"
 
 

@@ -17,6 +17,7 @@ from customhouse.app import App
 from customhouse.formats.policy.level_texts import DEFAULT, LEVELS
 from customhouse.formats.policy.rejected import BadPolicy
 from customhouse.formats.policy.rule import Policy
+from customhouse.formats.policy.unknown import LOAD_ADVISORIES
 from customhouse.terms.errors import Refused, Rejected, Unavailable
 from customhouse.views.define import (
     MAX_NAME_LENGTH,
@@ -34,7 +35,7 @@ from customhouse.views.queries import all_views
 from customhouse.views.simulate.change import Change, change_of
 from customhouse.views.simulate.only_here import OnlyHere
 from customhouse.views.simulate.there import Looking
-from customhouse.views.standing import LOAD_ADVISORIES, standing_of
+from customhouse.views.standing import standing_of
 from customhouse.web.doors import Door, door
 from customhouse.web.pages.diff import visible
 from customhouse.web.permissions import Permission

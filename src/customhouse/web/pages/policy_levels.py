@@ -22,6 +22,7 @@ from customhouse.formats.inventory.model import Component, Gap
 from customhouse.formats.inventory.pasted import read_pasted
 from customhouse.formats.policy.decide import DATA
 from customhouse.formats.policy.level_texts import level_text
+from customhouse.formats.policy.unknown import LOAD_ADVISORIES
 from customhouse.terms.errors import Refused, Rejected
 from customhouse.views.log.queries import builds
 from customhouse.views.model import View
@@ -30,6 +31,7 @@ from customhouse.views.simulate.levels import MOST_RULES, Asked, AtLevel, Levels
 from customhouse.views.simulate.only_here import OnlyHere
 from customhouse.views.simulate.replay import wanted_of
 from customhouse.views.simulate.there import Looking
+from customhouse.views.standing import standing_of
 from customhouse.web.doors import Door, door
 from customhouse.web.headers import Script
 from customhouse.web.pages.levels_chart import Column, levels_chart
@@ -107,7 +109,9 @@ class PolicyLevels:
         """The form, and below it what the levels do to what was pasted."""
         with visit.app.database.read() as sql:
             views = all_views(sql)
-        chosen = _chosen(views, visit.path.get("view") or visit.form.get("view", ""))
+            chosen = _chosen(views, visit.path.get("view") or visit.form.get("view", ""))
+            now, internal = visit.app.clock.now(), visit.app.settings.internal_names
+            unadvised = standing_of(sql, chosen, now, internal).unadvised if chosen is not None else ""
         if "view" in visit.path and chosen is None:
             raise Refused("unknown-view", "There is no such view here.", status=404)
         tried, fault, text = None, "", visit.form.get("lock", "")
@@ -121,6 +125,7 @@ class PolicyLevels:
         return visit.page(
             "policy.html", status=400 if fault else 200, script=script, views=views, chosen=chosen, tried=tried,
             fault=fault, text=text[:SHOWN_AGAIN], operator=operator, most=_most(visit), days=LOG_DAYS,
+            unadvised=unadvised, load=LOAD_ADVISORIES,
         )  # fmt: skip
 
     def _tried(self, visit: Visit, view: View, text: str) -> Tried:
@@ -136,7 +141,7 @@ class PolicyLevels:
         for at in found.at:
             shown.append(_level(at, shown[-1] if shown else None, visit))
         columns = [
-            Column(one.at.name, one.at.let_in, one.at.warned, len(one.at.refused), f"{one.stopped} of {one.attacks}")
+            Column(one.at.name, one.at.let_in, one.at.warned, len(one.at.refused), f"{one.stopped}/{one.attacks}")
             for one in shown
         ]
         return Tried(tuple(shown), found, levels_chart(columns), gaps, source, len(asked) > most)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
+from customhouse.formats.policy.unknown import LOAD_ADVISORIES
 from customhouse.terms.errors import Refused
 from customhouse.views.queries import all_views
-from customhouse.views.standing import LOAD_ADVISORIES, standing_of
+from customhouse.views.standing import standing_of
 from customhouse.web.doors import Door, door
 from customhouse.web.permissions import Permission
 from customhouse.web.visit import Visit

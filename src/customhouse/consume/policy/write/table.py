@@ -11,6 +11,8 @@ from statistics import median
 from customhouse.consume.policy.exceptions_toml import exceptions_toml
 from customhouse.consume.policy.model import Dead, Excepted, LogReport, Outcome, Report, Verdict
 from customhouse.formats.plain import plain
+from customhouse.formats.policy.decide import DATA
+from customhouse.formats.policy.unknown import LOAD_ADVISORIES
 
 COLUMNS = 80
 MOST_ROWS = 40
@@ -21,7 +23,7 @@ def table(report: Report, now: datetime) -> str:
     """The whole text, with a line feed at the end."""
     lines = [*_head(report), ""]
     if report.verdicts:
-        lines += [*_by_rule(report.verdicts), ""]
+        lines += [*_by_rule(report.verdicts), "", *_dataless(report.verdicts)]
     for one in report.outcomes:
         if one.target.kind != "log":
             lines += [*_outcome(one), ""]
@@ -66,6 +68,18 @@ def _by_rule(verdicts: Sequence[Verdict]) -> Iterator[str]:
     if missing := sum(not one.found for one in verdicts):
         yield f"{missing:>8,}  not in this view at all"
     yield f"{total:>8,}  in all"
+
+
+def _dataless(verdicts: Sequence[Verdict]) -> Iterator[str]:
+    """That the policy could not be tried, because the index lacks what it rests on."""
+    first = next((one for one in verdicts if one.found and one.rule == DATA), None)
+    if first is None:
+        return
+    yield from _wrapped(f"! The index lacks data that the policy rests on: {plain(first.reason, 200)}.", 2)
+    if "advisories" in first.reason:
+        yield "  Whoever runs it loads them, and then it may look quite different:"
+        yield f"  {LOAD_ADVISORIES}"
+    yield ""
 
 
 def _outcome(one: Outcome) -> Iterator[str]:
