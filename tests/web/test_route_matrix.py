@@ -340,7 +340,9 @@ def test_a_private_project_is_unknown_to_strangers_at_every_door(town: Town) -> 
             nowhere = knock(town, _about(row, "hiddex"), kind)
             assert (there.status_code, there.headers.get("location", "").replace("hidden", "hiddex")) == (
                 nowhere.status_code, nowhere.headers.get("location", "")), f"{kind} at {row.door}"  # fmt: skip
-            assert there.text.replace("hidden", "hiddex") == nowhere.text, f"{kind} at {row.door}"
+            # Pages have fields of the type "hidden", too.
+            said, heard = (page.text.replace("hidden", "hiddex") for page in (there, nowhere))
+            assert said == heard, f"{kind} at {row.door}"
             tried += 1
     assert tried > 50
     assert set(town.changed()) <= NOTED
