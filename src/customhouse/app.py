@@ -76,12 +76,12 @@ from customhouse.infra.reach import Reach
 from customhouse.infra.settings import Settings
 from customhouse.infra.signing_keys import make_signing_keys, read_signing_keys
 from customhouse.infra.spool import open_spool
-from customhouse.infra.stream import Streams
 from customhouse.infra.tables import edition
 from customhouse.infra.walkers import Walkers
 from customhouse.ledger.tx import Deeds, Tx
 from customhouse.mirror import object_tables as _mirror_object_tables  # noqa: F401 - part of the schema
 from customhouse.mirror import tables as _mirror_tables  # noqa: F401 - part of the schema
+from customhouse.mirror.leading import Leading
 from customhouse.mirror.objects import Objects
 from customhouse.mirror.partial import partials_folder
 from customhouse.mirror.pull import Upstreams
@@ -269,14 +269,15 @@ def open_app(
     def examine(path: Path, filename: str) -> Examination:
         return walkers.examine(path, filename)
 
+    indexes = indexes_of(settings.upstreams)
     objects = Objects(
         deeds,
         blobs,
-        Streams(outbound),
+        Leading(outbound, indexes),
         examine,
         partials_folder(settings.data),
         open_spool(settings.data),
-        indexes_of(settings.upstreams),
+        indexes,
         settings.mirror_file_bytes,
         offline=settings.offline,
         # One reader at least stays for uploads, where there are several.
@@ -284,9 +285,7 @@ def open_app(
     )
 
     names = KnownNames(settings.internal_names)
-    upstreams = Upstreams(
-        deeds, clock, outbound, indexes_of(settings.upstreams), names, settings.data, offline=settings.offline
-    )
+    upstreams = Upstreams(deeds, clock, outbound, indexes, names, settings.data, offline=settings.offline)
 
     advice = Known(database)
     views = Views(

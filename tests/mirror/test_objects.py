@@ -17,14 +17,16 @@ from clock import TurnableClock
 from conftest import ON_EVERYTHING, ON_FILES, prepared, settings_for
 from customhouse.app import App, open_app
 from customhouse.index.sweep import sweep_digests
-from customhouse.infra.settings import Settings
+from customhouse.infra.settings import Settings, Upstream
 from customhouse.infra.walkers import Walkers
 from customhouse.ledger.tables import ledger_event
 from customhouse.mirror.cut import Cut
 from customhouse.mirror.flight import HELD_BYTES
+from customhouse.mirror.leading import Leading
 from customhouse.mirror.let_go import KeepRules, let_go
 from customhouse.mirror.object_rows import find_kept, libraries_of
 from customhouse.mirror.object_tables import mirrored_object
+from customhouse.mirror.upstream import UpstreamIndex
 from customhouse.terms.digest import Digest
 from customhouse.terms.errors import Refused, Unavailable
 from customhouse.views.log.tables import view_decision
@@ -458,3 +460,17 @@ def test_whoever_waits_too_long_for_metadata_that_another_one_fetches_is_told(
     finally:
         going.set()
         first.join()
+
+
+def test_a_public_upstream_leads_into_no_network_that_is_open_for_others(app: App, upstream: UpstreamWorld) -> None:
+    file, project = listed(upstream, wheel(), sha256="", size_bytes=None, has_metadata=True)
+    public = UpstreamIndex.of(Upstream(name="public", url="https://8.8.8.8/simple/"))
+    leading = Leading(app.outbound, {"public": public, **app.objects.indexes})
+    objects = replace(quick(app), streams=leading)
+    abroad = replace(project, upstream="public")
+    assert fetch(objects, file, abroad).error == "address-refused"
+    with pytest.raises(Refused, match="public internet"):
+        objects.metadata(file, abroad)
+    assert upstream.asked == []
+    assert fetch(objects, file, project).body == wheel().body
+    leading.close()

@@ -38,7 +38,8 @@ REFUSED_SECONDS = 10.0
 class Ground:
     """What a flight needs around it."""
 
-    streams: Streams
+    streams: Callable[[], Streams]
+    """Where the upstream's answers may lead is found out when it is asked, which may take a while."""
     pace: Pace
     slot: Callable[[float, Callable[[], bool]], AbstractContextManager[bool]]
     """A place among those who fetch from this upstream, waited for so many seconds; False: there was none."""
@@ -271,7 +272,7 @@ class Flight:
                 self._tell(available=here, total=total)
 
             progress = Progress(told, self._is_wanted)
-            return download(self._ground.streams, self.wanted, self._descriptor, progress, self._ground.pace)
+            return download(self._ground.streams(), self.wanted, self._descriptor, progress, self._ground.pace)
 
     def _is_wanted_here(self) -> bool:
         return self._readers > 0

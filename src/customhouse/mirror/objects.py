@@ -15,6 +15,7 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from customhouse.formats.examination import Examination
@@ -22,7 +23,7 @@ from customhouse.formats.remote_zip import remote_metadata
 from customhouse.infra.blobs import Blobs
 from customhouse.infra.fetch import Order
 from customhouse.infra.spool import spool_bytes
-from customhouse.infra.stream import Pace, Streams
+from customhouse.infra.stream import Pace
 from customhouse.infra.sweep_marks import Seen, check_unchanged
 from customhouse.infra.targets import Target
 from customhouse.ledger.storing import put_and_do
@@ -31,6 +32,7 @@ from customhouse.mirror.download import Received, Wanted
 from customhouse.mirror.examine import Examine, examine_kept
 from customhouse.mirror.fetching import Fetching, Judge
 from customhouse.mirror.flight import REFUSED_SECONDS, Flight, Ground
+from customhouse.mirror.leading import Leading
 from customhouse.mirror.model import Inspected, MirroredFile, MirroredProject
 from customhouse.mirror.object_rows import USED_EVERY, Kept, find_kept, note_metadata, note_used, note_whole
 from customhouse.mirror.partial import Partial, key_of
@@ -58,7 +60,7 @@ class Objects:
 
     deeds: Deeds
     blobs: Blobs
-    streams: Streams
+    streams: Leading
     examine: Examine
     folder: Path
     """Where files on their way lie: the same for all processes of a machine."""
@@ -245,7 +247,8 @@ class Objects:
             return self._look_into(rows[-1], path, readings[-1])
 
         ground = Ground(
-            self.streams, self.pace, slot, kept, keep, examine, refused_seconds=self.refused_seconds
+            partial(self.streams.of, project.upstream), self.pace, slot, kept, keep, examine,
+            refused_seconds=self.refused_seconds,
         )  # fmt: skip
         return Flight(wanted, Partial(self.folder, key), ground, lambda flight: self._landed(key, flight))
 
@@ -339,7 +342,7 @@ class Objects:
         with self.slots.take(project.upstream, METADATA_PACE.in_all_seconds, lambda: True) as free:
             if not free:
                 raise Unavailable(project.upstream, "too many of its files are being fetched")
-            answer = self.streams.fetch(
+            answer = self.streams.of(project.upstream).fetch(
                 Order(target, headers={"Accept": "*/*", **self._headers(file, project)}),
                 follow=3, pace=METADATA_PACE, limit_bytes=MOST_METADATA_BYTES,
             )  # fmt: skip
@@ -354,7 +357,7 @@ class Objects:
 
     def _by_ranges(self, file: MirroredFile, project: MirroredProject) -> bytes | None:
         """Out of the wheel, a few requests; None if upstream or the archive does not allow it."""
-        remote = RemoteFile(self.streams, file.url, self._headers(file, project), METADATA_PACE)
+        remote = RemoteFile(self.streams.of(project.upstream), file.url, self._headers(file, project), METADATA_PACE)
         with self.slots.take(project.upstream, METADATA_PACE.in_all_seconds, lambda: True) as free:
             if not free:
                 raise Unavailable(project.upstream, "too many of its files are being fetched")

@@ -21,9 +21,10 @@ from sqlalchemy.engine import Connection
 from customhouse.formats.provenance import INTEGRITY, provenance_object
 from customhouse.infra.db import put_rows
 from customhouse.infra.fetch import Order
-from customhouse.infra.stream import Pace, Streams
+from customhouse.infra.stream import Pace
 from customhouse.infra.targets import Target
 from customhouse.ledger.tx import Deeds, Tx
+from customhouse.mirror.leading import Leading
 from customhouse.mirror.model import MirroredFile, MirroredProject
 from customhouse.mirror.object_rows import find_kept
 from customhouse.mirror.object_tables import mirrored_attestation
@@ -63,7 +64,7 @@ class Provenances:
     """Who looks at the attestations of files of upstreams. Call it from threads: it fetches and verifies."""
 
     deeds: Deeds
-    streams: Streams
+    streams: Leading
     indexes: Mapping[str, UpstreamIndex]
     roots: Sequence[Root]
     offline: bool = False
@@ -135,7 +136,8 @@ class Provenances:
         target = Target.parse(file.provenance_url)
         index = self.indexes.get(project.upstream)
         headers = {"Accept": f"{INTEGRITY}, application/json;q=0.5", **(index.headers_for(target) if index else {})}
-        answer = self.streams.fetch(Order(target, headers=headers), follow=2, pace=PACE, limit_bytes=MOST_BYTES)
+        streams = self.streams.of(project.upstream)
+        answer = streams.fetch(Order(target, headers=headers), follow=2, pace=PACE, limit_bytes=MOST_BYTES)
         if answer.status != HTTPStatus.OK:
             raise Unavailable(target.origin, f"it answers {answer.status} for the provenance")
         return answer.body
