@@ -264,9 +264,13 @@ def test_an_index_without_tls_is_no_index(home: Home) -> None:
 
 
 def test_a_dry_run_shows_and_changes_nothing(home: Home) -> None:
-    home.write(".config/pip/pip.conf", PIP)
+    home.write(".config/pip/pip.conf", f"{PIP}index-url = https://alice:secret@old.example.org/simple\n")
     before = home.files()
     done = home.use("acme", "--index", home.server.url, "--dry-run")
+    assert ("-index-url = https://alice:…@old.example.org/simple" in done.stdout, "secret" in done.stdout) == (
+        True,
+        False,
+    )
     assert (done.returncode, home.files()) == (0, before)
     assert f"+index-url = {home.server.url}/view/acme/simple/" in done.stdout
     assert "-extra-index-url = http://127.0.0.1:9/simple/" in done.stdout

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import sys
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -26,6 +27,8 @@ from customhouse.terms.errors import Refused, Rejected, Unavailable
 
 COLUMNS = 80
 _MOST_TOKEN = 4096
+_PASSWORD = re.compile(r"(://[^/@\s:]*:)[^/@\s]*@")
+"""Of an address that stood in a file before us: what is shown is pasted into tickets, and logs of builds keep it."""
 
 View = Annotated[str, Parameter(help="The view: its name, or its address. Without one: say what is in effect here.")]
 IndexFlag = Annotated[
@@ -217,7 +220,8 @@ def _show(steps: Sequence[Step]) -> None:
         name = named(one.path)
         lines = difflib.unified_diff(before, after, name, f"{name} ({'would go' if one.new is None else 'then'})",
                                      lineterm="")  # fmt: skip
-        print("\n".join(plain(line, 300) if line.strip() else line for line in lines) or f"{name}: is so already")
+        bare = (_PASSWORD.sub(r"\1…@", line) for line in lines)
+        print("\n".join(plain(line, 300) if line.strip() else line for line in bare) or f"{name}: is so already")
 
 
 def _write(steps: Sequence[Step], uses: Uses) -> None:
