@@ -1,6 +1,7 @@
 """Make the pictures of the documents again: of the demo, of the journeys that the tests walk, of a town with a history.
 
-With ``trust`` as the argument only the last ones are made.
+With ``trust`` as the argument only the last ones are made; with part of a journey's name, like ``admin_views``, those of
+that journey alone.
 """
 
 from __future__ import annotations
@@ -57,9 +58,9 @@ def take(url: str, shots: dict[str, tuple[str, int, int, str]]) -> None:
             print(f"docs/figures/{name}")
 
 
-def walk_the_journeys() -> None:
-    """The tests take pictures on the way."""
-    journeys = sorted((ROOT / "tests").glob("*/test_journey*.py"))
+def walk_the_journeys(part: str = "") -> None:
+    """The tests take pictures on the way; of all journeys, or of those whose name has this part."""
+    journeys = sorted((ROOT / "tests").glob(f"*/test_journey*{part}*.py"))
     subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-k", "not postgresql", *map(str, journeys)],
         check=True, cwd=ROOT, env=os.environ | {"CUSTOMHOUSE_PICTURES": str(FIGURES)},
@@ -90,8 +91,11 @@ def visit_the_town() -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] != ["trust"]:
-        walk_the_journeys()
+    part = "".join(sys.argv[1:])
+    if part != "trust":
+        walk_the_journeys(part)
+    if not part:
         demo(photograph)
-    visit_the_town()
+    if part in ("", "trust"):
+        visit_the_town()
     keep_what_is_shown()
