@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from customhouse.formats.toml_keys import deep_key_line
 from customhouse.terms.errors import Rejected
 
 CODE = "bad-lock"
@@ -27,6 +28,8 @@ def read_lock_toml(text: str, where: str, *, whole: bool = False) -> dict[str, A
 
     Unless it is read ``whole``, a text ``sha256:… sha256:…`` may stand where a package lists files: ask `hashes_of`.
     """
+    if line := deep_key_line(text):
+        raise Rejected(CODE, where, f"in line {line} keys are nested too deeply", "a lock file as its tool writes it")
     plain = text.replace("\r\n", "\n")
     # Within a text of several lines a list is none, and to shorten it could move the text's end.
     whole = whole or '"""' in plain or "'''" in plain

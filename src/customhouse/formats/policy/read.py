@@ -25,6 +25,7 @@ from customhouse.formats.policy.place import Place
 from customhouse.formats.policy.rejected import BadPolicy, shown, suggestion
 from customhouse.formats.policy.rule import Limit, Policy, Rule, Spared, Table, Unknown
 from customhouse.formats.policy.signals import SIGNALS
+from customhouse.formats.toml_keys import DEEPEST, deep_key_line
 from customhouse.terms.errors import Rejected
 
 __all__ = ["Policy", "read_level", "read_policy"]
@@ -80,6 +81,8 @@ def read_level(name: str) -> Policy:
 def _parse(text: str) -> tuple[dict[str, object], Lines]:
     if len(text) > LONGEST:
         raise BadPolicy(1, "", f"{len(text)} characters", f"at most {LONGEST}")
+    if line := deep_key_line(text):
+        raise BadPolicy(line, "", f"keys are nested more than {DEEPEST} deep", "fewer parts")
     try:
         return tomllib.loads(text), Lines(text)
     except tomllib.TOMLDecodeError as error:
