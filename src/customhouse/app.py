@@ -100,6 +100,7 @@ from customhouse.views.log import tables as _view_log_tables  # noqa: F401 - par
 from customhouse.views.names.known import KnownNames
 from customhouse.views.offering import Views
 from customhouse.views.provenance.see import Provenances
+from customhouse.views.queries import all_views
 from customhouse.views.render import ViewRenderer
 from customhouse.views.signals import tables as _signal_tables  # noqa: F401 - part of the schema
 from customhouse.views.simulate import tables as _candidate_tables  # noqa: F401 - part of the schema
@@ -285,7 +286,10 @@ def open_app(
     )
 
     names = KnownNames(settings.internal_names)
-    upstreams = Upstreams(deeds, clock, outbound, indexes, names, settings.data, offline=settings.offline)
+    upstreams = Upstreams(
+        deeds, clock, outbound, indexes, names, settings.data, offline=settings.offline,
+        orders=lambda sql: [one.upstreams for one in all_views(sql)],
+    )  # fmt: skip
 
     advice = Known(database)
     views = Views(

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+
+from sqlalchemy.engine import Connection
 
 from customhouse.infra.db import Database, put_rows
 from customhouse.infra.fetch import Outbound
@@ -44,19 +46,35 @@ TURN_SECONDS = 10.0
 FOLDER = "looks"
 
 
+Orders = Callable[[Connection], Sequence[Sequence[str]]]
+
+
+def with_earlier(asked: Sequence[str], orders: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    """These upstreams, each behind all that stand before it in any of the orders."""
+    found: dict[str, None] = {}
+    for name in asked:
+        for order in orders:
+            if name in order:
+                found.update(dict.fromkeys(order[: order.index(name)]))
+        found[name] = None
+    return tuple(found)
+
+
 class Upstreams:
     """The upstreams of the settings, and what is known of their projects."""
 
     def __init__(
         self, deeds: Deeds, clock: Clock, outbound: Outbound, indexes: Mapping[str, UpstreamIndex], names: Names,
-        data: Path, *, offline: bool = False, asking: Asking | None = None,
+        data: Path, *, offline: bool = False, asking: Asking | None = None, orders: Orders = lambda _sql: (),
     ) -> None:  # fmt: skip
+        """``orders`` are those in which anybody asks these upstreams: a name belongs to one for all of them."""
         self.indexes = indexes
         self.offline = offline
         self._deeds = deeds
         self._database: Database = deeds.database
         self._clock = clock
         self._names = names
+        self._orders = orders
         self._asking = asking or Asking(outbound)
         self._looks: Looks[None] = Looks(data / FOLDER)
         self._memory = Memory()
@@ -135,6 +153,8 @@ class Upstreams:
             owner = self._names.owner(sql, normalized)
             known, details_missing, details_at = known_of(sql, normalized)
             checked = confirmed_at(sql, normalized)
+            # Whoever asks only a later one must not have it take a name that an earlier one has for somebody else.
+            asked = asked if owner.upstream else with_earlier(asked, self._orders(sql))
         if owner.state in ("ours", "kept") or (owner.upstream and owner.upstream not in asked):
             return
         if since is not None and checked is not None and owner.upstream and checked >= since.replace(microsecond=0):
@@ -142,7 +162,8 @@ class Upstreams:
         if details_missing and (details_at is None or self._clock.now() - details_at >= DETAILS_AGAIN):
             known = Known()
         for name in (owner.upstream,) if owner.upstream else asked:
-            if self._ask_one(self.indexes[name], normalized, known if owner.upstream else Known(), owner):
+            index = self.indexes.get(name)
+            if index is not None and self._ask_one(index, normalized, known if owner.upstream else Known(), owner):
                 return
 
     def _ask_one(self, index: UpstreamIndex, normalized: str, known: Known, owner: Owner) -> bool:
