@@ -19,9 +19,9 @@ from clock import TurnableClock
 from customhouse.app import App, open_app
 from customhouse.infra.fetch import Outbound
 from customhouse.infra.settings import Settings
-from customhouse.infra.stream import Streams
 from customhouse.infra.walkers import Walkers
 from customhouse.mirror.flight import HELD_BYTES
+from customhouse.mirror.leading import Leading
 from customhouse.mirror.object_tables import mirrored_object
 from customhouse.terms.errors import CustomhouseError
 from packages import Dist
@@ -196,7 +196,7 @@ def test_never_from_https_to_http(app: App, upstream: UpstreamWorld, tmp_path: P
     certificate = certificate_for(tmp_path, "IP:127.0.0.1")
     with receiver(tls=certificate.server) as secure:
         secure.answer = lambda _request: redirected(file.url)
-        trusting = Streams(Outbound(app.outbound.reach, trust=certificate.client))
+        trusting = Leading(Outbound(app.outbound.reach, trust=certificate.client), app.objects.indexes)
         objects = replace(quick(app), streams=trusting)
         got = fetch(objects, replace(file, url=secure.url), project)
         assert got.error == "bad-redirect"
