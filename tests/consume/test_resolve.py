@@ -19,7 +19,7 @@ class _Index(BaseHTTPRequestHandler):
     """Has nothing, and notes who was asked for what."""
 
     def do_GET(self) -> None:
-        ASKED.append((self.server.server_address[1], self.path))  # type: ignore[arg-type] # of AF_INET
+        ASKED.append((self.connection.getsockname()[1], self.path))
         self.send_error(404)
 
     do_HEAD = do_GET  # noqa: N815 - as `http.server` calls it
