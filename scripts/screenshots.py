@@ -1,7 +1,7 @@
 """Make the pictures of the documents again: of the demo, of the journeys that the tests walk, of a town with a history.
 
-With ``trust`` as the argument only the last ones are made; with part of a journey's name, like ``admin_views``, those of
-that journey alone.
+With ``trust`` as the argument only the last ones are made; with part of a journey's name, like ``admin_views``, those
+of that journey alone.
 """
 
 from __future__ import annotations
