@@ -219,6 +219,14 @@ def test_an_exception_of_ours_needs_no_end() -> None:
     assert decided(given, quarantined, name="acmeweb").action == "deny"
 
 
+@pytest.mark.parametrize(("internal", "package"), [("xx*", "*xfoo"), ("ax*", "a?*"), ("acmex", "acme*")])
+def test_a_pattern_of_which_only_some_names_are_ours_needs_an_end(internal: str, package: str) -> None:
+    text = f'internal = ["{internal}"]\n[[exception]]\npackage = "{package}"\nrules = ["quarantined"]\nreason = "own"\n'
+    with pytest.raises(BadPolicy, match="ends some day"):
+        policy(text)
+    policy(text.replace(f'package = "{package}"', f'package = "{internal}"'))
+
+
 @pytest.mark.parametrize("name", LEVELS)
 def test_a_level_that_was_printed_and_saved_is_that_level(name: str) -> None:
     printed, itself = read_policy(level_text(name), now=NOW), level(name)

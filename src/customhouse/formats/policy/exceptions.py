@@ -36,7 +36,8 @@ def read_exception(
     reason = place.at("reason").text(table.get("reason"), "why, in a few words")
     named = _rules(table, place.at("rules"), [one.name for one in rules])
     expires = _expiry(table["expires"], place.at("expires"), now) if "expires" in table else None
-    is_ours = bool(internal(package.replace("*", "x").replace("?", "x")))
+    # A pattern is our own if all that it stands for is: names that nobody would think of stand for these.
+    is_ours = all(internal(package.replace("*", one).replace("?", one[0])) for one in ("x", "q7j", "0zv"))
     if expires is None and not is_ours and not _NAMESPACE.fullmatch(package):
         latest = now.date() + timedelta(days=LONGEST_DAYS)
         place.reject("an exception for what is not our own ends some day", f"expires = a day, {latest} at the latest")
