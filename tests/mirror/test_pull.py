@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
+from email.utils import formatdate
 from pathlib import Path
 from threading import Event, Thread
 
@@ -27,7 +29,7 @@ from customhouse.mirror.model import MirroredProject
 from customhouse.mirror.queries import confirmed_at
 from customhouse.terms.errors import Unavailable
 from packages import sdist, wheel
-from upstream_world import Asked, Said, UpstreamWorld, says, upstream_world
+from upstream_world import JSON_TYPE, Asked, Said, UpstreamWorld, says, upstream_world
 from world import IDLE
 
 MINUTE = timedelta(minutes=1)
@@ -553,3 +555,22 @@ def test_a_confirmation_of_the_future_counts_for_nothing(
     clock.turn(timedelta(days=-300))
     upstream.projects["demo"].status = "quarantined"
     assert there(project(app, within=MINUTE)).status == "quarantined"
+
+
+@pytest.mark.parametrize(("seconds", "status"), [(0, "quarantined"), (3600, "active")])
+def test_a_change_within_the_second_of_the_one_before_is_not_missed(
+    app: App, upstream: UpstreamWorld, clock: TurnableClock, seconds: int, status: str
+) -> None:
+    changed_at = formatdate(time.time() - seconds, usegmt=True)
+
+    def by_the_second(asked: Asked) -> Said:
+        if asked.headers.get("if-modified-since") == changed_at:
+            return Said(304)
+        page = json.dumps(upstream.page_json(upstream.projects["demo"])).encode()
+        return Said(200, page, {"content-type": JSON_TYPE, "last-modified": changed_at})
+
+    upstream.instead["/simple/demo/"] = by_the_second
+    project(app)
+    upstream.projects["demo"].status = "quarantined"
+    clock.turn(MINUTE * 2)
+    assert there(project(app, within=MINUTE)).status == status

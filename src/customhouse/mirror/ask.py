@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TypeAlias
 
@@ -26,6 +28,8 @@ PACE = Pace(
 READER = "1"
 """Rises when pages are read in another way, so that unchanged ones are read again."""
 MOST_HEADER = 500
+SURE = timedelta(seconds=2)
+"""A page that was changed a shorter while ago may be changed again and still say the same second."""
 _ABSENT = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE, HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS}
 
 
@@ -110,7 +114,7 @@ class Asking:
             if known.page_digest:
                 raise BadAnswer(_who(index), "its answer is no page of an index any more")
             return Absent()
-        now = Known(_header(answer, "etag"), _header(answer, "last-modified"), digest)
+        now = Known(_header(answer, "etag"), _last_modified(answer), digest)
         if not listing.lacks_details:
             return Page(listing, now)
         return self._with_details(index, normalized, Page(listing, now))
@@ -158,6 +162,16 @@ def _status(answer: Answer) -> str:
     if answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         return f"it does not let us in ({answer.status}): look at its user and password in the settings"
     return f"it answered {answer.status}"
+
+
+def _last_modified(answer: Answer) -> str:
+    """The time of the last change, if the page cannot change again within the same second (RFC 9110, 8.8.2.2)."""
+    said = _header(answer, "last-modified")
+    try:
+        age = parsedate_to_datetime(_header(answer, "date")) - parsedate_to_datetime(said)
+    except (ValueError, TypeError):
+        return ""
+    return said if age >= SURE else ""
 
 
 def _header(answer: Answer, name: str) -> str:
