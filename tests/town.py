@@ -356,7 +356,12 @@ def _let_in(town: Town) -> None:
     with town.app.database.read() as sql:
         alice = find_user(sql, "alice").id
     tried = make_candidate(
-        town.app.database, view="main", account_id=alice, policy='level = "open"\n', as_of=None, now=town.app.clock.now()
+        town.app.database,
+        view="main",
+        account_id=alice,
+        policy='level = "open"\n',
+        as_of=None,
+        now=town.app.clock.now(),
     )
     town.facts |= {"view": "main", "candidate": tried.token}
 

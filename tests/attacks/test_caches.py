@@ -74,7 +74,16 @@ def town(request: pytest.FixtureRequest, walkers: Walkers, tmp_path_factory: pyt
         assert made.changed() == {}, "somebody's reading has changed something"
 
 
-FOR_PROGRAMS = ("/upload/", "/integrity/", "/view/{view}/integrity/", "/view/~{candidate}/", "/.well-known/", "/_/oidc/", "/v1/", "/osv/")
+FOR_PROGRAMS = (
+    "/upload/",
+    "/integrity/",
+    "/view/{view}/integrity/",
+    "/view/~{candidate}/",
+    "/.well-known/",
+    "/_/oidc/",
+    "/v1/",
+    "/osv/",
+)
 
 
 def look(

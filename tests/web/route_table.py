@@ -194,11 +194,18 @@ ROWS = [
         writes("/api/views/{view}/candidates/{candidate}/decide", "candidate:write", SIGNED_IN, wanted="demo==1.0"),
         quiet=True,
     ),
-    replace(writes("/api/views/{view}/candidates/{candidate}/end", "candidate:write", SIGNED_IN, end="yes"), quiet=True),
+    replace(
+        writes("/api/views/{view}/candidates/{candidate}/end", "candidate:write", SIGNED_IN, end="yes"), quiet=True
+    ),
     reads("/view/~{candidate}/simple/", "candidate:read", EVERYBODY),
     reads("/view/~{candidate}/simple/{name}/", "candidate:read", EVERYBODY),
     reads("/view/~{candidate}/simple/{name}", "candidate:read", EVERYBODY),
-    reads("/view/~{candidate}/files/{name}/{filename}", "candidate:read", EVERYBODY, at={"filename": "{filename}.metadata"}),
+    reads(
+        "/view/~{candidate}/files/{name}/{filename}",
+        "candidate:read",
+        EVERYBODY,
+        at={"filename": "{filename}.metadata"},
+    ),
     reads("/policy/", "public:read", EVERYBODY),
     replace(writes("/policy/", "policy:try", EVERYBODY, lock="demo==1.0"), quiet=True),
     reads("/view/{view}/policy/", "public:read", EVERYBODY),
@@ -207,7 +214,9 @@ ROWS = [
     reads("/admin/views/", "admin:read", OPERATORS),
     writes("/admin/views/", "admin:danger", OPERATORS, name="other", level="open"),
     reads("/admin/views/{view}/", "admin:danger-form", OPERATORS),
-    replace(writes("/admin/views/{view}/", "admin:danger", OPERATORS, policy='level = "strict"\n', do="check"), quiet=True),
+    replace(
+        writes("/admin/views/{view}/", "admin:danger", OPERATORS, policy='level = "strict"\n', do="check"), quiet=True
+    ),
     writes("/admin/views/{view}/remove/", "admin:danger", OPERATORS, typed="{view}"),
     reads("/view/{view}/simple/", "public:read", EVERYBODY),
     reads("/view/{view}/simple/{name}/", "project:read", EVERYBODY),

@@ -16,7 +16,7 @@ class Event:
     changes_pages: ClassVar[bool] = False
     """Whether the project's rendered pages and gates are void."""
     changes_views: ClassVar[bool] = False
-    """Whether only what views show of the project is void: what comes from an upstream, mirrors of ours hear nothing of."""
+    """Whether only what views show of the project is void. Mirrors of ours hear nothing of it."""
     changes_list: ClassVar[bool] = False
     """Whether the list of projects is void."""
 
