@@ -27,7 +27,7 @@ from customhouse.index.render import gates_of
 from customhouse.serve.files import send_file, send_link
 from customhouse.terms.digest import Digest
 from customhouse.terms.errors import Broken, Refused, Rejected
-from customhouse.terms.names import ProjectName, normalize
+from customhouse.terms.names import ProjectName
 from customhouse.views.model import View
 from customhouse.views.offering import policy_of
 from customhouse.views.simulate.candidates import (
@@ -45,6 +45,7 @@ from customhouse.views.simulate.pages import CandidatePages
 from customhouse.views.simulate.there import Looking
 from customhouse.web.credentials import client_of
 from customhouse.web.doors import Door, door, own_door, raw_door
+from customhouse.web.facts import unknown_project
 from customhouse.web.permissions import Permission
 from customhouse.web.visit import Visit
 
@@ -129,7 +130,10 @@ class Candidates:
     async def page(self, request: Request) -> Response:
         """The page of a project; other spellings of its name lead to it."""
         text = request.path_params["name"]
-        name = normalize(text)
+        try:
+            name = ProjectName.parse(text).normalized
+        except Rejected as error:
+            raise unknown_project(text) from error
         if text != name or not request.url.path.endswith("/"):
             up = "../" if request.url.path.endswith("/") else ""
             return RedirectResponse(f"{up}{name}/", 301, headers=_as_dict(UNLISTED))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
+from customhouse.formats.problems import SECURITY_HEADERS
 from customhouse.index.amending.queries import all_in
 from customhouse.serve.conditions import none_match
 from customhouse.terms.digest import Digest
@@ -77,10 +78,8 @@ def _widening(visit: Visit) -> bool:
 def _text(visit: Visit, text: str, media_type: str = "text/plain") -> Response:
     body = text.encode()
     etag = f'"{Digest.of(body).hex[:32]}"'
-    headers = {
-        "etag": etag, "cache-control": SHARED_FOR_A_MINUTE, "x-content-type-options": "nosniff",
-        "content-security-policy": "default-src 'none'; sandbox",
-    }  # fmt: skip
+    security = {name.decode(): value.decode() for name, value in SECURITY_HEADERS}
+    headers = {"etag": etag, "cache-control": SHARED_FOR_A_MINUTE} | security
     if none_match(visit.request.headers.get("if-none-match"), etag):
         return Response(status_code=304, headers=headers)
     return Response(body, headers=headers | {"content-type": f"{media_type}; charset=utf-8"})
