@@ -87,6 +87,14 @@ def zip_of(files: Mapping[str, bytes], **how: Any) -> bytes:
 # --- what a place is
 
 
+@pytest.fixture
+def records(tmp_path: Path) -> Path:
+    """A folder of its own: the index's own files lie beside it."""
+    folder = tmp_path / "records"
+    folder.mkdir()
+    return folder
+
+
 def test_a_place_says_what_kind_it_is_and_what_it_is_called(tmp_path: Path) -> None:
     (tmp_path / "vulns").mkdir()
     (tmp_path / "all.zip").write_bytes(zip_of({}))
@@ -130,22 +138,22 @@ def test_the_whole_database_of_the_pypa_is_read_from_a_folder(world: World, tmp_
         assert len(queries.affected_names(sql)) > 600
 
 
-def test_a_damaged_record_stops_no_other_and_is_told_until_it_is_mended(world: World, tmp_path: Path) -> None:
-    (tmp_path / "a.json").write_bytes(text("X-1"))
-    (tmp_path / "b.json").write_bytes(b'{"id": "X-2"')
-    (tmp_path / "c.yaml").write_bytes(b"a: &x 1\nb: *x")
-    (tmp_path / "d.json").write_bytes(text("X-4"))
-    source = added(world, Source("mine", "folder", str(tmp_path)))
+def test_a_damaged_record_stops_no_other_and_is_told_until_it_is_mended(world: World, records: Path) -> None:
+    (records / "a.json").write_bytes(text("X-1"))
+    (records / "b.json").write_bytes(b'{"id": "X-2"')
+    (records / "c.yaml").write_bytes(b"a: &x 1\nb: *x")
+    (records / "d.json").write_bytes(text("X-4"))
+    source = added(world, Source("mine", "folder", str(records)))
     done = read(world, source.name)
     assert (ids(world), done.faults) == (["X-1", "X-4"], 2)
     assert sorted(problems(world, "mine")) == ["b.json", "c.yaml"]
     assert "cannot be read" in problems(world, "mine")["b.json"]
     assert known(world, "mine").error == "2 records could not be read"
     assert read(world, "mine").faults == 2, "an unchanged source is as damaged as it was"
-    (tmp_path / "b.json").write_bytes(text("X-2"))
+    (records / "b.json").write_bytes(text("X-2"))
     assert read(world, "mine").faults == 1
     assert list(problems(world, "mine")) == ["c.yaml"]
-    (tmp_path / "c.yaml").unlink()
+    (records / "c.yaml").unlink()
     assert read(world, "mine").faults == 0
     assert known(world, "mine").error == ""
     assert kinds(world).count("advisory-source-failed") == 1
@@ -185,11 +193,11 @@ def test_a_file_may_hold_many_records(small_world: World, tmp_path: Path) -> Non
     assert ids(small_world) == ["X-1", "X-3"]
 
 
-def test_only_the_ecosystems_that_are_asked_for_count(small_world: World, tmp_path: Path) -> None:
+def test_only_the_ecosystems_that_are_asked_for_count(small_world: World, records: Path) -> None:
     npm = document("X-2")
     npm["affected"][0]["package"]["ecosystem"] = "npm"
-    (tmp_path / "a.json").write_text(json.dumps([document("X-1"), npm]))
-    added(small_world, Source("mine", "folder", str(tmp_path), ecosystems=("PyPI",)))
+    (records / "a.json").write_text(json.dumps([document("X-1"), npm]))
+    added(small_world, Source("mine", "folder", str(records), ecosystems=("PyPI",)))
     assert read(small_world, "mine").left_out == 1
     assert ids(small_world) == ["X-1"]
 
@@ -485,10 +493,10 @@ def test_another_place_is_read_from_its_beginning(small_world: World, tmp_path: 
     assert kinds(small_world).count("advisory-source-set") == 2
 
 
-def test_a_source_that_is_removed_leaves_its_records(small_world: World, tmp_path: Path) -> None:
-    (tmp_path / "x.json").write_bytes(b"{")
-    (tmp_path / "y.json").write_bytes(text("X-1"))
-    added(small_world, Source("mine", "folder", str(tmp_path)))
+def test_a_source_that_is_removed_leaves_its_records(small_world: World, records: Path) -> None:
+    (records / "x.json").write_bytes(b"{")
+    (records / "y.json").write_bytes(text("X-1"))
+    added(small_world, Source("mine", "folder", str(records)))
     read(small_world, "mine")
     small_world.app.do(remove_source, RemoveSource("mine"))
     assert ids(small_world) == ["X-1"]
@@ -520,9 +528,9 @@ def _work(world: World) -> None:
         pass
 
 
-def test_operators_read_on_a_page_what_could_not_be_read(small_world: World, tmp_path: Path) -> None:
-    (tmp_path / "bad<script>.json").write_bytes(b"{")
-    added(small_world, Source("mine", "folder", str(tmp_path)))
+def test_operators_read_on_a_page_what_could_not_be_read(small_world: World, records: Path) -> None:
+    (records / "bad<script>.json").write_bytes(b"{")
+    added(small_world, Source("mine", "folder", str(records)))
     read(small_world, "mine")
     page = small_world.operator().get("/admin/sources/").text
     assert "1 records could not be read" in page
