@@ -213,17 +213,19 @@ def test_a_record_of_the_nvd_never_replaces_that_of_the_issuer(world: World) -> 
 
 
 def test_what_cannot_be_read_is_kept_with_its_place_until_it_can(world: World, tmp_path: Path) -> None:
-    bad, good = tmp_path / "CVE-2026-1.json", tmp_path / "CVE-2026-2.json"
+    records = tmp_path / "records"  # the index's own files lie beside it
+    records.mkdir()
+    bad, good = records / "CVE-2026-1.json", records / "CVE-2026-2.json"
     bad.write_text('{"cveMetadata": {}}')
     good.write_text(json.dumps(cve_document("CVE-2026-2000")))
-    taken = take_files(world.app, tmp_path)
+    taken = take_files(world.app, records)
     assert (taken.records, len(taken.damaged)) == (1, 1)
     with world.app.database.read() as sql:
         ((place, reason),) = queries.damages(sql, most=5)
     assert place.startswith(str(bad))
     assert "cveMetadata.state" in reason
     bad.write_text(json.dumps(cve_document("CVE-2026-1001")))
-    take_files(world.app, tmp_path)
+    take_files(world.app, records)
     with world.app.database.read() as sql:
         assert queries.damages(sql, most=5) == []
 
