@@ -356,20 +356,30 @@ def test_a_file_whose_fetcher_died_before_it_was_read_is_read_later(app: App, up
 
 
 def test_the_end_is_held_back_until_the_judge_agrees(app: App, upstream: UpstreamWorld) -> None:
-    dist = big_wheel()
+    dist, rest = big_wheel(), threading.Event()
     file, project = listed(upstream, dist)
 
-    async def client(allowed: bool) -> int:
-        fetching = app.objects.open(file, project, lambda _seen: None if allowed else Refused("no", "No."))
+    def slowly() -> Iterator[bytes]:
+        yield dist.body[:HELD_BYTES]
+        rest.wait(30)
+        yield dist.body[HELD_BYTES:]
+
+    # The end comes when somebody has some of it: who has nothing yet hears the refusal as it is.
+    said = Said(200, slowly, {"content-length": str(len(dist.body))})
+    upstream.instead[upstream.file_path("demo", dist.filename)] = lambda _asked: said
+
+    async def client() -> int:
+        fetching = app.objects.open(file, project, lambda _seen: Refused("no", "No."))
         await fetching.ready()
         count = 0
         with suppress(Cut):
             async for piece in fetching.pieces():
                 count += len(piece)
+                rest.set()
         fetching.close()
         return count
 
-    assert asyncio.run(client(allowed=False)) == len(dist.body) - HELD_BYTES
+    assert asyncio.run(client()) == len(dist.body) - HELD_BYTES
     with pytest.raises(Refused, match="No"):
         app.objects.open(file, project, lambda _seen: Refused("no", "No."))
 
