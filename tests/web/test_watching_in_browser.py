@@ -68,7 +68,8 @@ def test_somebody_searches_from_the_front_page_by_keyboard(index: Server, browse
     box = page.get_by_role("searchbox", name="Search projects")
     box.focus()
     page.keyboard.type("Watched")
-    page.keyboard.press("Enter")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
     assert "25 projects for “Watched”" in page.inner_text("main")
     assert page.get_by_role("link", name="watched", exact=True).is_visible()
     page.get_by_role("link", name="Next").click()
