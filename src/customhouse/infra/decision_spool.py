@@ -85,13 +85,17 @@ class DecisionSpool:
 
     def flush(self) -> None:
         """Write what was noted since the last time, the same thing once with its number."""
-        taken: Counter[tuple[date, Asked, bytes, Agent]] = Counter()
+        # First as it came: whatever is asked for again and again is cut, hashed and read once.
+        noted: Counter[tuple[int, Asked, str, str | None, str]] = Counter()
         while self._noted:
             asked, at, peer, forwarded, agent = self._noted.popleft()
-            if at.toordinal() != self._day.toordinal():
-                self._day, self._clients = at.date(), {}
+            noted[at.toordinal(), asked, peer, forwarded, agent] += 1
+        taken: Counter[tuple[date, Asked, bytes, Agent]] = Counter()
+        for (day, asked, peer, forwarded, agent), times in noted.items():
+            if day != self._day.toordinal():
+                self._day, self._clients = date.fromordinal(day), {}
             client = self._clients.get((peer, forwarded)) or self._hash(peer, forwarded)
-            taken[self._day, asked.cut(), client, self._agent(agent)] += 1
+            taken[self._day, asked.cut(), client, self._agent(agent)] += times
         lines = [
             encode_decision(Noted(day, asked, client, agent.family, agent.ci, times))
             for (day, asked, client, agent), times in taken.items()
