@@ -90,6 +90,8 @@ def test_without_a_digest_too(upstream: UpstreamWorld, tmp_path: Path) -> None:
         assert len(asked_for_bytes(upstream)) == 1
 
 
+# Which worker accepts a connection is the kernel's business; here one has been seen to take them all for half a minute.
+@pytest.mark.prove
 def test_the_next_takes_over_when_the_one_who_fetches_is_killed(upstream: UpstreamWorld, tmp_path: Path) -> None:
     dist = big_wheel(size_bytes=4_000_000)
     half, rest = len(dist.body) // 2, threading.Event()
