@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Sequence
 from datetime import date
 
-from customhouse.infra.client_address import network_of
+from customhouse.infra.client_address import Network, client_address, network_of
 
 HASH_BYTES = 16
 _REMEMBERED = 20_000
@@ -35,4 +36,25 @@ class ClientHashes:
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
             found = self._known[address] = hmac.digest(self._key, network_of(address), hashlib.sha256)[:HASH_BYTES]
+        return found
+
+
+class ClientsOfDay:
+    """The hashes of those who connect, by what their connection and their front ends say; remembered for the day."""
+
+    def __init__(self, hashes: ClientHashes, trusted: Sequence[Network]) -> None:
+        self._hashes = hashes
+        self._trusted = tuple(trusted)
+        self._day = date.min
+        self._known: dict[tuple[str, str | None], bytes] = {}
+
+    def of(self, day: date, peer: str, forwarded: str | None) -> bytes:
+        """The hash of one client. ``forwarded`` is its X-Forwarded-For, believed of trusted front ends."""
+        if day != self._day:
+            self._day, self._known = day, {}
+        found = self._known.get((peer, forwarded))
+        if found is None:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            found = self._known[peer, forwarded] = self._hashes.of(client_address(peer, forwarded, self._trusted), day)
         return found

@@ -7,8 +7,6 @@ only a keyed hash of its network is written, by a key that differs from day to d
 
 from __future__ import annotations
 
-import logging
-import threading
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
@@ -17,15 +15,13 @@ from typing import Any
 
 from customhouse.formats.decision_line import Asked, Noted, encode_decision
 from customhouse.formats.user_agent import LONGEST, Agent, read_agent
-from customhouse.infra.client_address import Network, client_address
-from customhouse.infra.client_hash import ClientHashes
-from customhouse.infra.spool_file import SpoolFile
+from customhouse.infra.client_address import Network
+from customhouse.infra.client_hash import ClientHashes, ClientsOfDay
+from customhouse.infra.spool_file import Flushing, SpoolFile
 from customhouse.terms.clock import Clock
 
-log = logging.getLogger("customhouse.decisions")
-
 ENDING = ".decisions"
-FLUSH_SECONDS = 1.0
+WHAT = "decisions of views"
 MOST_NOTED = 200_000
 _LONGEST_FORWARDED = 1000
 _REMEMBERED = 20_000
@@ -44,17 +40,14 @@ class DecisionSpool:
     ) -> None:
         """``days`` as of the setting ``decisions_days``: with 0 nothing is noted. ``hashes`` are this spool's alone."""
         self._clock = clock
-        self._hashes = hashes
-        self._trusted = tuple(trusted)
+        self._trusted = bool(trusted)
         self._keeps = days > 0
-        self._file = SpoolFile(decisions_folder(data), ENDING, "decisions of views")
+        self._file = SpoolFile(decisions_folder(data), ENDING, WHAT)
+        self._flushing = Flushing(self.flush, WHAT)
         # If the disk stands still for long, the oldest go first: memory stays bounded.
         self._noted: deque[tuple[Asked, datetime, str, str | None, str]] = deque(maxlen=MOST_NOTED)
         self._agents: dict[str, Agent] = {}
-        self._day = date.min
-        self._clients: dict[tuple[str, str | None], bytes] = {}
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._clients = ClientsOfDay(hashes, trusted)
 
     def note(self, asked: Asked, scope: Mapping[str, Any]) -> None:
         """Note one answer to the client of an ASGI request. Touches neither disk nor database."""
@@ -71,16 +64,12 @@ class DecisionSpool:
         self._noted.append((asked, self._clock.now(), client[0] if client else "", forwarded, agent))
 
     def start(self) -> None:
-        """Start to write, every `FLUSH_SECONDS`."""
-        self._thread = threading.Thread(target=self._write_on, name="decisions", daemon=True)
-        self._thread.start()
+        """Start to write, every second."""
+        self._flushing.start()
 
     def close(self) -> None:
         """Write what is left and let go of the file."""
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join()
-        self.flush()
+        self._flushing.close()
         self._file.close()
 
     def flush(self) -> None:
@@ -91,30 +80,14 @@ class DecisionSpool:
             asked, at, peer, forwarded, agent = self._noted.popleft()
             noted[at.toordinal(), asked, peer, forwarded, agent] += 1
         taken: Counter[tuple[date, Asked, bytes, Agent]] = Counter()
-        for (day, asked, peer, forwarded, agent), times in noted.items():
-            if day != self._day.toordinal():
-                self._day, self._clients = date.fromordinal(day), {}
-            client = self._clients.get((peer, forwarded)) or self._hash(peer, forwarded)
-            taken[self._day, asked.cut(), client, self._agent(agent)] += times
+        for (ordinal, asked, peer, forwarded, agent), times in noted.items():
+            day = date.fromordinal(ordinal)
+            taken[day, asked.cut(), self._clients.of(day, peer, forwarded), self._agent(agent)] += times
         lines = [
             encode_decision(Noted(day, asked, client, agent.family, agent.ci, times))
             for (day, asked, client, agent), times in taken.items()
         ]
         self._file.append(b"".join(lines))
-
-    def _write_on(self) -> None:
-        while not self._stop.wait(FLUSH_SECONDS):
-            try:
-                self.flush()
-            except Exception:
-                log.exception("decisions of views were lost")
-
-    def _hash(self, peer: str, forwarded: str | None) -> bytes:
-        if len(self._clients) >= _REMEMBERED:
-            self._clients.clear()
-        client = self._hashes.of(client_address(peer, forwarded, self._trusted), self._day)
-        self._clients[peer, forwarded] = client
-        return client
 
     def _agent(self, text: str) -> Agent:
         found = self._agents.get(text)

@@ -10,17 +10,25 @@ import fcntl
 import logging
 import os
 import secrets
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
+
+from customhouse.terms.errors import Rejected
+
+L = TypeVar("L")
 
 log = logging.getLogger("customhouse.counts")
 
 ROTATE_BYTES = 4 * 2**20
 ROTATE_SECONDS = 3600.0
 MOST_UNWRITTEN_BYTES = 16 * 2**20
+FLUSH_SECONDS = 1.0
+CHUNK_BYTES = 256 * 1024
 
 
 class SpoolFile:
@@ -84,6 +92,45 @@ class SpoolFile:
         self._let_go()
 
 
+class Flushing:
+    """A thread that calls ``flush`` every `FLUSH_SECONDS`, and once more when it is closed."""
+
+    def __init__(self, flush: Callable[[], None], what: str) -> None:
+        """``what`` is written, in the plural, for the log."""
+        self._flush = flush
+        self._what = what
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread = threading.Thread(target=self._go_on, name=self._what, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """End, with what is left."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+        self._flush()
+
+    def _go_on(self) -> None:
+        while not self._stop.wait(FLUSH_SECONDS):
+            try:
+                self._flush()
+            except Exception:
+                log.exception("%s were lost", self._what)
+
+
+@dataclass(frozen=True, slots=True)
+class Lines(Generic[L]):
+    """Some whole lines of a spool file, how many there were besides that are none of ours, and the offset behind."""
+
+    noted: list[L]
+    damaged: int
+    end: int
+
+
 @dataclass(frozen=True, slots=True)
 class SpoolReader:
     """A spool file, open for folding."""
@@ -102,8 +149,34 @@ class SpoolReader:
         """Bytes from an offset."""
         return os.pread(self.descriptor, size_bytes, position)
 
-    def remove(self) -> None:
-        """Remove the file for good: one that a power cut brought back would have to find its offset again."""
+    def lines(self, position: int, decode: Callable[[bytes], L], most: int) -> Lines[L]:
+        """The next lines from an offset; ``decode`` raises `Rejected` for what is none of ours.
+
+        A line without an end is still being written, unless it is longer than any line of ours.
+        """
+        chunk = self.read(position, CHUNK_BYTES)
+        whole = chunk[: chunk.rfind(b"\n") + 1]
+        if not whole:
+            return Lines([], 1, position + len(chunk)) if len(chunk) == CHUNK_BYTES else Lines([], 0, position)
+        noted: list[L] = []
+        damaged, end = 0, position
+        for line in whole[:-1].split(b"\n")[:most]:
+            end += len(line) + 1
+            try:
+                noted.append(decode(line))
+            except Rejected:
+                damaged += 1
+        if damaged:
+            log.warning("%s: %d damaged lines before byte %d are left out", self.id, damaged, end)
+        return Lines(noted, damaged, end)
+
+    def remove(self, position: int) -> None:
+        """Remove a file that is folded up to this offset, for good.
+
+        One that a power cut brought back would have to find its offset again.
+        """
+        if self.read(position, 1):
+            log.warning("%s ends in a torn line, which is left out", self.id)
         self.path.unlink(missing_ok=True)
         folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
@@ -125,3 +198,19 @@ def open_spool_file(path: Path) -> Iterator[SpoolReader]:
         yield SpoolReader(path, descriptor, finished)
     finally:
         os.close(descriptor)
+
+
+def fold_each(folder: Path, ending: str, deadline: float, fold: Callable[[SpoolReader], int]) -> int:
+    """Fold each spool file of a folder until a deadline (monotonic); returns the sum of what ``fold`` returns."""
+    added = 0
+    for path in sorted(folder.glob(f"*{ending}")):
+        if time.monotonic() > deadline:
+            break
+        try:
+            with open_spool_file(path) as spool:
+                added += fold(spool)
+        except FileNotFoundError:
+            continue  # another worker has removed it
+        except OSError as error:
+            log.warning("the spool %s cannot be folded: %s", path.name, error)
+    return added

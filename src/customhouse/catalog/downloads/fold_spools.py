@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import time
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -12,19 +10,15 @@ import sqlalchemy as sa
 
 from customhouse.catalog.downloads.fold import Pace, Source, first_kept, fold, position_of
 from customhouse.catalog.downloads.tables import download_seen, download_source, fetched
-from customhouse.formats.count_line import Noted, decode_count
+from customhouse.formats.count_line import decode_count
 from customhouse.infra.count_spool import ENDING
 from customhouse.infra.db import Database
-from customhouse.infra.spool_file import SpoolReader, open_spool_file
-from customhouse.terms.errors import Rejected
-
-log = logging.getLogger("customhouse.counts")
+from customhouse.infra.spool_file import SpoolReader, fold_each
 
 SEEN_DAYS = 2
 POSITION_DAYS = 90
 RUN_SECONDS = 5.0
 """After this the worker has other things to do; the rest waits for the next round."""
-CHUNK_BYTES = 256 * 1024
 _SWEEP_ROWS = 500
 
 _OLD_SEEN = sa.select(download_seen.c.noted_on).where(download_seen.c.noted_on <= sa.bindparam("last")).limit(1)
@@ -47,15 +41,6 @@ _OLD_POSITIONS = sa.select(download_source.c.id).where(
 _FORGET = download_source.delete().where(download_source.c.id == sa.bindparam("source"))
 
 
-@dataclass(frozen=True, slots=True)
-class Lines:
-    """Some whole lines of a spool file and the offset behind them."""
-
-    noted: list[Noted]
-    damaged: int
-    end: int
-
-
 def fold_spools(database: Database, folder: Path, now: datetime, fetched_days: int = 0) -> int:
     """Fold the spool files of a folder and sweep; returns how many downloads were added.
 
@@ -65,18 +50,8 @@ def fold_spools(database: Database, folder: Path, now: datetime, fetched_days: i
     """
     deadline = time.monotonic() + RUN_SECONDS
     pace = Pace()
-    added = 0
     since = first_kept(now, fetched_days)
-    for path in sorted(folder.glob(f"*{ENDING}")):
-        if time.monotonic() > deadline:
-            break
-        try:
-            with open_spool_file(path) as spool:
-                added += _fold_spool(database, spool, now, pace, deadline, since)
-        except FileNotFoundError:
-            continue  # another worker has removed it
-        except OSError as error:
-            log.warning("the count spool %s cannot be folded: %s", path.name, error)
+    added = fold_each(folder, ENDING, deadline, lambda spool: _fold_spool(database, spool, now, pace, deadline, since))
     _sweep_seen(database, now.date() - timedelta(days=SEEN_DAYS), deadline)
     _sweep_fetched(database, since or now.date() + timedelta(days=1), deadline)
     _sweep_positions(database, folder, now - timedelta(days=POSITION_DAYS))
@@ -91,13 +66,11 @@ def _fold_spool(
         position = position_of(sql, spool.id)
     added = 0
     while time.monotonic() < deadline:
-        lines = _read_lines(spool, position, pace.lines)
+        lines = spool.lines(position, decode_count, pace.lines)
         if lines.end == position:
             if spool.finished:
                 _remove(database, spool, position)
             break
-        if lines.damaged:
-            log.warning("%s: %d damaged lines before byte %d are left out", spool.id, lines.damaged, lines.end)
         folded = fold(
             database, source, lines.noted, start=position, end=lines.end, now=now, pace=pace, keep_since=since
         )
@@ -108,28 +81,9 @@ def _fold_spool(
     return added
 
 
-def _read_lines(spool: SpoolReader, position: int, most: int) -> Lines:
-    """The next lines; one without an end is still being written, unless it is longer than any line of ours."""
-    chunk = spool.read(position, CHUNK_BYTES)
-    whole = chunk[: chunk.rfind(b"\n") + 1]
-    if not whole:
-        return Lines([], 1, position + len(chunk)) if len(chunk) == CHUNK_BYTES else Lines([], 0, position)
-    noted: list[Noted] = []
-    damaged, end = 0, position
-    for line in whole[:-1].split(b"\n")[:most]:
-        end += len(line) + 1
-        try:
-            noted.append(decode_count(line))
-        except Rejected:
-            damaged += 1
-    return Lines(noted, damaged, end)
-
-
 def _remove(database: Database, spool: SpoolReader, position: int) -> None:
     """Remove a file that is folded whole. If we die before its row goes, `_sweep_positions` finds the row."""
-    if spool.read(position, 1):
-        log.warning("%s ends in a torn line, which is left out", spool.id)
-    spool.remove()
+    spool.remove(position)
     with database.write() as sql:
         sql.execute(_FORGET, {"source": spool.id})
 

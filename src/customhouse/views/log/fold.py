@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections import Counter
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import sqlalchemy as sa
 
 from customhouse.formats.decision_line import Noted, decode_decision
 from customhouse.infra.db import Database, insert_new
 from customhouse.infra.decision_spool import ENDING
-from customhouse.infra.spool_file import SpoolReader, open_spool_file
-from customhouse.terms.errors import Rejected
+from customhouse.infra.spool_file import SpoolReader, fold_each
 from customhouse.views.log.tables import view_decision, view_decision_source
 
-log = logging.getLogger("customhouse.decisions")
-
 RUN_SECONDS = 5.0
-CHUNK_BYTES = 256 * 1024
 MOST_LINES = 500
 """In one transaction, so that it holds up no writer for long."""
 POSITION_DAYS = 90
@@ -46,12 +41,6 @@ _SWEEP = view_decision.delete().where(
 )
 
 
-class _Lines(NamedTuple):
-    noted: list[Noted]
-    damaged: int
-    end: int
-
-
 def fold_decisions(database: Database, folder: Path, now: datetime, days: int) -> int:
     """Fold the spool files of a folder; returns how many requests were added. ``days`` as of ``decisions_days``.
 
@@ -60,17 +49,7 @@ def fold_decisions(database: Database, folder: Path, now: datetime, days: int) -
     """
     deadline = time.monotonic() + RUN_SECONDS
     since = first_kept(now, days)
-    added = 0
-    for path in sorted(folder.glob(f"*{ENDING}")):
-        if time.monotonic() > deadline:
-            break
-        try:
-            with open_spool_file(path) as spool:
-                added += _fold_spool(database, spool, now, deadline, since)
-        except FileNotFoundError:
-            continue  # another worker has removed it
-        except OSError as error:
-            log.warning("the decision spool %s cannot be folded: %s", path.name, error)
+    added = fold_each(folder, ENDING, deadline, lambda spool: _fold_spool(database, spool, now, deadline, since))
     _sweep(database, since, deadline)
     _sweep_positions(database, folder, now - timedelta(days=POSITION_DAYS))
     return added
@@ -86,36 +65,17 @@ def _fold_spool(database: Database, spool: SpoolReader, now: datetime, deadline:
         position = sql.execute(_POSITION, {"source": spool.id}).scalar() or 0
     added = 0
     while time.monotonic() < deadline:
-        lines = _read_lines(spool, position)
+        lines = spool.lines(position, decode_decision, MOST_LINES)
         if lines.end == position:
             if spool.finished:
                 _remove(database, spool, position)
             break
-        if lines.damaged:
-            log.warning("%s: %d damaged lines before byte %d are left out", spool.id, lines.damaged, lines.end)
         kept = [one for one in lines.noted if one.day >= since]
         if not _add(database, spool.id, kept, position, lines.end, now):
             break  # another worker is at it
         added += sum(one.times for one in kept)
         position = lines.end
     return added
-
-
-def _read_lines(spool: SpoolReader, position: int) -> _Lines:
-    """The next lines; one without an end is still being written, unless it is longer than any line of ours."""
-    chunk = spool.read(position, CHUNK_BYTES)
-    whole = chunk[: chunk.rfind(b"\n") + 1]
-    if not whole:
-        return _Lines([], 1, position + len(chunk)) if len(chunk) == CHUNK_BYTES else _Lines([], 0, position)
-    noted: list[Noted] = []
-    damaged, end = 0, position
-    for line in whole[:-1].split(b"\n")[:MOST_LINES]:
-        end += len(line) + 1
-        try:
-            noted.append(decode_decision(line))
-        except Rejected:
-            damaged += 1
-    return _Lines(noted, damaged, end)
 
 
 def _add(database: Database, source: str, noted: Sequence[Noted], start: int, end: int, now: datetime) -> bool:
@@ -161,9 +121,7 @@ def _raise_times(dialect: str) -> Any:
 
 def _remove(database: Database, spool: SpoolReader, position: int) -> None:
     """Remove a file that is folded whole. If we die before its row goes, `_sweep_positions` finds the row."""
-    if spool.read(position, 1):
-        log.warning("%s ends in a torn line, which is left out", spool.id)
-    spool.remove()
+    spool.remove(position)
     with database.write() as sql:
         sql.execute(_FORGET, {"source": spool.id})
 
