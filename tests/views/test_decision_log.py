@@ -5,11 +5,13 @@ from __future__ import annotations
 from contextlib import closing
 from datetime import date, timedelta
 
+import pytest
 import sqlalchemy as sa
 
 from customhouse.formats.decision_line import Asked, Noted, encode_decision
 from customhouse.infra.client_hash import ClientHashes
 from customhouse.infra.decision_spool import DecisionSpool, decisions_folder
+from customhouse.views.define import AddView, RemoveView, add_view, remove_view
 from customhouse.views.log import queries
 from customhouse.views.log.fold import fold_decisions
 from customhouse.views.log.tables import view_decision, view_decision_source
@@ -18,6 +20,11 @@ from world import World
 PAGE = Asked("ci", "page", "demo", version="1.0", rule="cooldown")
 FILE = Asked("ci", "file", "demo", "demo-1.0-py3-none-any.whl", "1.0")
 REFUSED = Asked("ci", "file", "demo", "demo-2.0-py3-none-any.whl", "2.0", "hide", "cooldown")
+
+
+@pytest.fixture(autouse=True)
+def view_ci(world: World) -> None:
+    world.app.do(add_view, AddView("ci", (), 'level = "open"', ()))
 
 
 def scope(peer: str, agent: bytes = b"uv/0.13.9") -> dict[str, object]:
@@ -105,3 +112,14 @@ def test_a_build_is_what_a_network_fetches_with_one_tool_on_a_day(world: World) 
     assert len({build.client for build in found}) == 3
     assert sorted(len(build.wanted) for build in found) == [1, 1, 2]
     assert (sum(len(build.wanted) for build in few), rest) == (2, True)
+
+
+def test_what_was_noted_before_a_view_ended_does_not_come_back(world: World) -> None:
+    noted(world, (PAGE, "203.0.113.7"))
+    world.app.do(remove_view, RemoveView("ci"))
+    assert fold(world) == 0
+    noted(world, (PAGE, "203.0.113.7"))
+    world.clock.turn(timedelta(days=1))
+    world.app.do(add_view, AddView("ci", (), 'level = "open"', ()))
+    noted(world, (FILE, "203.0.113.7"))
+    assert fold(world) == 1, "what was noted under a name is not the next view's of that name"

@@ -17,6 +17,7 @@ from customhouse.infra.db import Database, insert_new
 from customhouse.infra.decision_spool import ENDING
 from customhouse.infra.spool_file import SpoolReader, fold_each
 from customhouse.views.log.tables import view_decision, view_decision_source
+from customhouse.views.tables import view
 
 RUN_SECONDS = 5.0
 MOST_LINES = 500
@@ -24,6 +25,7 @@ MOST_LINES = 500
 POSITION_DAYS = 90
 _SWEEP_ROWS = 500
 
+_VIEWS = sa.select(view.c.name, view.c.created_at)
 _POSITION = sa.select(view_decision_source.c.position).where(view_decision_source.c.id == sa.bindparam("source"))
 _MOVE = (
     view_decision_source.update()
@@ -70,7 +72,10 @@ def _fold_spool(database: Database, spool: SpoolReader, now: datetime, deadline:
             if spool.finished:
                 _remove(database, spool, position)
             break
-        kept = [one for one in lines.noted if one.day >= since]
+        with database.read() as sql:
+            views = {row.name: row.created_at.date() for row in sql.execute(_VIEWS)}
+        # Nothing of a view that has ended, nor of an earlier one of the same name.
+        kept = [one for one in lines.noted if one.day >= max(since, views.get(one.asked.view, date.max))]
         if not _add(database, spool.id, kept, position, lines.end, now):
             break  # another worker is at it
         added += sum(one.times for one in kept)
@@ -98,10 +103,10 @@ def _rows(noted: Sequence[Noted]) -> list[dict[str, object]]:
         times[one.day, one.client, *one.asked, one.agent, one.ci] += one.times
     return [
         {
-            "day": day, "client": client, "view": view, "kind": kind, "project": project, "filename": filename,
+            "day": day, "client": client, "view": of, "kind": kind, "project": project, "filename": filename,
             "version": version, "verdict": verdict, "rule": rule, "agent": agent, "ci": ci, "times": number,
         }
-        for (day, client, view, kind, project, filename, version, verdict, rule, agent, ci), number
+        for (day, client, of, kind, project, filename, version, verdict, rule, agent, ci), number
         in sorted(times.items())
     ]  # fmt: skip
 
