@@ -37,7 +37,7 @@ from customhouse.web.permissions import Permission
 
 log = logging.getLogger("customhouse.views")
 
-_METADATA = anyio.CapacityLimiter(40)
+METADATA_THREADS = anyio.CapacityLimiter(40)
 """Whoever waits for metadata of an upstream that is slow takes no thread from those who want anything else."""
 RENEWING_THREADS = 2
 SETTLED_SECONDS = 1.0
@@ -122,7 +122,7 @@ class ViewDoors:
             digest, size_bytes = gate.metadata_digest, gate.metadata_size_bytes
             if not digest:
                 # The page stays as it is until the file itself comes: nothing is rendered anew because of this.
-                found = await anyio.to_thread.run_sync(objects.metadata, file, mirrored, limiter=_METADATA)
+                found = await anyio.to_thread.run_sync(objects.metadata, file, mirrored, limiter=METADATA_THREADS)
                 digest, size_bytes = found
             gate = replace(gate, metadata_digest=digest, metadata_size_bytes=size_bytes)
             await self.serve.send_offered(scope, send, gate, warning)

@@ -228,10 +228,6 @@ def _why(row: Verdict) -> str:
     return f"{WORDS.get(row.action, row.action)} by {plain(row.rule, 50)!r}{until}: {plain(row.reason)}"
 
 
-def _pins(count: int) -> str:
-    return _many(count, "pin is", "pins are")
-
-
 def _many(count: int, one: str, several: str) -> str:
     return f"{count:,} {one if count == 1 else several}"
 
