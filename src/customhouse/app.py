@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from pathlib import Path
 from threading import Semaphore
 from typing import TypeVar
 
@@ -37,7 +36,6 @@ from customhouse.catalog import staged_tables as _staged_tables  # noqa: F401 - 
 from customhouse.catalog.lifecycle import DeletionPolicy, Price
 from customhouse.catalog.quotas import Limits
 from customhouse.formats.amendment import Amendment, PublicKey, Signed, Withdrawal
-from customhouse.formats.examination import Examination
 from customhouse.index import check as invariants
 from customhouse.index.advising import tables as _advising_tables  # noqa: F401 - part of the schema
 from customhouse.index.amending import tables as _amending_tables  # noqa: F401 - part of the schema
@@ -267,30 +265,7 @@ def open_app(
     roots = roots_of(settings)
     attesting = Attesting(database, clock, roots, issuers_of(settings))
 
-    def examine(path: Path, filename: str) -> Examination:
-        return walkers.examine(path, filename)
-
-    indexes = indexes_of(settings.upstreams)
-    objects = Objects(
-        deeds,
-        blobs,
-        Leading(outbound, indexes),
-        examine,
-        partials_folder(settings.data),
-        open_spool(settings.data),
-        indexes,
-        settings.mirror_file_bytes,
-        offline=settings.offline,
-        # One reader at least stays for uploads, where there are several.
-        readers=Semaphore(max(1, walkers.count - 1)),
-    )
-
-    names = KnownNames(settings.internal_names)
-    upstreams = Upstreams(
-        deeds, clock, outbound, indexes, names, settings.data, offline=settings.offline,
-        orders=lambda sql: [one.upstreams for one in all_views(sql)],
-    )  # fmt: skip
-
+    upstreams, objects = _open_mirror(settings, deeds, blobs, outbound, walkers)
     advice = Known(database)
     views = Views(
         database, clock, upstreams, Surroundings(advice, settings.internal_names),
@@ -316,13 +291,18 @@ def open_app(
             reception=Reception(
                 deeds,
                 blobs,
-                examine,
+                walkers.examine,
                 open_spool(settings.data),
                 policy_of(settings),
                 attesting,
             ),
             staging=Desk(
-                deeds, blobs, examine, open_spool(settings.data), policy_of(settings), verify=attesting.verify_staged
+                deeds,
+                blobs,
+                walkers.examine,
+                open_spool(settings.data),
+                policy_of(settings),
+                verify=attesting.verify_staged,
             ),
             # One reader at least stays for uploads, where there are several.
             comparisons=Comparisons(blobs, walkers, open_spool(settings.data), at_once=max(1, walkers.count - 1)),
@@ -349,6 +329,31 @@ def open_app(
             walkers.close()
         pages.close()
         database.close()
+
+
+def _open_mirror(
+    settings: Settings, deeds: Deeds, blobs: Blobs, outbound: Outbound, walkers: Walkers
+) -> tuple[Upstreams, Objects]:
+    """What upstreams list, and their files."""
+    indexes = indexes_of(settings.upstreams)
+    objects = Objects(
+        deeds,
+        blobs,
+        Leading(outbound, indexes),
+        walkers.examine,
+        partials_folder(settings.data),
+        open_spool(settings.data),
+        indexes,
+        settings.mirror_file_bytes,
+        offline=settings.offline,
+        # One reader at least stays for uploads, where there are several.
+        readers=Semaphore(max(1, walkers.count - 1)),
+    )
+    upstreams = Upstreams(
+        deeds, deeds.clock, outbound, indexes, KnownNames(settings.internal_names), settings.data,
+        offline=settings.offline, orders=lambda sql: [one.upstreams for one in all_views(sql)],
+    )  # fmt: skip
+    return upstreams, objects
 
 
 def prepare(settings: Settings) -> None:
