@@ -140,7 +140,9 @@ def test_an_offline_server_connects_to_nobody(upstream: UpstreamWorld, tmp_path:
     online = Server(tmp_path / "data", environment=said)
     online.lay_out()
     online.command("view", "add", "main", "--upstream", "pypi", "--policy", "open")
-    assert "1 file, 0.0 MB, is here for the view main" in online.command("mirror", "prefetch", str(tmp_path / "lock.txt"), "--view", "main")
+    assert "1 file, 0.0 MB, is here for the view main" in online.command(
+        "mirror", "prefetch", str(tmp_path / "lock.txt"), "--view", "main"
+    )
     trace = tmp_path / "trace"
     wrap = ("strace", "-f", "-q", "-e", "trace=connect,sendto", "-o", str(trace))
     offline = Server(tmp_path / "data", environment=said | {"CUSTOMHOUSE_OFFLINE": "true"}, wrap=wrap)

@@ -7,9 +7,10 @@ only a keyed hash of its network is written, by a key that differs from day to d
 
 from __future__ import annotations
 
-from collections import Counter, deque
+import threading
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,10 @@ def decisions_folder(data: Path) -> Path:
     return data / "decisions"
 
 
+_Key = tuple[Asked, int, str, str | None, str]
+"""What was asked and answered, the day's ordinal, the peer, its X-Forwarded-For, the tool."""
+
+
 class DecisionSpool:
     """Notes the decisions of this process. `note` may be called from any thread; the rest has one caller."""
 
@@ -44,8 +49,9 @@ class DecisionSpool:
         self._keeps = days > 0
         self._file = SpoolFile(decisions_folder(data), ENDING, WHAT)
         self._flushing = Flushing(self.flush, WHAT)
-        # If the disk stands still for long, the oldest go first: memory stays bounded.
-        self._noted: deque[tuple[Asked, datetime, str, str | None, str]] = deque(maxlen=MOST_NOTED)
+        # Summed up at once: a tuple for each request that lives for a second keeps the garbage collector busy.
+        self._guard = threading.Lock()
+        self._noted: dict[_Key, int] = {}
         self._agents: dict[str, Agent] = {}
         self._clients = ClientsOfDay(hashes, trusted)
 
@@ -61,7 +67,12 @@ class DecisionSpool:
             elif name == b"x-forwarded-for" and self._trusted:
                 forwarded = f"{forwarded},{value.decode('latin-1')}" if forwarded else value.decode("latin-1")
         forwarded = forwarded[-_LONGEST_FORWARDED:] if forwarded else None
-        self._noted.append((asked, self._clock.now(), client[0] if client else "", forwarded, agent))
+        key = (asked, self._clock.now().toordinal(), client[0] if client else "", forwarded, agent)
+        with self._guard:
+            times = self._noted.get(key, 0)
+            # If the disk stands still for long, what is new is lost: memory stays bounded.
+            if times or len(self._noted) < MOST_NOTED:
+                self._noted[key] = times + 1
 
     def start(self) -> None:
         """Start to write, every second."""
@@ -74,13 +85,10 @@ class DecisionSpool:
 
     def flush(self) -> None:
         """Write what was noted since the last time, the same thing once with its number."""
-        # First as it came: whatever is asked for again and again is cut, hashed and read once.
-        noted: Counter[tuple[int, Asked, str, str | None, str]] = Counter()
-        while self._noted:
-            asked, at, peer, forwarded, agent = self._noted.popleft()
-            noted[at.toordinal(), asked, peer, forwarded, agent] += 1
+        with self._guard:
+            noted, self._noted = self._noted, {}
         taken: Counter[tuple[date, Asked, bytes, Agent]] = Counter()
-        for (ordinal, asked, peer, forwarded, agent), times in noted.items():
+        for (asked, ordinal, peer, forwarded, agent), times in noted.items():
             day = date.fromordinal(ordinal)
             taken[day, asked.cut(), self._clients.of(day, peer, forwarded), self._agent(agent)] += times
         lines = [

@@ -100,6 +100,7 @@ class Serve:
         self._choices: dict[tuple[str | None, bytes], Choice | None] = {}
         self._gzip: dict[str | None, bool] = {}
         self._ready: dict[tuple[str, str, Format, str], _Ready] = {}
+        self._asked: dict[tuple[str, str], tuple[Edition, Asked]] = {}
         self._places: dict[str, _Place] = {}
         self._clock = clock or SystemClock()
         self.note: Note | None = None
@@ -198,9 +199,17 @@ class Serve:
         more = warnings(edition.warning, log_as=page.name) if edition.warning else None
         await self._send(scope, send, page, choice, more)
         if self.note is not None:
-            self.note(
-                Asked(edition.view, "page", edition.name, "", edition.newest, edition.action, edition.rule), scope
-            )
+            self.note(self._asked_for(edition), scope)
+
+    def _asked_for(self, edition: Edition) -> Asked:
+        """How a request for a page of this edition is noted: one value for as long as the edition is served."""
+        known = self._asked.get((edition.view, edition.name))
+        if known is None or known[0] is not edition:
+            if len(self._asked) >= _MAX_READY:
+                self._asked.clear()
+            asked = Asked(edition.view, "page", edition.name, "", edition.newest, edition.action, edition.rule)
+            known = self._asked[edition.view, edition.name] = (edition, asked)
+        return known[1]
 
     async def _offered_file(self, scope: Scope, send: Send, place: _Place) -> bool:
         found = self._pages.ready_file(place.view, place.filename)
