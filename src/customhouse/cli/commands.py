@@ -9,6 +9,7 @@ from customhouse.cli.exit_codes import USAGE
 RUN = Group.create_ordered("Run the index")
 LET_IN = Group.create_ordered("Let packages in")
 PUBLISH = Group.create_ordered("Publish, and look after projects")
+SHIP = Group.create_ordered("Ship releases")
 WRONG = Group.create_ordered("Know what is wrong")
 PEOPLE = Group.create_ordered("People")
 app = App(
@@ -134,6 +135,14 @@ app.command(
     group=LET_IN,
     help="Have pip, uv and Poetry take packages from a view; undo it.",
 )
+app.command(
+    "customhouse.cli.release_app:app", name="release", group=SHIP,
+    help="Ship a release by a pipeline: people, gates, rebuilds, signatures, tag last.",
+)  # fmt: skip
+app.command(
+    "customhouse.cli.sigstore_app:app", name="sigstore", group=SHIP,
+    help="The private Sigstore: its trust root, its log, witnesses.",
+)  # fmt: skip
 app.command(
     "customhouse.cli.ledger:app", name="ledger", group=RUN, help="What happened here, as a chain of hashed entries."
 )
