@@ -32,6 +32,7 @@ from customhouse.advisories.vex import tables as _vex_tables  # noqa: F401 - par
 from customhouse.catalog import bundled_tables as _bundled_tables  # noqa: F401 - part of the schema
 from customhouse.catalog import critical_tables as _critical_tables  # noqa: F401 - part of the schema
 from customhouse.catalog import public_signal_tables as _public_signal_tables  # noqa: F401 - part of the schema
+from customhouse.catalog import release_objects as _release_objects  # noqa: F401 - part of the schema
 from customhouse.catalog import staged_tables as _staged_tables  # noqa: F401 - part of the schema
 from customhouse.catalog.lifecycle import DeletionPolicy, Price
 from customhouse.catalog.quotas import Limits
@@ -84,6 +85,7 @@ from customhouse.mirror.objects import Objects
 from customhouse.mirror.partial import partials_folder
 from customhouse.mirror.pull import Upstreams
 from customhouse.mirror.upstream import indexes_of
+from customhouse.release.room import tables as _release_tables  # noqa: F401 - part of the schema
 from customhouse.reports import tables as _report_tables  # noqa: F401 - part of the schema
 from customhouse.terms.clock import Clock, SystemClock
 from customhouse.terms.errors import Unavailable

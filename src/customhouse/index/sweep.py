@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 
 from customhouse.advisories.disclosure.queries import attached_digests
 from customhouse.catalog import queries
+from customhouse.catalog.release_objects import needed_objects
 from customhouse.infra import sweep_marks
 from customhouse.infra.blobs import Blobs
 from customhouse.infra.db import Database
@@ -52,9 +53,12 @@ def sweep_digests(deeds: Deeds, blobs: Blobs, digests: list[str]) -> int:
 
 
 def needed_digests(sql: Connection, digests: list[str]) -> set[str]:
-    """Which of these objects a row needs: a file here, a message, or a file of an upstream."""
+    """Which of these objects a row needs: a file here, a message, a release run, or a file of an upstream."""
     return (
-        queries.known_digests(sql, digests) | attached_digests(sql, digests) | object_rows.needed_digests(sql, digests)
+        queries.known_digests(sql, digests)
+        | attached_digests(sql, digests)
+        | needed_objects(sql, digests)
+        | object_rows.needed_digests(sql, digests)
     )
 
 
