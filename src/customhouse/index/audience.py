@@ -55,6 +55,13 @@ RULES: Mapping[str, Rule] = {
     # What a stolen token does is told to those who can stop it, whatever they have switched off.
     "release-held": _ALWAYS,
     "release-rule-changed": _ALWAYS,
+    "release-run-opened": Rule("releases", maintainers=True),
+    "release-run-asks": Rule(maintainers=True),
+    "release-run-stopped": Rule(maintainers=True),
+    "release-run-finished": Rule("releases", maintainers=True),
+    # Whoever joins builds what is released.
+    "release-run-joined": Rule("releases"),
+    "release-run-machine-removed": Rule("releases"),
     # Rare, and what a thief would do: whoever owns the project always hears of it.
     "deleted": _ALWAYS,
     "restored": _ALWAYS,

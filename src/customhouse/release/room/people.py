@@ -5,8 +5,8 @@ project decides nothing any more.
 
 Two accounts are one person if they have the same mailbox (whatever its case and what stands behind a ``+``), or if an
 actor of the pipeline names them together. A security key or a linked login belongs to one account by the tables'
-own rule, and the room compares keys once more where decisions meet (`decide.py`). What we cannot see: two mailboxes, two
-keys and two names of one human who hides it. Only people who know each other can say that.
+own rule, and the room compares keys once more where decisions meet (`decide.py`). What we cannot see: two mailboxes,
+two keys and two names of one human who hides it. Only people who know each other can say that.
 """
 
 from __future__ import annotations
@@ -109,7 +109,8 @@ def still_people(sql: Connection, project_id: int, persons: Iterable[str]) -> li
 def _humans(sql: Connection, pipeline: Pipeline, account_id: int) -> list[Human]:
     """Every account that the run knows: those that actors name, by name or login, and this one."""
     names = {_spelled(text).removeprefix(_USER) for text in _texts(pipeline) if text.startswith(_USER)}
-    pairs = [tuple(text.removeprefix(_OIDC).rpartition("#")[::2]) for text in _texts(pipeline) if text.startswith(_OIDC)]
+    logins = [text.removeprefix(_OIDC) for text in _texts(pipeline) if text.startswith(_OIDC)]
+    pairs = [tuple(text.rpartition("#")[::2]) for text in logins]
     by_login = (
         sa.select(linked_identity.c.account_id)
         .where(sa.tuple_(linked_identity.c.issuer, linked_identity.c.subject).in_(pairs))
