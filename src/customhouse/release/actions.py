@@ -7,7 +7,7 @@ nothing is done twice and nothing is left half done.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -15,6 +15,7 @@ from typing import Protocol
 from customhouse.formats.pipeline.model import Pipeline, Step
 from customhouse.release.children import Children
 from customhouse.release.events import Event, KeyGranted
+from customhouse.release.sealed import Sealed
 from customhouse.release.state import State
 from customhouse.release.store import Store
 from customhouse.release.things import Things
@@ -96,6 +97,8 @@ class StepRun:
     """A secret of this machine by name (environment, keyring, file), never in the journal; raises `Problem`."""
     grant: KeyGranted | None = None
     """Of a signing step: for which digests the key is released."""
+    journal: Callable[[], Sequence[Sealed]] | None = None
+    """The run's lines, as they are now. Who holds a key replays them himself, and believes no `state`."""
 
     def place(self, name: str = "") -> Mapping[str, str]:
         """Settings of the step's environment, or of this one; raises `Problem` naming the setting that is missing."""
