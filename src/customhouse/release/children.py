@@ -66,8 +66,9 @@ class Children:
         env: Mapping[str, str] | None = None,
         stdin: bytes = b"",
         timeout: float = 3600.0,
+        halt: threading.Event | None = None,
     ) -> Ran:
-        """Run it to its end. ``env`` is all that it sees; without one it sees ours.
+        """Run it to its end. ``env`` is all that it sees; without one it sees ours. ``halt`` ends this one alone.
 
         Its whole session is killed when time is up, when `stop` is set and when it has ended: nothing stays behind.
         Raises `FileNotFoundError` if there is no such program.
@@ -95,7 +96,7 @@ class Children:
                     break
                 except subprocess.TimeoutExpired:
                     timed_out = time.monotonic() >= began + timeout
-                    stopped = self.stop.is_set()
+                    stopped = self.stop.is_set() or (halt is not None and halt.is_set())
                     if timed_out or stopped:
                         _end(process)
                         break
