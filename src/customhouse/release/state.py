@@ -40,6 +40,8 @@ class StepState:
     signed: tuple[SignedThing, ...] = ()
     failure: str = ""
     recovered: bool = False
+    owed: StepState | None = None
+    """An earlier attempt that has to be taken back before this one starts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,3 +88,5 @@ class State:
     """Of the last event."""
     head: str = ""
     """Its hash."""
+    at: datetime | None = None
+    """Its time."""
