@@ -5,7 +5,7 @@ a cell whose surroundings differ for each builder (`variation.py`). The wheel is
 not from the tree, so that both hold the same source. Both are written anew (`repack.py`).
 
 Options: ``requires`` (the lock, a path in the commit), ``sdist`` and ``wheel`` (false: not that one),
-``epoch`` (seconds, not the commit's), ``pythons`` (a wheel for each of these). Settings of the place: ``python``, ``index``,
+``epoch`` (seconds, not the commit's), ``pythons`` (a wheel for each). Settings of the place: ``python``, ``index``,
 ``wheelhouse``, ``scratch_mib``.
 
 Sources: PEP 517, PEP 518, PEP 625, PEP 427; reproducible-builds.org (SOURCE_DATE_EPOCH, -ffile-prefix-map).
