@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from customhouse.formats.pipeline.facts import Facts
+from customhouse.formats.pipeline.facts import SIGN, Facts
 from customhouse.formats.pipeline.finding import Finding, error, warning
+from customhouse.formats.pipeline.mitigations import ways_of
 from customhouse.formats.pipeline.model import Gate, Step
 
 _FINGERPRINT = re.compile(r"(?:[0-9A-Fa-f]{40}|[0-9A-Fa-f]{64})", re.ASCII)
@@ -18,6 +19,7 @@ def people_rules(facts: Facts) -> Iterator[Finding]:
         yield from _gate(facts, step, gate)
     yield from _identities(facts)
     yield from _writers(facts)
+    yield from _signers(facts)
 
 
 def _gate(facts: Facts, step: Step, gate: Gate) -> Iterator[Finding]:
@@ -73,3 +75,16 @@ def _writers(facts: Facts) -> Iterator[Finding]:
                 "not-a-writer", f"step {step.id}", f"{step.actor} may not write to {step.env}.",
                 f'[environments.{step.env}] writers = ["{step.actor}"], or another actor.',
             )  # fmt: skip
+
+
+def _signers(facts: Facts) -> Iterator[Finding]:
+    for step in facts.using(SIGN):
+        identities = facts.actors[step.actor].identities
+        for how, begin in (("sigstore", "oidc:"), ("gpg", "gpg:")):
+            if how in ways_of(step) and not any(one.startswith(begin) for one in identities):
+                form = "oidc:ISSUER#SUBJECT" if how == "sigstore" else "gpg:FINGERPRINT"
+                yield error(
+                    "no-signing-identity", f"step {step.id}",
+                    f"It signs by {how}, and nobody says who {step.actor} is there.",
+                    f'[actors.{step.actor}] identities = ["{form}"].',
+                )  # fmt: skip
