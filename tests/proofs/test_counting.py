@@ -22,7 +22,7 @@ PATIENCE_SECONDS = 60.0
 """The web processes flush every second or so, and the worker folds every ten, on an idle machine."""
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.prove)])
 def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
     environment = {"CUSTOMHOUSE_WEB_WORKERS": "2"}
     if request.param == "postgresql":

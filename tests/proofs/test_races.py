@@ -44,7 +44,7 @@ def race(server: Server, token: str, dists: list[Dist], version: str) -> list[An
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("rounds", [2, pytest.param(20, marks=pytest.mark.prove)])
+@pytest.mark.parametrize("rounds", [1, pytest.param(20, marks=pytest.mark.prove)])
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 def test_p7_of_sixteen_uploads_of_one_name_one_wins(
     request: pytest.FixtureRequest, tmp_path: Path, database: str, rounds: int

@@ -205,7 +205,7 @@ def send_report(client: httpx.Client, token: str) -> httpx.Response:
     )
 
 
-@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("database", [pytest.param("sqlite", marks=pytest.mark.prove), "postgresql"])
 def test_from_the_second_report_to_effect_on_every_door_and_process(
     database: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

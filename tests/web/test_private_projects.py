@@ -78,8 +78,15 @@ class Vault:
         return re.sub(r"\{(\w+)\}", place, door.path)
 
 
-@pytest.fixture(params=[("sqlite", PRIVATELY), ("postgresql", PRIVATELY), ("sqlite", HIDDEN_LATER),
-                        ("postgresql", HIDDEN_LATER)], ids=" ".join)  # fmt: skip
+@pytest.fixture(
+    params=[
+        pytest.param(("sqlite", PRIVATELY), id=f"sqlite {PRIVATELY}"),
+        pytest.param(("postgresql", HIDDEN_LATER), id=f"postgresql {HIDDEN_LATER}"),
+        # What a door says does not hang on the database: the other two pairs are proved at leisure.
+        pytest.param(("postgresql", PRIVATELY), id=f"postgresql {PRIVATELY}", marks=pytest.mark.prove),
+        pytest.param(("sqlite", HIDDEN_LATER), id=f"sqlite {HIDDEN_LATER}", marks=pytest.mark.prove),
+    ]
+)
 def vault(request: pytest.FixtureRequest, tmp_path: Path, clock: TurnableClock) -> Iterator[Vault]:
     database, how = request.param
     settings = prepared(settings_for(Where(database), tmp_path / "data", request), request)
