@@ -30,6 +30,7 @@ from customhouse.release.sealed import ENGINE, GENESIS, Sealed
 from customhouse.release.standing import (
     GATE,
     PUBLISH,
+    again_from,
     applicable,
     artifacts_of,
     canonical_identity,
@@ -39,11 +40,15 @@ from customhouse.release.standing import (
     flat,
     gate_passed,
     inputs_of,
+    keys_wanted,
     meets_at_a_room,
+    no_way_back,
     public,
     same_people,
+    signs,
     tested,
     things_asked,
+    to_sign,
     to_undo,
     undoable,
     waits_for,
@@ -166,11 +171,11 @@ def _confirmed(state: State, line: Sealed, event: said.Confirmed) -> State:
 
 
 def _opened(state: State, line: Sealed, _event: said.OpenedRun) -> State:
-    """The run opens when every expert has confirmed. A rehearsal waits for nobody."""
+    """The run opens when every expert has confirmed."""
     _by_engine(line)
     _unless(state.status == "gathering", "not-now", "The run is open already.")
     missing = [one.id for one in state.pipeline.actors if one.expert and one.id not in state.confirmed]
-    if missing and not state.rehearsal:
+    if missing:
         raise Refused("experts-missing", f"These have not said that they are around: {', '.join(missing)}.")
     return replace(state, status="open")
 
@@ -276,11 +281,12 @@ def _granted(state: State, line: Sealed, event: said.KeyGranted) -> State:
     _unless(event.key not in {one.key for one in found.grants}, "twice", f"{event.key} is released already.")
     _dependencies(state, step)
     _unless(gate_passed(state, step.id, line.at), "gate-closed", f"The gate of {step.id!r} has not its quorum.")
-    things = flat(inputs_of(state, step))
+    things = to_sign(flat(inputs_of(state, step)))
+    _unless(signs(step), "wrong-step", f"{step.id!r} signs nothing.")
+    _unless(event.key in keys_wanted(state, step), "wrong-key", f"{event.key} is no key of {step.actor}.")
     _unless(event.things == things, "other-things", f"A key signs exactly what {step.id!r} takes, nothing else.")
     _after_tests(state, step, things)
-    if not state.rehearsal:
-        _approvals_for_key(state, line, event, step)
+    _approvals_for_key(state, line, event, step)
     return _with(state, replace(found, grants=(*found.grants, event)))
 
 
@@ -356,12 +362,14 @@ def _may_start(state: State, line: Sealed, step: Step, found: StepState) -> None
         raise Refused("undo-first", f"Attempt {found.owed.attempt} of {step.id!r} has to be taken back first.")
     _unless(gate_passed(state, step.id, line.at), "gate-closed", f"The gate of {step.id!r} has not its quorum.")
     if step.uses == PUBLISH:
-        _unless(state.published_at is None, "published", "The release is public already.")
+        again = found.attempt > 1
+        _unless(state.published_at is None or again, "published", "The release is public already.")
         _all_gates(state, step)
     elif public(step) and any(one.uses == PUBLISH for one in applicable(state)):
         _unless(state.published_at is not None, "not-published", f"{step.id!r} waits until the release is published.")
-    if step.uses.startswith("sign."):
-        _unless(found.grants, "no-grant", f"No key is released to the step {step.id!r}.")
+    if signs(step):
+        missing = set(keys_wanted(state, step)) - {one.key for one in found.grants}
+        _unless(found.grants and not missing, "no-grant", f"No key is released to the step {step.id!r}.")
 
 
 def _all_gates(state: State, step: Step) -> None:
@@ -375,7 +383,6 @@ def _checked(state: State, line: Sealed, event: said.Checked) -> State:
     """A check is of a step that runs (or has just made something). One that fails stops the run."""
     step, found = _step(state, event.step, event.attempt)
     _speaks_in(state, line, step)
-    _moving(state)
     _unless(found.status in ("running", "done"), "not-running", f"The step {step.id!r} is {found.status}.")
     _unless(event.check in CHECKS, "unknown-check", f"There is no check {event.check!r}.")
     new = _with(state, replace(found, checks=(*found.checks, event)))
@@ -385,10 +392,12 @@ def _checked(state: State, line: Sealed, event: said.Checked) -> State:
 
 
 def _done(state: State, line: Sealed, event: said.StepDone) -> State:
-    """A step ends well when every check has been made and held, and it made exactly what it declares."""
+    """A step ends well when every check has been made and held, and it made exactly what it declares.
+
+    One that ran when the run was stopped may come to its end: what happened is written down. Nothing starts after it.
+    """
     step, found = _step(state, event.step, event.attempt)
     _speaks_in(state, line, step)
-    _moving(state)
     _unless(found.status == "running", "not-running", f"The step {step.id!r} is {found.status}.")
     failed = [one.check for one in found.checks if not one.ok]
     _unless(not failed, "check-failed", f"A step whose check has failed is not done: {', '.join(failed)}.")
@@ -404,7 +413,7 @@ def _done(state: State, line: Sealed, event: said.StepDone) -> State:
     if step.uses == PUBLISH:
         _unless(state.published_at is not None, "not-published", f"{step.id!r} has not said what it published.")
     signed = {(one.thing.name, one.thing.digest) for one in found.signed}
-    if step.uses.startswith("sign."):
+    if signs(step):
         missing = distinct(_to_sign(state, step, found)) - signed
         _unless(not missing, "unsigned", f"Not signed: {', '.join(sorted(name for name, _ in missing))}.")
     new = replace(
@@ -427,7 +436,8 @@ def _skipped(state: State, line: Sealed, event: said.StepSkipped) -> State:
     """A step is skipped only if its condition does not hold, or the run is abandoned before it came to it."""
     _by_engine(line)
     step, found = _step(state, event.step)
-    _unless(found.status == "waiting", "not-now", f"The step {step.id!r} is {found.status}.")
+    waits = found.status == "waiting" or (found.status == "asked" and state.status == "aborting")
+    _unless(waits, "not-now", f"The step {step.id!r} is {found.status}.")
     if state.status != "aborting":
         _open(state)
         _unless(not graph.applies(step, state.params), "not-skipped", f"Nothing says that {step.id!r} is left out.")
@@ -441,7 +451,6 @@ def _rebuilt(state: State, line: Sealed, event: said.Rebuilt) -> State:
     He speaks while the step runs (alone on one machine), or after its end (at a room); what follows waits for him.
     """
     step, found = _step(state, event.step, event.attempt)
-    _moving(state)
     rebuild = step.rebuild
     if rebuild is None or event.by not in rebuild.by:
         raise Refused("wrong-speaker", f"{event.by} is not among those who build {step.id!r} again.")
@@ -465,7 +474,6 @@ def _signed(state: State, line: Sealed, event: said.SignedThing) -> State:
     """A key signs only what it was released for, in the attempt that it was released to."""
     step, found = _step(state, event.step, event.attempt)
     _speaks_in(state, line, step)
-    _open(state)
     _unless(found.status == "running", "not-running", f"The step {step.id!r} is {found.status}.")
     kind = {"gpg": "gpg:", "sigstore": "oidc:"}.get(event.how)
     if kind is None:
@@ -482,7 +490,6 @@ def _published(state: State, line: Sealed, event: said.Published) -> State:
     """A release becomes public once, after every gate, and with nothing that was not made in this run."""
     step, found = _step(state, event.step, event.attempt)
     _speaks_in(state, line, step)
-    _open(state)
     _unless(step.uses == PUBLISH, "wrong-step", f"{step.id!r} does not publish.")
     _unless(found.status == "running", "not-running", f"The step {step.id!r} is {found.status}.")
     _unless(state.published_at is None, "published", "The release is public already.")
@@ -545,14 +552,15 @@ def _restarted(state: State, line: Sealed, event: said.Restarted) -> State:
     Never of what strangers have seen; and after tampering only from a step before what was tampered with.
     """
     step, _ = _step(state, event.step)
-    again = graph.after(state.pipeline, step.id) | {step.id}
+    again = again_from(state, step.id)
     if line.by == ENGINE and not event.person:
         _open(state)
         _engine_restarts(state, step)
     else:
         _by_person(state, line, event.person)
         _unless(state.status in ("open", "stopped"), "not-now", f"The run is {state.status}.")
-    _nothing_public_again(state, again)
+    if seen := no_way_back(state, again):
+        raise Refused("public", f"Strangers have seen what came of {seen!r}: there is no way back before it.")
     if state.stop is not None:
         _early_enough(state, state.stop, step, again)
     names = [name for name in state.steps if name in again]
@@ -570,14 +578,6 @@ def _engine_restarts(state: State, step: Step) -> None:
         raise Refused("not-restarted", f"No step that failed says that it starts again from {step.id!r}.")
     if max(state.steps[name].attempt for name in (step.id, *failed)) >= MOST_ATTEMPTS:
         raise Refused("too-often", f"After {MOST_ATTEMPTS} attempts a person has to look.")
-
-
-def _nothing_public_again(state: State, again: Iterable[str]) -> None:
-    for name in again:
-        step, found = state.pipeline.step(name), state.steps[name]
-        seen = found.status == "done" and public(step)
-        if seen or (state.published_at is not None and step.uses == PUBLISH):
-            raise Refused("public", f"Strangers have seen what {name!r} did: there is no way back before it.")
 
 
 def _early_enough(state: State, stop: Stop, step: Step, again: Iterable[str]) -> None:
@@ -699,16 +699,11 @@ def _open(state: State) -> None:
     _unless(state.status == "open", state.status, f"The run is {state.status}.")
 
 
-def _moving(state: State) -> None:
-    if state.status != "aborting":
-        _open(state)
-
-
 def _to_sign(state: State, step: Step, found: StepState) -> Things:
     """What must have been signed: what the signatures cover, or each file that came in."""
     covered = {name for artifact in step.outputs for name in state.pipeline.artifact(artifact).covers}
     taken = {name: things for name, things in found.inputs.items() if not covered or name in covered}
-    return tuple(thing for thing in flat(taken) if thing.algorithm == "sha256")
+    return to_sign(flat(taken))
 
 
 def _by_engine(line: Sealed) -> None:
@@ -720,8 +715,12 @@ def _speaks_for_himself(line: Sealed, actor: str) -> None:
 
 
 def _by_person(state: State, line: Sealed, person: str) -> None:
-    _person(state, line.by)
+    """An actor who is a person; in a room also somebody for whom it vouches, such as an owner of the project."""
     _unless(person, "no-person", "It must be said which person decides.")
+    if line.by == ENGINE and meets_at_a_room(state):
+        return
+    _unless(line.by != ENGINE, "wrong-speaker", f"A person says {line.event.kind!r}, and not the engine.")
+    _person(state, line.by)
     _proved(state, line, "")
 
 

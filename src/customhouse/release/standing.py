@@ -70,8 +70,44 @@ def flat(artifacts: Mapping[str, Things]) -> Things:
 
 
 def things_asked(state: State, step: Step) -> Things:
-    """What a question before this step is about: what the step takes, or all that was made where it takes nothing."""
-    return flat(inputs_of(state, step)) or flat(state.artifacts)
+    """What a question before this step is about: what the step takes, or all that was made where it takes nothing.
+
+    Before a step that signs, it is the files that are to be signed.
+    """
+    taken = flat(inputs_of(state, step))
+    return to_sign(taken) if signs(step) else taken or flat(state.artifacts)
+
+
+def signs(step: Step) -> bool:
+    """Whether it needs a key."""
+    return step.uses.startswith("sign.")
+
+
+def to_sign(things: Things) -> Things:
+    """The files among these."""
+    return tuple(thing for thing in things if thing.algorithm == "sha256")
+
+
+def keys_wanted(state: State, step: Step) -> tuple[str, ...]:
+    """Which keys a signing step needs: the identities of its actor, and which of them where he has several.
+
+    ``oidc:ISSUER#SUBJECT`` for Sigstore, ``gpg:FINGERPRINT`` for GPG. No place can name one that is not his.
+    """
+    said = step.options.get("how", ("sigstore",))
+    how = (said,) if isinstance(said, str) else said if isinstance(said, tuple) else ()
+    identities = state.pipeline.actor(step.actor).identities
+    found = []
+    for kind, prefix, place, setting in (("sigstore", "oidc:", "sigstore", "identity"), ("gpg", "gpg:", "gpg", "key")):
+        mine = [_as_granted(one) for one in identities if one.startswith(prefix)]
+        wanted = state.places.get(place, {}).get(setting, "")
+        chosen = [one for one in mine if one == _as_granted(prefix + wanted.removeprefix(prefix))] if wanted else mine
+        found += chosen[:1] if kind in how else []
+    return tuple(found)
+
+
+def _as_granted(identity: str) -> str:
+    kind, _, rest = identity.partition(":")
+    return f"gpg:{''.join(rest.split()).upper().removeprefix('0X')}" if kind == "gpg" else identity
 
 
 def factor_demanded(state: State, step: Step, actor: str) -> str:
@@ -83,7 +119,7 @@ def factor_demanded(state: State, step: Step, actor: str) -> str:
 def gate_passed(state: State, name: str, at: datetime) -> bool:
     """Whether enough people have said yes and none of it has expired; True where nobody is to be asked."""
     step, found = state.pipeline.step(name), state.steps[name]
-    if step.gate is None or state.rehearsal:
+    if step.gate is None:
         return True
     if found.asked is None or at > found.asked.expires_at:
         return False
@@ -137,6 +173,25 @@ def to_undo(state: State) -> tuple[StepState, ...]:
 
 def _place(pipeline: Pipeline, one: StepState) -> int:
     return graph.order(pipeline).index(one.id)
+
+
+def again_from(state: State, name: str) -> set[str]:
+    """What is done again when a run restarts from a step."""
+    return graph.after(state.pipeline, name) | {name}
+
+
+def no_way_back(state: State, again: Iterable[str]) -> str:
+    """A step among these whose deed strangers have seen, or that came before it; empty if all can be done again."""
+    published = state.published_at is not None
+    for name in again:
+        step = state.pipeline.step(name)
+        if state.steps[name].status == "done" and public(step):
+            return name
+        if published and any(
+            one.uses == PUBLISH for one in map(state.pipeline.step, graph.after(state.pipeline, name))
+        ):
+            return name
+    return ""
 
 
 def tested(state: State) -> tuple[Step, ...]:
