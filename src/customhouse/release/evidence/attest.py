@@ -1,0 +1,69 @@
+"""Saying under signature what a journal tells: one statement for each fact, signed, kept, and noted as `Attested`.
+
+The conductor calls `attest` after each step. It looks at the whole journal and says what was not said yet, so that a
+crash between a step's end and its statement leaves nothing out, and calling twice says nothing twice.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from customhouse.release.events import Attested
+from customhouse.release.evidence.statements.history import history
+from customhouse.release.evidence.statements.journal_head import journal_head
+from customhouse.release.evidence.statements.told import Owed, owed, verdict_owed
+from customhouse.release.sealed import Sealed
+from customhouse.release.state import State
+from customhouse.release.store import Store
+from customhouse.release.things import Thing
+
+
+class Signs(Protocol):
+    """What of a `signing.sealer.Sealer` is wanted here."""
+
+    def statement(self, payload: bytes) -> str:
+        """The Sigstore bundle (JSON) of a DSSE envelope around this statement."""
+        ...
+
+
+def attest(
+    state: State, lines: Sequence[Sealed], sealer: Signs, store: Store, *, speakers: Collection[str] | None = None
+) -> list[Attested]:
+    """Sign what the journal owes and nobody has said; ``lines`` is the whole journal, ``state`` what it folds to.
+
+    ``speakers`` are the actors in whose name this machine signs, and `sealed.ENGINE` for what is of the whole run;
+    None for all. The events are returned, not written. Raises `Problem` if nobody signs or a file is missing.
+    """
+    told = history(state.pipeline, lines)
+    said = {one.event.bundle.name for one in told.attested if isinstance(one.event, Attested)}
+    wanted = [one for one in owed(told) if one.name not in said and (speakers is None or one.speaker in speakers)]
+    found = [_attested(one, sealer, store) for one in wanted]
+    # The last word counts on all others, so it comes when they have been said.
+    last = verdict_owed(told)
+    if last is None or last.name in said or wanted or (speakers is not None and last.speaker not in speakers):
+        return found
+    if any(one.name not in said for one in owed(told)):
+        return found
+    return [_attested(last, sealer, store)]
+
+
+def anchor(state: State, lines: Sequence[Sealed], sealer: Signs) -> tuple[str, str]:
+    """Sign the journal's head, which also puts it into the log: the head's hash, and the bundle with the log's entry.
+
+    For `Anchored`: the bundle is its ``entry``.
+    """
+    told = history(state.pipeline, lines)
+    return lines[-1].hash, sealer.statement(journal_head(told, lines[-1]).to_bytes())
+
+
+def _attested(one: Owed, sealer: Signs, store: Store) -> Attested:
+    with tempfile.TemporaryDirectory(prefix="customhouse-attest-") as folder:
+        statement = one.make(lambda thing: store.fetch(thing, Path(folder) / "files").read_bytes())
+        path = Path(folder) / one.name
+        path.write_text(sealer.statement(statement.to_bytes()), encoding="utf-8")
+        bundle = store.put(path)
+    subjects = tuple(Thing(subject.name, "sha256", subject.sha256) for subject in statement.subjects)
+    return Attested(one.step, statement.predicate_type, bundle, subjects)
