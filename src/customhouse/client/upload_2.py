@@ -8,7 +8,15 @@ from dataclasses import dataclass, replace
 
 from customhouse.client.dists import Dist
 from customhouse.client.problem import Declined
-from customhouse.client.session import MEDIA_TYPE, FileSession, Session, document, read_file_session, read_session
+from customhouse.client.session import (
+    API_VERSION,
+    MEDIA_TYPE,
+    FileSession,
+    Session,
+    document,
+    read_file_session,
+    read_session,
+)
 from customhouse.client.wire import Answer, Wire
 from customhouse.terms.errors import Unavailable
 
@@ -57,10 +65,15 @@ class Upload2:
         """Throw a session away, with everything in it."""
         self.wire.ask("DELETE", session.url, headers=_HEADERS, what="session")
 
-    def publish(self, session: Session) -> Session:
-        """Ask for a session to be published; returns it as it is then: published, or still processing."""
+    def publish(self, session: Session, *, manifest: str = "") -> Session:
+        """Ask for a session to be published; returns it as it is then: published, or still processing.
+
+        ``manifest`` is the digest of its files (`formats.manifest`): Customhouse publishes nothing if the session holds
+        others by then. Another index does not read it.
+        """
+        meta = {"api-version": API_VERSION, "_customhouse": {"manifest": manifest}}
         try:
-            answer = self._post(session.publish)
+            answer = self._post(session.publish, **({"meta": meta} if manifest else {}))
         except Declined:
             # An earlier attempt whose answer got lost has done it, or somebody else in the same session was quicker.
             if (now := self.session(session.url)).status in ("published", "processing"):

@@ -44,6 +44,8 @@ class PublishCase:
     knock: Knock
     policy: Policy
     rules: Rules
+    manifest: str = ""
+    """The digest of its release's files, as in `staging.publish.Publish`."""
 
 
 def publish_case(deeds: Deeds, command: PublishCase) -> Case:
@@ -125,7 +127,9 @@ def _may_release(sql: Connection, command: PublishCase, project: Project | None)
 
 
 def _wish(command: PublishCase, case: Case, session: Session) -> publication.Publish:
-    return publication.Publish(session.id, command.knock.by, command.policy, embargo=case.public_id)
+    return publication.Publish(
+        session.id, command.knock.by, command.policy, embargo=case.public_id, manifest=command.manifest
+    )
 
 
 def _refuse_unless(refusal: Refused | None) -> None:

@@ -128,12 +128,15 @@ class Desk:
         except (Rejected, Refused) as fault:
             self._deeds.do(fail_file, Failure(file_id, fault.code, str(fault), None))
 
-    def publish(self, session_id: str, by: Actor) -> Session:
-        """Publish a release as a whole, or refuse and change nothing but why it waits."""
+    def publish(self, session_id: str, by: Actor, *, manifest: str = "") -> Session:
+        """Publish a release as a whole, or refuse and change nothing but why it waits.
+
+        ``manifest`` says which files are meant; the release is refused if it holds others.
+        """
         with self._deeds.database.read() as sql:
             name = publication.name_of_new(sql, session_id)
         resembled = look_alike(name, popular_names()) if name is not None else None
-        command = Publish(session_id, by, self.policy, resembled)
+        command = Publish(session_id, by, self.policy, resembled, manifest=manifest)
         self._deeds.do(publication.note_reasons, command)
         return self._deeds.do(publication.publish, command)
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from customhouse.catalog.model import Project
-from customhouse.catalog.staged import Session, StagedFile, files_of_session, find_session
+from customhouse.catalog.staged import Session, StagedFile, files_of_session, find_session, manifest_digest_of
 from customhouse.catalog.staged_events import ReleasePublished
 from customhouse.catalog.staged_tables import upload_file, upload_session
 from customhouse.index import names
@@ -64,6 +64,8 @@ class Publish:
     """The popular name that a new project's could be mistaken for, found before the writers' turn."""
     embargo: str = ""
     """The disclosure case whose button was pressed, by its public id: nothing else publishes what is under embargo."""
+    manifest: str = ""
+    """The digest of the files that are meant (`formats.manifest`); where it is given, no others are published."""
 
 
 def note_reasons(command: Publish, tx: Tx) -> None:
@@ -88,7 +90,9 @@ def publish(command: Publish, tx: Tx) -> Session:
     session, project = subject(tx, command.session_id, by)
     refuse_unless_editable(session, now)
     _refuse_unless_by_its_case(session, command)
-    _refuse_unfinished(files_of_session(tx.sql, session.id))
+    listed = files_of_session(tx.sql, session.id)
+    _refuse_unfinished(listed)
+    _refuse_others(listed, command)
     files = _completed(tx, session)
     if (waits := missing(tx.sql, session, by, now)) is not None:
         raise NeedsApproval(waits, session)
@@ -155,6 +159,14 @@ def _refuse_unless_by_its_case(session: Session, command: Publish) -> None:
             "under-embargo", "This release is under embargo: it appears together with its advisory.",
             "Publish it in its case.", status=409,
         )  # fmt: skip
+
+
+def _refuse_others(files: list[StagedFile], command: Publish) -> None:
+    """Who compares a stage with what was tested, and then publishes it, publishes what was compared or nothing."""
+    if command.manifest and manifest_digest_of(files) != command.manifest:
+        raise Refused(
+            "stage-changed", "This release does not hold the files that were named.", "Look at it again.", status=409
+        )
 
 
 def name_of_new(sql: Connection, session_id: str) -> str | None:

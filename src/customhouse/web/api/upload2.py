@@ -158,8 +158,8 @@ class Upload2:
         """Publish a session."""
         with self._app.database.read() as sql:
             look_at(sql, call.part("session"), call.by, self._app.clock.now())
-        call.document  # noqa: B018 - it is looked at, and says nothing else
-        session = self._app.staging.publish(call.part("session"), call.by)
+        manifest = call.document.ours("manifest")
+        session = self._app.staging.publish(call.part("session"), call.by, manifest=manifest)
         self._app.renderer.render_after_commit(session.normalized)
         return self._session(call, session, HTTPStatus.CREATED, located=True)
 

@@ -1,0 +1,87 @@
+"""A release under embargo: it belongs to a disclosure case of the index, and appears together with its advisory."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from customhouse.client.problem import Declined
+from customhouse.client.upload_2 import Upload2
+from customhouse.release.actions import Problem, StepRun
+
+_HEADERS = {"Content-Type": "application/json", "Accept": "application/json"}
+_CONFLICT = 409
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A case as the index tells it to who belongs to it."""
+
+    id: str
+    state: str
+    """``published`` once everything is public."""
+    session: str
+    """The address of its release's session; empty if there is none."""
+    advisory: str
+    """The advisory's id."""
+    page: str
+
+
+def case_id(run: StepRun) -> str:
+    """The case of the step, or of the place ``case``; empty if there is none."""
+    said = run.step.options.get("case", "")
+    return str(said) if said else run.places.get("case", {}).get("id", "")
+
+
+def case_of(run: StepRun, door: Upload2) -> Case:
+    """The case as it is now; raises `Problem`."""
+    return _case(
+        door, door.wire.ask("GET", _address(run, door), headers=_HEADERS, what="case").json(door.wire.index.host)
+    )
+
+
+def open_case_stage(run: StepRun, door: Upload2, version: str) -> Case:
+    """Begin the release with the fix, if it has not begun: nobody outside of the case can see that it exists."""
+    case = case_of(run, door)
+    if case.session:
+        return case
+    return _case(door, _post(run, door, "stage", {"version": version}))
+
+
+def publish_case(run: StepRun, door: Upload2, manifest: str) -> Case:
+    """Publish release, advisory, CVE record and letters in one transaction, or nothing of it."""
+    try:
+        return _case(door, _post(run, door, "publish", {"manifest": manifest}))
+    except Declined as declined:
+        # An attempt whose answer got lost may have done it.
+        if declined.status == _CONFLICT and (case := case_of(run, door)).state == "published":
+            return case
+        raise
+
+
+def _address(run: StepRun, door: Upload2) -> str:
+    name = case_id(run)
+    if not name:
+        raise Problem(
+            "no-case", "the release is under embargo, and nothing says which case it belongs to", "a disclosure case",
+            place="case", next_step="Say --place case.id=… : the last part of the address of its page.",
+        )  # fmt: skip
+    return f"{door.wire.index.base}/api/security/cases/{quote(name, safe='')}"
+
+
+def _post(run: StepRun, door: Upload2, what: str, body: dict[str, str]) -> dict[str, Any]:
+    address = f"{_address(run, door)}/{what}"
+    answer = door.wire.ask("POST", address, headers=_HEADERS, body=json.dumps(body).encode(), what="case")
+    return answer.json(door.wire.index.host)
+
+
+def _case(door: Upload2, said: dict[str, Any]) -> Case:
+    session = said.get("session") or ""
+    if session:
+        session = door.wire.index.checked(session, "session")
+    return Case(
+        str(said.get("case", "")), str(said.get("state", "")), session, str(said.get("advisory") or ""),
+        str(said.get("page") or ""),
+    )  # fmt: skip
