@@ -86,12 +86,15 @@ from customhouse.mirror.partial import partials_folder
 from customhouse.mirror.pull import Upstreams
 from customhouse.mirror.upstream import indexes_of
 from customhouse.release.room import tables as _release_tables  # noqa: F401 - part of the schema
+from customhouse.release.room.room import Room
 from customhouse.reports import tables as _report_tables  # noqa: F401 - part of the schema
 from customhouse.terms.clock import Clock, SystemClock
 from customhouse.terms.errors import Unavailable
 from customhouse.terms.identity import Actor
 from customhouse.trust import tables as _publisher_tables  # noqa: F401 - part of the schema
 from customhouse.trust.issuers import issuers_of
+from customhouse.trust.private_sigstore import tables as _sigstore_tables  # noqa: F401 - part of the schema
+from customhouse.trust.private_sigstore.service import Sigstore, make_ready
 from customhouse.trust.roots import Root, roots_of
 from customhouse.views import tables as _view_tables  # noqa: F401 - part of the schema
 from customhouse.views.check import check_views
@@ -144,6 +147,10 @@ class App:
     """Of trust: whose certificates attestations may rest on."""
     views: Views
     view_renderer: ViewRenderer
+    room: Room
+    """Release runs whose actors meet here."""
+    sigstore: Sigstore | None = None
+    """The private one, if it runs here."""
 
     def do(self, deed: Callable[[C, Tx], R], command: C) -> R:
         """Do one deed in one transaction; a refusal's records are written in a second one."""
@@ -264,7 +271,9 @@ def open_app(
     key = read_key(settings)
     outbound = Outbound(Reach.parse(settings.private_networks_allowed))
     issuers = Issuers(outbound, clock)
-    roots = roots_of(settings)
+    sigstore = Sigstore.open(settings, deeds, issuers) if settings.sigstore else None
+    # What is signed with our own Sigstore is believed here.
+    roots = (*roots_of(settings), *([sigstore.root] if sigstore is not None else []))
     attesting = Attesting(database, clock, roots, issuers_of(settings))
 
     upstreams, objects = _open_mirror(settings, deeds, blobs, outbound, walkers)
@@ -323,6 +332,8 @@ def open_app(
             roots=roots,
             views=views,
             view_renderer=ViewRenderer(views, pages),
+            sigstore=sigstore,
+            room=Room(deeds, key, blobs, issuers, issuers_of(settings), settings.audience, settings.public_url),
         )
     finally:
         objects.close()
@@ -367,6 +378,8 @@ def prepare(settings: Settings) -> None:
     database = Database(database_url(settings))
     try:
         migrate(database)
+        if settings.sigstore:
+            make_ready(settings, Deeds(database, SystemClock()))
     finally:
         database.close()
 

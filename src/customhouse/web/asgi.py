@@ -41,6 +41,7 @@ from customhouse.web.api.osv import Osv
 from customhouse.web.api.policy import policy_api_doors
 from customhouse.web.api.project_json import project_document
 from customhouse.web.api.publishing import Publishing
+from customhouse.web.api.release_room import ReleaseRoom
 from customhouse.web.api.reports import report_api_doors
 from customhouse.web.api.simple import Missing
 from customhouse.web.api.stage import Stage
@@ -257,6 +258,7 @@ def _routes(app: App, serve: Serve) -> list[Door]:
         *diff_doors(),
         *report_doors(),
         *report_api_doors(),
+        *ReleaseRoom(app).doors(),
         *yank_api_doors(),
         *Candidates(app, looking).doors(),
         *policy_level_doors(app, looking),

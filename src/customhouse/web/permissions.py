@@ -108,6 +108,17 @@ class Permission(Enum):
     ORGANIZATION_MANAGE_DANGER = ("organization:manage-danger", Need.MANAGER, True, True)
     ORGANIZATION_DANGER = ("organization:danger", Need.ORGANIZATION_OWNER, True, True)
 
+    # Whoever is a member of a run, a machine that has joined it, or anybody once it is published: the handlers look.
+    RELEASE_RUNS_READ = ("release:runs-read", Need.SIGNED_IN, False, False)
+    RELEASE_PAGE_READ = ("release:page-read", Need.ANYBODY, False, False)
+    RELEASE_PAGE_WRITE = ("release:page-write", Need.SIGNED_IN, True, False)
+    RELEASE_PAGE_DANGER = ("release:page-danger", Need.SIGNED_IN, True, True)
+    RELEASE_RUN_READ = ("release:run-read", Need.OWN_CHECK, False, False)
+    RELEASE_RUN_OPEN = ("release:run-open", Need.OWN_CHECK, True, False)
+    RELEASE_RUN_WRITE = ("release:run-write", Need.OWN_CHECK, True, False)
+    RELEASE_RUN_JOIN = ("release:run-join", Need.OWN_CHECK, True, False)
+    RELEASE_RUN_DECIDE = ("release:run-decide", Need.OWN_CHECK, True, False)
+
     DISCLOSURE_FORM = ("disclosure:form", Need.ANYBODY, False, False)
     DISCLOSURE_REPORT = ("disclosure:report", Need.ANYBODY, True, False)
     # The handlers look who belongs to the case; whoever has a member's link comes as that member.

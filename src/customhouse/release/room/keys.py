@@ -6,16 +6,16 @@ none. If the server's key is replaced, runs that are not finished cannot go on, 
 
 from __future__ import annotations
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from customhouse.accounts.server_key import ServerKey
+from customhouse.release.machine_key import MachineKey
+from customhouse.terms.numbers import number_of
 
 _ENGINE, _TOKEN = "release-engine", "release-machine"
 
 
-def engine_key(key: ServerKey, run: str) -> Ed25519PrivateKey:
+def engine_key(key: ServerKey, run: str) -> MachineKey:
     """The private key by which lines of this run are sealed."""
-    return Ed25519PrivateKey.from_private_bytes(key.mac(_ENGINE, run))
+    return MachineKey.from_seed(key.mac(_ENGINE, run))
 
 
 def machine_token(key: ServerKey, run: str, machine_id: int) -> str:
@@ -23,9 +23,15 @@ def machine_token(key: ServerKey, run: str, machine_id: int) -> str:
     return key.stamp(_TOKEN, f"{run}-{machine_id}")
 
 
+def is_machine_token(token: str) -> bool:
+    """Whether a token looks like one of ours; API tokens have no such shape."""
+    name, dot, mark = token.partition(".")
+    return bool(dot) and "-" in name and "." not in mark
+
+
 def machine_of_token(key: ServerKey, token: str, run: str) -> int | None:
     """Which machine of this run a token belongs to; None for any other text."""
     name = key.stamped(_TOKEN, token)
     if name is None or not name.startswith(f"{run}-"):
         return None
-    return int(name.removeprefix(f"{run}-"))
+    return number_of(name.removeprefix(f"{run}-"))

@@ -53,16 +53,16 @@ def mailbox(address: str) -> str:
 
 def actors_of(sql: Connection, pipeline: Pipeline, account_id: int) -> tuple[PipelineActor, ...]:
     """The actors of a pipeline that this account is: by its name, or by a login that is linked with it."""
-    name = sql.execute(sa.select(account.c.normalized).where(account.c.id == account_id)).scalar_one_or_none()
-    if name is None:
-        return ()
-    linked = sql.execute(
-        sa.select(linked_identity.c.issuer, linked_identity.c.subject).where(linked_identity.c.account_id == account_id)
-    )
-    mine = {f"{_USER}{name}", *(f"{_OIDC}{row.issuer}#{row.subject}" for row in linked)}
+    mine = _identities(sql, account_id)
     return tuple(
         one for one in pipeline.actors if not one.machine and any(_spelled(text) in mine for text in one.identities)
     )
+
+
+def identity_for(sql: Connection, actor: PipelineActor, account_id: int) -> str:
+    """By which of the actor's identities an account is he, as the pipeline spells it; empty if by none."""
+    mine = _identities(sql, account_id)
+    return next((text for text in actor.identities if _spelled(text) in mine), "")
 
 
 def person_of(sql: Connection, pipeline: Pipeline, account_id: int) -> str:
@@ -94,16 +94,24 @@ def may_see(
     return not embargoed or by.account_id == opened_by or bool(actors_of(sql, pipeline, by.account_id))
 
 
-def still_people(sql: Connection, project_id: int, persons: Iterable[str]) -> list[str]:
-    """Those among these persons who have no role in the project any more, or cannot act now."""
-    names = {one.removeprefix(_USER).lower(): one for one in persons if one.startswith(_USER)}
+def may_act(sql: Connection, project_id: int, account_id: int) -> bool:
+    """Whether an account has a role in the project now, and is neither frozen nor closed."""
+    able = sa.select(account.c.id).where(
+        account.c.id == account_id, account.c.frozen_at.is_(None), account.c.closed_at.is_(None)
+    )
+    return sql.execute(able).first() is not None and rights.role_of(sql, project_id, account_id) is not None
+
+
+def who_left(sql: Connection, project_id: int, names: Iterable[str]) -> list[str]:
+    """Those among these accounts who have no role in the project any more, or cannot act now."""
+    wanted = {name.lower(): name for name in names}
     rows = sql.execute(
         sa.select(account.c.id, account.c.normalized).where(
-            account.c.normalized.in_(sorted(names)), account.c.frozen_at.is_(None), account.c.closed_at.is_(None)
+            account.c.normalized.in_(sorted(wanted)), account.c.frozen_at.is_(None), account.c.closed_at.is_(None)
         )
     ).all()
     there = {row.normalized for row in rows if rights.role_of(sql, project_id, row.id) is not None}
-    return sorted(one for name, one in names.items() if name not in there)
+    return sorted(name for normalized, name in wanted.items() if normalized not in there)
 
 
 def _humans(sql: Connection, pipeline: Pipeline, account_id: int) -> list[Human]:
@@ -127,6 +135,16 @@ def _humans(sql: Connection, pipeline: Pipeline, account_id: int) -> list[Human]
     return [
         Human(row.id, row.name, mailbox(row.email), row.frozen_at is None and row.closed_at is None) for row in rows
     ]
+
+
+def _identities(sql: Connection, account_id: int) -> set[str]:
+    """All by which a pipeline may name an account."""
+    name = sql.execute(sa.select(account.c.normalized).where(account.c.id == account_id)).scalar_one_or_none()
+    linked = sql.execute(
+        sa.select(linked_identity.c.issuer, linked_identity.c.subject).where(linked_identity.c.account_id == account_id)
+    )
+    found = {f"{_OIDC}{row.issuer}#{row.subject}" for row in linked}
+    return found | {f"{_USER}{name}"} if name is not None else found
 
 
 def _are_one(sql: Connection, pipeline: Pipeline, one: Human, other: Human) -> bool:

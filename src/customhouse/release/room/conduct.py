@@ -1,0 +1,111 @@
+"""What the server does by itself when something was said, or when time has passed (`moves.next_moves`).
+
+It opens the run, asks, releases keys, leaves steps out, begins again where the pipeline says so, and finishes. A step
+that only asks (``uses = "gate"``) is done by it, too. Everything else is done by actors' machines.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from customhouse.formats.pipeline.model import Step
+from customhouse.release.events import Checked, StepDone, StepFailed, StepStarted
+from customhouse.release.moves import Say, Start, TakeUp, next_moves, wakes_at
+from customhouse.release.question import idempotency_key
+from customhouse.release.room.writer import Writer
+from customhouse.release.standing import GATE, flat, gate_passed, inputs_of
+from customhouse.release.state import State
+from customhouse.terms.errors import Broken
+
+MOST_MOVES = 2000
+"""More at once would be a circle."""
+SERVER = "server"
+GRACE = timedelta(minutes=10)
+"""A step whose machine has not come back so long after its lease has failed."""
+_OWN_CHECKS = frozenset({"handover", "approvals-hold"})
+"""What the server can look at, because the journal says it. A gate with other checks is done by its actor's machine."""
+
+
+def conduct(writer: Writer) -> None:
+    """Do all that is to be done now, and write it."""
+    for _ in range(MOST_MOVES):
+        if not _one_move(writer):
+            break
+    else:
+        raise Broken(f"The release run {writer.run.id} goes round in circles.")
+    writer.finish(_wakes_at(writer.now_state, writer.tx.now()))
+
+
+def _one_move(writer: Writer) -> bool:
+    state, now = writer.now_state, _now(writer)
+    for move in next_moves(state, now):
+        match move:
+            case Say():
+                writer.say(move.event)
+                return True
+            case Start() if _is_ours(state.pipeline.step(move.step)):
+                _pass_gate(writer, state.pipeline.step(move.step), move.attempt)
+                return True
+            case TakeUp() if _is_gone(state, move.step, now):
+                found = state.steps[move.step]
+                writer.say(
+                    StepFailed(
+                        found.id, found.attempt, "machine-gone",
+                        f"{found.machine} has said nothing since its lease ended at {found.lease_until:%H:%M:%S} UTC",
+                    )
+                )  # fmt: skip
+                return True
+            case _:
+                continue
+    return False
+
+
+def _now(writer: Writer) -> datetime:
+    """As it will stand on the next line."""
+    now = writer.tx.now()
+    return max(now, writer.at) if writer.at is not None else now
+
+
+def _is_ours(step: Step) -> bool:
+    return step.uses == GATE and set(step.checks) <= _OWN_CHECKS
+
+
+def _pass_gate(writer: Writer, step: Step, attempt: int) -> None:
+    """People have said yes, and nothing else is to be done: the step is over as soon as it has begun."""
+    state, now = writer.now_state, _now(writer)
+    inputs = inputs_of(state, step)
+    key = idempotency_key(state.run, step.id, attempt)
+    writer.say(StepStarted(step.id, attempt, SERVER, now + timedelta(minutes=1), key, inputs))
+    for check in sorted({*step.checks, *(("handover",) if flat(inputs) else ())}):
+        writer.say(_looked_at(writer.now_state, step, attempt, check, now))
+    if writer.now_state.status == "open":
+        writer.say(StepDone(step.id, attempt, {}, {}))
+
+
+def _looked_at(state: State, step: Step, attempt: int, check: str, now: datetime) -> Checked:
+    if check == "approvals-hold":
+        found = state.steps[step.id]
+        people = ", ".join(one.person for _seq, _at, one in found.approvals) or "nobody"
+        holds = gate_passed(state, step.id, now)
+        wanted = f"{step.gate.quorum} people" if step.gate is not None else "nobody to be asked"
+        return Checked(step.id, attempt, check, holds, wanted, people)
+    # The rules have let it start with exactly what was made.
+    count = len(flat(inputs_of(state, step)))
+    return Checked(step.id, attempt, check, ok=True, expected=f"{count} things as they were made", saw="the same")
+
+
+def _is_gone(state: State, name: str, now: datetime) -> bool:
+    until = state.steps[name].lease_until
+    return until is not None and now >= until + GRACE
+
+
+def _wakes_at(state: State, now: datetime) -> datetime | None:
+    """When time alone brings something about: what the moves know of, and the end of our patience with a machine."""
+    ends = [
+        one.lease_until + GRACE
+        for one in state.steps.values()
+        if one.status == "running" and one.lease_until is not None
+    ]
+    first = wakes_at(state, now)
+    # A moment later: a question is good up to its very end.
+    return min((*ends, *((first + timedelta(seconds=1),) if first else ())), default=None)

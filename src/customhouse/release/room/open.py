@@ -1,0 +1,184 @@
+"""Opening a run: a member of the project brings the pipeline, the server seals the first line.
+
+No definition goes back: one that is older than what this project was released by before is refused, and one of the same
+version must be the same text. Of two who open at once, one does, and the other hears of his run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from customhouse.accounts.server_key import ServerKey
+from customhouse.accounts.users import find_user
+from customhouse.catalog import queries, rights
+from customhouse.catalog.model import Project
+from customhouse.formats.pipeline.model import Pipeline
+from customhouse.formats.pipeline.read import read_pipeline
+from customhouse.formats.pipeline.resolve import resolve, values_of
+from customhouse.ledger.tx import Tx
+from customhouse.release.events import Created
+from customhouse.release.journal import Head
+from customhouse.release.room.conduct import conduct
+from customhouse.release.room.keys import engine_key
+from customhouse.release.room.runs import Run, newest_definition, open_run_of
+from customhouse.release.room.tables import release_run
+from customhouse.release.room.writer import Writer
+from customhouse.release.sealed import GENESIS
+from customhouse.release.standing import ROOM
+from customhouse.terms.encode import new_id
+from customhouse.terms.errors import Refused, Rejected
+from customhouse.terms.identity import Actor
+from customhouse.terms.names import normalize
+
+MOST_PLACES = 100
+LONGEST_SETTING = 2000
+_SECRET_WORDS = ("password", "passwd", "secret", "token", "private")
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRun:
+    """A wish for a run. ``pipeline`` is read and resolved before the transaction begins (`opening`)."""
+
+    pipeline: Pipeline
+    params: Mapping[str, str]
+    places: Mapping[str, Mapping[str, str]]
+    rehearsal: bool
+    server: str
+    """The address of this server, without a slash at the end."""
+    by: Actor
+
+
+def opening(
+    text: str, params: Mapping[str, str], places: Mapping[str, Mapping[str, str]], *, rehearsal: bool, server: str,
+    by: Actor,
+) -> OpenRun:  # fmt: skip
+    """Read what somebody brings; raises `Rejected` with line and key."""
+    pipeline = read_pipeline(text)
+    resolve(pipeline, params)
+    _check_places(places)
+    return OpenRun(pipeline, dict(params), places, rehearsal, server, by)
+
+
+def open_run(key: ServerKey, command: OpenRun, tx: Tx) -> str:
+    """Open it; returns its id."""
+    pipeline, by = command.pipeline, command.by
+    values = values_of(pipeline, command.params)
+    version = command.params.get("version") or values.get("version") or values["tag"]
+    found = queries.find_project(tx.sql, normalize(pipeline.project), lock=True)
+    if found is None or found.deleted_at is not None:
+        raise _unknown(pipeline)
+    account_id = _may_open(tx, found, by, version, pipeline)
+    _refuse_older(tx, found, pipeline, command)
+    _refuse_strangers(tx, found, pipeline)
+    there = open_run_of(tx.sql, found.id, version, rehearsal=command.rehearsal)
+    if there is not None:
+        raise Refused(
+            "run-exists", f"A run of {found.display} {version} is open already: {there}.",
+            f"Join it, or abort it first: /release/run/{there}/", status=409,
+        )  # fmt: skip
+    run = _insert(tx, found, command, version, account_id)
+    writer = Writer(tx, run, engine_key(key, run.id), None, who=by.identity)
+    # By this place the rules know that each actor speaks for himself (`standing.ROOM`).
+    here = {ROOM: {"url": command.server, "run": run.id}}
+    writer.say(
+        Created(
+            project=pipeline.project, pipeline=pipeline.text, pipeline_sha256=run.pipeline_sha256,
+            pipeline_version=pipeline.version, params=dict(command.params),
+            places={name: dict(settings) for name, settings in command.places.items()} | here,
+            engine_key=writer.key.public, rehearsal=command.rehearsal,
+        )
+    )  # fmt: skip
+    conduct(writer)
+    return run.id
+
+
+def _may_open(tx: Tx, found: Project, by: Actor, version: str, pipeline: Pipeline) -> int:
+    """Owners and maintainers may, with a token that could upload there."""
+    if by.account_id is None:
+        raise _unknown(pipeline)
+    role = rights.role_of(tx.sql, found.id, by.account_id)
+    if role is None:
+        raise _unknown(pipeline)
+    refusal = by.scope.refusal("upload", found.normalized, version)
+    if refusal is not None:
+        raise refusal
+    return by.account_id
+
+
+def _refuse_older(tx: Tx, found: Project, pipeline: Pipeline, command: OpenRun) -> None:
+    newest = newest_definition(tx.sql, found.id)
+    if newest is None or command.rehearsal:
+        return
+    if pipeline.version < newest[0]:
+        raise Refused(
+            "pipeline-rolled-back",
+            f"This pipeline is version {pipeline.version}, and {found.display} was released by version {newest[0]}.",
+            "Use the newest definition, or raise its version.", status=409,
+        )  # fmt: skip
+    if pipeline.version == newest[0] and _digest(pipeline) != newest[1]:
+        raise Refused(
+            "pipeline-changed", f"Another pipeline was used as version {pipeline.version} of {found.display} before.",
+            "Raise `version` in [pipeline] when you change anything.", status=409,
+        )  # fmt: skip
+
+
+def _refuse_strangers(tx: Tx, found: Project, pipeline: Pipeline) -> None:
+    """Whoever is to decide must belong to the project, or nobody could ever answer for him."""
+    for actor in pipeline.actors:
+        names = [text.removeprefix("user:") for text in actor.identities if text.startswith("user:")]
+        for name in names if not actor.machine else ():
+            try:
+                role = rights.role_of(tx.sql, found.id, find_user(tx.sql, name).id)
+            except Refused:
+                role = None
+            if role is None:
+                raise Refused(
+                    "actor-no-member", f"The actor {actor.id!r} is user:{name}, who has no role in {found.display}.",
+                    "Invite him as a maintainer, or name somebody who has a role.", status=409,
+                )  # fmt: skip
+
+
+def _insert(tx: Tx, found: Project, command: OpenRun, version: str, account_id: int) -> Run:
+    pipeline = command.pipeline
+    run = Run(
+        id=new_id(), project_id=found.id, normalized=found.normalized, display=found.display, public=found.public,
+        version=version[:200], pipeline_version=pipeline.version, pipeline_sha256=_digest(pipeline),
+        rehearsal=command.rehearsal, embargoed=pipeline.embargoed, opened_by=account_id, created_at=tx.now(),
+        changed_at=tx.now(), status="gathering", published_at=None, finished_at=None, head=Head(-1, GENESIS),
+    )  # fmt: skip
+    tx.sql.execute(
+        release_run.insert().values(
+            id=run.id, project_id=run.project_id, version=run.version, pipeline_version=run.pipeline_version,
+            pipeline_sha256=run.pipeline_sha256, rehearsal=run.rehearsal, embargoed=run.embargoed,
+            opened_by=run.opened_by, created_at=run.created_at, changed_at=run.changed_at, status=run.status,
+            seq=run.head.seq, head=run.head.hash,
+        )
+    )  # fmt: skip
+    return run
+
+
+def _digest(pipeline: Pipeline) -> str:
+    return hashlib.sha256(pipeline.text.encode()).hexdigest()
+
+
+def _check_places(places: Mapping[str, Mapping[str, str]]) -> None:
+    """Addresses and names: nothing that looks like a secret, for everybody who joins reads them."""
+    if len(places) > MOST_PLACES:
+        raise Rejected("bad-places", "places", f"{len(places)} tables", f"at most {MOST_PLACES}")
+    for name, settings in places.items():
+        for setting, value in settings.items():
+            where = f"places.{name}.{setting}"[:120]
+            if len(value) > LONGEST_SETTING:
+                raise Rejected("bad-places", where, f"{len(value)} characters", f"at most {LONGEST_SETTING}")
+            if any(word in setting.lower() for word in _SECRET_WORDS):
+                raise Rejected(
+                    "secret-in-places", where, "looks like a secret, and everybody who joins reads the places",
+                    "the secret in the environment of the one machine that needs it",
+                )  # fmt: skip
+
+
+def _unknown(pipeline: Pipeline) -> Refused:
+    name = pipeline.project[:80]
+    return Refused("unknown-project", f"There is no project {name!r} here that you release.", status=404)

@@ -1,0 +1,160 @@
+"""Runs as lists and doors see them: one row each, and who made them. What happened stands in their journals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from customhouse.catalog import rights
+from customhouse.catalog.tables import project
+from customhouse.release.journal import Head
+from customhouse.release.room.people import unknown_run
+from customhouse.release.room.tables import release_machine, release_run
+from customhouse.release.state import RunStatus
+
+MOST_LISTED = 100
+OVER: tuple[RunStatus, ...] = ("released", "abandoned")
+_RUNS = sa.select(
+    release_run,
+    project.c.normalized,
+    project.c.display,
+    sa.and_(project.c.visibility == "public", project.c.deleted_at.is_(None)).label("public"),
+).join(project, project.c.id == release_run.c.project_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run, without its journal."""
+
+    id: str
+    project_id: int
+    normalized: str
+    display: str
+    public: bool
+    """Whether strangers may know of its project."""
+    version: str
+    pipeline_version: int
+    pipeline_sha256: str
+    rehearsal: bool
+    embargoed: bool
+    opened_by: int
+    created_at: datetime
+    changed_at: datetime
+    status: RunStatus
+    published_at: datetime | None
+    finished_at: datetime | None
+    head: Head
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing of it can happen any more."""
+        return self.status in OVER
+
+    @property
+    def shown_to_all(self) -> bool:
+        """Whether strangers may see it: it is published, and so is its project."""
+        return self.published_at is not None and self.public and not self.rehearsal
+
+    @property
+    def told_of(self) -> str | None:
+        """The project that events of the ledger name; nobody hears of one under embargo by them."""
+        return None if self.embargoed else self.normalized
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A machine that has joined a run as one of its actors."""
+
+    id: int
+    run: str
+    actor: str
+    key: str
+    identity: str
+    account_id: int | None
+    joined_at: datetime
+    removed_at: datetime | None
+
+
+def find_run(sql: Connection, run_id: str, *, lock: bool = False) -> Run:
+    """A run by id; raises `Refused` (404) if there is none."""
+    if not run_id.isascii() or not run_id.isalnum():
+        raise unknown_run()
+    query = _RUNS.where(release_run.c.id == run_id)
+    row = sql.execute(query.with_for_update(of=release_run) if lock else query).one_or_none()
+    if row is None:
+        raise unknown_run()
+    return _run(row)
+
+
+def runs_of(sql: Connection, account_id: int) -> list[Run]:
+    """The newest runs of the projects that this account has a role in; who may see one, `people.may_see` says."""
+    names = [name for name, role in rights.projects_of(sql, account_id).items() if role is not None]
+    query = _RUNS.where(project.c.normalized.in_(names)).order_by(release_run.c.created_at.desc(), release_run.c.id)
+    return [_run(row) for row in sql.execute(query.limit(MOST_LISTED))]
+
+
+def open_run_of(sql: Connection, project_id: int, version: str, *, rehearsal: bool) -> str | None:
+    """The run of this version that is not over, if there is one."""
+    found: str | None = sql.execute(
+        sa.select(release_run.c.id)
+        .where(
+            release_run.c.project_id == project_id,
+            release_run.c.version == version,
+            release_run.c.rehearsal.is_(rehearsal),
+            release_run.c.status.not_in(OVER),
+        )
+        .limit(1)
+    ).scalar_one_or_none()
+    return found
+
+
+def newest_definition(sql: Connection, project_id: int) -> tuple[int, str] | None:
+    """Version and digest of the newest pipeline by which this project was ever released; rehearsals do not count."""
+    row = sql.execute(
+        sa.select(release_run.c.pipeline_version, release_run.c.pipeline_sha256)
+        .where(release_run.c.project_id == project_id, release_run.c.rehearsal.is_(False))
+        .order_by(release_run.c.pipeline_version.desc(), release_run.c.created_at.desc())
+        .limit(1)
+    ).one_or_none()
+    return (row.pipeline_version, row.pipeline_sha256) if row is not None else None
+
+
+def runs_to_wake(sql: Connection, now: datetime) -> list[str]:
+    """Runs in which time alone has changed something."""
+    due = sa.select(release_run.c.id).where(release_run.c.wake_at <= now, release_run.c.status.not_in(OVER))
+    return list(sql.execute(due.order_by(release_run.c.wake_at).limit(MOST_LISTED)).scalars())
+
+
+def machines_of(sql: Connection, run_id: str) -> list[Machine]:
+    """The machines that have joined, in order; those too that were sent away."""
+    rows = sql.execute(
+        sa.select(release_machine).where(release_machine.c.run_id == run_id).order_by(release_machine.c.id)
+    )
+    return [_machine(row) for row in rows]
+
+
+def machine_by_id(sql: Connection, run_id: str, machine_id: int) -> Machine:
+    """One of them that is still welcome; raises `Refused` (404) for every other."""
+    row = sql.execute(
+        sa.select(release_machine).where(release_machine.c.id == machine_id, release_machine.c.run_id == run_id)
+    ).one_or_none()
+    if row is None or row.removed_at is not None:
+        raise unknown_run()
+    return _machine(row)
+
+
+def _run(row: sa.Row[tuple[object, ...]]) -> Run:
+    found = row._mapping  # noqa: SLF001 - how SQLAlchemy names a row's columns
+    rest = {name: found[name] for name in Run.__dataclass_fields__ if name != "head"}
+    return Run(**rest, head=Head(found["seq"], found["head"]))
+
+
+def _machine(row: sa.Row[tuple[object, ...]]) -> Machine:
+    found = row._mapping  # noqa: SLF001 - how SQLAlchemy names a row's columns
+    return Machine(
+        found["id"], found["run_id"], found["actor"], found["machine_key"], found["identity"], found["account_id"],
+        found["joined_at"], found["removed_at"],
+    )  # fmt: skip
