@@ -1,0 +1,584 @@
+"""A whole release run for tests of its evidence: a journal that the rules accept, made in a second, without acting.
+
+People, machines, keys and the Sigstore are real; what steps would have done is made up. `Puppet.steps` lets a test put a
+hand in between.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import cbor2
+import rfc8785
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from attesting import LONG_AGO
+from authenticator import Authenticator, text_of
+from clock import TurnableClock
+from customhouse.release.events import (
+    Anchored,
+    Approved,
+    Checked,
+    Confirmed,
+    Created,
+    Event,
+    Joined,
+    Published,
+    Rebuilt,
+    SignedThing,
+    StepDone,
+    StepStarted,
+    TagSeen,
+)
+from customhouse.release.evidence.attest import anchor, attest
+from customhouse.release.evidence.bundle import members_of, write_bundle
+from customhouse.release.evidence.points.case import Brought
+from customhouse.release.journal import Head
+from customhouse.release.machine_key import MachineKey
+from customhouse.release.moves import Say, Start, next_moves
+from customhouse.release.question import idempotency_key, proof_by_key
+from customhouse.release.room.proof import Decision, check_proof, proof_of
+from customhouse.release.rules import apply, begin
+from customhouse.release.sealed import ENGINE, Sealed
+from customhouse.release.sealing import EMPTY, say, seal
+from customhouse.release.standing import flat, inputs_of
+from customhouse.release.state import State
+from customhouse.release.store_folder import FolderStore
+from customhouse.release.things import Thing, Things
+from customhouse.trust.private_sigstore.ca import OidcIdentity
+from customhouse.trust.private_sigstore.merkle import inclusion_proof, leaf_hash, tree_hash
+from customhouse.trust.private_sigstore.sign import PrivateSigstore
+
+ISSUER = "https://issuer.example"
+SERVER = "http://localhost:8417"
+RUN = "sealed-3.1.0-1"
+VERSION = "3.1.0"
+FROZEN, COMMIT, TAG = "f" * 40, "c" * 40, "a" * 40
+PIPELINE = """
+[pipeline]
+schema = 1
+version = {edition}
+project = "sealed"
+tag = "v{{version}}"
+[params]
+version = {{ pattern = '\\d+\\.\\d+\\.\\d+' }}
+[actors.rm]
+title = "Release manager"
+identities = ["user:rosa", "oidc:{issuer}#rosa", "key:{rosa}"]
+factor = "{factor}"
+expert = true
+[actors.windows]
+title = "Windows expert"
+identities = ["user:wim", "key:{wim}"]
+factor = "{factor}"
+expert = true
+[actors.macos]
+title = "macOS expert"
+identities = ["user:mara", "key:{mara}"]
+factor = "{factor}"
+expert = true
+[actors.ci-a]
+title = "Builder A"
+machine = true
+identities = ["oidc:{issuer}#builder-a"]
+[actors.ci-b]
+title = "Builder B"
+machine = true
+identities = ["oidc:{issuer}#builder-b"]
+[environments]
+upstream = {{ title = "Forge", kind = "forge", writers = ["rm"] }}
+desk = {{ title = "Desk", kind = "local" }}
+ci = {{ title = "Builder A", kind = "ci", network = "none", ephemeral = true, cache = false }}
+ci-b = {{ title = "Builder B", kind = "ci", network = "none", ephemeral = true, cache = false }}
+index = {{ title = "Index", kind = "store" }}
+[artifacts]
+frozen = {{ type = "git-commit" }}
+commit = {{ type = "git-commit" }}
+tag = {{ type = "git-tag", points_to = "commit" }}
+dists = {{ type = "files", names = ["sealed-{{version}}.tar.gz", "sealed-{{version}}-*.whl"], reproducible = true }}
+sbom = {{ type = "files", names = ["sealed-{{version}}.cdx.json"], describes = "dists" }}
+sigs = {{ type = "files", names = ["{{artifact}}.sigstore.json"], covers = ["dists", "sbom"] }}
+[[steps]]
+id = "freeze"
+n = "1"
+title = "Freeze"
+actor = "rm"
+env = "upstream"
+uses = "git.freeze"
+out = ["frozen"]
+[[steps]]
+id = "commit"
+n = "2"
+title = "Commit and tag"
+actor = "rm"
+env = "desk"
+uses = "git.commit_and_tag"
+in = ["frozen"]
+out = ["commit", "tag"]
+[[steps]]
+id = "build"
+n = "3"
+title = "Build, twice"
+actor = "ci-a"
+env = "ci"
+uses = "build.python"
+in = ["commit", "tag"]
+out = ["dists"]
+rebuild = {{ by = ["ci-b"], env = "ci-b", agree = 2 }}
+checks = ["rebuilds-agree", "complete"]
+[[steps]]
+id = "sbom"
+n = "4"
+title = "What is in it"
+actor = "ci-a"
+env = "ci"
+uses = "build.sbom"
+in = ["dists"]
+out = ["sbom"]
+[[steps]]
+id = "stage"
+n = "5"
+title = "Stage"
+actor = "rm"
+env = "index"
+uses = "index.stage"
+in = ["dists", "sbom"]
+checks = ["staged-as-built"]
+[[steps]]
+id = "test"
+n = "6"
+title = "Test from the stage"
+actor = "ci-b"
+env = "ci-b"
+uses = "test.install"
+in = ["dists"]
+after = ["stage"]
+checks = ["tested-as-staged"]
+[[steps]]
+id = "stop"
+n = "7"
+title = "STOP: wait for everybody"
+actor = "rm"
+env = "index"
+uses = "gate"
+in = ["dists", "sbom"]
+after = ["test"]
+gate = {{ need = ["rm", "windows", "macos"], quorum = 3, ask = "Green light for {{version}}?", factor = "{factor}" }}
+[[steps]]
+id = "sign"
+n = "8"
+title = "Sign what was tested"
+actor = "rm"
+env = "desk"
+uses = "sign.all"
+in = ["dists", "sbom"]
+out = ["sigs"]
+after = ["stop"]
+gate = {{ need = ["rm"], ask = "Sign {{version}}?", factor = "{factor}" }}
+checks = ["signatures-verify"]
+with = {{ how = ["sigstore"] }}
+[[steps]]
+id = "publish"
+n = "9"
+title = "Publish"
+actor = "rm"
+env = "index"
+uses = "index.publish"
+in = ["dists", "sbom", "sigs"]
+no_return = true
+[[steps]]
+id = "fetch-back"
+n = "10"
+title = "Fetch back"
+actor = "ci-b"
+env = "index"
+uses = "index.fetch_back"
+in = ["dists", "sbom", "sigs"]
+after = ["publish"]
+checks = ["fetched-back"]
+[[steps]]
+id = "push-last"
+n = "11"
+title = "Push the tag, last"
+actor = "rm"
+env = "upstream"
+uses = "git.push_last"
+in = ["commit", "tag"]
+after = ["fetch-back"]
+no_return = true
+"""
+
+
+class Notary:
+    """A private Sigstore in this process that signs statements and files; its log is that of Rekor's first version."""
+
+    def __init__(self, clock: TurnableClock, seed: bytes = b"released") -> None:
+        self.clock = clock
+        self.sigstore = PrivateSigstore.open(clock, seed, "released")
+        self.leaves: list[bytes] = []
+
+    @property
+    def trusted_root(self) -> bytes:
+        return json.dumps(
+            json.loads(self.sigstore.trusted_root(since=LONG_AGO)), sort_keys=True, separators=(",", ":")
+        ).encode()
+
+    def sealer(self, subject: str, issuer: str = ISSUER) -> Seal:
+        return Seal(self, subject, issuer)
+
+    def entry(self, kind: str, spec: Mapping[str, Any]) -> dict[str, Any]:
+        key = self.sigstore.log.key
+        body = rfc8785.dumps({"apiVersion": "0.0.1", "kind": kind, "spec": dict(spec)})
+        self.leaves.append(leaf_hash(body))
+        index, at = len(self.leaves) - 1, int(self.clock.now().timestamp())
+        promise: dict[str, Any] = {
+            "body": _b64(body), "integratedTime": at, "logID": key.id.hex(), "logIndex": index,
+        }  # fmt: skip
+        return {
+            "logIndex": str(index),
+            "logId": {"keyId": _b64(key.id)},
+            "kindVersion": {"kind": kind, "version": "0.0.1"},
+            "integratedTime": str(at),
+            "inclusionPromise": {"signedEntryTimestamp": _b64(key.sign(rfc8785.dumps(promise)))},
+            "inclusionProof": {
+                "logIndex": str(index), "rootHash": _b64(tree_hash(self.leaves)), "treeSize": str(len(self.leaves)),
+                "hashes": [_b64(one) for one in inclusion_proof(index, self.leaves)],
+                "checkpoint": {"envelope": self.checkpoint()},
+            },
+            "canonicalizedBody": _b64(body),
+        }  # fmt: skip
+
+    def checkpoint(self, size: int | None = None) -> str:
+        leaves = self.leaves[:size] if size is not None else self.leaves
+        key = self.sigstore.log.key
+        note = f"log.example\n{len(leaves)}\n{_b64(tree_hash(leaves))}\n"
+        return f"{note}\n— log.example {_b64(key.id[:4] + key.sign(note.encode()))}\n"
+
+
+@dataclass
+class Seal:
+    """A `Sealer` of the notary for one identity."""
+
+    notary: Notary
+    identity: str
+    issuer: str
+
+    def statement(self, payload: bytes) -> str:
+        kind = "application/vnd.in-toto+json"
+        key, certificate = self._certificate()
+        pae = b"DSSEv1 %d %s %d %s" % (len(kind), kind.encode(), len(payload), payload)
+        signature = key.sign(pae, ec.ECDSA(hashes.SHA256()))
+        envelope = {"payload": _b64(payload), "payloadType": kind, "signatures": [{"sig": _b64(signature)}]}
+        spec = {
+            "envelopeHash": {"algorithm": "sha256", "value": hashlib.sha256(json.dumps(envelope).encode()).hexdigest()},
+            "payloadHash": {"algorithm": "sha256", "value": hashlib.sha256(payload).hexdigest()},
+            "signatures": [{"signature": _b64(signature), "verifier": _b64(certificate.public_bytes(Encoding.PEM))}],
+        }
+        return self._bundle(certificate, self.notary.entry("dsse", spec), {"dsseEnvelope": envelope})
+
+    def file(self, path: Path) -> str:
+        digest = hashlib.sha256(path.read_bytes()).digest()
+        key, certificate = self._certificate()
+        signature = key.sign(digest, ec.ECDSA(Prehashed(hashes.SHA256())))
+        spec = {
+            "data": {"hash": {"algorithm": "sha256", "value": digest.hex()}},
+            "signature": {
+                "content": _b64(signature), "publicKey": {"content": _b64(certificate.public_bytes(Encoding.PEM))},
+            },
+        }  # fmt: skip
+        content = {
+            "messageSignature": {
+                "messageDigest": {"algorithm": "SHA2_256", "digest": _b64(digest)}, "signature": _b64(signature),
+            }
+        }  # fmt: skip
+        return self._bundle(certificate, self.notary.entry("hashedrekord", spec), content)
+
+    def _certificate(self) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
+        key = ec.generate_private_key(ec.SECP256R1())
+        identity = OidcIdentity(self.issuer, self.identity)
+        return key, self.notary.sigstore.authority.issue(identity, key.public_key())
+
+    def _bundle(self, certificate: x509.Certificate, entry: dict[str, Any], content: dict[str, Any]) -> str:
+        material = {
+            "certificate": {"rawBytes": _b64(certificate.public_bytes(Encoding.DER))}, "tlogEntries": [entry],
+            "timestampVerificationData": {},
+        }  # fmt: skip
+        return json.dumps(
+            {
+                "mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",
+                "verificationMaterial": material, **content,
+            }
+        )  # fmt: skip
+
+
+def _b64(body: bytes) -> str:
+    return base64.b64encode(body).decode()
+
+
+@dataclass
+class Puppet:
+    """A run that is conducted without acting. Everything in it can be replaced before `release`."""
+
+    folder: Path
+    factor: str = "none"
+    room: bool = True
+    edition: int = 3
+    run: str = RUN
+    sigstore: bool = True
+    engine: MachineKey = field(default_factory=MachineKey.new)
+    clock: TurnableClock = field(default_factory=TurnableClock)
+    notary: Notary = field(init=False)
+    store: FolderStore = field(init=False)
+    keys: dict[str, MachineKey] = field(default_factory=dict)
+    security_keys: dict[str, Authenticator] = field(default_factory=dict)
+    lines: list[Sealed] = field(default_factory=list)
+    state: State | None = None
+    bodies: dict[str, bytes] = field(default_factory=dict)
+    between: Callable[[Puppet, str], None] | None = None
+    """Called before each step starts."""
+    sealers: dict[str, Seal] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.notary = Notary(self.clock)
+        self.store = FolderStore(self.folder / "store")
+        for who in ("rm", "windows", "macos", "ci-a", "ci-b"):
+            self.keys[who] = MachineKey.from_seed(hashlib.sha256(f"key of {who}".encode()).digest())
+            self.security_keys[who] = Authenticator(SERVER, "localhost")
+        self.sealers = {
+            "rm": self.notary.sealer("rosa"),
+            "ci-a": self.notary.sealer("builder-a"),
+            "ci-b": self.notary.sealer("builder-b"),
+        }
+        self.bodies = {
+            f"sealed-{VERSION}.tar.gz": b"the sources\n" * 40,
+            f"sealed-{VERSION}-cp311-cp311-linux_x86_64.whl": b"the wheel\n" * 40,
+        }
+
+    @property
+    def pipeline(self) -> str:
+        return PIPELINE.format(
+            edition=self.edition, issuer=ISSUER, factor=self.factor, rosa=self.keys["rm"].public,
+            wim=self.keys["windows"].public, mara=self.keys["macos"].public,
+        )  # fmt: skip
+
+    @property
+    def places(self) -> dict[str, dict[str, str]]:
+        found = {
+            "upstream": {"url": "/srv/upstream.git"}, "index": {"url": "https://index.example"},
+        }  # fmt: skip
+        if self.room:
+            found["room"] = {"url": SERVER}
+        if self.sigstore:
+            found["sigstore"] = {"trust_config": "trust.json"}
+        return found
+
+    def release(self) -> Puppet:
+        """From the first line to the last."""
+        self.begin()
+        for _ in range(200):
+            assert self.state is not None
+            if self.state.status in ("released", "abandoned"):
+                return self
+            self.turn()
+        raise AssertionError(self.state)
+
+    def begin(self) -> None:
+        text = self.pipeline
+        self.say(
+            Created("sealed", text, hashlib.sha256(text.encode()).hexdigest(), self.edition, {"version": VERSION}, self.places, self.engine.public)
+        )  # fmt: skip
+        assert self.state is not None
+        for who in ("rm", "windows", "macos"):
+            self.speak(who, Joined(who, f"key:{self.keys[who].public}", self.keys[who].public))
+            self.speak(who, Confirmed(who, self.person(who)))
+        for who, subject in (("ci-a", "builder-a"), ("ci-b", "builder-b")):
+            self.speak(who, Joined(who, f"oidc:{ISSUER}#{subject}", self.keys[who].public))
+
+    def turn(self) -> None:
+        """The next thing that can happen."""
+        self.clock.turn(timedelta(seconds=1))
+        assert self.state is not None
+        moves = next_moves(self.state, self.clock.now())
+        if moves:
+            move = moves[0]
+            if isinstance(move, Say):
+                if type(move.event).__name__ == "Finished":
+                    self.attest()
+                self.say(move.event)
+            elif isinstance(move, Start):
+                self.step(move.step)
+            return
+        for step, found in self.state.steps.items():
+            if found.asked and found.status == "asked":
+                for who in found.asked.need:
+                    self.approve(step, who)
+                return
+        raise AssertionError("nothing can happen")
+
+    def person(self, who: str) -> str:
+        return {"rm": "user:rosa", "windows": "user:wim", "macos": "user:mara"}[who]
+
+    def approve(self, step: str, who: str) -> None:
+        assert self.state is not None
+        asked = self.state.steps[step].asked
+        assert asked is not None
+        proof = self.proof(step, asked.attempt, asked.question, who)
+        factor = "webauthn" if self.factor == "webauthn" else "none"
+        self.speak(who, Approved(step, asked.attempt, asked.question, who, self.person(who), factor, proof))
+
+    def proof(self, step: str, attempt: int, question: str, who: str) -> str:
+        if self.factor != "webauthn":
+            return proof_by_key(question, actor=who, key=self.keys[who])
+        account = self.person(who).removeprefix("user:")
+        decision = Decision(SERVER, self.run, step, attempt, question, "approve", account)
+        stated = hashlib.sha256(decision.text.encode()).digest()
+        challenge = secrets.token_bytes(24) + stated + secrets.token_bytes(32)
+        key = self.security_keys[who]
+        answer = json.loads(key.get({"challenge": text_of(challenge)}))
+        return proof_of(answer, decision, cbor2.dumps(key.cose))
+
+    def step(self, name: str) -> None:
+        """Do a step: its start, its checks, what it made."""
+        assert self.state is not None
+        if self.between is not None:
+            self.between(self, name)
+        step, found = self.state.pipeline.step(name), self.state.steps[name]
+        who = step.actor if step.uses != "gate" else ENGINE
+        inputs = inputs_of(self.state, step)
+        self.speak(
+            who,
+            StepStarted(
+                name, found.attempt, who, self.clock.now() + timedelta(hours=1),
+                idempotency_key(self.run, name, found.attempt), inputs,
+            ),
+        )  # fmt: skip
+        outputs, facts = self.made(name)
+        for check in {*step.checks, *(("handover",) if flat(inputs) else ())} - {"rebuilds-agree"}:
+            self.speak(who, Checked(name, found.attempt, check, True, "", "as expected"))
+        if name == "sign":
+            self.sign(who, found.attempt, outputs)
+        if name == "publish":
+            things = outputs.get("", ()) or flat({key: inputs[key] for key in ("dists",)})
+            self.speak(who, Published(name, found.attempt, "https://index.example/project/sealed/3.1.0/", things))
+            outputs = {}
+        if name == "push-last":
+            self.say(TagSeen("upstream", f"refs/tags/v{VERSION}", TAG, COMMIT))
+        self.speak(who, StepDone(name, found.attempt, outputs, facts))
+        if name == "build":
+            self.speak("ci-b", Rebuilt(name, found.attempt, "ci-b", outputs, True, {"python": "3.11.2"}))
+        self.attest()
+        if name in ("stop", "push-last"):
+            self.anchor()
+
+    def made(self, name: str) -> tuple[dict[str, Things], dict[str, str]]:
+        if name == "freeze":
+            return {"frozen": (Thing("main", "gitCommit", FROZEN),)}, {"branch": "main"}
+        if name == "commit":
+            made: dict[str, Things] = {
+                "commit": (Thing("main", "gitCommit", COMMIT),),
+                "tag": (Thing(f"v{VERSION}", "gitTag", TAG),),
+            }
+            return made, {"tree": "e" * 40}
+        if name == "build":
+            return {"dists": tuple(sorted(self.put(one, body) for one, body in self.bodies.items()))}, {
+                "python": "3.11.2"
+            }
+        if name == "sbom":
+            text = {
+                "bomFormat": "CycloneDX",
+                "specVersion": "1.6",
+                "components": [{"name": "sealed", "version": VERSION}],
+            }
+            return {"sbom": (self.put(f"sealed-{VERSION}.cdx.json", json.dumps(text).encode()),)}, {}
+        if name == "sign":
+            return {}, {}
+        if name == "fetch-back":
+            return {}, {f"fetched:{one.name}": one.digest for one in flat({"": self.dists})}
+        return {}, {"passed": "12"}
+
+    @property
+    def dists(self) -> Things:
+        assert self.state is not None
+        return self.state.artifacts["dists"]
+
+    def sign(self, who: str, attempt: int, outputs: dict[str, Things]) -> None:
+        assert self.state is not None
+        made = []
+        for thing in flat(inputs_of(self.state, self.state.pipeline.step("sign"))):
+            path = self.store.fetch(thing, self.folder / "fetched")
+            kept = self.put(f"{thing.name}.sigstore.json", self.sealers["rm"].file(path).encode())
+            made.append(kept)
+            self.speak(who, SignedThing("sign", attempt, thing, kept, "sigstore", "rosa", ISSUER))
+        outputs["sigs"] = tuple(sorted(made))
+
+    def put(self, name: str, body: bytes) -> Thing:
+        path = self.folder / "made" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(body)
+        return self.store.put(path)
+
+    def attest(self) -> None:
+        """Each machine says its own, then the engine the rest (with the identity of the release manager)."""
+        if not self.sigstore:
+            return
+        for speakers, who in (({"ci-a"}, "ci-a"), ({"ci-b"}, "ci-b"), (None, "rm")):
+            while True:
+                assert self.state is not None
+                found = attest(self.state, self.lines, self.sealers[who], self.store, speakers=speakers)
+                for event in found:
+                    self.say(event)
+                if not found:
+                    break
+
+    def anchor(self) -> None:
+        if not self.sigstore:
+            return
+        assert self.state is not None
+        head, entry = anchor(self.state, self.lines, self.sealers["rm"])
+        self.say(Anchored(head, "log.example", len(self.notary.leaves) - 1, entry))
+
+    def say(self, event: Event) -> None:
+        self.write(event, ENGINE, None)
+
+    def speak(self, who: str, event: Event) -> None:
+        if who == ENGINE:
+            self.say(event)
+        else:
+            self.write(event, who, say(event, run=self.run, by=who, key=self.keys[who]))
+
+    def write(self, event: Event, by: str, said: Any) -> None:
+        head = Head(self.lines[-1].seq, self.lines[-1].hash) if self.lines else EMPTY
+        line = seal(event, run=self.run, head=head, at=self.clock.now(), by=by, key=self.engine, said=said)
+        self.state = begin(line) if self.state is None else apply(self.state, line)
+        self.lines.append(line)
+
+    def members(self) -> dict[str, bytes]:
+        assert self.state is not None
+        return members_of(self.state, self.lines, self.body, trust={"trusted_root.json": self.notary.trusted_root})
+
+    def body(self, thing: Thing) -> bytes:
+        return self.store.fetch(thing, self.folder / "fetched").read_bytes()
+
+    def bundle(self) -> bytes:
+        return write_bundle(self.members())
+
+    def brought(self, **more: Any) -> Brought:
+        """What a careful stranger brings."""
+        told: dict[str, Any] = {
+            "trust_root": self.notary.trusted_root,
+            "pipeline_sha256": hashlib.sha256(self.pipeline.encode()).hexdigest(),
+            "check_key": check_proof,
+        }
+        return Brought(**{**told, **more})
