@@ -90,9 +90,9 @@ def read_release(run: StepRun, paths: Sequence[Path]) -> Release:
     return replace(releases[0], dists=tuple(sorted(releases[0].dists, key=lambda one: one.filename)))
 
 
-def project_of(run: StepRun) -> str:
+def project_of(run: StepRun, env: str = "") -> str:
     """The project on the index, normalised: what its place says, else the pipeline's."""
-    return normalize(run.place().get("project") or run.params.get("project", run.pipeline.project))
+    return normalize(run.place(env).get("project") or run.params.get("project", run.pipeline.project))
 
 
 def version_in(run: StepRun) -> str:

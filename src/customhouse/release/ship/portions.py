@@ -40,19 +40,18 @@ class Portions:
         return Outcome(outputs=dict.fromkeys(run.step.outputs, self.all), facts=said)
 
 
-def portions(run: StepRun, things: Things | None = None) -> Portions:
-    """Where these files go (what comes into the step, if nothing is said); raises `Problem`."""
-    place = run.place()
+def portions(run: StepRun, things: Things | None = None, env: str = "") -> Portions:
+    """Where these files go (what comes into the step, if nothing is said), of this environment; raises `Problem`."""
+    env = env or run.step.env
+    place = run.place(env)
     things = files_of(run) if things is None else things
     if is_folder(place):
-        return Portions((), things, run.step.env, ())
+        return Portions((), things, env, ())
     dists = taken(things)
     rest = tuple(one for one in things if one not in dists)
     beside = place.get("files", "")
     if beside and not is_folder(run.place(beside)):
-        raise Problem(
-            "bad-place", f"files names {beside!r}, which is no folder", "adapter = folder", place=run.step.env
-        )
+        raise Problem("bad-place", f"files names {beside!r}, which is no folder", "adapter = folder", place=env)
     return Portions(dists, rest if beside else (), beside, () if beside else rest)
 
 

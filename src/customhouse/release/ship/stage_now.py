@@ -1,0 +1,69 @@
+"""The stage as whoever installs from it sees it now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from customhouse.formats.pipeline.model import Step
+from customhouse.release.actions import Outcome, Problem, StepRun
+from customhouse.release.ship.compare import digests
+from customhouse.release.ship.download_folder import folder_of
+from customhouse.release.ship.index_door import project_of
+from customhouse.release.ship.portions import Portions, portions
+from customhouse.release.ship.public_page import JSON, stranger
+from customhouse.release.ship.staged import stage_facts, stage_step
+from customhouse.release.things import Things
+
+
+@dataclass(frozen=True, slots=True)
+class StageNow:
+    """What is staged, and what should be."""
+
+    expected: dict[str, str]
+    """SHA-256 by name of what was handed to the stage."""
+    seen: dict[str, str]
+    place: str
+    how: str = ""
+    """Where it was not looked at itself: what stands for it."""
+
+
+def staged_things(run: StepRun) -> Things:
+    """The files that the stage step took in; raises `Problem` if none is done."""
+    step = stage_step_of(run)
+    state = run.state.steps.get(step.id)
+    inputs = run.inputs if step.id == run.step.id else state.inputs if state is not None else {}
+    return tuple(sorted({one for things in inputs.values() for one in things if one.algorithm == "sha256"}))
+
+
+def stage_step_of(run: StepRun) -> Step:
+    """The step that stages; raises `Problem` if there is none."""
+    step = run.step if run.step.uses == "index.stage" else stage_step(run)
+    if step is None:
+        raise Problem("not-staged", "no step stages", "a step that uses index.stage", place=run.step.id)
+    return step
+
+
+def stage_now(run: StepRun, outcome: Outcome | None) -> StageNow:
+    """Look at the stage, without credentials; raises `Problem`."""
+    step = stage_step_of(run)
+    facts = stage_facts(run, outcome)
+    found: Portions = portions(run, staged_things(run), step.env)
+    seen: dict[str, str] = {}
+    places, how = [], ""
+    if found.dists:
+        address = facts.get("stage", "")
+        if not address:
+            raise Problem("not-staged", "nothing says where the stage is", "a stage", place=step.id)
+        url = f"{address.rstrip('/')}/{project_of(run, step.env)}/"
+        with stranger() as public:
+            page = public.page(url, project_of(run, step.env), JSON)
+        seen |= {one.filename: one.sha256 for one in page.files} if page is not None else {}
+        places.append(url)
+    if found.files:
+        folder = folder_of(run, found.env)
+        there = folder.staged_digests()
+        if there is None and not folder.staged.parent.is_dir():
+            there, how = digests(found.files), "the journal (the folder is on another machine)"
+        seen |= there or {}
+        places.append(str(folder.staged))
+    return StageNow(digests(found.all), seen, ", ".join(places), how)
