@@ -18,7 +18,6 @@ import shutil
 import tarfile
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,26 +26,16 @@ from customhouse.formats.inspection import Limits
 from customhouse.formats.sdist import inspect_sdist
 from customhouse.formats.wheel import inspect_wheel
 from customhouse.release.actions import Outcome, Problem, StepRun
-from customhouse.release.building.isolation import Cell, Copied, find_isolation, run_in
-from customhouse.release.building.outputs import (
-    declared,
-    keep,
-    kept,
-    option_flag,
-    option_text,
-    option_texts,
-    place_bytes,
-)
-from customhouse.release.building.pythons import Python, find_python, own_python
-from customhouse.release.building.repack import compressor, repack_sdist, repack_wheel
-from customhouse.release.building.source_tree import SourceTree, source_tree
-from customhouse.release.building.variation import Variation, told, variation, varied
-from customhouse.release.building.wheels import NOTHING, Lock, read_lock, virtual_environment
+from customhouse.release.building.build import OUT, Build, cell_of, environment, facts_of, prepare
+from customhouse.release.building.isolation import run_in
+from customhouse.release.building.outputs import declared, keep, kept, option_flag
+from customhouse.release.building.pythons import Python
+from customhouse.release.building.repack import repack_sdist, repack_wheel
+from customhouse.release.building.wheels import Lock
 from customhouse.terms.errors import Rejected
 
 _LEGACY = "setuptools.build_meta:__legacy__"
-_SOURCE, _OUT, _BACKEND = "/given/source", "/given/out", "/given/backend.py"
-_SCRATCH_BYTES = 8 * 2**30
+_BACKEND = "/given/backend.py"
 _Name = TypeVar("_Name", SdistName, WheelName)
 
 
@@ -62,20 +51,7 @@ class BuildPython:
             files.append(sdist)
         if option_flag(run, "wheel", otherwise=True):
             files += _wheels(build, sdist)
-        facts = {
-            "commit": build.tree.commit,
-            "tree": build.tree.tree,
-            "epoch": str(build.epoch),
-            "isolation": find_isolation().name,
-            "python": ", ".join(one.version for one in build.pythons),
-            "compressor": compressor(),
-            "requirements": build.lock.where,
-            "requirements.sha256": build.lock.sha256 if build.lock.pins else "",
-            "requirements.pins": " ".join(build.lock.pins),
-            **compilers(run),
-            **told(build.how),
-        }
-        return keep(run, Outcome(declared(run, files), facts))
+        return keep(run, Outcome(declared(run, files), facts_of(build)))
 
     def probe(self, run: StepRun) -> Outcome | None:
         """A build that came to its end left a note; one that did not left nothing that counts."""
@@ -85,64 +61,6 @@ class BuildPython:
         """Nothing: a build changes nothing outside its folder and the store."""
         del run
         return "nothing to undo"
-
-
-@dataclass(frozen=True, slots=True)
-class Build:
-    """What a build starts from."""
-
-    run: StepRun
-    how: Variation
-    tree: SourceTree
-    source: Path
-    """The tree, written."""
-    epoch: int
-    lock: Lock
-    pythons: tuple[Python, ...]
-
-
-def prepare(run: StepRun) -> Build:
-    """Take the source by its digest, read the lock, find the Pythons."""
-    tree = source_tree(run)
-    epoch = option_text(run, "epoch") or str(tree.epoch)
-    if not epoch.isdecimal():
-        raise Problem("option", f"epoch is {epoch!r}", "seconds since 1970", place=f"step {run.step.id}, with")
-    for leftover in ("source", "unpacked", "raw", "dist", "env"):
-        shutil.rmtree(run.folder / leftover, ignore_errors=True)
-    source = run.folder / "source"
-    source.mkdir(parents=True)
-    tree.write(source)
-    return Build(run, variation(run), tree, source, int(epoch), lock_of(run, tree), pythons_of(run))
-
-
-def lock_of(run: StepRun, tree: SourceTree) -> Lock:
-    """The lock that the step names, from the commit; raises `Problem`."""
-    path = option_text(run, "requires")
-    if not path:
-        return NOTHING
-    entry = tree.entries.get(path)
-    if entry is None or entry.is_link:
-        raise Problem(
-            "lock", f"the commit has no file {path}", "a requirements file with hashes",
-            place=f"step {run.step.id}, with",
-            next_step=f"Make it: uv pip compile --generate-hashes -o {path} …, and commit it.",
-        )  # fmt: skip
-    return read_lock(entry.body, path)
-
-
-def pythons_of(run: StepRun) -> tuple[Python, ...]:
-    """The Pythons that wheels are built for: those of the step, the place's, or the one under ours."""
-    wanted = option_texts(run, "pythons") or tuple(filter(None, (run.places.get(run.step.env, {}).get("python", ""),)))
-    found = []
-    for one in wanted:
-        python = find_python(run.children, one)
-        if python is None:
-            raise Problem(
-                "no-python", f"there is no Python {one} on this machine", one, place=run.step.env,
-                next_step=f"Install it (pyenv install {one}, uv python install {one}), or leave it out of `pythons`.",
-            )  # fmt: skip
-        found.append(python)
-    return tuple(found) or (own_python(run.children),)
 
 
 def _sdist(build: Build) -> Path:
@@ -207,22 +125,12 @@ def _built(build: Build, what: str, python: Python, source: Path) -> Path:
     program = environment(build, python)
     out = run.folder / "raw" / f"{what}-{python.tag}"
     out.mkdir(parents=True)
-    home = program.parent.parent
     reference, paths = backend_of(source, build.lock)
-    cell = Cell(
-        how.folder,
-        env=variables(how, build.epoch, program),
-        readable={_SOURCE: source, _BACKEND: Path(__file__).with_name("backend.py"), str(home): home},
-        writable={_OUT: out},
-        scratch=(how.folder,),
-        copies=(Copied(_SOURCE, how.folder),),
-        python=python.path,
-        seconds=run.step.timeout.total_seconds(),
-        scratch_bytes=place_bytes(run.places.get(run.step.env, {}), "scratch_mib", _SCRATCH_BYTES),
-    )  # fmt: skip
     run.tell(f"building the {what} for Python {python.version} ({how.name})")
-    argv = [str(program), "-s", _BACKEND, what, how.folder, _OUT, reference, *paths]
-    ran = run_in(varied(cell, how), argv, run.children, run.folder)
+    cell = cell_of(build, source, out, program, {_BACKEND: Path(__file__).with_name("backend.py")})
+    ran = run_in(
+        cell, [str(program), "-s", _BACKEND, what, how.folder, OUT, reference, *paths], run.children, run.folder
+    )
     if not ran.ok:
         raise Problem(
             "build-failed", f"the backend {reference} made no {what}: {ran.tail[-1500:]}", "a file", place=run.step.env,
@@ -232,33 +140,6 @@ def _built(build: Build, what: str, python: Python, source: Path) -> Path:
     if len(made) != 1 or not made[0].is_file() or made[0].is_symlink():
         raise Problem("build-failed", f"the backend made {', '.join(p.name for p in made) or 'nothing'}", f"one {what}")
     return made[0]
-
-
-def environment(build: Build, python: Python) -> Path:
-    """The build's Python with what the lock names, made once for each; returns its program."""
-    folder = build.run.folder / "env" / python.tag
-    program = folder / "bin" / "python"
-    return program if program.exists() else virtual_environment(build.run, python, folder, build.lock)
-
-
-def variables(how: Variation, epoch: int, program: Path | None = None) -> dict[str, str]:
-    """What tells compilers and archivers to leave time and path out."""
-    maps = [(how.folder, ".")]
-    if program is not None:
-        maps.append((str(program.parent.parent), "env"))
-    flags = " ".join(f"-ffile-prefix-map={old}={new}" for old, new in maps)
-    rust = " ".join(f"--remap-path-prefix={old}={new}" for old, new in maps)
-    path = "/usr/bin:/bin:/usr/sbin:/sbin"
-    return {
-        "SOURCE_DATE_EPOCH": str(epoch),
-        "CFLAGS": flags,
-        "CXXFLAGS": flags,
-        "RUSTFLAGS": rust,
-        "GOFLAGS": "-trimpath",
-        "ZERO_AR_DATE": "1",
-        "PATH": f"{program.parent}:{path}" if program is not None else path,
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
 
 
 def backend_of(source: Path, lock: Lock) -> tuple[str, Sequence[str]]:
@@ -310,14 +191,3 @@ def unpack(sdist: Path, folder: Path) -> Path:
             if not member.issym():
                 os.utime(path, (member.mtime, member.mtime))
     return next(folder.iterdir())
-
-
-def compilers(run: StepRun) -> dict[str, str]:
-    """Which compiler and linker there are: the first line of what each says."""
-    found = {}
-    for name in ("gcc", "ld"):
-        program = shutil.which(name, path="/usr/bin:/bin")
-        if program:
-            said = run.children.run([program, "--version"], env={"LC_ALL": "C"}, timeout=30).out
-            found[f"tool.{name}"] = said.partition("\n")[0]
-    return found

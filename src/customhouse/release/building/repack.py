@@ -10,6 +10,7 @@ APPNOTE.TXT 4.4.6 (a ZIP's time begins in 1980), RFC 1952.
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import lzma
 import shutil
@@ -33,7 +34,7 @@ def repack_sdist(source: Path, target: Path, epoch: int) -> None:
 
 
 def repack_tar(source: Path, target: Path, epoch: int) -> None:
-    """Write a tarball anew, compressed as its name says: ``.tar.gz``, ``.tgz``, ``.tar.xz`` or ``.tar``."""
+    """Write a tarball anew, compressed as its name says: ``.tar.gz``, ``.tgz``, ``.tar.xz``, ``.tar.bz2``, ``.tar``."""
     with target.open("wb") as out:
         if target.name.endswith((".tar.gz", ".tgz")):
             with gzip.GzipFile("", "wb", LEVEL, out, mtime=0) as packed:
@@ -42,6 +43,9 @@ def repack_tar(source: Path, target: Path, epoch: int) -> None:
             # One thread and one block: xz writes other bytes with another number of threads.
             with lzma.LZMAFile(out, "wb", check=lzma.CHECK_CRC64, preset=_LARGEST_LEVEL_XZ) as packed_xz:
                 _retar(source, packed_xz, epoch)
+        elif target.name.endswith(".tar.bz2"):
+            with bz2.BZ2File(out, "wb", compresslevel=LEVEL) as packed_bz2:
+                _retar(source, packed_bz2, epoch)
         else:
             _retar(source, out, epoch)
 

@@ -16,6 +16,7 @@ import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import mkdtemp
 
 from packaging.requirements import InvalidRequirement, Requirement
 
@@ -91,9 +92,7 @@ def wheels_of(run: StepRun, lock: Lock, python: Python) -> Path:
     folder = shelf / f"{lock.sha256}-{python.tag}"
     if not folder.is_dir():
         shelf.mkdir(parents=True, exist_ok=True)
-        fresh = shelf / f".{folder.name}.{run.step.id}.{os.getpid()}"
-        shutil.rmtree(fresh, ignore_errors=True)
-        fresh.mkdir()
+        fresh = Path(mkdtemp(prefix=".fresh-", dir=shelf))
         _download(run, lock, python, fresh)
         try:
             fresh.rename(folder)
