@@ -566,8 +566,9 @@ def _restarted(state: State, line: Sealed, event: said.Restarted) -> State:
     names = [name for name in state.steps if name in again]
     new = _reset(state, names)
     if any(state.pipeline.step(name).uses in ("git.commit_and_tag", "git.push") for name in names):
-        # The tag is made anew: where it was does not count any more.
-        new = replace(new, refs={})
+        # The tag is made anew: where this run had brought it, nothing is where it will be. Elsewhere there is none yet.
+        brought = {remote for (remote, ref), oid in state.refs.items() if ref.startswith("refs/tags/") and oid}
+        new = replace(new, refs={key: oid for key, oid in state.refs.items() if key[0] not in brought})
     return replace(new, status="open", stop=None)
 
 

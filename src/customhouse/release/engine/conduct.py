@@ -1,0 +1,412 @@
+"""Conducting a run on one machine: what is next, doing it, and writing it down before anybody relies on it.
+
+The journal is all that is kept. `StepStarted` is durable before an action begins; what it made is in the store before
+`StepDone` names it; both are appended with the head that was read, so that of two conductors one writes and the other
+reads again. Whoever comes after a crash finds steps that have started and not ended, and asks their probes.
+"""
+
+from __future__ import annotations
+
+import queue
+import shutil
+import socket
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from customhouse.release import rules
+from customhouse.release.actions import Problem, StepRun
+from customhouse.release.children import Children
+from customhouse.release.engine.anchor import Anchor, is_due
+from customhouse.release.engine.halting import StepChildren
+from customhouse.release.engine.perform import Words, perform
+from customhouse.release.events import (
+    Anchored,
+    Event,
+    Finished,
+    Noted,
+    StepDone,
+    StepFailed,
+    StepStarted,
+    Stopped,
+    Undone,
+)
+from customhouse.release.journal import Journal
+from customhouse.release.machine_key import MachineKey
+from customhouse.release.moves import Move, Say, Start, TakeUp, Undo, next_moves, wakes_at
+from customhouse.release.question import idempotency_key
+from customhouse.release.sealed import ENGINE, Said, Sealed
+from customhouse.release.sealing import Chain, head_of, seal, verify_lines
+from customhouse.release.standing import inputs_of
+from customhouse.release.state import State, StepState
+from customhouse.release.store import Store
+from customhouse.terms.clock import Clock, SystemClock
+from customhouse.terms.errors import CustomhouseError, Refused
+
+LEASE = timedelta(minutes=10)
+POLL_SECONDS = 0.25
+MOST_AT_ONCE = 4
+_ENDED = ("released", "abandoned")
+_TRIES_TO_UNDO = 2
+
+
+def _nowhere(_where: str) -> None:
+    """Tests stop the conductor at places that have names; otherwise it passes them."""
+
+
+def _silent(_text: str) -> None:
+    """Nobody watches."""
+
+
+def _no_secrets(name: str) -> str:
+    raise Problem("no-secret", f"there is no secret {name!r}", place=name)
+
+
+@dataclass
+class Conductor:
+    """One process that conducts one run."""
+
+    journal: Journal
+    store: Store
+    key: MachineKey
+    """Of the engine: the journal is sealed by it."""
+    work: Path
+    """Folder of attempts and of the clone; this machine's own."""
+    machine: str = field(default_factory=socket.gethostname)
+    """Whose leases are ours. Two conductors of one machine must not run at once: the run's folder is locked."""
+    clock: Clock = field(default_factory=SystemClock)
+    children: Children = field(default_factory=Children)
+    tell: Callable[[str], None] = _silent
+    secrets: Callable[[str], str] = _no_secrets
+    words: Words = field(default_factory=Words)
+    anchor: Anchor | None = None
+    answer: Callable[[Conductor], bool] | None = None
+    """Called when people are waited for; returns whether it has said something. A rehearsal answers so."""
+    at: Callable[[str], None] = _nowhere
+    wait: bool = False
+    """Whether to wait for people, rather than to return."""
+    lease: timedelta = LEASE
+    watch: bool = True
+    """Whether refs are looked at every few seconds."""
+    changed: Callable[[State], None] = lambda _state: None
+    """Called whenever there are new lines."""
+
+    _chain: Chain = field(default_factory=Chain)
+    _state: State | None = None
+    _lines: list[Sealed] = field(default_factory=list)
+    _working: dict[tuple[str, int], StepChildren] = field(default_factory=dict)
+    _results: queue.Queue[tuple[str, int, list[Event]]] = field(default_factory=queue.Queue)
+    _seen: queue.Queue[list[Event]] = field(default_factory=queue.Queue)
+    _unanchored: bool = False
+    _failed_undo: dict[tuple[str, int], int] = field(default_factory=dict)
+    _began: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def state(self) -> State:
+        """The run as its journal was when it was last read."""
+        if self._state is None:
+            self.catch_up()
+        assert self._state is not None  # noqa: S101 - catch_up raises where there is none
+        return self._state
+
+    @property
+    def lines(self) -> Sequence[Sealed]:
+        """The journal, as far as it was read and verified."""
+        return tuple(self._lines)
+
+    def catch_up(self) -> State:
+        """Read, verify and fold what others have written; raises `Rejected` or `Refused` for what may not be there."""
+        new = self.journal.read(self._chain.head.seq)
+        if new:
+            if self._state is None and not self._chain.engine_key:
+                self._chain = Chain(engine_key=self.key.public)
+            for line in new:
+                verify_lines([line], self._chain)
+                self._state = rules.begin(line) if self._state is None else rules.apply(self._state, line)
+                self._lines.append(line)
+            assert self._state is not None  # noqa: S101 - there was a line
+            self.changed(self._state)
+        if self._state is None:
+            raise Refused("no-run", "There is no run here: its journal is empty.", status=404)
+        return self._state
+
+    def say(self, events: Sequence[Event], *, by: str = ENGINE, said: Said | None = None) -> State:
+        """Append events, all or none; raises `Refused` if the rules say no, or if somebody else has written."""
+        state, head, lines = self.state, self._chain.head, []
+        for event in events:
+            at = max(self.clock.now(), state.at) if state.at else self.clock.now()
+            line = seal(event, run=state.run, head=head, at=at, by=by, key=self.key, said=said)
+            state, head = rules.apply(state, line), head_of(line)
+            lines.append(line)
+        kinds = ",".join(event.kind for event in events)
+        self.at(f"before append: {kinds}")
+        self.journal.append(lines, self._chain.head)
+        self.at(f"after append: {kinds}")
+        return self.catch_up()
+
+    def conduct(self, until: Callable[[State], bool] = lambda _state: False) -> State:
+        """Go on until the run has ended, stands still, or waits for people (and ``wait`` is not set)."""
+        self.catch_up()
+        stop = threading.Event()
+        watcher = self._watcher(stop)
+        try:
+            while not self._over(until):
+                if not self._go_on():
+                    break
+        finally:
+            stop.set()
+            for children in self._working.values():
+                children.halt()
+            while self._working:
+                self._take_result(self._results.get())
+            if watcher is not None:
+                watcher.join()
+        return self.state
+
+    def _over(self, until: Callable[[State], bool]) -> bool:
+        return self.state.status in _ENDED or until(self.state)
+
+    def _go_on(self) -> bool:
+        """One round; False when nothing is left that this process could do."""
+        self.catch_up()
+        self._take_what_is_there()
+        self._halt_what_is_over()
+        if self._anchor_if_due():
+            return True
+        if self._move():
+            return True
+        if self._working:
+            self._wait(POLL_SECONDS)
+            return True
+        if self.state.status in _ENDED:
+            return False
+        if self.answer is not None and self.answer(self):
+            return True
+        if self.wait:
+            self._wait(POLL_SECONDS)
+            return True
+        return False
+
+    def _halt_what_is_over(self) -> None:
+        """When the run stands still, or the attempt does not count any more."""
+        still = self.state.status not in ("open", "aborting")
+        for (name, attempt), children in self._working.items():
+            if still or self.state.steps[name].attempt != attempt:
+                children.halt()
+
+    def _move(self) -> bool:
+        """Make the first move that can be made; whether there was one."""
+        now = self.clock.now()
+        self._renew(now)
+        moves = self._ours(now) + next_moves(self.state, now)
+        return any(self._make(move, now) for move in moves)
+
+    def _ours(self, now: datetime) -> list[Move]:
+        """Steps that an earlier process of this machine has begun: nobody is at them, whatever their lease says."""
+        if self.state.status not in ("open", "aborting"):
+            return []
+        return [
+            TakeUp(one.id, one.attempt)
+            for one in self.state.steps.values()
+            if one.status == "running" and one.machine == self.machine and (one.id, one.attempt) not in self._working
+            if one.lease_until is not None and now < one.lease_until
+        ]
+
+    def _make(self, move: Move, now: datetime) -> bool:
+        try:
+            match move:
+                case Say(event):
+                    self._told(event)
+                    self.say([event])
+                    return True
+                case Undo(step, attempt):
+                    return self._undo(step, attempt)
+                case Start(step, attempt) | TakeUp(step, attempt):
+                    if (step, attempt) in self._working or len(self._working) >= MOST_AT_ONCE:
+                        return False
+                    self._start(step, attempt, now, take_up=isinstance(move, TakeUp))
+                    return True
+        except Refused as refusal:
+            if refusal.code != "journal-moved":
+                raise
+            self.catch_up()
+            return True
+
+    def _start(self, name: str, attempt: int, now: datetime, *, take_up: bool) -> None:
+        step = self.state.pipeline.step(name)
+        self.say(
+            [
+                StepStarted(
+                    name, attempt, self.machine, now + self.lease, idempotency_key(self.state.run, name, attempt),
+                    inputs_of(self.state, step),
+                )
+            ]
+        )  # fmt: skip
+        children = StepChildren(self.children)
+        self._working[name, attempt] = children
+        run = self.step_run(self.state, self.state.steps[name], children)
+        self.tell(f"{step.number or name} {step.title}" + (" (taken up again)" if take_up else ""))
+        thread = threading.Thread(target=self._work, args=(run, take_up), name=name, daemon=True)
+        thread.start()
+
+    def _work(self, run: StepRun, take_up: bool) -> None:
+        """The body of a step's thread. Whatever stops it, its end is told."""
+        name = run.step.id
+        events: list[Event] = []
+        try:
+            self.at(f"before do: {name}")
+            alone = "room" not in run.places
+            events = perform(
+                run, words=self.words, take_up=take_up, rebuild=alone, after_do=lambda: self.at(f"after do: {name}")
+            )
+            self.at(f"after all: {name}")
+        finally:
+            self._results.put((name, run.attempt, events))
+
+    def _take_what_is_there(self) -> None:
+        while not self._results.empty():
+            self._take_result(self._results.get())
+        while not self._seen.empty():
+            self._append(self._seen.get())
+
+    def _wait(self, seconds: float) -> None:
+        try:
+            self._take_result(self._results.get(timeout=seconds))
+        except queue.Empty:
+            return
+
+    def _take_result(self, result: tuple[str, int, list[Event]]) -> None:
+        """Write down how a step has ended. What no rule allows any more is not written: it is asked for again."""
+        name, attempt, events = result
+        self._working.pop((name, attempt), None)
+        if events:
+            self._append(events)
+            if isinstance(events[-1], StepDone):
+                shutil.rmtree(self._folder(name, attempt), ignore_errors=True)
+
+    def _append(self, events: Sequence[Event]) -> None:
+        while True:
+            try:
+                self.say(events)
+            except Refused as refusal:
+                if refusal.code == "journal-moved":
+                    self.catch_up()
+                    continue
+                self._not_written(events, refusal)
+            return
+
+    def _not_written(self, events: Sequence[Event], refusal: Refused) -> None:
+        """The rules say no to what a step has made: the step has failed, if it still runs, and the run stands still."""
+        step, attempt = (getattr(events[-1], one, None) for one in ("step", "attempt"))
+        self.tell(f"not written down: {refusal.sentence}")
+        self.catch_up()
+        found = self.state.steps.get(step) if isinstance(step, str) else None
+        if self.state.status == "open" and found and found.attempt == attempt and found.status == "running":
+            self._append([StepFailed(found.id, found.attempt, refusal.code, refusal.sentence)])
+
+    def _renew(self, now: datetime) -> None:
+        """Long steps keep their lease."""
+        for name, attempt in list(self._working):
+            found = self.state.steps[name]
+            if found.status != "running" or found.attempt != attempt or found.lease_until is None:
+                continue
+            if found.lease_until - now < self.lease / 2 and self.state.status in ("open", "aborting"):
+                renewed = StepStarted(
+                    name, attempt, self.machine, now + self.lease, found.idempotency_key, found.inputs
+                )  # fmt: skip
+                self._append([renewed])
+
+    def _undo(self, name: str, attempt: int) -> bool:
+        """Take back what an attempt did; what cannot be taken back stops the run, or is told when it is abandoned."""
+        state = self.state
+        found, then = self._as_it_was(name, attempt)
+        step = state.pipeline.step(name)
+        self.tell(f"{step.number or name} {step.title}: taking it back")
+        run = self.step_run(then, found, StepChildren(self.children))
+        try:
+            self.at(f"before undo: {name}")
+            result = self.words.action(step.uses).undo(run)
+            self.at(f"after undo: {name}")
+        except (Problem, CustomhouseError) as problem:
+            tries = self._failed_undo[name, attempt] = self._failed_undo.get((name, attempt), 0) + 1
+            if tries < _TRIES_TO_UNDO:
+                return True
+            self._failed_undo.pop((name, attempt))
+            if state.status == "aborting":
+                result = f"not undone: {problem}"
+            else:
+                self.say([Stopped("undo-failed", str(problem), f"attempt {attempt} of {name} taken back", name)])
+                return True
+        self.say([Undone(name, attempt, result)])
+        return True
+
+    def _as_it_was(self, name: str, attempt: int) -> tuple[StepState, State]:
+        """The step's attempt, and the run's state while it counted."""
+        found = self.state.steps[name]
+        if found.attempt == attempt:
+            return found, self.state
+        then, before = None, None
+        for line in self._lines:
+            after = rules.begin(line) if then is None else rules.apply(then, line)
+            if then is not None and then.steps[name].attempt == attempt != after.steps[name].attempt:
+                before = then
+            then = after
+        assert before is not None  # noqa: S101 - the state owes an attempt that its journal tells of
+        return before.steps[name], before
+
+    def step_run(self, state: State, found: StepState, children: Children) -> StepRun:
+        """What an action is given for this attempt."""
+        step = state.pipeline.step(found.id)
+        folder = self._folder(found.id, found.attempt)
+        folder.mkdir(parents=True, exist_ok=True)
+        params: Mapping[str, str] = {**state.params, "tag": state.pipeline.tag, "project": state.pipeline.project}
+        return StepRun(
+            run=state.run, step=step, attempt=found.attempt,
+            idempotency_key=found.idempotency_key or idempotency_key(state.run, found.id, found.attempt),
+            pipeline=state.pipeline, params=params, places=state.places, state=state, inputs=found.inputs,
+            store=self.store, folder=folder, repository=self.work / "source", children=children, clock=self.clock,
+            tell=lambda text: self.tell(f"  {found.id}: {text}"), secrets=self.secrets,
+            grant=found.grants[0] if found.grants else None, journal=lambda: tuple(self.journal.read()),
+        )  # fmt: skip
+
+    def _folder(self, name: str, attempt: int) -> Path:
+        return self.work / "steps" / f"{name}.{attempt}"
+
+    def _anchor_if_due(self) -> bool:
+        """Log the head where a log is known. A log that is away does not stop a release; the journal says so."""
+        if self.anchor is None or self._unanchored or self.state.status in _ENDED or not is_due(self._lines):
+            return False
+        event: Event
+        try:
+            event = self.anchor(self.state.pipeline, self._lines)
+        except Problem as problem:
+            self._unanchored = True
+            event = Noted(f"The journal's head could not be logged: {problem}")
+        self._append([event])
+        return isinstance(event, Anchored)
+
+    def _watcher(self, stop: threading.Event) -> threading.Thread | None:
+        """A thread that looks at the refs that must not move."""
+        if not self.watch or not any(step.watch for step in self.state.pipeline.steps):
+            return None
+        from customhouse.release.git.watch import Watcher, Watching  # noqa: PLC0415 - only where refs are watched
+
+        watcher = Watcher(Watching(lambda: self.state, self.children, self.secrets, self.work / "watch"))
+        thread = threading.Thread(target=watcher.run, args=(stop, self._seen.put), name="watch", daemon=True)
+        thread.start()
+        return thread
+
+    def _told(self, event: Event) -> None:
+        match event:
+            case Finished(outcome):
+                self.tell(f"the run is {outcome}")
+            case Stopped():
+                self.tell(f"STOP ({event.code}): {event.saw}; expected {event.expected}")
+            case _:
+                return
+
+    def sleeps_until(self) -> datetime | None:
+        """When something happens by time alone."""
+        return wakes_at(self.state, self.clock.now())
