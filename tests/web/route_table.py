@@ -98,6 +98,7 @@ def idle(
 NEW_PASSWORD = {"password": "a new and long password", "again": "a new and long password"}
 PROJECT, MANAGE, ADMIN, API = "/project/{name}", "/manage/project/{name}", "/admin", "/api/projects/{name}"
 CASE = "/admin/cases/{case}"
+CASE_RELEASE = "/api/security/cases/{disclosure}"
 DISCLOSURE, BY_LINK = "/security/cases/{disclosure}/", "/security/case/{member_link}/"
 HANDLERS: frozenset[Kind] = frozenset({"owner", "operator"})
 GUILD = "/manage/organization/{organization}"
@@ -490,6 +491,10 @@ ROWS = [
         {"disclosure": "{disclosed_case}"},
         reason="It is none.",
     ),
+    # Its release, for programs. A token of an operator is nobody's of the desk: he must belong to the case.
+    reads(CASE_RELEASE, "case:release-read", HANDLERS),
+    replace(writes(f"{CASE_RELEASE}/stage", "case:release-stage", HANDLERS, version="5.1"), idle=OPERATORS),
+    idle(f"{CASE_RELEASE}/publish", "case:release-publish", HANDLERS),
     reads("/advisory/{advisory}/cve.json", "public:read", EVERYBODY, at={"advisory": "{disclosed}"}),
     reads("/advisory/{advisory}/csaf.json", "public:read", EVERYBODY, at={"advisory": "{disclosed}"}),
     reads(BY_LINK, "disclosure:link-read", EVERYBODY),

@@ -30,6 +30,7 @@ from customhouse.web.api.advisory_documents import advisory_document_doors
 from customhouse.web.api.amendments import amendment_api_doors
 from customhouse.web.api.bundled import bundled_api_doors
 from customhouse.web.api.candidates import Candidates
+from customhouse.web.api.case_release import case_release_doors
 from customhouse.web.api.downloads import download_doors
 from customhouse.web.api.feeds import feed_doors
 from customhouse.web.api.guidance import guidance_doors
@@ -277,6 +278,7 @@ def _routes(app: App, serve: Serve) -> list[Door]:
         *standing_doors(),
         *standing_api_doors(),
         *StagedState(app).doors(),
+        *case_release_doors(),
         *case_doors(),
         *blast_doors(),
         *disclosure_report_doors(),

@@ -125,6 +125,10 @@ class Permission(Enum):
     DISCLOSURE_READ = ("disclosure:read", Need.SIGNED_IN, False, False)
     DISCLOSURE_WRITE = ("disclosure:write", Need.SIGNED_IN, True, False)
     DISCLOSURE_PUBLISH = ("disclosure:publish", Need.SIGNED_IN, True, True)
+    # The release of a case, for programs: the handlers look who works on the case.
+    CASE_RELEASE_READ = ("case:release-read", Need.SIGNED_IN_OR_TOKEN, False, False)
+    CASE_RELEASE_STAGE = ("case:release-stage", Need.SIGNED_IN_OR_TOKEN, True, False)
+    CASE_RELEASE_PUBLISH = ("case:release-publish", Need.SIGNED_IN_OR_TOKEN, True, False)
     DISCLOSURE_LINK_READ = ("disclosure:link-read", Need.ANYBODY, False, False)
     DISCLOSURE_LINK_WRITE = ("disclosure:link-write", Need.ANYBODY, True, False)
 
