@@ -94,6 +94,11 @@ from customhouse.mirror.objects import PROVENANCE_JOB
 from customhouse.mirror.partial import tidy_partials
 from customhouse.mirror.queries import mirrored_project
 from customhouse.terms.errors import CustomhouseError, Rejected, Unavailable
+from customhouse.trust.private_sigstore.certify import forget_old_tokens
+from customhouse.trust.private_sigstore.collect import collect
+from customhouse.trust.private_sigstore.logbook import COSIGN_JOB
+from customhouse.trust.private_sigstore.service import make_ready
+from customhouse.trust.private_sigstore.tuf_repository import RENEW_JOB
 from customhouse.views.log.fold import fold_decisions
 from customhouse.views.log.handed_out import handed_out_since
 from customhouse.views.simulate.candidates import forget_expired
@@ -450,6 +455,21 @@ def _note_void(_app: App, sql: Connection, entry: Entry) -> None:
     note_void(sql, entry)
 
 
+def _renew_sigstore_job(app: App, _arguments: Mapping[str, Any]) -> None:
+    """Renew the trust repository, and forget tokens that are dead. Running it again finds everything fresh."""
+    if app.settings.sigstore:
+        make_ready(app.settings, app.deeds)
+    with app.database.write() as sql:
+        forget_old_tokens(sql, app.clock.now())
+
+
+def _cosign_job(app: App, _arguments: Mapping[str, Any]) -> None:
+    """Show witnesses what is new in the logs. Running it again asks only those who have not signed it yet."""
+    if app.sigstore is not None:
+        for fault in collect(app.sigstore.logbook, app.sigstore.witnesses, app.outbound):
+            log.warning("a witness has not signed: %s", fault)
+
+
 def _let_go_job(app: App, _arguments: Mapping[str, Any]) -> None:
     """Let go of files of upstreams by the keep rules. Running it again finds the rules hold."""
     rules = KeepRules(app.settings.mirror_bytes, app.settings.mirror_days)
@@ -545,6 +565,9 @@ JOBS: Mapping[str, JobRun] = {
     COUNT_JOB: _count_public_signals_job,
     ONE_JOB: _count_public_signals_job,
     VOID_JOB: _void_views_job,
+    RENEW_JOB: _renew_sigstore_job,
+    COSIGN_JOB: _cosign_job,
+    "sigstore-cosign-all": _cosign_job,
 }
 PERIODIC: Mapping[str, timedelta] = {
     "keep-roles": timedelta(days=1),
@@ -569,6 +592,8 @@ PERIODIC: Mapping[str, timedelta] = {
     RESCAN_JOB: SWEEP_EVERY,
     "let-go-of-files": SWEEP_EVERY,
     "examine-mirrored": COUNT_EVERY,
+    RENEW_JOB: SWEEP_EVERY,
+    "sigstore-cosign-all": COUNT_EVERY,
 }
 
 AT_ONCE = frozenset({REFRESH_JOB, EXPLOITATION_JOB, RESCAN_JOB})
@@ -578,7 +603,7 @@ OUTSIDE = frozenset(
     {
         "mail", "webhook", WEBHOOK_JOB, "look-at-mail-domains", READ_JOB, EXPLOITATION_JOB, RESERVE_JOB,
         PUBLISH_CVE_JOB, RELEASE_JOB, RESCAN_JOB, REJECT_JOB, "let-go-of-files", "examine-mirrored",
-        PROVENANCE_JOB,
+        PROVENANCE_JOB, COSIGN_JOB, "sigstore-cosign-all",
     }
 )  # fmt: skip
 """Jobs that wait for others outside, or take long. They have threads of their own, so that they hold up nothing."""

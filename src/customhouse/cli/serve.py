@@ -20,6 +20,7 @@ from customhouse.infra.lifeline import die_with_parent
 from customhouse.infra.logs import configure_logs
 from customhouse.infra.prepared import has_newest_schema, is_at, was_at
 from customhouse.infra.settings import Settings
+from customhouse.infra.sigstore_keys import sigstore_keys_path
 from customhouse.infra.spool import empty_spool
 from customhouse.mirror.partial import empty_partials
 from customhouse.terms.errors import Unavailable
@@ -106,7 +107,8 @@ def web(*, data: Path | None = None, supervised_by: Supervised = 0) -> None:
 def _prepare(settings: Settings) -> None:
     """Bring the installation to this version, and drop pages that name another address, if there is need."""
     moved = was_at(settings) != settings.public_url
-    if not moved and has_newest_schema(settings):
+    lacks_keys = settings.sigstore and not sigstore_keys_path(settings).exists()
+    if not moved and not lacks_keys and has_newest_schema(settings):
         return
     from customhouse.app import forget_addresses, prepare  # noqa: PLC0415 - most starts need none of it
 

@@ -104,6 +104,29 @@ class TrustRoot(BaseModel):
     """The issuers of identities (OpenID Connect) that its certificates are believed about; empty means all."""
 
 
+class SigstoreHardware(BaseModel):
+    """A hardware module (PKCS #11) that keeps keys of the private Sigstore: those of its authority, logs and clock."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    module: Path
+    """The library of the module, such as ``/usr/lib/softhsm/libsofthsm2.so``."""
+    token: str = Field(min_length=1, max_length=32)
+    """The label of the token."""
+    pin: SecretStr
+
+
+class SigstoreWitness(BaseModel):
+    """Somebody who co-signs the logs of the private Sigstore (C2SP tlog-witness)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: str = Field(min_length=1, max_length=2000)
+    """Where it listens, without ``/add-checkpoint``."""
+    key: str = Field(min_length=1, max_length=500)
+    """Its key, as ``customhouse sigstore witness`` prints it."""
+
+
 class AdvisorySource(BaseModel):
     """Where advisories (OSV records) are read from every hour."""
 
@@ -309,6 +332,19 @@ class Settings(BaseSettings):
     the program."""
     trust_roots: tuple[TrustRoot, ...] = ()
     """Other Sigstores that attestations may rest on."""
+    sigstore: bool = False
+    """Whether a private Sigstore runs here: certificates, logs of signatures, timestamps, under ``/sigstore/``."""
+    sigstore_keys_file: Path | None = None
+    """Its keys; None means ``sigstore-keys.json`` in the data folder. Keep it out of the database's backups."""
+    sigstore_issuers: tuple[str, ...] = ()
+    """Whose ID tokens get certificates there, besides our own for people: names of issuers that may publish here, such
+    as ``github`` or those of ``oidc_issuers``."""
+    sigstore_hardware: SigstoreHardware | None = None
+    """Where new keys of its authority, logs and clock are made; None means in the file."""
+    sigstore_witnesses: tuple[SigstoreWitness, ...] = ()
+    """Who co-signs its logs."""
+    sigstore_watched: tuple[str, ...] = ()
+    """Keys of the logs of others (``NAME+HINT+BASE64``) that this index co-signs as a witness."""
     leak_reporters: dict[str, str] = Field(default_factory=dict)
     """Who may report leaked API tokens to /-/leaked-tokens/: the address of his public keys by his name. GitHub's is
     ``https://api.github.com/meta/public_keys/secret_scanning``."""

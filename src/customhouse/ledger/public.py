@@ -117,6 +117,14 @@ OF_PROJECT: Mapping[str, str] = {
 """For the owners of the project."""
 
 OPERATORS: Mapping[str, str] = {
+    "signing-certificate-issued": "got a signing certificate for {name}, vouched for by {issuer}",
+    "signing-token-refused": "showed a token of {name} for a signing certificate, and was refused: {why}",
+    "signature-logged": "put a signature into the log, at place {place}",
+    "signing-token-given": "let a program at {redirect} sign as itself",
+    "checkpoint-cosigned": "had the log {origin} co-signed at {size} entries",
+    "cosignature-refused": "asked to co-sign the log {origin} at {size} entries, and was refused: {why}",
+    "trust-repository-renewed": "renewed the trust repository of the private Sigstore: {versions}",
+    "sigstore-key-rotated": "made a new key for {role} of the private Sigstore",
     "view-amended": "said in the view {view} how {before} of {name} {releases} is to be read: {after} ({change})",
     "triage-imported": "read {records} records for triage from {origin}: {automatic} became advisories, {waiting} wait",
     "triage-decided": "judged {record} {verdict}",

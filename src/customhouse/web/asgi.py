@@ -44,6 +44,9 @@ from customhouse.web.api.project_json import project_document
 from customhouse.web.api.publishing import Publishing
 from customhouse.web.api.release_room import ReleaseRoom
 from customhouse.web.api.reports import report_api_doors
+from customhouse.web.api.sigstore import SigstoreApi
+from customhouse.web.api.sigstore_people import SigstorePeople
+from customhouse.web.api.sigstore_trust import SigstoreTrust
 from customhouse.web.api.simple import Missing
 from customhouse.web.api.stage import Stage
 from customhouse.web.api.staged import StagedState
@@ -98,6 +101,8 @@ from customhouse.web.pages.routes import page_doors
 from customhouse.web.pages.search import search_doors
 from customhouse.web.pages.security import security_doors
 from customhouse.web.pages.sign_in import sign_in_doors
+from customhouse.web.pages.sigstore import sigstore_doors
+from customhouse.web.pages.sigstore_sign import sigstore_sign_doors
 from customhouse.web.pages.standing import standing_doors
 from customhouse.web.pages.terms import terms_doors
 from customhouse.web.pages.tokens import token_doors
@@ -227,6 +232,11 @@ def _routes(app: App, serve: Serve) -> list[Door]:
         own_door("GET", PROVENANCE, Integrity(app).__call__, Permission.PROJECT_READ),
         own_door("POST", "/-/leaked-tokens/", LeakedTokens(app).__call__, Permission.LEAK_REPORT),
         *Publishing(app).doors(),
+        *(sigstore := SigstoreApi(app)).doors(),
+        *SigstorePeople(app, sigstore).doors(),
+        *SigstoreTrust(app, sigstore).doors(),
+        *sigstore_sign_doors(),
+        *sigstore_doors(),
         door("GET", "/-/health", _healthy, read),
         door("GET", "/-/ready", _ready, read),
         *sign_in_doors(),

@@ -47,6 +47,15 @@ class Permission(Enum):
     LEAK_REPORT = ("token:leak-report", Need.OWN_CHECK, True, False)
     PUBLISHER_MINT = ("publisher:mint", Need.OWN_CHECK, True, False)
 
+    # The private Sigstore: whoever shows a token, a code, or the signature of a log that is watched here.
+    SIGSTORE_SIGN = ("sigstore:sign", Need.OWN_CHECK, True, False)
+    SIGSTORE_REDEEM = ("sigstore:redeem", Need.OWN_CHECK, True, False)
+    SIGSTORE_WITNESS = ("sigstore:witness", Need.OWN_CHECK, True, False)
+    # The protocol of timestamps posts its questions; nothing is kept of them.
+    SIGSTORE_ASK = ("sigstore:ask", Need.ANYBODY, False, False)
+    SIGSTORE_IDENTIFY_FORM = ("sigstore:identify-form", Need.SIGNED_IN, False, True)
+    SIGSTORE_IDENTIFY = ("sigstore:identify", Need.SIGNED_IN, True, True)
+
     SIGN_IN_FORM = ("sign-in:form", Need.ANYBODY, False, False)
     SIGN_IN = ("sign-in", Need.ANYBODY, True, False)
     PROVE_FORM = ("prove:form", Need.SIGNED_IN, False, False)

@@ -18,13 +18,15 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from customhouse.terms.clock import Clock
 from customhouse.trust.certificate import ARC, CLAIM_NUMBERS
-from customhouse.trust.private_sigstore.ct import TimestampLog
+from customhouse.trust.private_sigstore.ct import TimestampLog, tree_leaf
 from customhouse.trust.private_sigstore.keys import SigningKey
 from customhouse.trust.signer_identity import subject_name
 
 LEAF_LIFE = timedelta(minutes=10)
 ROOT_LIFE = timedelta(days=3650)
 CLOCKS_DIFFER = timedelta(minutes=5)
+LONGEST_NAME = 64
+"""Of a common name (RFC 5280, appendix A.1)."""
 # Its first form: the bare text, without the DER around it.
 _ISSUER_V1 = x509.ObjectIdentifier(f"{ARC}.1")
 _SCT_LIST = x509.ObjectIdentifier("1.3.6.1.4.1.11129.2.4.2")
@@ -41,23 +43,41 @@ class OidcIdentity:
     """What the certificate says besides, by the names of `CLAIM_NUMBERS`."""
 
 
+@dataclass(frozen=True, slots=True)
+class Certified:
+    """A certificate, and its leaf in the log of certificates."""
+
+    certificate: x509.Certificate
+    leaf: bytes
+
+
 class Authority:
     """Issues certificates under one root of its own."""
 
-    def __init__(self, key: SigningKey, timestamps: TimestampLog, clock: Clock, name: str = "customhouse") -> None:
+    def __init__(
+        self, key: SigningKey, timestamps: TimestampLog, clock: Clock, name: str = "customhouse",
+        certificate: x509.Certificate | None = None,
+    ) -> None:  # fmt: skip
+        """``certificate`` is the root of a key that has one already."""
         self._key = key
         self._timestamps = timestamps
         self._clock = clock
-        self.certificate = _root(key, f"{name} certificates", clock.now())
+        self.certificate = certificate or root_certificate(key.private, f"{name} certificates", clock.now())
 
     def issue(self, identity: OidcIdentity, key: ec.EllipticCurvePublicKey) -> x509.Certificate:
         """A certificate for whoever holds this key, with a signed timestamp of the certificate transparency log."""
+        return self.certify(identity, key).certificate
+
+    def certify(self, identity: OidcIdentity, key: ec.EllipticCurvePublicKey) -> Certified:
+        """The same, with what the log of certificates must keep before anybody sees it."""
         now = self._clock.now().replace(microsecond=0)
         bare = self._bare(identity, key, now)
         # RFC 6962, section 3.2: the log signs the certificate as it is without the log's own extension.
-        timestamp = self._timestamps.sign(self._certify(bare).tbs_certificate_bytes, self._key.id, now)
+        precertificate = self._certify(bare).tbs_certificate_bytes
+        timestamp = self._timestamps.sign(precertificate, self._key.id, now)
         listed = x509.UnrecognizedExtension(_SCT_LIST, _octets(_length(_length(timestamp))))
-        return self._certify(bare.add_extension(listed, critical=False))
+        made = self._certify(bare.add_extension(listed, critical=False))
+        return Certified(made, tree_leaf(precertificate, self._key.id, now))
 
     def _certify(self, builder: x509.CertificateBuilder) -> x509.Certificate:
         return builder.sign(self._key.private, hashes.SHA256())
@@ -73,7 +93,7 @@ class Authority:
             .serial_number(x509.random_serial_number())
             .not_valid_before(now)
             .not_valid_after(now + LEAF_LIFE)
-            .add_extension(_usage(digital_signature=True), critical=True)
+            .add_extension(usage(digital_signature=True), critical=True)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CODE_SIGNING]), critical=False)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
             .add_extension(
@@ -91,9 +111,10 @@ class Authority:
         return builder
 
 
-def _root(key: SigningKey, common_name: str, now: datetime) -> x509.Certificate:
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
-    public = key.private.public_key()
+def root_certificate(key: ec.EllipticCurvePrivateKey, common_name: str, now: datetime) -> x509.Certificate:
+    """A root that has signed itself, and may sign certificates of people and machines."""
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name[:LONGEST_NAME])])
+    public = key.public_key()
     since = now.replace(microsecond=0) - CLOCKS_DIFFER
     return (
         x509.CertificateBuilder()
@@ -104,14 +125,15 @@ def _root(key: SigningKey, common_name: str, now: datetime) -> x509.Certificate:
         .not_valid_before(since)
         .not_valid_after(since + ROOT_LIFE)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_usage(key_cert_sign=True, crl_sign=True), critical=True)
+        .add_extension(usage(key_cert_sign=True, crl_sign=True), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(public), critical=False)
-        .sign(key.private, hashes.SHA256())
+        .sign(key, hashes.SHA256())
     )
 
 
-def _usage(*, digital_signature: bool = False, key_cert_sign: bool = False, crl_sign: bool = False) -> x509.KeyUsage:
+def usage(*, digital_signature: bool = False, key_cert_sign: bool = False, crl_sign: bool = False) -> x509.KeyUsage:
+    """What a key may do, all of it named."""
     return x509.KeyUsage(
         digital_signature=digital_signature,
         content_commitment=False,

@@ -18,7 +18,7 @@ def tree_hash(leaves: Sequence[bytes]) -> bytes:
     if len(leaves) == 1:
         return leaves[0]
     split = _split(len(leaves))
-    return _node(tree_hash(leaves[:split]), tree_hash(leaves[split:]))
+    return node_hash(tree_hash(leaves[:split]), tree_hash(leaves[split:]))
 
 
 def inclusion_proof(index: int, leaves: Sequence[bytes]) -> list[bytes]:
@@ -36,5 +36,6 @@ def _split(size: int) -> int:
     return 1 << ((size - 1).bit_length() - 1)
 
 
-def _node(left: bytes, right: bytes) -> bytes:
+def node_hash(left: bytes, right: bytes) -> bytes:
+    """The hash of an inner node."""
     return hashlib.sha256(b"\1" + left + right).digest()

@@ -1,0 +1,49 @@
+"""Letters about the private Sigstore, to operators: what looks like a stolen token, a log that lies, a new key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from customhouse.index.letters.letter import Draft, Fact, Site, Write, draft
+
+
+def token_refused(values: Mapping[str, Any], site: Site) -> Draft:
+    """A token was shown for two keys."""
+    fact = Fact.of(values)
+    return draft(
+        site, fact, "A token for signing was used twice",
+        f"A token of {fact.text('name')}, by {fact.text('issuer')}, was shown {fact.when} for a signing certificate, "
+        f"although {fact.text('why')}. It got none. Either a build has tried again without asking for a new token, or"
+        " somebody else has it.",
+        f"What was signed in this name stands here:\n{site.url}/trust/sigstore/",
+    )  # fmt: skip
+
+
+def cosignature_refused(values: Mapping[str, Any], site: Site) -> Draft:
+    """A log contradicts what it has shown before."""
+    fact = Fact.of(values)
+    return draft(
+        site, fact, f"The log {fact.text('origin')} contradicts itself",
+        f"This index is a witness of the log {fact.text('origin')}. {fact.when[:1].upper() + fact.when[1:]} it was "
+        f"asked to co-sign {fact.text('size')} entries, and refused: {fact.text('why')}.",
+        "Ask its operator at once. What the log has shown before is kept here, and nothing else is signed.",
+    )  # fmt: skip
+
+
+def rotated(values: Mapping[str, Any], site: Site) -> Draft:
+    """A key of ours is new."""
+    fact = Fact.of(values)
+    return draft(
+        site, fact, f"The private Sigstore has a new key: {fact.text('role')}",
+        f"{fact.who} made a new key for {fact.text('role')} {fact.when}. Its SHA-256 is {fact.text('key')}. What the "
+        "old one has signed stays good.",
+        f"All keys:\n{site.url}/trust/sigstore/",
+    )  # fmt: skip
+
+
+LETTERS: Mapping[str, Write] = {
+    "signing-token-refused": token_refused,
+    "cosignature-refused": cosignature_refused,
+    "sigstore-key-rotated": rotated,
+}
