@@ -27,8 +27,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from attesting import LONG_AGO
 from authenticator import Authenticator, text_of
 from clock import TurnableClock
+from customhouse.release.engine.anchor import anchored_by
 from customhouse.release.events import (
-    Anchored,
     Approved,
     Checked,
     Confirmed,
@@ -42,7 +42,7 @@ from customhouse.release.events import (
     StepStarted,
     TagSeen,
 )
-from customhouse.release.evidence.attest import anchor, attest
+from customhouse.release.evidence.attest import attest
 from customhouse.release.evidence.bundle import members_of, write_bundle
 from customhouse.release.evidence.points.case import Brought
 from customhouse.release.journal import Head
@@ -546,8 +546,7 @@ class Puppet:
         if not self.sigstore:
             return
         assert self.state is not None
-        head, entry = anchor(self.state, self.lines, self.sealers["rm"])
-        self.say(Anchored(head, "log.example", len(self.notary.leaves) - 1, entry))
+        self.say(anchored_by(self.sealers["rm"])(self.state.pipeline, self.lines))
 
     def say(self, event: Event) -> None:
         self.write(event, ENGINE, None)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from customhouse.formats.pipeline.model import Pipeline
 from customhouse.release.actions import Problem
-from customhouse.release.events import Anchored, Asked, Created, KeyGranted, Published, StepDone
+from customhouse.release.events import Anchored, Asked, Attested, Created, KeyGranted, Published, StepDone
 from customhouse.release.sealed import Sealed
 from customhouse.release.signing.sealer import Sealer
 
@@ -43,6 +43,8 @@ def is_due(lines: Sequence[Sealed]) -> bool:
     telling = any(
         isinstance(line.event, KeyGranted | Published)
         or (isinstance(line.event, StepDone) and line.event.step in gates)
+        # The last word on the whole run (`evidence.statements.verdict`) is of no step.
+        or (isinstance(line.event, Attested) and not line.event.step)
         for line in since
     )
     return telling or (len(since) >= EVERY_LINES and not isinstance(since[-1].event, Created))

@@ -7,13 +7,12 @@ crash between a step's end and its statement leaves nothing out, and calling twi
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from customhouse.release.events import Attested
 from customhouse.release.evidence.statements.history import history
-from customhouse.release.evidence.statements.journal_head import journal_head
 from customhouse.release.evidence.statements.told import Owed, owed, verdict_owed
 from customhouse.release.sealed import Sealed
 from customhouse.release.state import State
@@ -27,6 +26,10 @@ class Signs(Protocol):
     def statement(self, payload: bytes) -> str:
         """The Sigstore bundle (JSON) of a DSSE envelope around this statement."""
         ...
+
+
+Attest = Callable[[State, Sequence[Sealed]], list[Attested]]
+"""What is still to be said of a journal, signed; raises `Problem`."""
 
 
 def attest(
@@ -50,13 +53,9 @@ def attest(
     return [_attested(last, sealer, store)]
 
 
-def anchor(state: State, lines: Sequence[Sealed], sealer: Signs) -> tuple[str, str]:
-    """Sign the journal's head, which also puts it into the log: the head's hash, and the bundle with the log's entry.
-
-    For `Anchored`: the bundle is its ``entry``.
-    """
-    told = history(state.pipeline, lines)
-    return lines[-1].hash, sealer.statement(journal_head(told, lines[-1]).to_bytes())
+def attested_by(sealer: Signs, store: Store, *, speakers: Collection[str] | None = None) -> Attest:
+    """`attest` with everything that stays the same on one machine, for a conductor."""
+    return lambda state, lines: attest(state, lines, sealer, store, speakers=speakers)
 
 
 def _attested(one: Owed, sealer: Signs, store: Store) -> Attested:
