@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,11 +17,10 @@ from authenticator import Authenticator
 from build_service import BuildService, build_service
 from clock import TurnableClock
 from customhouse.accounts.tables import account
-from customhouse.accounts.tokens import CreateToken
 from customhouse.accounts.users import find_user
 from customhouse.catalog.tables import project_role
-from customhouse.infra.db import insert_new
 from customhouse.index.new_project import CreateProject, new_project
+from customhouse.infra.db import insert_new
 from customhouse.release import events
 from customhouse.release.codec import read_line, to_body
 from customhouse.release.events import Event
@@ -31,11 +29,11 @@ from customhouse.release.question import idempotency_key
 from customhouse.release.rules import replay
 from customhouse.release.sealed import Sealed
 from customhouse.release.sealing import say, verify_lines
-from customhouse.release.state import State
 from customhouse.release.standing import inputs_of
+from customhouse.release.state import State
 from customhouse.release.things import Thing
-from customhouse.release.work.identity import account_evidence, evidence_of, identity_of
-from second_step import a_key, guarded, named_world
+from customhouse.release.work.identity import evidence_of, identity_of
+from second_step import named_world
 from world import World
 
 RUNS = "/api/release/runs"

@@ -25,8 +25,8 @@ from customhouse.ledger.tx import Tx
 from customhouse.terms.errors import Refused
 
 LIFE = timedelta(minutes=5)
-Purpose = Literal["add-key", "add-passkey", "second", "passkey", "again", "approve"]
-PURPOSES: tuple[Purpose, ...] = ("add-key", "add-passkey", "second", "passkey", "again", "approve")
+Purpose = Literal["add-key", "add-passkey", "second", "passkey", "again", "approve", "release"]
+PURPOSES: tuple[Purpose, ...] = ("add-key", "add-passkey", "second", "passkey", "again", "approve", "release")
 _TIME_BYTES, _NONCE_BYTES, _MAC_BYTES = 8, 16, 32
 _STATED_BYTES = 32
 _BYTES = _TIME_BYTES + _NONCE_BYTES + _MAC_BYTES

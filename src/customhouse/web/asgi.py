@@ -96,6 +96,7 @@ from customhouse.web.pages.publishers import publisher_doors
 from customhouse.web.pages.recovery import recovery_doors
 from customhouse.web.pages.recovery_admin import recovery_admin_doors
 from customhouse.web.pages.register import register_doors
+from customhouse.web.pages.releases import release_doors
 from customhouse.web.pages.reports import report_doors
 from customhouse.web.pages.routes import page_doors
 from customhouse.web.pages.search import search_doors
@@ -270,6 +271,7 @@ def _routes(app: App, serve: Serve) -> list[Door]:
         *report_doors(),
         *report_api_doors(),
         *ReleaseRoom(app).doors(),
+        *release_doors(),
         *yank_api_doors(),
         *Candidates(app, looking).doors(),
         *policy_level_doors(app, looking),

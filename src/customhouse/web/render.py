@@ -20,6 +20,7 @@ STATIC = {
     "seal.svg": "image/svg+xml",
     "keys.js": "text/javascript; charset=utf-8",
     "policy.js": "text/javascript; charset=utf-8",
+    "live.js": "text/javascript; charset=utf-8",
 }
 _KIBI = 1024
 

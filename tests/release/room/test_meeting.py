@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from clock import TurnableClock
-from customhouse.release.events import Noted, StepDone, TagMoved
-from customhouse.release.machine_key import MachineKey
 from customhouse.release.things import Thing
-from meeting import BODY, BUILT, Machine, Meeting, meeting
+from meeting import BODY, BUILT, Meeting, meeting
 from world import ON_BOTH
 
 pytestmark = pytest.mark.slow

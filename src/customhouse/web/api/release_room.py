@@ -111,7 +111,7 @@ class ReleaseRoom:
         ]
 
     async def open(self, request: Request) -> Response:
-        """Open a run: ``pipeline`` is its text; ``params``, ``places`` and ``rehearsal`` as the journal has them. 201."""
+        """Open a run: ``pipeline`` is its text; ``params``, ``places``, ``rehearsal`` as the journal has them."""
         document = read_document(await read_body(request, DOCUMENT_BYTES))
         return await self._in_thread(self._open, request, document)
 

@@ -26,6 +26,7 @@ from customhouse.terms.errors import Refused
 from customhouse.terms.identity import ANONYMOUS
 from customhouse.web.address import safe_next
 from customhouse.web.approvals import asked_statement
+from customhouse.web.decisions import asked_decision
 from customhouse.web.doors import Door, door
 from customhouse.web.new_password import turn_away_breached
 from customhouse.web.permissions import Permission
@@ -126,7 +127,7 @@ def key_options(visit: Visit) -> Response:
         raise Refused("unknown-purpose", "Keys are not used for that here.", " | ".join(PURPOSES), status=404)
     party, key, now = our_party(visit), visit.app.key, visit.app.clock.now()
     user, session_hash = _whose(visit, purpose)
-    statement = asked_statement(visit).text if purpose == "approve" else ""
+    statement = _stated(visit, purpose)
     challenge = new_challenge(key, holder_of(visit, purpose, session_hash, statement), now)
     with visit.app.database.read() as sql:
         known = webauthn_keys.known_keys(sql, user.id) if user is not None else []
@@ -141,6 +142,13 @@ def key_options(visit: Visit) -> Response:
     for cookie in visit.cookies:
         answer.headers.append("set-cookie", cookie)
     return answer
+
+
+def _stated(visit: Visit, purpose: Purpose) -> str:
+    """What is signed with it, if anything."""
+    if purpose == "approve":
+        return asked_statement(visit).text
+    return asked_decision(visit).text if purpose == "release" else ""
 
 
 def second_form(visit: Visit) -> Response:
