@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -53,13 +54,19 @@ class Sealer(Protocol):
         ...
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
 class _Held:
     """A certificate with its key, as the library holds them."""
 
     signer: Signer
     who: Signatory
     ends_at: datetime
+
+
+_CERTIFICATES: dict[tuple[str, str], _Held] = {}
+"""By digests of trust config and token. A token is worth one key: an authority takes a second one for a theft, so all
+sealers of a process that show the same token share what they got for it."""
+_LOCK = RLock()
 
 
 class SigstoreSealer:
@@ -71,14 +78,14 @@ class SigstoreSealer:
     ) -> None:  # fmt: skip
         """``trust_config`` is the JSON text; nothing is asked before something is to be signed.
 
-        ``token`` is an ID token (JWT, audience ``sigstore``), or where to get a fresh one: the second is called for
-        each certificate. ``rekor`` asks for one of the log's APIs; where it is None, the library takes the newest.
-        Raises `Problem` if the config cannot be used.
+        ``token`` is an ID token (JWT, audience ``sigstore``), or where to get one: it is called for each certificate,
+        and the second time there must be another token. ``rekor`` asks for one of the log's APIs; where it is None,
+        the library takes the newest. Raises `Problem` if the config cannot be used.
         """
         self._token = token
         self._clock = clock or SystemClock()
-        self._lock = RLock()
         self._held: _Held | None = None
+        self._config = hashlib.sha256(trust_config.encode()).hexdigest()
         self._context = _context(trust_config, rekor)
 
     @property
@@ -97,7 +104,7 @@ class SigstoreSealer:
 
         with _failures("sign the statement"):
             said = Statement(payload)
-            return self._now().signer.sign_dsse(said).to_json()
+            return self._signer().sign_dsse(said).to_json()
 
     def file(self, path: Path) -> str:
         """See `Sealer`; reads the file in pieces."""
@@ -107,23 +114,38 @@ class SigstoreSealer:
         with path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").digest()
         with _failures(f"sign {path.name}"):
-            found = self._now().signer.sign_artifact(Hashed(algorithm=HashAlgorithm.SHA2_256, digest=digest))
+            found = self._signer().sign_artifact(Hashed(algorithm=HashAlgorithm.SHA2_256, digest=digest))
             return found.to_json()
+
+    def _signer(self) -> Signer:
+        """The library's signer, for the log that this sealer writes to: one key and certificate, whatever the log."""
+        signer = copy(self._now().signer)
+        signer._signing_ctx = self._context  # noqa: SLF001 - there is no other way to write to both APIs of a log
+        return signer
 
     def _now(self) -> _Held:
         """A certificate that is still good for a while."""
-        with self._lock:
-            if self._held is None or self._clock.now() > self._held.ends_at - SPARE:
-                self._held = self._new()
+        with _LOCK:
+            if self._held is None or self._is_ending(self._held):
+                token = (self._token if isinstance(self._token, str) else self._token()).strip()
+                known = (self._config, hashlib.sha256(token.encode()).hexdigest())
+                held = _CERTIFICATES.get(known)
+                if held is None or self._is_ending(held):
+                    for ended in [key for key, one in _CERTIFICATES.items() if self._is_ending(one)]:
+                        del _CERTIFICATES[ended]
+                    held = _CERTIFICATES[known] = self._new(token)
+                self._held = held
             return self._held
 
-    def _new(self) -> _Held:
+    def _is_ending(self, held: _Held) -> bool:
+        return self._clock.now() > held.ends_at - SPARE
+
+    def _new(self, token: str) -> _Held:
         from sigstore.oidc import IdentityToken  # noqa: PLC0415 - slow to import
         from sigstore.sign import Signer  # noqa: PLC0415 - as above
 
         with _failures("get a certificate"):
-            token = self._token if isinstance(self._token, str) else self._token()
-            signer = Signer(IdentityToken(token.strip()), self._context, cache=True)
+            signer = Signer(IdentityToken(token), self._context, cache=True)
             # The library shows its certificate only with a signature; it has it from the start, and asks nobody here.
             certificate = signer._signing_cert()  # noqa: SLF001 - see above
             return _Held(signer, signer_of(certificate), certificate.not_valid_after_utc)
