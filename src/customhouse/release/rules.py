@@ -565,10 +565,11 @@ def _restarted(state: State, line: Sealed, event: said.Restarted) -> State:
         _early_enough(state, state.stop, step, again)
     names = [name for name in state.steps if name in again]
     new = _reset(state, names)
-    if any(state.pipeline.step(name).uses in ("git.commit_and_tag", "git.push") for name in names):
-        # The tag is made anew: where this run had brought it, nothing is where it will be. Elsewhere there is none yet.
-        brought = {remote for (remote, ref), oid in state.refs.items() if ref.startswith("refs/tags/") and oid}
-        new = replace(new, refs={key: oid for key, oid in state.refs.items() if key[0] not in brought})
+    # What is made or pushed anew: where it was does not count any more. What nobody moves is watched on.
+    gone = {thing.digest for name in names for things in state.steps[name].outputs.values() for thing in things}
+    pushed = {state.pipeline.step(name).env for name in names if state.pipeline.step(name).uses == "git.push"}
+    kept = {place: oid for place, oid in state.refs.items() if oid not in gone and place[0] not in pushed}
+    new = replace(new, refs=kept)
     return replace(new, status="open", stop=None)
 
 
