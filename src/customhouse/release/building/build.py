@@ -42,7 +42,7 @@ def prepare(run: StepRun) -> Build:
     epoch = option_text(run, "epoch") or str(tree.epoch)
     if not epoch.isdecimal():
         raise Problem("option", f"epoch is {epoch!r}", "seconds since 1970", place=f"step {run.step.id}, with")
-    for leftover in ("source", "unpacked", "raw", "dist", "env"):
+    for leftover in ("source", "unpacked", "raw", "dist", "env", "in"):
         shutil.rmtree(run.folder / leftover, ignore_errors=True)
     source = run.folder / "source"
     source.mkdir(parents=True)

@@ -64,7 +64,7 @@ class BuildPython:
 
 
 def _sdist(build: Build) -> Path:
-    raw = _built(build, "sdist", build.pythons[0], build.source)
+    raw = built(build, "sdist", build.pythons[0], build.source)
     name = _named(raw, SdistName)
     try:
         with raw.open("rb") as file:
@@ -81,7 +81,7 @@ def _wheels(build: Build, sdist: Path) -> list[Path]:
     unpacked = unpack(sdist, build.run.folder / "unpacked")
     found: list[Path] = []
     for python in build.pythons:
-        raw = _built(build, "wheel", python, unpacked)
+        raw = built(build, "wheel", python, unpacked)
         name = _named(raw, WheelName)
         try:
             with raw.open("rb") as file:
@@ -119,7 +119,7 @@ def _unsound(path: Path, error: Rejected) -> Problem:
     )  # fmt: skip
 
 
-def _built(build: Build, what: str, python: Python, source: Path) -> Path:
+def built(build: Build, what: str, python: Python, source: Path) -> Path:
     """Let the backend make one file of it, shut in."""
     run, how = build.run, build.how
     program = environment(build, python)

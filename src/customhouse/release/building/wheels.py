@@ -28,6 +28,8 @@ from customhouse.terms.names import normalize
 
 _KEPT = ("PATH", "HOME", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",
          "http_proxy", "https_proxy", "no_proxy")  # fmt: skip
+_ORIGINS = ("PIP_INDEX", "PIP_EXTRA", "PIP_FIND", "PIP_NO_INDEX", "PIP_CONSTRAINT", "PIP_TRUSTED", "PIP_CONFIG",
+            "PIP_PRE", "PIP_BUILD_CONSTRAINT")  # fmt: skip
 _SECONDS = 600.0
 _EXPECTED = "lines NAME==VERSION --hash=sha256:DIGEST, as `uv pip compile --generate-hashes` writes them"
 
@@ -124,7 +126,7 @@ def _download(run: StepRun, lock: Lock, python: Python, folder: Path) -> None:
         origin = ["--index-url", place["index"]] if place.get("index") else []
     ran = pip(
         run, python, "download", "--require-hashes", "--only-binary", ":all:", "--no-deps", "--no-cache-dir",
-        "--dest", str(folder), "--requirement", str(file), *origin,
+        "--dest", str(folder), "--requirement", str(file), *origin, alone=bool(origin),
     )  # fmt: skip
     if not ran.ok:
         raise Problem(
@@ -135,35 +137,54 @@ def _download(run: StepRun, lock: Lock, python: Python, folder: Path) -> None:
         )  # fmt: skip
 
 
-def virtual_environment(run: StepRun, python: Python, folder: Path, lock: Lock = NOTHING) -> Path:
-    """Make one in ``folder`` with what the lock names; returns its Python. Nothing of what is installed is run."""
+def virtual_environment(
+    run: StepRun, python: Python, folder: Path, lock: Lock = NOTHING, wheel: Path | None = None
+) -> Path:
+    """Make one in ``folder`` with what the lock names, and ``wheel``; returns its Python. Nothing of it is run.
+
+    All is installed at once: pip starts the environment's Python, and what is in there may run with it (``.pth``).
+    """
     ran = run.children.run(
         [str(python.path), "-I", "-m", "venv", "--without-pip", str(folder)], env={"PATH": "/usr/bin:/bin"}, timeout=120
     )
     if not ran.ok:
-        raise Problem(
-            "no-venv",
-            f"Python {python.version} makes no virtual environment: {ran.tail[-200:]}",
-            place=str(python.path),
-        )
+        said = ran.tail[-200:]
+        raise Problem("no-venv", f"Python {python.version} makes no environment: {said}", place=str(python.path))
     program = folder / "bin" / "python"
+    if not lock.pins and wheel is None:
+        return program
+    text, origin = lock.text, []
     if lock.pins:
-        wheels = wheels_of(run, lock, python)
-        file = run.folder / f"lock-{python.tag}.txt"
-        file.write_text(lock.text, encoding="utf-8")
-        ran = pip(
-            run, Python(program, python.version, python.tag), "install", "--require-hashes", "--no-index", "--no-deps",
-            "--no-compile", "--no-cache-dir", "--only-binary", ":all:", "--find-links", str(wheels),
-            "--requirement", str(file),
+        origin = ["--find-links", str(wheels_of(run, lock, python))]
+    if wheel is not None:
+        digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+        text += f"\n{wheel.name.partition('-')[0]} @ {wheel.absolute().as_uri()} --hash=sha256:{digest}\n"
+    file = run.folder / f"install-{python.tag}.txt"
+    file.write_text(text, encoding="utf-8")
+    ran = pip(
+        run, Python(program, python.version, python.tag), "install", "--require-hashes", "--no-index", "--no-compile",
+        "--no-cache-dir", "--only-binary", ":all:", *([] if wheel is not None else ["--no-deps"]), *origin,
+        "--requirement", str(file), alone=True,
+    )  # fmt: skip
+    if not ran.ok:
+        what = wheel.name if wheel is not None else lock.where
+        raise Problem(
+            "not-installed", f"pip could not install {what}: {last_error(ran)}",
+            "everything that it needs, in a lock with hashes", place=run.step.env,
+            next_step="Name the lock in the step: with = { requires = … }.",
         )  # fmt: skip
-        if not ran.ok:
-            raise Problem("requirements", f"pip could not install {lock.where}: {last_error(ran)}", place=run.step.env)
     return program
 
 
-def pip(run: StepRun, python: Python, *arguments: str) -> Ran:
-    """Run pip for a Python: ours if we have one, else its own. It sees no secrets but its own settings."""
+def pip(run: StepRun, python: Python, *arguments: str, alone: bool = False) -> Ran:
+    """Run pip for a Python: ours if we have one, else its own. It sees no secrets but its own settings.
+
+    ``alone``: nothing that this machine's settings say of where to fetch from counts.
+    """
     env = {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith("PIP_")}
+    if alone:
+        env = {name: value for name, value in env.items() if not name.startswith(_ORIGINS)}
+        env["PIP_CONFIG_FILE"] = os.devnull
     env |= {
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "PIP_NO_INPUT": "1",
