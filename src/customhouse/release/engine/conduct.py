@@ -24,15 +24,19 @@ from customhouse.release.engine.halting import StepChildren
 from customhouse.release.engine.perform import Words, perform
 from customhouse.release.events import (
     Anchored,
+    Attested,
     Event,
     Finished,
     Noted,
+    Published,
+    Rebuilt,
     StepDone,
     StepFailed,
     StepStarted,
     Stopped,
     Undone,
 )
+from customhouse.release.evidence.attest import Attest
 from customhouse.release.journal import Journal
 from customhouse.release.machine_key import MachineKey
 from customhouse.release.moves import Move, Say, Start, TakeUp, Undo, next_moves, wakes_at
@@ -82,6 +86,8 @@ class Conductor:
     secrets: Callable[[str], str] = _no_secrets
     words: Words = field(default_factory=Words)
     anchor: Anchor | None = None
+    attest: Attest | None = None
+    """Says under signature what the journal tells (`evidence.attest.attested_by`), where a Sigstore is known."""
     answer: Callable[[Conductor], bool] | None = None
     """Called when people are waited for; returns whether it has said something. A rehearsal answers so."""
     at: Callable[[str], None] = _nowhere
@@ -97,9 +103,11 @@ class Conductor:
     _state: State | None = None
     _lines: list[Sealed] = field(default_factory=list)
     _working: dict[tuple[str, int], StepChildren] = field(default_factory=dict)
-    _results: queue.Queue[tuple[str, int, list[Event]]] = field(default_factory=queue.Queue)
+    _results: queue.Queue[tuple[str, int, list[Event], BaseException | None]] = field(default_factory=queue.Queue)
     _seen: queue.Queue[list[Event]] = field(default_factory=queue.Queue)
     _unanchored: bool = False
+    _attested: int = 0
+    """How many lines there were when nothing was left to be said of them, or when the Sigstore was away."""
     _failed_undo: dict[tuple[str, int], int] = field(default_factory=dict)
     _began: dict[str, float] = field(default_factory=dict)
 
@@ -152,18 +160,24 @@ class Conductor:
         stop = threading.Event()
         watcher = self._watcher(stop)
         try:
-            while not self._over(until):
-                if not self._go_on():
-                    break
-        finally:
-            stop.set()
-            for children in self._working.values():
-                children.halt()
+            while not self._over(until) and self._go_on():
+                pass
             while self._working:
                 self._take_result(self._results.get())
+        finally:
+            # Something ended this process' work: what still ran is not written down, so the next one asks its probe.
+            stop.set()
+            self._drop_what_runs()
             if watcher is not None:
                 watcher.join()
         return self.state
+
+    def _drop_what_runs(self) -> None:
+        for children in self._working.values():
+            children.halt()
+        while self._working:
+            name, attempt, _, _ = self._results.get()
+            self._working.pop((name, attempt), None)
 
     def _over(self, until: Callable[[State], bool]) -> bool:
         return self.state.status in _ENDED or until(self.state)
@@ -173,7 +187,7 @@ class Conductor:
         self.catch_up()
         self._take_what_is_there()
         self._halt_what_is_over()
-        if self._anchor_if_due():
+        if self._attest_if_owed() or self._anchor_if_due():
             return True
         if self._move():
             return True
@@ -255,6 +269,7 @@ class Conductor:
         """The body of a step's thread. Whatever stops it, its end is told."""
         name = run.step.id
         events: list[Event] = []
+        ended: BaseException | None = None
         try:
             self.at(f"before do: {name}")
             alone = "room" not in run.places
@@ -262,8 +277,10 @@ class Conductor:
                 run, words=self.words, take_up=take_up, rebuild=alone, after_do=lambda: self.at(f"after do: {name}")
             )
             self.at(f"after all: {name}")
+        except BaseException as error:  # noqa: BLE001 - the process ends, and not only this thread
+            ended = error
         finally:
-            self._results.put((name, run.attempt, events))
+            self._results.put((name, run.attempt, events, ended))
 
     def _take_what_is_there(self) -> None:
         while not self._results.empty():
@@ -277,10 +294,12 @@ class Conductor:
         except queue.Empty:
             return
 
-    def _take_result(self, result: tuple[str, int, list[Event]]) -> None:
+    def _take_result(self, result: tuple[str, int, list[Event], BaseException | None]) -> None:
         """Write down how a step has ended. What no rule allows any more is not written: it is asked for again."""
-        name, attempt, events = result
+        name, attempt, events, ended = result
         self._working.pop((name, attempt), None)
+        if ended is not None:
+            raise ended
         if events:
             self._append(events)
             if isinstance(events[-1], StepDone):
@@ -373,6 +392,22 @@ class Conductor:
 
     def _folder(self, name: str, attempt: int) -> Path:
         return self.work / "steps" / f"{name}.{attempt}"
+
+    def _attest_if_owed(self) -> bool:
+        """Say what is owed, where somebody signs here. A Sigstore that is away is asked again after the next step."""
+        if self.attest is None or self.state.status in _ENDED:
+            return False
+        new = self._lines[self._attested :]
+        if not any(isinstance(line.event, StepStarted | StepDone | Rebuilt | Published | Attested) for line in new):
+            return False
+        self._attested = len(self._lines)
+        try:
+            events: Sequence[Event] = self.attest(self.state, self._lines)
+        except Problem as problem:
+            events = [Noted(f"Nothing could be said under signature: {problem}")]
+        if events:
+            self._append(events)
+        return bool(events)
 
     def _anchor_if_due(self) -> bool:
         """Log the head where a log is known. A log that is away does not stop a release; the journal says so."""
