@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -26,6 +27,12 @@ from world import Server, World, blank_folder, running
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+
+# How long a machine takes says nothing of what is tested.
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any machine")
 
 LONG = (
     "test_durability.py", "test_private_projects.py", "test_face.py", "test_letters.py", "test_markup.py", "test_caches.py",
