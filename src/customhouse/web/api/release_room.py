@@ -132,6 +132,7 @@ class ReleaseRoom:
                 "run": run.id, "project": run.normalized, "version": run.version, "status": run.status,
                 "head": _head(run.head), "engine_key": state.engine_key, "pipeline_sha256": run.pipeline_sha256,
                 "rehearsal": run.rehearsal, "me": self._me(call),
+                "account": call.guest.name if isinstance(call.guest, Member) else "",
                 "steps": {one.id: {"status": one.status, "attempt": one.attempt} for one in state.steps.values()},
                 "asks": {
                     one.id: to_body(one.asked) for one in state.steps.values() if one.status == "asked" and one.asked

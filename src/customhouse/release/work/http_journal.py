@@ -1,0 +1,84 @@
+"""A run's journal at a release room: read and verified here, written there.
+
+The room is the sequencer. A machine sends what it says, signed with its key; the room seals it. Signatures of Ed25519
+are the same each time, so whether something that got no answer has arrived is seen by its signature in the journal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from customhouse.release.codec import read_line, to_body
+from customhouse.release.events import Event
+from customhouse.release.journal import Head
+from customhouse.release.machine_key import MachineKey
+from customhouse.release.sealed import GENESIS, Sealed
+from customhouse.release.sealing import say
+from customhouse.release.work.room_door import RoomDoor
+from customhouse.terms.errors import Refused
+
+WAIT_SECONDS = 20
+
+
+class HttpJournal:
+    """The lines of one run, as one actor's machine reads and writes them."""
+
+    def __init__(self, door: RoomDoor, actor: str, key: MachineKey) -> None:
+        self._door = door
+        self._actor = actor
+        self._key = key
+        self._lines: list[Sealed] = []
+
+    def head(self) -> Head:
+        """The end."""
+        self._catch_up(0)
+        return Head(self._lines[-1].seq, self._lines[-1].hash) if self._lines else Head(-1, GENESIS)
+
+    def read(self, after: int = -1) -> Sequence[Sealed]:
+        """The lines after this one, in order."""
+        self._catch_up(0)
+        return tuple(self._lines[after + 1 :])
+
+    def wait(self, seconds: float = WAIT_SECONDS) -> None:
+        """Return when there is a new line, or after so many seconds."""
+        self._catch_up(min(seconds, WAIT_SECONDS))
+
+    def append(self, lines: Sequence[Sealed], expected: Head) -> None:
+        """Have these lines' events written and sealed anew, all or none; raises `Refused` ("journal-moved")."""
+        self.say([line.event for line in lines], expected)
+
+    def say(self, events: Sequence[Event], expected: Head | None = None) -> None:
+        """Say something, all of it or nothing; raises `Refused` if the rules say no."""
+        run, seen = self._door.place.run, len(self._lines)
+        claims, signatures = [], set()
+        for event in events:
+            said = say(event, run=run, by=self._actor, key=self._key)
+            signatures.add(said.signature)
+            claims.append(
+                {
+                    "by": self._actor, "kind": event.kind, "body": to_body(event),
+                    "said": {"key": said.key, "signature": said.signature},
+                }
+            )  # fmt: skip
+        document: dict[str, object] = {"claims": claims}
+        if expected is not None:
+            document["expected"] = {"seq": expected.seq, "hash": expected.hash}
+
+        def arrived() -> bool:
+            self._catch_up(0)
+            new = {line.said.signature for line in self._lines[seen:] if line.said is not None}
+            return signatures <= new
+
+        self._door.patiently_posted(lambda: self._door.post("/claims", document), arrived)
+
+    def _catch_up(self, wait: float) -> None:
+        while True:
+            text = self._door.get("/lines", after=len(self._lines) - 1, wait=int(wait))
+            new = text.decode().splitlines()
+            for one in new:
+                line = read_line(one, where=f"line {len(self._lines)}")
+                if line.seq != len(self._lines):
+                    raise Refused("journal-broken", f"The room sent line {line.seq} as line {len(self._lines)}.")
+                self._lines.append(line)
+            if not new or wait:
+                return
