@@ -71,6 +71,7 @@ from customhouse.web.pages.authoring import authoring_doors
 from customhouse.web.pages.blast import blast_doors
 from customhouse.web.pages.bundled import bundled_doors
 from customhouse.web.pages.cases import case_doors
+from customhouse.web.pages.checklist import checklist_doors
 from customhouse.web.pages.critical import critical_doors
 from customhouse.web.pages.diff import diff_doors
 from customhouse.web.pages.disclosure_case import disclosure_case_doors
@@ -268,6 +269,7 @@ def _routes(app: App, serve: Serve) -> list[Door]:
         *critical_doors(),
         *mandate_doors(),
         *diff_doors(),
+        *checklist_doors(),
         *report_doors(),
         *report_api_doors(),
         *ReleaseRoom(app).doors(),
