@@ -1,0 +1,169 @@
+"""Machines as processes of their own at a real server: they build, rebuild, are killed, and end at the same place."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx2 as httpx
+import pytest
+
+from build_service import BuildService, build_service
+from customhouse.accounts.users import find_user
+from customhouse.catalog.tables import project_role
+from customhouse.index.new_project import CreateProject, new_project
+from customhouse.infra.db import insert_new
+from customhouse.release.codec import read_line
+from customhouse.release.rules import replay
+from customhouse.release.sealing import verify_lines
+from customhouse.release.state import State
+from customhouse.terms.clock import SystemClock
+from meeting import PIPELINE
+from servers import MORTAL
+from world import Server
+
+pytestmark = pytest.mark.slow
+ACTING = Path(__file__).parents[2] / "acting.py"
+PATIENCE_SECONDS = 60.0
+
+
+@dataclass
+class Yard:
+    """A server, a build service, and machines."""
+
+    server: Server
+    service: BuildService
+    folder: Path
+    tokens: dict[str, str]
+    run: str = ""
+    machines: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    @property
+    def address(self) -> str:
+        return f"{self.server.url}/api/release/runs/{self.run}"
+
+    def program(self, name: str) -> dict[str, str]:
+        return {"authorization": f"Bearer {self.tokens[name]}"}
+
+    def open(self, text: str = "") -> None:
+        pipeline = text or pipeline_of(self.service)
+        document = {"pipeline": pipeline, "params": {"version": "1.0"}}
+        answer = httpx.post(f"{self.server.url}/api/release/runs", json=document, headers=self.program("rosa"))
+        assert answer.status_code == 201, answer.text
+        self.run = answer.json()["run"]
+
+    def decide(self, name: str, what: str, **more: str) -> httpx.Response:
+        document = {"what": what, **more}
+        return httpx.post(f"{self.address}/decisions", json=document, headers=self.program(name), timeout=30)
+
+    def start(self, actor: str, **environment: str) -> subprocess.Popen[bytes]:
+        """A machine of this actor, with a fresh ID token in case that it has not joined."""
+        audience = httpx.get(f"{self.server.url}/_/oidc/audience").json()["audience"]
+        subject = actor.replace("ci-", "builder-")
+        token = self.folder / f"{actor}.token"
+        token.write_text(self.service.token({"sub": subject, "aud": audience}))
+        log = (self.folder / f"{actor}.log").open("ab")
+        command = [
+            *MORTAL, sys.executable, str(ACTING), f"{self.server.url}/release/run/{self.run}/", actor,
+            str(self.folder / actor), str(token),
+        ]  # fmt: skip
+        with log:
+            self.machines[actor] = subprocess.Popen(command, stderr=log, stdout=log, env={**os.environ, **environment})
+        return self.machines[actor]
+
+    def log(self, actor: str) -> str:
+        return (self.folder / f"{actor}.log").read_text()
+
+    @property
+    def state(self) -> State:
+        """The journal, verified and folded."""
+        text = httpx.get(f"{self.address}/lines?after=-1", headers=self.program("rosa"), timeout=30).text
+        lines = [read_line(line) for line in text.splitlines()]
+        verify_lines(lines)
+        return replay(lines)
+
+    def until(self, what: str, holds: object) -> State:
+        """Wait for a state."""
+        assert callable(holds)
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < deadline:
+            state = self.state
+            if holds(state):
+                return state
+            time.sleep(0.2)  # the state is polled as a person's page does
+        logs = {name: self.log(name)[-1500:] for name in self.machines}
+        raise AssertionError(f"not {what}: {state.status} {state.stop} { {n: s.status for n, s in state.steps.items()} } {logs}")
+
+
+def pipeline_of(service: BuildService, *, quorum: int = 3) -> str:
+    """The usual one, with a rebuild by the other builder."""
+    text = PIPELINE.format(issuer=service.url, factor="none", quorum=quorum, number=1)
+    rebuilt = 'out = ["dists"]\nrebuild = { by = ["ci-b"], env = "ci-b", agree = 2 }\nchecks = ["rebuilds-agree"]'
+    return text.replace('out = ["dists"]', rebuilt, 1)
+
+
+@pytest.fixture(scope="module")
+def stood(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yard]:
+    folder = tmp_path_factory.mktemp("yard")
+    with ExitStack() as stack:
+        service = stack.enter_context(build_service(SystemClock()))
+        server = Server(folder / "data")
+        server._environment |= {  # noqa: SLF001 - its port is known only now
+            "CUSTOMHOUSE_OIDC_ISSUERS": json.dumps([service.setting()]),
+            "CUSTOMHOUSE_PRIVATE_NETWORKS_ALLOWED": json.dumps(["127.0.0.0/8"]),
+        }
+        server.start()
+        stack.callback(server.stop)
+        tokens = {name: server.new_token(name) for name in ("rosa", "wim", "mia")}
+        with server.opened() as app:
+            with app.database.read() as sql:
+                owner, *others = (find_user(sql, name) for name in tokens)
+            new_project(app.deeds, CreateProject("demo", owner.actor))
+            with app.database.write() as sql:
+                project = sql.exec_driver_sql("SELECT id FROM project WHERE normalized = 'demo'").scalar_one()
+                for other in others:
+                    insert_new(sql, project_role, project_id=project, account_id=other.id, role="maintainer")
+        yield Yard(server, service, folder, tokens)
+
+
+@pytest.fixture
+def yard(stood: Yard, tmp_path: Path) -> Iterator[Yard]:
+    made = Yard(stood.server, stood.service, tmp_path, stood.tokens)
+    made.open()
+    yield made
+    for process in made.machines.values():
+        process.kill()
+        process.wait()
+    if made.state.status not in ("released", "abandoned"):
+        assert made.decide("rosa", "abort", why="The test is over.").is_success
+        make_room(made)
+
+
+def make_room(yard: Yard) -> None:
+    """What was done is taken back by machines; here nothing has to be, and the next run may be opened."""
+    assert yard.state.status == "abandoned"
+
+
+def through_the_gate(yard: Yard) -> None:
+    yard.until("asked", lambda state: state.steps["stop"].status == "asked")
+    for name in ("rosa", "wim", "mia"):
+        answer = yard.decide(name, "approve", step="stop")
+        assert answer.is_success, answer.text
+
+
+def test_two_builders_and_three_people_release_together(yard: Yard) -> None:
+    yard.start("ci-a")
+    yard.start("ci-b")
+    assert yard.decide("rosa", "confirm").is_success
+    through_the_gate(yard)
+    state = yard.until("released", lambda state: state.status == "released")
+    assert [one.by for one in state.steps["build"].rebuilds] == ["ci-b"]
+    assert yard.machines["ci-a"].wait(20) == 0
+    assert yard.machines["ci-b"].wait(20) == 0
