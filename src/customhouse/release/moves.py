@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from customhouse.formats.pipeline import graph
@@ -22,6 +22,7 @@ from customhouse.release.standing import (
     gate_passed,
     inputs_of,
     keys_wanted,
+    meets_at_a_room,
     no_way_back,
     same_people,
     signs,
@@ -33,6 +34,10 @@ from customhouse.release.standing import (
 from customhouse.release.state import State, StepState
 
 _RESTART = "restart:"
+SIGSTORE = "sigstore"
+"""The place whose Sigstore signs what the journal tells."""
+LAST_WORD = timedelta(minutes=5)
+"""A release is not held up for longer by machines that do not sign what they did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +103,29 @@ def wakes_at(state: State, now: datetime) -> datetime | None:
     """When something happens by time alone, if nobody acts: a lease or a question ends."""
     ends = [one.lease_until for one in state.steps.values() if one.status == "running" and one.lease_until]
     ends += [one.asked.expires_at for one in state.steps.values() if one.status == "asked" and one.asked]
+    until = _last_word_until(state)
+    ends += [until] if until is not None else []
     return min((one for one in ends if one > now), default=None) if state.status in ("open", "aborting") else None
+
+
+def _last_word_until(state: State) -> datetime | None:
+    """How long a room waits for the verdict, after the last step; None where nobody signs one.
+
+    Machines sign what they have done and log it a moment later; after the last line nobody could.
+    """
+    place = state.places.get(SIGSTORE, {})
+    nobody = not meets_at_a_room(state) or SIGSTORE not in state.places or place.get("attest") == "false"
+    if nobody or state.rehearsal or state.last_word == "logged":
+        return None
+    if state.last_word == "said" and place.get("anchor") == "false":
+        return None
+    ends = [one.ended_at for one in state.steps.values() if one.ended_at is not None]
+    return max(ends) + LAST_WORD if ends else None
+
+
+def _awaits_last_word(state: State, now: datetime) -> bool:
+    until = _last_word_until(state)
+    return until is not None and now < until
 
 
 def _all_are_around(state: State) -> bool:
@@ -125,7 +152,7 @@ def _open(state: State, now: datetime) -> Iterator[Move]:
             yield TakeUp(step.id, found.attempt)
         elif found.status in ("waiting", "asked") and found.owed is None and not waits_for(state, step.id):
             yield from _towards(state, step, found, now)
-    if not waiting and not owed:
+    if not waiting and not owed and not _awaits_last_word(state, now):
         yield Say(Finished("released"))
 
 

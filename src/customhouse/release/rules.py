@@ -618,8 +618,12 @@ def _undone(state: State, line: Sealed, event: said.Undone) -> State:
     return _made(_with(state, replace(found, status="undone", ended_at=line.at)))
 
 
-def _noted(state: State, _line: Sealed, _event: said.Noted | said.Anchored | said.Attested) -> State:
-    """A line for people, a head in a log, a statement that was signed: they change nothing."""
+def _noted(state: State, _line: Sealed, event: said.Noted | said.Anchored | said.Attested) -> State:
+    """A line for people, a head in a log, a statement that was signed: they change nothing but that it is said."""
+    if isinstance(event, said.Attested) and not event.step:
+        return replace(state, last_word="said")
+    if isinstance(event, said.Anchored) and state.last_word == "said":
+        return replace(state, last_word="logged")
     return state
 
 

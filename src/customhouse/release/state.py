@@ -90,3 +90,5 @@ class State:
     """Its hash."""
     at: datetime | None = None
     """Its time."""
+    last_word: Literal["", "said", "logged"] = ""
+    """Whether the verdict on the whole run (an `Attested` of no step) was signed, and whether its line was logged."""

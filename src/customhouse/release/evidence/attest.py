@@ -11,10 +11,11 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from customhouse.formats.pipeline.model import Pipeline
 from customhouse.release.events import Attested
 from customhouse.release.evidence.statements.history import history
 from customhouse.release.evidence.statements.told import Owed, owed, verdict_owed
-from customhouse.release.sealed import Sealed
+from customhouse.release.sealed import ENGINE, Sealed
 from customhouse.release.state import State
 from customhouse.release.store import Store
 from customhouse.release.things import Thing
@@ -51,6 +52,18 @@ def attest(
     if any(one.name not in said for one in owed(told)):
         return found
     return [_attested(last, sealer, store)]
+
+
+def speakers_of(pipeline: Pipeline, actor: str) -> frozenset[str]:
+    """For whom a machine of this actor signs at a room: for himself.
+
+    The actor who publishes signs what is of the whole run, too, and for those who have no identity to sign with.
+    """
+    publishes = next((step.actor for step in pipeline.steps if step.uses == "index.publish"), "")
+    if actor != publishes:
+        return frozenset({actor})
+    mute = {one.id for one in pipeline.actors if not any(each.startswith("oidc:") for each in one.identities)}
+    return frozenset({actor, ENGINE, *mute})
 
 
 def attested_by(sealer: Signs, store: Store, *, speakers: Collection[str] | None = None) -> Attest:
