@@ -37,6 +37,12 @@ def main() -> None:
     """Read the task, do as it says, become the program."""
     with open(sys.argv[1], encoding="utf-8") as file:  # noqa: PTH123
         task = json.load(file)
+    if os.getuid() == 0:
+        for place in task["scratch"]:
+            os.chown(place, task["uid"], task["uid"])
+        os.setgroups([])
+        os.setresgid(task["uid"], task["uid"], task["uid"])
+        os.setresuid(task["uid"], task["uid"], task["uid"])
     for source, target, order in task["copies"]:
         copy(source, target, order)
     if task["cpus"]:

@@ -32,6 +32,7 @@ _SYSTEM = (
 )  # fmt: skip
 """What programs need of a system: no home, no settings of services, no run-time folder."""
 _CELL = "/.cell"
+_SHARED = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108  # the cell's own
 _LOOK_SECONDS = 0.5
 BASE_PYTHON = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
 """The Python under ours, outside any virtual environment."""
@@ -116,11 +117,17 @@ class Bubblewrap:
     def command(self, cell: Cell, argv: Sequence[str], folder: Path) -> list[str]:
         """See `Isolation`."""
         command = [
-            self.program, "--unshare-all", "--die-with-parent", "--new-session",
-            "--uid", str(cell.person.uid), "--gid", str(cell.person.uid), "--hostname", cell.host, "--clearenv",
-        ]  # fmt: skip
+            self.program,
+            "--die-with-parent",
+            "--new-session",
+            "--hostname",
+            cell.host,
+            *_spaces(cell),
+            "--clearenv",
+        ]
         for name, value in environment(cell).items():
             command += ["--setenv", name, value]
+        command += _made(_SYSTEM)
         for path in _SYSTEM:
             if os.path.islink(path):  # noqa: PTH114  # the link itself, not where it leads
                 command += ["--symlink", os.readlink(path), path]  # noqa: PTH115
@@ -128,19 +135,25 @@ class Bubblewrap:
                 command += ["--ro-bind", path, path]
         command += ["--proc", "/proc", "--dev", "/dev"]
         for place in scratch_folders(cell):
-            command += ["--perms", "1777" if place in ("/tmp", "/var/tmp") else "0755"]  # noqa: S108  # its own
+            command += [*_made([place]), "--perms", "1777" if place in _SHARED else "0755"]
             command += ["--size", str(cell.scratch_bytes), "--tmpfs", place]
-        for inside, outside in read_only(cell, folder).items():
+        given = read_only(cell, folder)
+        command += _made([*given, *cell.writable])
+        for inside, outside in given.items():
             command += ["--ro-bind", str(outside), inside]
         for inside, outside in cell.writable.items():
             command += ["--bind", str(outside), inside]
         return [*command, "--remount-ro", "/", "--chdir", "/", "--", *entered(cell, argv, folder)]
 
     def prepare(self, cell: Cell) -> None:
-        """Nothing: what it writes is the caller's own."""
+        """Give the writable folders to him who will write them, if that is not the caller."""
+        if os.getuid() == 0:
+            _give(cell.writable.values(), cell.person.uid)
 
     def clear(self, cell: Cell) -> None:
-        """Nothing."""
+        """And take them back."""
+        if os.getuid() == 0:
+            _give(cell.writable.values(), 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +208,25 @@ def _give(folders: Iterable[Path], uid: int) -> None:
             os.chown(path, uid, uid, follow_symlinks=False)
 
 
+def _spaces(cell: Cell) -> list[str]:
+    """The namespaces of a cell.
+
+    Root makes none of users: in one, the program would still be root to the kernel, which lets root write /proc/sys
+    whatever its capabilities are. `inside.py` becomes another user instead, and loses the three that it needs for that.
+    """
+    if os.getuid() != 0:
+        return ["--unshare-all", "--uid", str(cell.person.uid), "--gid", str(cell.person.uid)]
+    spaces = ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
+    return [*spaces, "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID", "--cap-add", "CAP_CHOWN"]
+
+
+def _made(places: Iterable[str]) -> list[str]:
+    """Make the folders above these: those that bubblewrap makes by itself are for its own user alone."""
+    above = {str(parent) for place in places for parent in Path(place).parents} - {"/"}
+    wanted = sorted(one for one in above if not one.startswith(("/usr", "/bin", "/sbin", "/lib")))
+    return [word for one in wanted for word in ("--perms", "0755", "--dir", one)]
+
+
 # --- what all of them share
 
 
@@ -207,7 +239,7 @@ def environment(cell: Cell) -> dict[str, str]:
 
 def scratch_folders(cell: Cell) -> list[str]:
     """Where disks in memory are mounted, the outer ones first."""
-    return sorted({"/tmp", "/var/tmp", f"/home/{cell.person.name}", *cell.scratch})  # noqa: S108  # its own
+    return sorted({*_SHARED, f"/home/{cell.person.name}", *cell.scratch})
 
 
 def read_only(cell: Cell, folder: Path) -> dict[str, Path]:
@@ -234,6 +266,8 @@ def entered(cell: Cell, argv: Sequence[str], folder: Path) -> list[str]:
     """The program that runs inside: ours first, which becomes the caller's."""
     task = {
         "cwd": cell.cwd,
+        "uid": cell.person.uid,
+        "scratch": [place for place in scratch_folders(cell) if place not in _SHARED],
         "umask": cell.umask,
         "cpus": cell.cpus,
         "file_bytes": max(cell.written_bytes, cell.scratch_bytes),

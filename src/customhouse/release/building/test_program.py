@@ -1,10 +1,10 @@
 """``test.exec``: a program of the project tests what was built, shut in, for each Python that is asked for.
 
-Its work folder is a copy of the commit's tree; the files that come in lie in ``/given/in/ARTIFACT/``. (That the stage
-holds the same says the check ``tested-as-staged``.)
+Its work folder is a copy of the commit's tree; the files that come in lie in ``/given/in/ARTIFACT/``. That the stage
+holds the same says the check ``tested-as-staged``.
 
-Options: ``pythons`` (``python`` is each of them in turn; the one under ours where nothing is said), ``requires`` (a lock
-of what the tests need).
+Options: ``pythons`` (``python`` is each of them in turn; the one under ours where nothing is said), ``requires`` (a
+lock of what the tests need).
 """
 
 from __future__ import annotations
