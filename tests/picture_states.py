@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 from customhouse.formats.pipeline.model import Pipeline
 from customhouse.formats.pipeline.read import read_pipeline
@@ -45,7 +46,7 @@ def at_the_gate(pipeline: Pipeline, gate: str = "stop", *, approved: int = 2) ->
     """Everything before a gate is done, and some have said yes."""
     state = fresh(pipeline)
     steps, at = dict(state.steps), BEGIN
-    artifacts = {}
+    artifacts: dict[str, tuple[Thing, ...]] = {}
     for number, step in enumerate(pipeline.steps):
         if step.id == gate:
             break
@@ -84,5 +85,5 @@ def things_of(pipeline: Pipeline, artifact: str) -> tuple[Thing, ...]:
             Thing(name.replace("*", "py3-none-any"), "sha256", f"{number:064x}", 1234)
             for number, name in enumerate(one.names, 10)
         )
-    kind = "gitTag" if one.type == "git-tag" else "gitCommit"
+    kind: Literal["gitTag", "gitCommit"] = "gitTag" if one.type == "git-tag" else "gitCommit"
     return (Thing(pipeline.tag if kind == "gitTag" else artifact, kind, f"{len(artifact):040x}"),)

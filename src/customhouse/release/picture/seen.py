@@ -15,7 +15,7 @@ Status = Literal["planned", "waiting", "asked", "ready", "running", "done", "fai
 """As `StepStatus`; ``planned`` without a run, and ``stopped`` where the run stopped."""
 
 STATUS_WORDS: Mapping[Status, str] = {
-    "planned": "planned", "waiting": "waiting", "asked": "waits for people", "ready": "ready", "running": "running",
+    "planned": "planned", "waiting": "waiting", "asked": "asked", "ready": "ready", "running": "running",
     "done": "done", "failed": "failed", "skipped": "skipped", "undone": "taken back", "stopped": "stopped here",
 }  # fmt: skip
 
