@@ -107,6 +107,8 @@ class Conductor:
     _seen: queue.Queue[list[Event]] = field(default_factory=queue.Queue)
     _unanchored: bool = False
     _attested: int = 0
+    _unattested: bool = False
+    _held: bool = False
     """How many lines there were when nothing was left to be said of them, or when the Sigstore was away."""
     _failed_undo: dict[tuple[str, int], int] = field(default_factory=dict)
     _began: dict[str, float] = field(default_factory=dict)
@@ -194,7 +196,7 @@ class Conductor:
         if self._working:
             self._wait(POLL_SECONDS)
             return True
-        if self.state.status in _ENDED:
+        if self.state.status in _ENDED or self._held:
             return False
         if self.answer is not None and self.answer(self):
             return True
@@ -232,6 +234,8 @@ class Conductor:
         try:
             match move:
                 case Say(event):
+                    if isinstance(event, Finished) and not self._all_is_signed(event):
+                        return False
                     self._told(event)
                     self.say([event])
                     return True
@@ -401,13 +405,28 @@ class Conductor:
         if not any(isinstance(line.event, StepStarted | StepDone | Rebuilt | Published | Attested) for line in new):
             return False
         self._attested = len(self._lines)
+        events: Sequence[Event]
         try:
-            events: Sequence[Event] = self.attest(self.state, self._lines)
-        except Problem as problem:
-            events = [Noted(f"Nothing could be said under signature: {problem}")]
+            events = self.attest(self.state, self._lines)
+            self._unattested = False
+        except (Problem, CustomhouseError) as problem:
+            events = [] if self._unattested else [Noted(f"Nothing could be said under signature: {problem}")]
+            self._unattested = True
         if events:
             self._append(events)
         return bool(events)
+
+    def _all_is_signed(self, event: Finished) -> bool:
+        """A release ends when everything that is known of it is signed, where it is to be."""
+        if event.outcome != "released" or not self._unattested:
+            return True
+        self._attested = 0
+        while self._attest_if_owed():
+            pass
+        if self._unattested:
+            self.tell("Everything is done, and not everything is signed: run it again when the Sigstore answers.")
+            self._held = True
+        return not self._unattested
 
     def _anchor_if_due(self) -> bool:
         """Log the head where a log is known. A log that is away does not stop a release; the journal says so."""
