@@ -51,12 +51,9 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (task["file_bytes"], task["file_bytes"]))
     os.umask(task["umask"])
-    # Python sets it for itself where the locale is C (PEP 538); the program shall not inherit it.
-    if not task["ctype"]:
-        os.environ.pop("LC_CTYPE", None)
     os.chdir(task["cwd"])
     try:
-        os.execvpe(task["argv"][0], task["argv"], os.environ)  # noqa: S606  # arguments, no shell
+        os.execvpe(task["argv"][0], task["argv"], task["env"])  # noqa: S606  # arguments, no shell
     except OSError as error:
         sys.stderr.write(f"{task['argv'][0]}: {error.strerror}\n")
         sys.exit(127)

@@ -125,8 +125,6 @@ class Bubblewrap:
             *_spaces(cell),
             "--clearenv",
         ]
-        for name, value in environment(cell).items():
-            command += ["--setenv", name, value]
         command += _made(_SYSTEM)
         for path in _SYSTEM:
             if os.path.islink(path):  # noqa: PTH114  # the link itself, not where it leads
@@ -175,7 +173,6 @@ class Unshared:
             "writable": {inside: str(outside) for inside, outside in cell.writable.items()},
             "host": cell.host,
             "uid": cell.person.uid,
-            "env": environment(cell),
             "argv": entered(cell, argv, folder),
         }
         (folder / "plan.json").write_text(json.dumps(plan))
@@ -272,7 +269,8 @@ def entered(cell: Cell, argv: Sequence[str], folder: Path) -> list[str]:
         "cpus": cell.cpus,
         "file_bytes": max(cell.written_bytes, cell.scratch_bytes),
         "copies": [[one.source, one.to, one.order] for one in cell.copies],
-        "ctype": "LC_CTYPE" in cell.env,
+        # Not before: what it preloads shall not run in ours, which begins as another user.
+        "env": environment(cell),
         "argv": list(argv),
     }
     (folder / "task.json").write_text(json.dumps(task))
