@@ -28,6 +28,8 @@ from world import Server, World, blank_folder, running
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+    from shipping import Harbour
+
 # How long a machine takes says nothing of what is tested.
 hypothesis.settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
@@ -47,7 +49,7 @@ STORING = (
 """The files whose worlds stand on an object store, too: what they test puts, reads or removes bytes."""
 STANDING = {
     "world", "small_world", "broken_world", "database_settings", "postgres", "object_store", "walkers", "browser", "sink",
-    "running_index", "postgres_index",
+    "running_index", "postgres_index", "harbour",
 }  # fmt: skip
 """Fixtures that need an installation, a server or a browser: no unit test does."""
 DATABASES = ("sqlite", "postgresql")
@@ -207,6 +209,16 @@ def running_index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with running(tmp_path_factory.mktemp("index") / "data", prepared=False) as server:
         yield server
         server.command("check")
+
+
+@pytest.fixture(scope="session")
+def harbour(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harbour]:
+    """One real server with a private Sigstore, for all tests that ship releases; checked at the end."""
+    from shipping import harbour as running_harbour  # noqa: PLC0415 - loads the release engine
+
+    with running_harbour(tmp_path_factory.mktemp("harbour")) as made:
+        yield made
+        made.server.check()
 
 
 @pytest.fixture(scope="session")

@@ -30,7 +30,7 @@ def publish(run: StepRun, things: Things) -> dict[str, str]:
         raise Problem("not-staged", "no step has staged the release here", "a session", place=run.step.env)
     with index_door(run) as door:
         session = session_at(door, address)
-        if session is None:
+        if session is None or session.status == "canceled":
             raise Problem("stage-gone", "the session is not there any more", "the staged release", place=address)
         manifest = manifest_digest(digests(things).items())
         if session.status != "published":

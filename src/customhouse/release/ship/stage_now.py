@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from customhouse.formats.pipeline.model import Step
+from customhouse.formats.upstream.model import ListedFile
 from customhouse.release.actions import Outcome, Problem, StepRun
 from customhouse.release.ship.compare import digests
 from customhouse.release.ship.download_folder import folder_of
 from customhouse.release.ship.index_door import project_of
 from customhouse.release.ship.portions import Portions, portions
-from customhouse.release.ship.public_page import JSON, stranger
+from customhouse.release.ship.public_page import JSON, SMALL_BYTES, Stranger, stranger
 from customhouse.release.ship.staged import stage_facts, stage_step
 from customhouse.release.things import Things
 
@@ -44,7 +45,7 @@ def stage_step_of(run: StepRun) -> Step:
 
 
 def stage_now(run: StepRun, outcome: Outcome | None) -> StageNow:
-    """Look at the stage, without credentials; raises `Problem`."""
+    """Look at the stage as installers do: its page, and the bytes of each file; raises `Problem`."""
     step = stage_step_of(run)
     facts = stage_facts(run, outcome)
     found: Portions = portions(run, staged_things(run), step.env)
@@ -57,7 +58,8 @@ def stage_now(run: StepRun, outcome: Outcome | None) -> StageNow:
         url = f"{address.rstrip('/')}/{project_of(run, step.env)}/"
         with stranger() as public:
             page = public.page(url, project_of(run, step.env), JSON)
-        seen |= {one.filename: one.sha256 for one in page.files} if page is not None else {}
+            for one in page.files if page is not None else ():
+                seen[one.filename] = _digest(run, public, one)
         places.append(url)
     if found.files:
         folder = folder_of(run, found.env)
@@ -67,3 +69,14 @@ def stage_now(run: StepRun, outcome: Outcome | None) -> StageNow:
         seen |= there or {}
         places.append(str(folder.staged))
     return StageNow(digests(found.all), seen, ", ".join(places), how)
+
+
+def _digest(run: StepRun, public: Stranger, listed: ListedFile) -> str:
+    """Of the bytes that come, and not what the page says of them."""
+    into = run.folder / "staged"
+    into.mkdir(parents=True, exist_ok=True)
+    path = into / listed.filename
+    try:
+        return public.download(listed.url, path, listed.size_bytes or SMALL_BYTES) or "nothing: it is not there"
+    finally:
+        path.unlink(missing_ok=True)
