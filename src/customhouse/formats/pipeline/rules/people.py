@@ -78,6 +78,13 @@ def _writers(facts: Facts) -> Iterator[Finding]:
 
 
 def _signers(facts: Facts) -> Iterator[Finding]:
+    for step in facts.using("external.hand_in"):
+        if not any(one.startswith(("oidc:", "gpg:", "key:")) for one in facts.actors[step.actor].identities):
+            yield error(
+                "no-signing-identity", f"step {step.id}",
+                f"{step.actor} signs what he hands in, and nobody says as whom.",
+                f'[actors.{step.actor}] identities = ["oidc:ISSUER#SUBJECT"], or gpg:FINGERPRINT, or key:HEX.',
+            )  # fmt: skip
     for step in facts.using(SIGN):
         identities = facts.actors[step.actor].identities
         for how, begin in (("sigstore", "oidc:"), ("gpg", "gpg:")):
