@@ -540,7 +540,7 @@ def _resumed(state: State, line: Sealed, event: said.Resumed) -> State:
     stop = state.stop
     if state.status != "stopped" or stop is None:
         raise Refused("not-stopped", "The run does not stand still.")
-    if reason := _not_to_be_resumed(stop):
+    if reason := why_not_resumed(stop):
         raise Refused("not-resumed", reason, f"Restart from an earlier step{_than(stop)}, or abandon the run.")
     names = [name for name, one in state.steps.items() if one.status == "failed"]
     return replace(_reset(state, names), status="open", stop=None)
@@ -762,7 +762,8 @@ def _speaks_of_refs(state: State, line: Sealed) -> None:
         _unless(line.said, "unsigned", f"{line.by} has not signed what he saw.")
 
 
-def _not_to_be_resumed(stop: Stop) -> str:
+def why_not_resumed(stop: Stop) -> str:
+    """Why nobody can let the run go on from where it stands; empty if a person may."""
     if stop.code == TAG_MOVED:
         return "A watched tag was moved; putting it back mends nothing."
     if stop.code.startswith(TAMPERED):
@@ -784,7 +785,7 @@ def _stopped_by(
     state: State, line: Sealed, code: str, saw: str, expected: str, step: str = "", place: str = ""
 ) -> State:
     new = Stop(code, saw, expected, line.by, line.at, step, place)
-    if state.stop is not None and (_not_to_be_resumed(state.stop) or not _not_to_be_resumed(new)):
+    if state.stop is not None and (why_not_resumed(state.stop) or not why_not_resumed(new)):
         return replace(state, status="stopped")
     return replace(state, status="stopped", stop=new)
 

@@ -206,10 +206,12 @@ class Conductor:
         return False
 
     def _halt_what_is_over(self) -> None:
-        """When the run stands still, or the attempt does not count any more."""
-        still = self.state.status not in ("open", "aborting")
+        """When something was tampered with, the run is abandoned, or the attempt does not count any more."""
+        state = self.state
+        grave = state.stop is not None and rules.why_not_resumed(state.stop) != ""
         for (name, attempt), children in self._working.items():
-            if still or self.state.steps[name].attempt != attempt:
+            left = state.status == "aborting" and not state.pipeline.step(name).always
+            if grave or left or state.steps[name].attempt != attempt:
                 children.halt()
 
     def _move(self) -> bool:

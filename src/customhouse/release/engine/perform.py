@@ -134,6 +134,7 @@ class _Attempt:
                 self.after_do()
             outcome = replace(outcome, events=(*outcome.events, *rebuilders.compared(outcome)))
         self.said += self._told(outcome)
+        self.run = _as_told(run, outcome)
         for look in outcome.checks:
             self._checked(look)
         self._look(self._after(made=[one.check for one in outcome.checks]), outcome)
@@ -246,6 +247,14 @@ class _Rebuilders:
             return differences(first, second, self.run.store, folder, self.run.children) or _first(first, second)
         except (Problem, OSError) as error:
             return f"{_first(first, second)} (nobody could look closer: {error})"
+
+
+def _as_told(run: StepRun, outcome: Outcome) -> StepRun:
+    """The run with what was built again, as the journal will have it when its checks are made."""
+    rebuilt = tuple(event for event in outcome.events if isinstance(event, Rebuilt))
+    found = run.state.steps[run.step.id]
+    new = replace(found, rebuilds=(*found.rebuilds, *rebuilt))
+    return replace(run, state=replace(run.state, steps={**run.state.steps, run.step.id: new}))
 
 
 def _first(ours: dict[str, Things], theirs: dict[str, Things]) -> str:

@@ -8,6 +8,7 @@ journal's first line says so, and that it is a rehearsal.
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack, nullcontext
@@ -149,6 +150,8 @@ def _places(
             raise Problem("no-scratch-index", f"nothing stands in for {name}", "a scratch index", place=name)
     for name, stood_in in made.places.items():
         found[name] = {**found.get(name, {}), **stood_in}
+    if any(step.uses == "announce" for step in pipeline.steps):
+        found["atom"] = {"path": str(folder / "feed.atom")}
     if gpg:
         found["gpg"] = {"home": str(folder / "gnupg"), "key": gpg}
     return found
@@ -159,12 +162,15 @@ def _is_remote(pipeline: Pipeline, name: str) -> bool:
 
 
 def _clone(settings: Mapping[str, str], into: Path, children: Children) -> str:
-    """A bare clone, of refs and all, that knows no way back."""
-    from customhouse.release.git.git import Git  # noqa: PLC0415 - only where there are remotes
-
-    git = Git(children)
-    git.ask("clone", "--quiet", "--bare", "--no-local", "--", settings.get("url", ""), str(into))
-    git.ask("remote", "remove", "origin", at=into)
+    """A bare clone, made with whatever opens the remote for this person, that knows no way back."""
+    url = settings.get("url", "")
+    for words in (
+        ["clone", "--quiet", "--bare", "--no-local", "--", url, str(into)],
+        ["-C", str(into), "remote", "remove", "origin"],
+    ):
+        ran = children.run(["git", "-c", "protocol.ext.allow=never", *words], env={**os.environ, "LC_ALL": "C"})
+        if not ran.ok:
+            raise Problem("no-clone", ran.tail, "a clone of it", place=url)
     return str(into)
 
 
