@@ -8,11 +8,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from customhouse.formats.pipeline.model import Actor, Artifact, Environment, Parameter, Pipeline, Rebuild, Step
-from customhouse.release.actions import StepRun
+from customhouse.release.actions import Outcome, StepRun
 from customhouse.release.children import Children
 from customhouse.release.state import State
 from customhouse.release.store_folder import FolderStore
 from customhouse.release.things import Thing, Things
+from sealed_project import SealedProject
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 VERSION = "1.0.0"
@@ -87,3 +88,14 @@ class Bench:
             {name: made[name] for name in step.inputs if name in made}, self.store, folder, self.repository,
             Children(), StillClock(), self.said.append, lambda name: f"secret of {name}",
         )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Twice:
+    """One build, and one of a rebuilder."""
+
+    bench: Bench
+    project: SealedProject
+    first: StepRun
+    one: Outcome
+    other: Outcome
