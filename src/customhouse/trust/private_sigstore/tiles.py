@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from customhouse.trust.private_sigstore.merkle import node_hash
 
@@ -150,8 +151,9 @@ def _complete(tiles: Tiles, low: int, height: int) -> bytes:
     return subtree_root(part)
 
 
+@lru_cache(maxsize=1024)
 def subtree_root(hashes: bytes) -> bytes:
-    """The root over a power of two of hashes that stand one after the other."""
+    """The root over a power of two of hashes that stand one after the other; of those asked for lately, remembered."""
     nodes = [hashes[start : start + HASH_BYTES] for start in range(0, len(hashes), HASH_BYTES)]
     while len(nodes) > 1:
         nodes = [node_hash(left, right) for left, right in zip(nodes[::2], nodes[1::2], strict=True)]

@@ -1,8 +1,8 @@
 """The doors of the private Sigstore for programs: certificates (Fulcio), the log (Rekor, both versions), timestamps.
 
 Each speaks the words of the service that unmodified clients expect there; errors are JSON with ``code`` and
-``message``. Where the settings do not switch it on, there is nothing at these addresses. Floods are slowed in memory, for
-each process by itself: what costs a row has a limit in the database, or needs a certificate that cost one.
+``message``. Where the settings do not switch it on, there is nothing at these addresses. Floods are slowed in memory,
+for each process by itself: what costs a row has a limit in the database, or needs a certificate that cost one.
 """
 
 from __future__ import annotations
@@ -120,6 +120,8 @@ class SigstoreApi:
             ("/certificates/tile/{level}/{tile:path}", tile_of(CERTIFICATES)),
         ]
         return [
+            # Clients join the authority's address and this path so that nothing before it is left.
+            own_door("POST", "/api/v2/signingCert", self.posting(self._certificate, REQUEST_BYTES), sign),
             *(
                 own_door("POST", BASE + path, self.posting(work, most, writes=permission.writes), permission)
                 for path, work, most, permission in posts
