@@ -129,6 +129,7 @@ from person import hashed_password
 from town_amendments import HEADERS as AMENDED_HEADERS
 from town_amendments import say
 from town_disclosure import accepted_case, actor_of, attach, published_case, stage_for
+from town_release import found_runs
 from town_vex import register_for, state
 from triaging import PREFIX, certain, cve_record, take
 from world import upload
@@ -319,6 +320,8 @@ def open_town(settings: Settings, clock: Clock, walkers: Walkers | None = None) 
         _trust_builds(town)
         _stage(town)
         _disclose(town)
+        town.facts |= found_runs(app, NAMES["owner"], NAMES["maintainer"])
+        town.facts["other_digest"] = STAGED_WHEEL.sha256
         _let_in(town)
         for person in town.people.values():
             if person.token:

@@ -83,6 +83,7 @@ FOR_PROGRAMS = (
     "/_/oidc/",
     "/v1/",
     "/osv/",
+    "/api/release/",
 )
 
 

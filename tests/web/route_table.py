@@ -16,6 +16,7 @@ from typing import Literal
 
 from town import NAMES, Kind, Town
 from town_amendments import FORM as AMENDS
+from town_release import PIPELINE as RELEASES_BY
 
 EVERYBODY: frozenset[Kind] = frozenset(NAMES)
 SIGNED_IN = EVERYBODY - {"anonymous", "half"}
@@ -104,6 +105,9 @@ HANDLERS: frozenset[Kind] = frozenset({"owner", "operator"})
 GUILD = "/manage/organization/{organization}"
 WAITS, READY = MANAGE + "/staged/{session}/", {"session": "{session_ready}"}
 TEAM = GUILD + "/teams/{team}"
+RUN, RUNS = "/release/run/{run}/", "/api/release/runs"
+MEETS, ASKS = {"run": "{release_run}"}, {"run": "{release_asking}"}
+OPENS = json.dumps({"pipeline": RELEASES_BY, "params": {"version": "9.0"}})
 ASKED = {"body": '{"package": {"name": "demo", "ecosystem": "PyPI"}, "version": "1.0"}'}
 SAFE = {"vulnerability": "CVE-2026-9", "status": "not_affected", "impact": "It is never called."}
 LISTED = {"title": "shop, staging", "components": "b==1.9"}
@@ -307,6 +311,61 @@ ROWS = [
     writes(WAITS + "publish/", "staged:publish", UPLOADERS, READY),
     writes(WAITS + "cancel/", "staged:write", MAINTAINERS, READY),
     reads(API + "/staged/{session}", "staged:state", UPLOADERS, at=READY),
+    # Release runs whose actors meet here: alice and mona are named in them. Whoever is not, hears that there is none.
+    reads("/release/runs/", "release:runs-read", SIGNED_IN),
+    *[
+        reads(RUN + what, "release:page-read", UPLOADERS, at=MEETS)
+        for what in ("", "head.json", "picture.svg", "journal/", "journal.jsonl")
+    ],
+    replace(writes(RUN + "around/", "release:page-write", UPLOADERS, MEETS), idle=frozenset({"maintainer"})),
+    *[
+        writes(
+            f"{RUN}{what}/",
+            "release:page-write",
+            UPLOADERS,
+            ASKS,
+            step="stop",
+            question="{release_question}",
+            why="Not on a Friday.",
+        )
+        for what in ("approve", "decline")
+    ],
+    writes(RUN + "resume/", "release:page-danger", UPLOADERS, {"run": "{release_stopped}"}, why="It is Monday."),
+    writes(RUN + "restart/", "release:page-danger", UPLOADERS, ASKS, step="write", why="There was a mistake."),
+    writes(RUN + "abort/", "release:page-danger", UPLOADERS, ASKS, why="Not now."),
+    writes(RUN + "remove/", "release:page-danger", UPLOADERS, ASKS, machine="{release_machine}"),
+    Row("POST", RUNS, "release:run-open", UPLOADERS, {"json": OPENS}, sends="document"),
+    Row("GET", f"{RUNS}/{{run}}", "release:run-read", UPLOADERS, at=MEETS, sends="document"),
+    Row("GET", f"{RUNS}/{{run}}/lines", "release:run-read", UPLOADERS, at=MEETS, sends="document"),
+    # Only machines that have joined say anything, and no kind of person is one.
+    Row("POST", f"{RUNS}/{{run}}/claims", "release:run-write", frozenset(), {"json": "{}"}, at=MEETS, sends="document"),
+    Row("POST", f"{RUNS}/{{run}}/join", "release:run-join", frozenset(), {"json": "{}"}, at=MEETS, sends="document"),
+    Row(
+        "POST",
+        f"{RUNS}/{{run}}/decisions",
+        "release:run-decide",
+        UPLOADERS,
+        {"json": '{"what": "approve", "step": "stop"}'},
+        at=ASKS,
+        sends="document",
+    ),
+    Row(
+        "GET",
+        f"{RUNS}/{{run}}/objects/{{digest}}",
+        "release:run-read",
+        UPLOADERS,
+        at={**ASKS, "digest": "{release_digest}"},
+        sends="document",
+    ),
+    Row(
+        "PUT",
+        f"{RUNS}/{{run}}/objects/{{digest}}",
+        "release:run-write",
+        UPLOADERS,
+        at={**ASKS, "digest": "{other_digest}"},
+        sends="bytes",
+        quiet=True,
+    ),
     reads(MANAGE + "/rule/", "project:danger-form", OWNERS),
     writes(MANAGE + "/rule/", "project:danger", OWNERS, approvals="1"),
     reads(MANAGE + "/confirm/", "project:confirm-form", MAINTAINERS),

@@ -131,7 +131,7 @@ def _furnished(world: World, how: str) -> Vault:
         dave = find_user(sql, "dave")
     link_id = world.app.do(make_password_link, MakePasswordLink(dave, world.app.lifetimes.idle, mail=False))
     facts = {
-        "view": "main", "candidate": "x" * 32, "version": "1.0", "old": "1.0", "new": "2.0", "organization": "guild", "team": "builders", "user": "alice",
+        "view": "main", "run": "x" * 26, "digest": "0" * 64, "candidate": "x" * 32, "version": "1.0", "old": "1.0", "new": "2.0", "organization": "guild", "team": "builders", "user": "alice",
         "account": "alice", "invitation": number, "token": world.tokens["alice"].split(".")[1], "case": "1",
         "reporter": "carol", "link": link_text(world.app.key, link_id), "namespace": "secret", "hook": "x" * 26,
         "disclosure": "x" * 26, "member_link": "x" * 26, "attachment": "1",

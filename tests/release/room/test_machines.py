@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -99,7 +99,9 @@ class Yard:
                 return state
             time.sleep(0.2)  # the state is polled as a person's page does
         logs = {name: self.log(name)[-1500:] for name in self.machines}
-        raise AssertionError(f"not {what}: {state.status} {state.stop} { {n: s.status for n, s in state.steps.items()} } {logs}")
+        raise AssertionError(
+            f"not {what}: {state.status} {state.stop} { {n: s.status for n, s in state.steps.items()} } {logs}"
+        )
 
 
 def pipeline_of(service: BuildService, *, quorum: int = 3) -> str:
@@ -115,7 +117,7 @@ def stood(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yard]:
     with ExitStack() as stack:
         service = stack.enter_context(build_service(SystemClock()))
         server = Server(folder / "data")
-        server._environment |= {  # noqa: SLF001 - its port is known only now
+        server._environment |= {
             "CUSTOMHOUSE_OIDC_ISSUERS": json.dumps([service.setting()]),
             "CUSTOMHOUSE_PRIVATE_NETWORKS_ALLOWED": json.dumps(["127.0.0.0/8"]),
         }

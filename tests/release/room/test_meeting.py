@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,8 +32,6 @@ def test_a_run_goes_from_everybody_around_to_released(here: Meeting) -> None:
     assert here.client.get(f"{here.address}/objects/{BUILT.digest}", headers=prover.headers).content == BODY
     proof = b"proof"
     assert prover.put(proof).status_code == 201
-    import hashlib
-
     thing = Thing("proof-1.0.txt", "sha256", hashlib.sha256(proof).hexdigest(), 5)
     answer = prover.do("prove", {"proof": (thing,)})
     assert answer.is_success, answer.text

@@ -43,8 +43,9 @@ class States:
     def of(self, sql: Connection, run: Run) -> State:
         """The state at the run's head. Raises `Broken` if the journal is not what was sealed."""
         with self._lock:
-            known = self._known.get(run.id)
-            if known is None or known.state.seq > run.head.seq:
+            known = self._known.pop(run.id, None)
+            if known is not None and known.state.seq >= run.head.seq and known.chain.head != run.head:
+                # A backup was put back: what is remembered did not happen.
                 known = None
             if known is None or known.chain.head != run.head:
                 known = self._read(sql, run, known)
@@ -63,10 +64,8 @@ class States:
             for line in lines if known is not None else lines[1:]:
                 state = apply(state, line)
         except (Rejected, IndexError) as error:
-            self._known.pop(run.id, None)
             raise Broken(f"The journal of the release run {run.id} is not what was sealed: {error}") from error
         if chain.head != run.head:
-            self._known.pop(run.id, None)
             raise Broken(f"The journal of the release run {run.id} does not end where its row says.")
         return _Known(chain, state)
 

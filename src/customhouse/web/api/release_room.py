@@ -28,6 +28,7 @@ from customhouse.release.codec import to_body, write_line
 from customhouse.release.events import Joined as JoinedEvent
 from customhouse.release.journal import Head
 from customhouse.release.room.decide import WHATS, Decide, asked_of
+from customhouse.release.room.join import Shown
 from customhouse.release.room.journal import head_of
 from customhouse.release.room.members import Guest, Joined, Member
 from customhouse.release.room.objects import LARGEST_OBJECT_BYTES, check_digest
@@ -103,7 +104,7 @@ class ReleaseRoom:
             own_door("POST", ROOT, self.open, opens),
             own_door("GET", one, self._plain(self.show), reads),
             own_door("GET", f"{one}/lines", self.lines, reads),
-            own_door("POST", f"{one}/claims", self._plain(self.claim), writes),
+            own_door("POST", f"{one}/claims", self._plain(self.claim, machines=True), writes),
             own_door("POST", f"{one}/join", self.join, Permission.RELEASE_RUN_JOIN),
             own_door("POST", f"{one}/decisions", self._plain(self.decide), Permission.RELEASE_RUN_DECIDE),
             own_door("GET", thing, self.fetch, reads),
@@ -112,11 +113,10 @@ class ReleaseRoom:
 
     async def open(self, request: Request) -> Response:
         """Open a run: ``pipeline`` is its text; ``params``, ``places``, ``rehearsal`` as the journal has them."""
-        document = read_document(await read_body(request, DOCUMENT_BYTES))
-        return await self._in_thread(self._open, request, document)
+        return await self._in_thread(self._open, request, await read_body(request, DOCUMENT_BYTES))
 
-    def _open(self, request: Request, document: Mapping[str, Any]) -> Response:
-        by = self._person(request)
+    def _open(self, request: Request, body: bytes) -> Response:
+        by, document = self._person(request), read_document(body)
         run = self._app.room.open(
             _text(document, "pipeline"), _texts(document, "params"), _tables(document, "places"),
             rehearsal=bool(document.get("rehearsal", False)), by=by,
@@ -201,23 +201,34 @@ class ReleaseRoom:
 
     async def join(self, request: Request) -> Response:
         """Join as an actor: ``joined`` is the line's body, ``said`` the machine's signature, ``token`` its ID token."""
-        document = read_document(await read_body(request, DOCUMENT_BYTES))
-        return await self._in_thread(self._join, request, document)
+        return await self._in_thread(self._join, request, await read_body(request, DOCUMENT_BYTES))
 
-    def _join(self, request: Request, document: Mapping[str, Any]) -> Response:
+    def _join(self, request: Request, sent: bytes) -> Response:
         self._refuse_switched_off(request)
+        document = read_document(sent or b"{}")
+        room, run_id, token = self._app.room, request.path_params["run"], _text(document, "token", "")
         body = document.get("joined")
+        shown = room.show(token) if token else self._shown_by(request, body)
         claim = read_claim(
             {"by": (body.get("actor") if isinstance(body, dict) else None), "kind": "joined", "body": body,
              "said": document.get("said")}, "joined",
         )  # fmt: skip
         if not isinstance(claim.event, JoinedEvent):
             raise Rejected("bad-claim", "joined", "is no such line", "a line of the kind joined")
-        room, run_id = self._app.room, request.path_params["run"]
-        token = _text(document, "token", "")
-        shown = room.show(token) if token else room.shown_by(self._member(request))
         welcome = room.join(run_id, claim.event, claim.said, shown)
         return _json({"token": welcome.token, "machine": welcome.machine_id}, status=201 if welcome.new else 200)
+
+    def _shown_by(self, request: Request, body: object) -> Shown:
+        """A member who is the actor that he says he is."""
+        _run, state, guest = self._guest(request)
+        if not isinstance(guest, Member):
+            raise unknown_run()
+        wanted = body.get("actor") if isinstance(body, dict) else None
+        actor = next((one for one in state.pipeline.actors if one.id == wanted), None)
+        with self._app.database.read() as sql:
+            if actor is None or not identity_for(sql, actor, guest.account_id):
+                raise Refused("not-this-actor", f"You are not the actor {str(wanted)[:60]!r} of this run.")
+        return self._app.room.shown_by(guest)
 
     def decide(self, call: Call) -> Response:
         """What a person decides with an API token: ``what``, and ``step``, ``attempt``, ``question`` or ``why``.
@@ -277,18 +288,22 @@ class ReleaseRoom:
         new = self._app.room.keep(run_id, digest, spooled, added_by)
         return _json({"digest": digest, "size_bytes": spooled.size_bytes}, status=201 if new else 200)
 
-    def _plain(self, handler: Callable[[Call], Response]) -> Callable[[Request], Awaitable[Response]]:
-        """An endpoint whose body is a document; everything happens in a thread."""
+    def _plain(
+        self, handler: Callable[[Call], Response], *, machines: bool = False
+    ) -> Callable[[Request], Awaitable[Response]]:
+        """An endpoint whose body is a document; everything happens in a thread. It may be for machines alone."""
 
         async def endpoint(request: Request) -> Response:
             reads = request.method in ("GET", "HEAD")
             body = b"" if reads else await read_body(request, DOCUMENT_BYTES)
-            return await self._in_thread(self._call, request, body, handler)
+            return await self._in_thread(self._call, request, body, handler, machines)
 
         return endpoint
 
-    def _call(self, request: Request, body: bytes, handler: Callable[[Call], Response]) -> Response:
+    def _call(self, request: Request, body: bytes, handler: Callable[[Call], Response], machines: bool) -> Response:
         run, state, guest = self._guest(request)
+        if machines and not isinstance(guest, Joined):
+            raise Refused("not-a-machine", "Join first, and use the token that you get.", "customhouse release join")
         document = {} if request.method in ("GET", "HEAD") else read_document(body)
         return handler(Call(request, run, state, guest, document))
 
@@ -296,12 +311,6 @@ class ReleaseRoom:
         self._refuse_switched_off(request)
         run_id, token = request.path_params["run"], token_of(request.headers.get("authorization"))
         return self._app.room.guest(run_id, token, lambda text: self._actor_of(request, text))
-
-    def _member(self, request: Request) -> Member:
-        _run, _state, guest = self._guest(request)
-        if not isinstance(guest, Member):
-            raise unknown_run()
-        return guest
 
     def _person(self, request: Request) -> Actor:
         self._refuse_switched_off(request)
