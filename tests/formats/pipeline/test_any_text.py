@@ -47,19 +47,19 @@ def _read(text: str) -> None:
         assert len(str(refusal)) < 1500
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(_document)
 def test_any_document_is_read_or_refused(document: dict[str, object]) -> None:
     _read(tomlkit.dumps(document))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.integers(0, len(SMALL)), st.integers(0, 40), st.text(max_size=6))
 def test_any_damage_is_read_or_refused(at: int, length: int, instead: str) -> None:
     _read(SMALL[:at] + instead + SMALL[at + length :])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 200), st.integers(0, 200)), min_size=1, max_size=4))
 def test_any_two_words_can_be_exchanged(pairs: list[tuple[int, int]]) -> None:
     words = SMALL.split('"')

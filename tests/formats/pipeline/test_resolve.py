@@ -12,6 +12,7 @@ from customhouse.terms.errors import Rejected
 from small_pipeline import SMALL, small, spoiled
 
 _OPEN = SMALL.replace(r"'\d+\.\d+'", "'.*'", 1)
+_ANY = read_pipeline(_OPEN)
 
 
 def test_everything_is_filled_in() -> None:
@@ -74,7 +75,7 @@ def test_a_parameter_is_checked(params: dict[str, str], said: str) -> None:
 @given(st.text(max_size=40))
 def test_a_value_that_is_taken_holds_nothing_that_a_shell_reads(value: str) -> None:
     try:
-        found = resolve(read_pipeline(_OPEN), {"version": value})
+        found = resolve(_ANY, {"version": value})
     except Rejected:
         return
     assert found.tag == f"v{value}"

@@ -1,0 +1,149 @@
+"""``customhouse release new``, ``lint`` and ``draw``: a pipeline in three commands."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from command_line import customhouse
+from customhouse.formats.pipeline.read import read_pipeline
+from customhouse.release.template_texts import TEMPLATES
+from small_pipeline import SMALL, spoiled
+
+
+def _git(folder: Path, *arguments: str) -> None:
+    subprocess.run(["git", "-C", str(folder), *arguments], check=True, capture_output=True)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A repository with a remote, a signing key and tags without a v."""
+    _git(tmp_path, "init", "-q", "-b", "master")
+    _git(tmp_path, "remote", "add", "origin", "https://rosa:secret@github.com/rosa/my-lib.git")
+    _git(tmp_path, "config", "user.signingkey", "ab" * 20)
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "My.Lib"\n')
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", sorted(TEMPLATES))
+def test_a_new_pipeline_lints_clean(name: str, project: Path) -> None:
+    done = customhouse("release", "new", "--template", name, folder=project)
+    assert (done.returncode, done.stderr) == (0, "")
+    lint = customhouse("release", "lint", folder=project)
+    steps = len(read_pipeline((project / "release.toml").read_text()).steps)
+    assert (lint.returncode, lint.stdout) == (0, f"release.toml: {steps} steps, 0 errors, 0 warnings\n")
+
+
+def test_what_the_folder_says_is_filled_in(project: Path) -> None:
+    done = customhouse("release", "new", "--template", "compiled-library", folder=project)
+    pipeline = read_pipeline((project / "release.toml").read_text())
+    assert pipeline.project == "My.Lib"
+    assert pipeline.artifact("dists").names == ("my_lib-{version}.tar.gz", "my_lib-{version}-*.whl")
+    assert f"gpg:{'AB' * 20}" in pipeline.actor("rm").identities
+    assert pipeline.params[1].default == "master"
+    places = (project / "places.toml").read_text()
+    assert 'url = "https://github.com/rosa/my-lib.git"\nadapter = "github"' in places
+    assert "secret@" not in places
+    assert "git init --bare ../My.Lib-fork.git" in done.stdout
+
+
+def test_it_says_the_next_three_commands(project: Path) -> None:
+    done = customhouse("release", "new", folder=project)
+    assert done.stdout.splitlines()[-4:] == [
+        "Next:", "  customhouse release lint", "  customhouse release draw -o release.svg",
+        "  customhouse release run --param version=1.2.3 --rehearse",
+    ]  # fmt: skip
+    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+def test_a_remote_called_upstream_leaves_origin_to_be_the_fork(project: Path) -> None:
+    _git(project, "remote", "add", "upstream", "/srv/upstream.git")
+    customhouse("release", "new", folder=project)
+    places = (project / "places.toml").read_text()
+    assert 'url = "/srv/upstream.git"\nadapter = "hook"' in places
+    assert 'url = "https://github.com/rosa/my-lib.git"' in places
+
+
+def test_nothing_is_overwritten(project: Path) -> None:
+    (project / "places.toml").write_text("mine")
+    done = customhouse("release", "new", folder=project)
+    assert done.returncode == 2
+    assert "places.toml: it is there already" in done.stderr
+    assert not (project / "release.toml").exists()
+
+
+def test_a_folder_that_says_nothing_gets_a_sample(tmp_path: Path) -> None:
+    done = customhouse("release", "new", folder=tmp_path)
+    assert done.returncode == 0
+    assert "It is called sealed for now" in done.stdout.replace("it is", "It is")
+    assert read_pipeline((tmp_path / "release.toml").read_text()).project == "sealed"
+
+
+def test_lint_ends_with_1_for_errors_and_fits_a_terminal(tmp_path: Path) -> None:
+    (tmp_path / "release.toml").write_text(spoiled(('watch = ["tag"]', ""), (', "signatures-verify"', "")))
+    done = customhouse("release", "lint", folder=tmp_path)
+    assert done.returncode == 1
+    assert done.stdout.startswith("error   watch-missing          step push-fork\n        From here on its tag")
+    assert "warning signatures-unchecked   step sign" in done.stdout
+    assert done.stdout.endswith("release.toml: 12 steps, 1 error, 1 warning\n")
+    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+def test_lint_ends_with_0_for_warnings_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(spoiled((', "signatures-verify"', "")))
+    assert customhouse("release", "lint", "mine.toml", folder=tmp_path).returncode == 0
+
+
+def test_lint_says_it_as_json(tmp_path: Path) -> None:
+    (tmp_path / "release.toml").write_text(spoiled(('watch = ["tag"]', "")))
+    done = customhouse("release", "lint", "--json", folder=tmp_path)
+    assert done.returncode == 1
+    said = json.loads(done.stdout)
+    assert (said["project"], said["steps"]) == ("sealed", 12)
+    assert [(one["level"], one["code"], one["place"]) for one in said["findings"]] == [
+        ("error", "watch-missing", "step push-fork")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (b"[pipelin]\n", "release.toml, line 1, pipelin: there is no section 'pipelin'; did you mean 'pipeline'?"),
+        (b"\xff", "release.toml (byte 0): it is not UTF-8"),
+        (b"a = [", "release.toml, line 1: this is no TOML"),
+    ],
+)
+def test_what_is_no_pipeline_is_refused_with_its_place(text: bytes, said: str, tmp_path: Path) -> None:
+    (tmp_path / "release.toml").write_bytes(text)
+    for command in ("lint", "draw"):
+        done = customhouse("release", command, folder=tmp_path)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert said in done.stderr
+
+
+def test_without_a_pipeline_it_says_how_to_get_one(tmp_path: Path) -> None:
+    done = customhouse("release", "lint", folder=tmp_path)
+    assert done.returncode == 2
+    assert "customhouse release new writes one" in done.stderr
+
+
+def test_a_pipeline_is_drawn_to_a_file_or_to_standard_output(tmp_path: Path) -> None:
+    (tmp_path / "release.toml").write_text(SMALL)
+    to_file = customhouse("release", "draw", "-o", "x.svg", folder=tmp_path)
+    out = customhouse("release", "draw", "release.toml", folder=tmp_path)
+    assert (to_file.returncode, out.returncode) == (0, 0)
+    assert (tmp_path / "x.svg").read_text() == out.stdout
+    assert out.stdout.startswith("<svg xmlns=")
+    tall = customhouse("release", "draw", "--tall", "--theme", "dark", folder=tmp_path)
+    assert tall.returncode == 0
+    assert 'viewBox="0 0 ' in tall.stdout
+    assert tall.stdout != out.stdout
+
+
+def test_a_run_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    done = customhouse("release", "draw", "sealed-1.0-1", folder=tmp_path)
+    assert done.returncode == 2
+    assert "There is no run 'sealed-1.0-1'" in done.stderr
