@@ -91,7 +91,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif behaviour == DRIP:
             self._drip()
 
-    do_GET = do_POST = answer  # noqa: N815 - the library's names
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = answer  # noqa: N815 - the library's names
 
     def _reply(self, reply: Reply) -> None:
         self.send_response(reply.status)

@@ -30,10 +30,10 @@ class SameCommit:
 
     def look(self, run: StepRun, outcome: Outcome | None) -> Look:
         """Ask the fork."""
-        del outcome
         place = fork(run)
         oid, _ = where(place.refs(branch(run)), branch(run))
-        return Look("same-commit", oid == frozen(run), frozen(run), oid or "no such branch", place.name)
+        wanted = _made(outcome) or frozen(run)
+        return Look("same-commit", oid == wanted, wanted, oid or "no such branch", place.name)
 
 
 class CleanWorktree:
@@ -85,8 +85,12 @@ class FastForward:
 
 def _commit(run: StepRun, outcome: Outcome | None) -> str:
     """The commit that this step has just made, or the one that the journal names."""
+    return _made(outcome) or released(run)[0]
+
+
+def _made(outcome: Outcome | None) -> str:
     for things in outcome.outputs.values() if outcome is not None else ():
         for thing in things:
             if thing.algorithm == "gitCommit":
                 return thing.digest
-    return released(run)[0]
+    return ""

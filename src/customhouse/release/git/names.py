@@ -11,6 +11,7 @@ from customhouse.release.actions import Problem
 
 LONGEST_REF = 200
 ZERO = "0"
+_SHA256_DIGITS = 64
 _OBJECT_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _NEVER = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//")
 _BAD_PART = re.compile(r"^[.-]|\.lock$|^$")
@@ -50,6 +51,11 @@ def object_id(text: str, where: str = "object") -> str:
     if not _OBJECT_ID.fullmatch(text):
         raise Problem("bad-object", f"{text[:80]!r} is no whole object id", "40 or 64 hexadecimal digits", place=where)
     return text
+
+
+def object_format(like: str) -> str:
+    """How git calls the kind of ids that are as long as this one."""
+    return "sha256" if len(like) == _SHA256_DIGITS else "sha1"
 
 
 def is_nothing(oid: str) -> bool:

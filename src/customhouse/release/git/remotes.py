@@ -28,6 +28,11 @@ _TOKEN = "CUSTOMHOUSE_GIT_TOKEN"  # noqa: S105 - the name of a variable
 _USER = "CUSTOMHOUSE_GIT_USER"
 # A constant: git gives it to a shell, which finds user and token in its environment.
 _HELPER = f'!f() {{ test "$1" = get && printf "username=%s\\npassword=%s\\n" "${_USER}" "${_TOKEN}"; }}; f'
+# Faults that old histories have and that hurt nobody (git-fsck(1)): a place may say that its history has them.
+_HARMLESS_FAULTS = (
+    "badTimezone", "zeroPaddedFilemode", "missingSpaceBeforeDate", "badDateOverflow", "missingNameBeforeEmail",
+    "missingSpaceBeforeEmail", "missingTaggerEntry",
+)  # fmt: skip
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _SCP = re.compile(r"(?:[A-Za-z0-9._][A-Za-z0-9._-]*@)?[A-Za-z0-9._][A-Za-z0-9._-]*:(?!/?/)[^-:][^:]*")
 _PLAIN = re.compile(r"[!-~]+")
@@ -168,6 +173,10 @@ def remote(run: Placed, name: str) -> Remote:
     scheme = _scheme(url)
     environment = {"GIT_ALLOW_PROTOCOL": scheme}
     settings = {f"protocol.{scheme}.allow": "always"}
+    for fault in place.get("fsck_ignore", "").replace(",", " ").split():
+        if fault not in _HARMLESS_FAULTS:
+            raise Problem("bad-place", f"fsck_ignore = {fault!r}", " or ".join(_HARMLESS_FAULTS), place=name)
+        settings[f"fetch.fsck.{fault}"] = "ignore"
     if scheme in ("https", "http") and (secret := place.get("token") or token_name(place.get("adapter", ""))):
         parts = urlsplit(url)
         # Only this host is shown the token, whatever a server answers.

@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 
 from customhouse.release.actions import Problem, Tampered
 from customhouse.release.git.git import Git
-from customhouse.release.git.names import object_id, ref_name
+from customhouse.release.git.names import object_format, object_id, ref_name
 
 _PLAIN = {
     "core.repositoryformatversion", "core.filemode", "core.bare", "core.logallrefupdates", "core.ignorecase",
@@ -58,13 +58,14 @@ class Repository:
         """Whether there is one."""
         return (self.dot_git / "HEAD").is_file()
 
-    def make(self) -> None:
-        """Make an empty one; one that was begun and not finished is begun anew."""
+    def make(self, like: str = "") -> None:
+        """Make an empty one, with ids as long as this one; one that was begun and not finished is begun anew."""
         if self.path.exists() and not self.there:
             shutil.rmtree(self.path)
         if not self.there:
             self.path.mkdir(parents=True, exist_ok=True)
-            self.git.ask("init", "--quiet", "--template=", "--initial-branch=customhouse", "--", str(self.path))
+            kind = f"--object-format={object_format(like)}"
+            self.git.ask("init", "--quiet", "--template=", "--initial-branch=customhouse", kind, "--", str(self.path))
         self.check()
 
     def check(self) -> None:

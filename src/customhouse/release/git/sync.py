@@ -22,7 +22,7 @@ class Sync:
         """Clone, move the fork's branch forward, and put the commit into the work tree."""
         clone, source, target = repository(run), upstream(run), fork(run)
         ref = branch(run)
-        clone.make()
+        clone.make(source.head())
         for name, one in ((UPSTREAM, source), (FORK, target)):
             clone.ask("config", "--file", str(clone.dot_git / "config"), f"remote.{name}.url", one.url)
         source.fetch(clone.path, f"+{ref}:{_tracking(UPSTREAM, ref)}")

@@ -91,18 +91,22 @@ class Watcher:
         # The log first: whatever moves a ref after it is seen by the look at the refs, or next time.
         log = self._log(place, refs, state)
         seen = place.refs(*refs)
-        # What the release did meanwhile stands in the journal now.
-        state = self.watching.state()
+        # What the release did meanwhile stands in the journal now; what stood there before may have been seen still.
+        then, state = state, self.watching.state()
         events: list[Event] = []
         if log is not None and log.rewritten:
             events.append(TagMoved(name, "the log of refs", self.cursors.get(name, ""), log.cursor, REFLOG))
         for change in log.changes if log is not None else ():
-            as_commit = place.place.get("adapter") != "hook"
-            events += self._of_change(name, change, self._allowed(state, name, change.ref, as_commit=as_commit), state)
+            by_commit = place.place.get("adapter") != "hook"
+            allowed = {
+                oid for one in (then, state) for oid in self._allowed(one, name, change.ref, as_commit=by_commit)
+            }
+            events += self._of_change(name, change, allowed, state)
         moved = {event.ref for event in events if isinstance(event, TagMoved)}
         for ref in refs:
             oid, _commit = where(seen, ref)
-            if ref not in moved and oid not in self._allowed(state, name, ref) and self._is_new(name, ref, oid):
+            allowed = self._allowed(then, name, ref) | self._allowed(state, name, ref)
+            if ref not in moved and oid not in allowed and self._is_new(name, ref, oid):
                 events.append(TagMoved(name, ref, state.refs.get((name, ref), ""), oid, POLL))
         if log is not None:
             self.cursors[name] = log.cursor
@@ -112,7 +116,7 @@ class Watcher:
         forge = forge_to_read(self.watching, place, self.watching.folder / "watch", _no_key)
         if forge is None:
             return None
-        cursor = self.cursors.get(place.name) or _noted_cursor(state, place.url)
+        cursor = self.cursors.get(place.name) or _noted_cursor(state, place.name)
         return forge.log(refs, cursor)
 
     def _of_change(self, name: str, change: RefChange, allowed: set[str], state: State) -> list[Event]:
@@ -153,10 +157,10 @@ def watch_once(watching: Watching) -> list[Event]:
     return Watcher(watching).watch_once(strict=True)
 
 
-def _noted_cursor(state: State, url: str) -> str:
-    """Up to where the last step that pushed there had read the log."""
-    noted = [(step.ended_at, step.facts[LOG]) for step in state.steps.values()
-             if step.ended_at is not None and step.facts.get(LOG) and step.facts.get("remote") == url]  # fmt: skip
+def _noted_cursor(state: State, name: str) -> str:
+    """Up to where the last step that wrote there had read the log."""
+    here = [step for step in state.steps.values() if state.pipeline.step(step.id).env == name]
+    noted = [(step.ended_at, step.facts[LOG]) for step in here if step.ended_at is not None and step.facts.get(LOG)]
     return max(noted)[1] if noted else ""
 
 

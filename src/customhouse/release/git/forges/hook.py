@@ -21,7 +21,7 @@ from customhouse.release.actions import Problem
 from customhouse.release.git.forges.forge import Log, Protection, RefChange
 from customhouse.release.git.forges.keys import hash_of
 from customhouse.release.git.git import Git, one_line
-from customhouse.release.git.names import is_nothing, ref_name, short
+from customhouse.release.git.names import is_nothing, object_format, ref_name, short
 from customhouse.release.git.remotes import Remote, Update
 
 HOOKS = ("pre-receive", "reference-transaction")
@@ -158,7 +158,7 @@ class HookForge:
         """A bare repository of ours, with ids as long as this one's, or as the remote's."""
         if not like:
             like = self.remote.head()
-        kind = "sha256" if len(like) == hashlib.sha256().digest_size * 2 else "sha1"
+        kind = object_format(like)
         path = self.scratch / f"{kind}.git"
         if not (path / "HEAD").is_file():
             path.mkdir(parents=True, exist_ok=True)
