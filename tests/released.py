@@ -565,7 +565,9 @@ class Puppet:
 
     def members(self) -> dict[str, bytes]:
         assert self.state is not None
-        return members_of(self.state, self.lines, self.body, trust={"trusted_root.json": self.notary.trusted_root})
+        return members_of(
+            self.state, self.lines, self.body, trust_root=self.notary.trusted_root if self.sigstore else b""
+        )
 
     def body(self, thing: Thing) -> bytes:
         return self.store.fetch(thing, self.folder / "fetched").read_bytes()

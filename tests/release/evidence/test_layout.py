@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from in_toto.exceptions import RuleVerificationError, ThresholdVerificationError
-from in_toto.models._signer import load_public_key_from_file
-from in_toto.models.metadata import Metadata
-from in_toto.verifylib import in_toto_verify
+from in_toto.exceptions import RuleVerificationError, ThresholdVerificationError  # type: ignore[import-untyped]
+from in_toto.models._signer import load_public_key_from_file  # type: ignore[import-untyped]
+from in_toto.models.metadata import Metadata  # type: ignore[import-untyped]
+from in_toto.verifylib import in_toto_verify  # type: ignore[import-untyped]
 
 from customhouse.release.evidence.layout import LAYOUT, OWNER, Keys, envelope, layout_files, link_name, links
 from released import Puppet

@@ -74,12 +74,13 @@ def file_name(created: Created) -> str:
 
 
 def members_of(
-    state: State, lines: Sequence[Sealed], body: Callable[[Thing], bytes], *, trust: Mapping[str, bytes],
+    state: State, lines: Sequence[Sealed], body: Callable[[Thing], bytes], *, trust_root: bytes = b"",
     log: Mapping[str, bytes] | None = None,
 ) -> dict[str, bytes]:  # fmt: skip
     """Everything that goes into the bundle of a run.
 
-    ``body`` gives the bytes of a file of the store; ``trust`` and ``log`` have members without their folder.
+    ``body`` gives the bytes of a file of the store, ``trust_root`` is the ``trusted_root.json`` that signatures were
+    made under (empty where there was no Sigstore), ``log`` has members without their folder.
     """
     told = history(state.pipeline, lines)
     created = told.created
@@ -88,12 +89,23 @@ def members_of(
         PIPELINE: created.pipeline.encode(),
         ENGINE_KEY: f"{created.engine_key}\n".encode(),
     }
-    members |= {f"trust/{name}": one for name, one in trust.items()}
+    if trust_root:
+        members[ROOT] = trust_root
+    members |= gpg_keys(state)
     members |= {f"{LOG}{name}": one for name, one in (log or {}).items()}
     for name, thing in files_in_bundle(state, lines).items():
         members[name] = body(thing)
     members[FIRST] = manifest(members, created, told.run)
     return members
+
+
+def gpg_keys(state: State) -> dict[str, bytes]:
+    """The OpenPGP keys that signed, as the signing steps have noted them: members by name."""
+    return {
+        f"trust/gpg-{one.facts['gpg_fingerprint']}.asc": one.facts["gpg_public_key"].encode()
+        for one in state.steps.values()
+        if one.facts.get("gpg_fingerprint", "").isalnum() and one.facts.get("gpg_public_key")
+    }
 
 
 def files_in_bundle(state: State, lines: Sequence[Sealed]) -> dict[str, Thing]:
@@ -135,7 +147,7 @@ def write_bundle(members: Mapping[str, bytes]) -> bytes:
 def read_bundle(data: bytes) -> Bundle:
     """A bundle, whole; raises `Rejected` naming the member (or the byte) where it is not."""
     members = read_archive(data)
-    for name in (FIRST, JOURNAL, PIPELINE, ENGINE_KEY, ROOT):
+    for name in (FIRST, JOURNAL, PIPELINE, ENGINE_KEY):
         if name not in members:
             raise Rejected("bundle-short", name, "is missing", _ACCEPTED)
     said = _manifest_of(members[FIRST])

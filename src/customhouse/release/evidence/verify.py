@@ -8,19 +8,21 @@ cannot be checked is said as such, and is not a success.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from customhouse.formats.plain import plain
 from customhouse.release.events import Anchored, Attested, SignedThing
 from customhouse.release.evidence.bundle import (
+    LOG,
     ROOT,
     SBOMS,
     SIGNATURES,
     STATEMENTS,
     Bundle,
     files_in_bundle,
+    gpg_keys,
     read_bundle,
 )
 from customhouse.release.evidence.points.approved import approved
@@ -47,6 +49,7 @@ NOT_PROVED = (
     "that the log shows everybody the same: only witnesses, or your own checkpoint",
 )
 _KNOWN = frozenset({"manifest.json", "journal.jsonl", "pipeline.toml", ROOT, "trust/engine.key"})
+NO_ROOT = "something is signed, and neither the bundle nor you have a trust root to verify it"
 _OUTCOMES: dict[str, Literal[0, 1, 3]] = {"fails": 1, "unknown": 3}
 
 
@@ -116,17 +119,17 @@ def verify_bundle(bundle: Bundle, brought: Brought) -> Report:
 
 def _judged(bundle: Bundle, state: State, brought: Brought) -> Case:
     told = history(state.pipeline, bundle.lines)
-    own = bundle.members[ROOT]
+    own = bundle.members.get(ROOT, b"")
     broken: list[str] = []
     trust_root = brought.trust_root or own
-    if brought.trust_root and hashlib.sha256(_same_root(brought.trust_root)).digest() != hashlib.sha256(
+    if brought.trust_root and own and hashlib.sha256(_same_root(brought.trust_root)).digest() != hashlib.sha256(
         _same_root(own)
     ).digest():  # fmt: skip
         broken.append("the bundle's trust root is not the one that you brought; yours is used")
     expected = brought.trust_root_sha256 or (brought.remembered.trust_root_sha256 if brought.remembered else "")
-    if not brought.trust_root and expected and expected != hashlib.sha256(own).hexdigest():
+    if not brought.trust_root and own and expected and expected != hashlib.sha256(own).hexdigest():
         broken.append(f"the bundle's trust root is sha256:{hashlib.sha256(own).hexdigest()}, and not {expected}")
-    judge = Judge(trust_root)
+    judge = Judge(trust_root) if trust_root else None
     files = files_in_bundle(state, bundle.lines)
     attestations = list(_attestations(bundle, told, judge, broken))
     signatures = dict(_signatures(bundle, state, judge, broken))
@@ -145,16 +148,20 @@ def _members(bundle: Bundle, state: State) -> tuple[str, str, str] | None:
         found = hashlib.sha256(bundle.members[name]).hexdigest()
         if found != thing.digest:
             return name, f"has SHA-256 {found}", f"SHA-256 {thing.digest}, as the journal says"
+    keys = gpg_keys(state)
+    for name, key in keys.items():
+        if bundle.members.get(name) != key:
+            return name, "is missing or another", "the key that the signing step has noted"
     for name in bundle.members:
         folder = name.partition("/")[0] + "/"
         if folder in (STATEMENTS, SIGNATURES, SBOMS) and name not in files:
             return name, "is of no line of the journal", "only what the journal names"
-        if folder not in (STATEMENTS, SIGNATURES, SBOMS, "trust/", "log/") and name not in _KNOWN:
+        if folder not in (STATEMENTS, SIGNATURES, SBOMS, LOG) and name not in _KNOWN and name not in keys:
             return name, "is nothing that a bundle has", "only what the journal names"
     return None
 
 
-def _attestations(bundle: Bundle, told: History, judge: Judge, broken: list[str]) -> Iterator[Attestation]:
+def _attestations(bundle: Bundle, told: History, judge: Judge | None, broken: list[str]) -> Iterator[Attestation]:
     asked: dict[str, Owed] = {one.name: one for one in owed(told)}
     last = verdict_owed(told)
     if last is not None:
@@ -163,11 +170,11 @@ def _attestations(bundle: Bundle, told: History, judge: Judge, broken: list[str]
         event = line.event
         assert isinstance(event, Attested)  # noqa: S101 - that is what `History.attested` holds
         member = f"{STATEMENTS}{event.bundle.name}"
-        proved = _try(broken, lambda member=member: judge.statement(bundle.members[member], member))
+        proved = _try(broken, judge, _statement(bundle.members[member], member))
         yield Attestation(member, asked.get(event.bundle.name), proved)
 
 
-def _signatures(bundle: Bundle, state: State, judge: Judge, broken: list[str]) -> Iterator[tuple[str, Proved]]:
+def _signatures(bundle: Bundle, state: State, judge: Judge | None, broken: list[str]) -> Iterator[tuple[str, Proved]]:
     newest: Mapping[str, int] = {name: one.attempt for name, one in state.steps.items()}
     for line in bundle.lines:
         event = line.event
@@ -178,16 +185,16 @@ def _signatures(bundle: Bundle, state: State, judge: Judge, broken: list[str]) -
         if body is None:
             continue  # told under point 4
         digest = event.thing.digest
-        proved = _try(broken, lambda body=body, digest=digest, member=member: judge.file(body, digest, member))
+        proved = _try(broken, judge, _file(body, digest, member))
         if proved is not None:
             yield member, proved
 
 
-def _anchors(bundle: Bundle, judge: Judge, broken: list[str]) -> Iterator[tuple[int, Proved]]:
+def _anchors(bundle: Bundle, judge: Judge | None, broken: list[str]) -> Iterator[tuple[int, Proved]]:
     for line in bundle.lines:
         event = line.event
         if isinstance(event, Anchored):
-            proved = _try(broken, lambda line=line, event=event: judge.statement(event.entry.encode(), _at(line)))
+            proved = _try(broken, judge, _statement(event.entry.encode(), _at(line)))
             if proved is not None:
                 yield line.seq, proved
 
@@ -196,13 +203,24 @@ def _at(line: Sealed) -> str:
     return f"journal line {line.seq}"
 
 
-def _try(broken: list[str], judge: Any) -> Proved | None:
+def _statement(bundle: bytes, where: str) -> Callable[[Judge], Proved]:
+    return lambda judge: judge.statement(bundle, where)
+
+
+def _file(bundle: bytes, sha256: str, where: str) -> Callable[[Judge], Proved]:
+    return lambda judge: judge.file(bundle, sha256, where)
+
+
+def _try(broken: list[str], judge: Judge | None, look: Callable[[Judge], Proved]) -> Proved | None:
+    if judge is None:
+        if NO_ROOT not in broken:
+            broken.append(NO_ROOT)
+        return None
     try:
-        found: Proved = judge()
+        return look(judge)
     except Rejected as error:
         broken.append(plain(error, 300))
         return None
-    return found
 
 
 def _same_root(body: bytes) -> bytes:
@@ -223,7 +241,7 @@ def _early(bundle: Bundle, point: Point) -> Report:
 
 def _report(bundle: Bundle, points: tuple[Point, ...], case: Case | None) -> Report:
     created = bundle.created
-    root = case.trust_root if case is not None else bundle.members[ROOT]
+    root = case.trust_root if case is not None else bundle.members.get(ROOT, b"")
     return Report(
         bundle.sha256, created.project, created.params.get("version", ""), bundle.lines[0].run,
         hashlib.sha256(root).hexdigest(), created.pipeline_sha256, points, case,

@@ -50,6 +50,9 @@ def _log(case: Case) -> Iterator[Finding]:
     roots, faults = _roots(case)
     for fault in faults:
         yield fails(fault)
+    for name, body in case.bundle.below("log/").items():
+        if fault := _proof_fault(body, roots):
+            yield fails(f"log/{name}: {fault}")
     known = case.brought.remembered
     if known is None or not known.checkpoints:
         return
@@ -107,6 +110,22 @@ def checkpoints_of(case: Case) -> dict[str, str]:
         if one.size >= found.get(one.origin, (0, ""))[0]:
             found[one.origin] = (one.size, note)
     return {origin: note for origin, (_, note) in sorted(found.items())}
+
+
+def _proof_fault(body: bytes, roots: Roots) -> str:
+    """What is wrong with a proof of the bundle: it must lead from its own old checkpoint to one of the bundle's."""
+    try:
+        value = json.loads(body)
+        old = read_checkpoint(str(value["checkpoint"])).checkpoint
+        new = int(value["new"])
+        hashes = [base64.b64decode(str(one), validate=True) for one in value["hashes"]]
+        fits = (old.origin, old.size) == (value["origin"], value["old"])
+    except (ValueError, KeyError, TypeError, Rejected):
+        return "is no consistency proof"
+    root = roots.get((old.origin, new))
+    if not fits or root is None:
+        return "is of no checkpoint of this bundle"
+    return "" if consistent(old.size, new, old.root, root, hashes) else "does not hold"
 
 
 def _proofs(case: Case) -> Iterator[Mapping[str, object]]:
