@@ -127,7 +127,7 @@ class Machine:
     @property
     def headers(self) -> dict[str, str]:
         """By which it is known at the door."""
-        return {"authorization": f"Bearer {self.token}"}
+        return {"authorization": f"Bearer {self.token}", "accept": "application/json"}
 
     def claim(self, event: Event, *, run: str = "", by: str = "", key: MachineKey | None = None) -> dict[str, Any]:
         """Something it says, signed; or a lie."""
@@ -155,7 +155,9 @@ class Machine:
         event = events.Joined(self.actor, identity, self.key.public, evidence)
         claim = self.claim(event)
         document = {"joined": claim["body"], "said": claim["said"], "token": token}
-        answer = self.meeting.client.post(f"{self.meeting.address}/join", json=document, headers=dict(headers or {}))
+        answer = self.meeting.client.post(
+            f"{self.meeting.address}/join", json=document, headers={"accept": "application/json", **(headers or {})}
+        )
         if answer.is_success:
             self.token = answer.json()["token"]
         return answer
@@ -225,7 +227,7 @@ class Meeting:
 
     def program(self, name: str) -> dict[str, str]:
         """A program of somebody's, with an API token."""
-        return {"authorization": f"Bearer {self.world.user(name)}"}
+        return {"authorization": f"Bearer {self.world.user(name)}", "accept": "application/json"}
 
     def open(
         self, by: str = "rosa", *, factor: str = "none", quorum: int = 3, number: int = 1, version: str = "1.0",
@@ -258,6 +260,15 @@ class Meeting:
         answer = builder.do("build", {"dists": (BUILT,)})
         assert answer.is_success, answer.text
         return builder
+
+    def built_as(self, version: str) -> None:
+        """The same, of another version."""
+        assert self.decide("rosa", "confirm").is_success
+        builder = self.machine("ci-a")
+        assert builder.put(BODY).is_success
+        made = Thing(f"demo-{version}.tar.gz", "sha256", BUILT.digest, BUILT.size_bytes)
+        answer = builder.do("build", {"dists": (made,)})
+        assert answer.is_success, answer.text
 
     def leave(self, name: str) -> None:
         """Somebody has no role in the project any more."""

@@ -113,6 +113,7 @@ OPENING_LETTERS = frozenset({"password-link", "recovery-link"})
 """Letters with which an account may be opened: the domain that they go to is looked at again before."""
 COUNT_EVERY = timedelta(minutes=10)
 FOLD_EVERY = timedelta(seconds=10)
+WAKE_JOB = "wake-releases"
 DAILY = timedelta(days=1)
 IDLE_SECONDS = 1.0
 UNEXAMINED_AT_ONCE = 20
@@ -154,6 +155,11 @@ def _old_sessions_job(app: App, _arguments: Mapping[str, Any]) -> None:
 def _fold_downloads_job(app: App, _arguments: Mapping[str, Any]) -> None:
     """Fold the spool files of downloads. Running it again finds every batch folded and adds nothing."""
     fold_spools(app.database, counts_folder(app.settings.data), app.clock.now(), app.settings.fetched_days)
+
+
+def _wake_releases_job(app: App, _arguments: Mapping[str, Any]) -> None:
+    """Do in release runs what time alone brings about. Running it again finds nothing left to do."""
+    app.room.wake()
 
 
 def _fold_decisions_job(app: App, _arguments: Mapping[str, Any]) -> None:
@@ -528,6 +534,7 @@ JOBS: Mapping[str, JobRun] = {
     "old-sessions": _old_sessions_job,
     "fold-downloads": _fold_downloads_job,
     "fold-decisions": _fold_decisions_job,
+    WAKE_JOB: _wake_releases_job,
     "mail": _mail_job,
     RESET_JOB: _reset_password_job,
     "webhook": _webhook_job,
@@ -579,6 +586,7 @@ PERIODIC: Mapping[str, timedelta] = {
     "old-recoveries": SWEEP_EVERY,
     "fold-downloads": FOLD_EVERY,
     "fold-decisions": FOLD_EVERY,
+    WAKE_JOB: FOLD_EVERY,
     "tidy-webhooks": SWEEP_EVERY,
     "gather-mail-domains": SWEEP_EVERY,
     "look-at-mail-domains": LOOK_EVERY,

@@ -6,6 +6,7 @@ judge it, seals it with the run's key, and does at once what is for nobody else 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -38,6 +39,7 @@ from customhouse.terms.identity import Actor
 from customhouse.trust.issuers import PublisherIssuer
 
 T = TypeVar("T")
+log = logging.getLogger("customhouse.release")
 MOST_LINES = 500
 """Of one answer."""
 
@@ -180,7 +182,11 @@ class Room:
         with self.deeds.database.read() as sql:
             due = runs_to_wake(sql, self.deeds.clock.now())
         for run_id in due:
-            self._do(run_id, lambda sitting: sitting.rise())
+            try:
+                self._do(run_id, lambda sitting: sitting.rise())
+            except CustomhouseError as error:
+                # One run that cannot go on keeps no other from it.
+                log.warning("release run %s: %s", run_id, error)
         return len(due)
 
     def _do(self, run_id: str, deed: Callable[[Sitting], T]) -> T:
