@@ -25,6 +25,7 @@ PIPELINE, PLACES = "release.toml", "places.toml"
 _SAMPLE_KEY = "0123456789ABCDEF0123456789ABCDEF01234567"
 _USER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?", re.ASCII)
 _PROJECT = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?", re.ASCII)
+_LOCK = "requirements/build.txt"
 _SECONDS = 10.0
 
 
@@ -66,7 +67,7 @@ def new(folder: Folder = Path(), /, *, template: Template = "python-library") ->
     targets[1].write_text(places_text(found, text), encoding="utf-8")
     print(f"{targets[0]}: {template}, {many(len(pipeline.steps), 'step')}, {many(len(findings), 'finding')}")
     print(f"{targets[1]}: where it acts on this machine; keep it out of the repository")
-    for remark in _remarks(found, text):
+    for remark in (*_remarks(found, text), *_lock_remarks(folder, text)):
         print(f"  {remark}")
     where = "" if folder == Path() else f"cd {folder}; "
     others = "".join(
@@ -173,6 +174,26 @@ def _remarks(found: Found, text: str) -> list[str]:
     if "https://index.example" in text:
         said.append(f"No index in use here: replace https://index.example in {PIPELINE}.")
     return said
+
+
+def _lock_remarks(folder: Path, text: str) -> list[str]:
+    """How to lock what the build needs, where nobody has yet."""
+    if _LOCK not in text or (folder / _LOCK).exists():
+        return []
+    return [
+        f"No {_LOCK}: lock what the build needs, with hashes, for instance so:",
+        f"  echo {_backend(folder)} | uv pip compile --generate-hashes -o {_LOCK} -",
+    ]
+
+
+def _backend(folder: Path) -> str:
+    with suppress(OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError, ValueError):
+        system = tomllib.loads((folder / "pyproject.toml").read_text("utf-8")).get("build-system")
+        needed = system.get("requires") if isinstance(system, dict) else None
+        if isinstance(needed, list) and needed and all(isinstance(one, str) for one in needed):
+            plain_names = [one for one in needed if re.fullmatch(r"[A-Za-z0-9._-]+", one)]
+            return " ".join(plain_names[:1]) or "setuptools"
+    return "setuptools"
 
 
 def _project(folder: Path) -> str:
