@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -177,13 +178,24 @@ def remote(run: Placed, name: str) -> Remote:
         if fault not in _HARMLESS_FAULTS:
             raise Problem("bad-place", f"fsck_ignore = {fault!r}", " or ".join(_HARMLESS_FAULTS), place=name)
         settings[f"fetch.fsck.{fault}"] = "ignore"
-    if scheme in ("https", "http") and (secret := place.get("token") or token_name(place.get("adapter", ""))):
+    token = _token(run, place) if scheme in ("https", "http") else ""
+    if token:
         parts = urlsplit(url)
         # Only this host is shown the token, whatever a server answers.
         settings[f"credential.{parts.scheme}://{parts.netloc}.helper"] = _HELPER
-        environment[_TOKEN] = run.secrets(secret)
+        environment[_TOKEN] = token
         environment[_USER] = place.get("user") or ("oauth2" if place.get("adapter") == "gitlab" else "x-access-token")
     return Remote(name, url, Git(run.children).with_settings(settings, environment), place)
+
+
+def _token(run: Placed, place: Mapping[str, str]) -> str:
+    """The token that the place names; or the forge's usual one if this machine has it: who only reads may need none."""
+    if named := place.get("token"):
+        return run.secrets(named)
+    if usual := token_name(place.get("adapter", "")):
+        with suppress(Problem):
+            return run.secrets(usual)
+    return ""
 
 
 def token_name(adapter: str) -> str:
