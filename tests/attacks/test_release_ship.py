@@ -14,6 +14,7 @@ import httpx2 as httpx
 import pytest
 
 from customhouse.client.dists import read_releases
+from customhouse.client.problem import Declined
 from customhouse.client.releasing import Plan, publish_releases
 from customhouse.release.actions import Outcome, StepRun, Tampered
 from customhouse.release.events import SignedThing
@@ -125,8 +126,6 @@ def test_a_stage_that_changes_between_the_last_look_and_the_publication(harbour:
     run = shipping.run_of("publish")
     with index_door(run) as door:
         session = door.session(run.state.steps["stage"].facts["session"])
-        from customhouse.client.problem import Declined  # noqa: PLC0415 - only here
-
         with pytest.raises(Declined, match="does not hold the files that were named"):
             door.publish(session, manifest="0" * 64)
     nobody_sees(shipping)

@@ -30,9 +30,11 @@ class Case:
 
 
 def case_id(run: StepRun) -> str:
-    """The case of the step, or of the place ``case``; empty if there is none."""
-    said = run.step.options.get("case", "")
-    return str(said) if said else run.places.get("case", {}).get("id", "")
+    """The case: what the publishing step says (``with.case``), or the place ``case``; empty if there is none."""
+    for step in (run.step, *(one for one in run.pipeline.steps if one.uses == "index.publish")):
+        if said := step.options.get("case", ""):
+            return str(said)
+    return run.places.get("case", {}).get("id", "")
 
 
 def case_of(run: StepRun, door: Upload2) -> Case:

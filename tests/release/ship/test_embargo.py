@@ -1,0 +1,132 @@
+"""A release under embargo: nobody outside of its case sees anything, until release and advisory appear together."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import httpx2 as httpx
+import pytest
+
+from customhouse.accounts.users import AddUser, SetSiteRole, add_user, set_site_role
+from customhouse.advisories.disclosure.model import Case
+from customhouse.index.disclosing.access import Knock
+from customhouse.index.disclosing.move import Move, move
+from customhouse.release.actions import Outcome
+from customhouse.release.ship.index_door import index_door
+from customhouse.release.ship.stage import Stage
+from customhouse.release.state import State
+from packages import wheel
+from shipping import PIPELINE, VERSION, Harbour, Shipping
+from town_disclosure import accepted_case, actor_of
+from toy_release import Toy
+from world import upload
+
+pytestmark = pytest.mark.slow
+
+EMBARGOED = (
+    PIPELINE.replace("schema = 1", "schema = 1\nembargoed = true")
+    + """
+[[steps]]
+id = "push-last"
+actor = "rm"
+env = "upstream"
+uses = "git.push_last"
+after = ["fetch-back"]
+"""
+)
+EMBARGOED = EMBARGOED.replace('index = { kind = "store" }', 'index = { kind = "store" }\nupstream = { kind = "forge" }')
+
+
+@pytest.fixture(scope="module")
+def case(harbour: Harbour) -> Case:
+    """A vulnerability of a project of alice, whose fix is ready."""
+    server = harbour.server
+    with httpx.Client(base_url=server.url) as client:
+        found = upload(client, harbour.index_token, wheel("hushed", "1.0.0"), name="hushed", version="1.0.0")
+    assert found.status == 200, found.text
+    with server.opened() as app:
+        app.do(add_user, AddUser("olga"))
+        app.do(set_site_role, SetSiteRole("olga", "operator"))
+        made, _link = accepted_case(app, actor_of(app, "olga"), "alice", project="hushed", fixed=VERSION)
+        for state in ("fixing", "fix-ready"):
+            app.do(move, Move(Knock(made.public_id, actor_of(app, "alice")), state))
+    return made
+
+
+def hushed(folder: Path, harbour: Harbour, case: Case) -> Shipping:
+    """A run for that case, with an upstream that has no tag yet."""
+    upstream = folder / "upstream.git"
+    subprocess.run(["git", "init", "-q", "--bare", str(upstream)], check=True)
+    made = Shipping(
+        folder, harbour, project="hushed", pipeline=EMBARGOED,
+        places={"case": {"id": case.public_id}, "upstream": {"url": str(upstream)}},
+    )  # fmt: skip
+    toy = made.words._toy
+
+    made.words._toy = lambda name: Toy(lambda _run: Outcome()) if name == "git.push_last" else toy(name)  # type: ignore[method-assign]
+    return made
+
+
+def versions(harbour: Harbour) -> list[str]:
+    page = httpx.get(
+        f"{harbour.server.url}/simple/hushed/", headers={"accept": "application/vnd.pypi.simple.v1+json"}
+    )  # fmt: skip
+    return [str(one) for one in page.json()["versions"]]
+
+
+def advisory(harbour: Harbour, case: Case) -> int:
+    return httpx.get(f"{harbour.server.url}/advisory/{case.advisory_id}/").status_code
+
+
+def test_an_embargo_that_leaked_upstream_stops_the_release(harbour: Harbour, case: Case, tmp_path: Path) -> None:
+    """The tag was pushed for strangers to see, before anything else."""
+    shipping = hushed(tmp_path, harbour, case)
+    shipping.conductor().conduct(lambda state: state.steps["build"].status == "done")
+    work = tmp_path / "work-tree"
+    for command in (
+        ["init", "-q", str(work)],
+        ["-C", str(work), "-c", "user.name=x", "-c", "user.email=x@y", "commit", "-q", "--allow-empty", "-m", "x"],
+        ["-C", str(work), "push", "-q", str(tmp_path / "upstream.git"), f"HEAD:refs/tags/v{VERSION}"],
+    ):
+        subprocess.run(["git", *command], check=True, capture_output=True)
+    state = shipping.conduct()
+    assert state.status == "stopped"
+    assert state.stop is not None
+    assert (state.stop.code, state.stop.place) == ("check:nothing-public", str(tmp_path / "upstream.git")), state.stop
+    assert f"the tag v{VERSION} is there" in state.stop.saw
+    _take_back(shipping)
+
+
+def test_a_session_that_is_not_the_cases_own_is_not_used(harbour: Harbour, case: Case, tmp_path: Path) -> None:
+    """A run for a case of another person: to him there is no such case."""
+    shipping = hushed(tmp_path, harbour, case)
+    token = harbour.server.new_token("mallory")
+    shipping.secret["index-token"] = lambda: token
+    state = shipping.conduct()
+    assert state.stop is not None
+    assert state.stop.code == "check:nothing-public", state.stop
+    assert "no such case" in state.stop.saw
+
+
+def test_release_and_advisory_appear_in_one_moment(harbour: Harbour, case: Case, tmp_path: Path) -> None:
+    shipping = hushed(tmp_path, harbour, case)
+
+    def nothing_yet(_run: object) -> None:
+        assert versions(harbour) == ["1.0.0"]
+        assert advisory(harbour, case) == 404
+
+    shipping.words.before |= {"test": nothing_yet, "sign": nothing_yet, "publish": nothing_yet}
+    state = shipping.conduct()
+    assert state.status == "released", state.stop
+    assert (versions(harbour), advisory(harbour, case)) == (["1.0.0", VERSION], 200)
+    assert state.steps["publish"].facts["advisory"] == case.advisory_id
+    with index_door(shipping.run_of("publish")) as door:
+        told = door.wire.ask("GET", f"{harbour.server.url}/api/security/cases/{case.public_id}").json("index")
+    assert (told["state"], told["session"]) == ("published", None)
+
+
+def _take_back(shipping: Shipping) -> State:
+    """The stage of a run that is over is in nobody's way."""
+    Stage().undo(shipping.run_of("stage"))
+    return shipping.conductor().catch_up()
