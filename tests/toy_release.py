@@ -348,7 +348,7 @@ class ToyWords(Words):
             return ApprovalsHold()
         return Fine(name, self.faults.get(name, ""))
 
-    def action(self, name: str) -> Toy | Ask:  # type: ignore[override]
+    def action(self, name: str) -> Toy | Ask:
         if name == "gate":
             return Ask()
         made: Toy = getattr(self, "_" + name.replace(".", "_"))()
@@ -601,7 +601,7 @@ def conductor(folder: Path, words: Words | None = None, **more: Any) -> Conducto
         journal=journal, store=FolderStore(folder / "objects"), key=ENGINE_KEY, work=folder / "work",
         words=words or ToyWords(Outside(folder / "outside")), watch=False,
         answer=more.pop("answer", Crowd()), **more,
-    )  # type: ignore[arg-type]  # fmt: skip
+    )  # fmt: skip
 
 
 END = {
