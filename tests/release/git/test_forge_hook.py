@@ -48,11 +48,21 @@ def test_hooks_of_somebody_else_are_not_replaced(upstream: Path, tmp_path: Path)
     assert refused.value.code == "other-hooks"
 
 
+def test_a_hook_that_calls_ours_beside_its_own_locks_as_well(upstream: Path, tmp_path: Path) -> None:
+    wrapper = upstream / "hooks/pre-receive"
+    wrapper.write_text('#!/bin/sh\ntouch seen\nexec "$(dirname "$0")/customhouse/pre-receive"\n')
+    wrapper.chmod(0o755)
+    forge = forge_of(upstream, tmp_path / "scratch")
+    forge.lock([MAIN], "r1", "{}")
+    assert forge.protection(MAIN).by == "r1"
+    assert (upstream / "seen").exists()
+
+
 def test_whoever_runs_the_server_installs_the_hooks_by_a_command(upstream: Path) -> None:
     command = [sys.executable, "-m", "customhouse.release.git.forges.install", str(upstream)]
     for _again in range(2):
         assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.endswith("are in place\n")
-    assert all((upstream / "hooks" / name).stat().st_mode & 0o111 for name in HOOKS)
+    assert all((upstream / "hooks/customhouse" / name).stat().st_mode & 0o111 for name in HOOKS)
     assert subprocess.run([*command, "/nowhere"], capture_output=True, check=False).returncode == 4
 
 

@@ -12,7 +12,7 @@ from customhouse.release.git.forges.choose import forge_of
 from customhouse.release.git.forges.forge import Forge
 from customhouse.release.git.git import one_line
 from customhouse.release.git.names import short
-from customhouse.release.git.released import branch, tag
+from customhouse.release.git.released import branch, repository, tag
 from customhouse.release.git.remotes import Remote, Update, where
 
 _CURSOR = "log-before-push"
@@ -22,6 +22,7 @@ def push_all(run: StepRun, place: Remote, updates: Sequence[Update]) -> None:
     """Push all of it or none, with the run's key to the lock; raises `Problem`."""
     if not updates:
         return
+    repository(run).check()
     forge = _forge(run, place)
     refs = [one.ref for one in updates]
     settings = forge.push_settings(refs, run.run) if forge is not None else {}

@@ -30,7 +30,9 @@ START = "start"
 """The cursor before the first entry."""
 _LOCKS = "refs/customhouse/lock/"
 _PROBES = "refs/customhouse/probe/"
-_MARK = b"# Customhouse hook "
+_MARK = b"# Customhouse calls its hook"
+_OURS = "customhouse"
+_CALL = '#!/bin/sh\n{mark}\nexec "$(dirname "$0")/{ours}/{name}" "$@"\n'
 _SCRIPTS = Path(__file__).parent / "hooks"
 _ENTRY = re.compile(
     r"(?P<at>\d{1,12}) (?P<kind>moved|refused) (?P<ref>\S+) "
@@ -178,21 +180,29 @@ def install(repository: Path, git: Git) -> None:
     if elsewhere.ok:
         hooks = folder / elsewhere.out.strip()
     hooks.mkdir(exist_ok=True)
+    (hooks / _OURS).mkdir(exist_ok=True)
     for name in HOOKS:
-        ours = (_SCRIPTS / name).read_bytes()
         path = hooks / name
         there = path.read_bytes() if path.exists() else b""
-        if there and _MARK not in there:
+        if there and _MARK not in there and f"{_OURS}/{name}".encode() not in there:
             raise Problem(
-                "other-hooks", "another hook is there", "none, or Customhouse's", place=str(path),
-                next_step="Let one hook call both, with Customhouse's as the last; docs/forges.md says how.",
+                "other-hooks", "another hook is there", f"none, or one that calls {_OURS}/{name}", place=str(path),
+                next_step="Let it call both, with the same standard input; docs/forges.md says how.",
             )  # fmt: skip
-        if there != ours or not os.access(path, os.X_OK):
-            new = path.with_name(f".{name}.{secrets.token_hex(4)}")
-            new.write_bytes(ours)
-            new.chmod(0o755)
-            new.replace(path)
+        _put(hooks / _OURS / name, (_SCRIPTS / name).read_bytes())
+        if not there or _MARK in there:
+            _put(path, _CALL.format(mark=_MARK.decode(), ours=_OURS, name=name).encode())
     git.ask("config", "--file", str(folder / "config"), "receive.advertisePushOptions", "true")
+
+
+def _put(path: Path, body: bytes) -> None:
+    """A program, whole or not at all; one that is right already is left alone."""
+    if path.exists() and path.read_bytes() == body and os.access(path, os.X_OK):
+        return
+    new = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    new.write_bytes(body)
+    new.chmod(0o755)
+    new.replace(path)
 
 
 def _lock_of(ref: str) -> str:
