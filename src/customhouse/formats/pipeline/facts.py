@@ -28,7 +28,7 @@ class Facts:
     @cached_property
     def before(self) -> dict[str, set[str]]:
         """By step, all that has come to its end before it starts."""
-        return {step: graph.before(self.pipeline, step) for step in self.steps}
+        return graph.before_each(self.pipeline)
 
     def env(self, step: Step) -> Environment:
         """Where a step is done."""

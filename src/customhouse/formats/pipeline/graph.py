@@ -113,6 +113,12 @@ def before(pipeline: Pipeline, step_id: str) -> set[str]:
     return _reached(direct(pipeline), step_id)
 
 
+def before_each(pipeline: Pipeline) -> dict[str, set[str]]:
+    """`before`, for every step at once."""
+    follows = direct(pipeline)
+    return {step: _reached(follows, step) for step in follows}
+
+
 def after(pipeline: Pipeline, step_id: str) -> set[str]:
     """Every step that starts only when this one has come to its end, never itself; raises `KeyError`."""
     follows = direct(pipeline)

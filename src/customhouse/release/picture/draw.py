@@ -9,7 +9,7 @@ times, digests when the pointer rests on an artifact, approvals, and where and w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
 from typing import Literal
@@ -30,9 +30,12 @@ from customhouse.terms.errors import Rejected
 
 Shape = Literal["wide", "tall"]
 Piece = tuple[Point, Point]
+Near = Mapping[int, Sequence[tuple[Arrow, Piece]]]
 
 _WIDE_LEAST = 1120.0
 _NARROW = 180.0
+_BAND = 40.0
+"""High enough that a label lies in a band and the one above it."""
 _STRAIGHT = 2
 """Points of a way that never turns."""
 _HEAD = 76.0
@@ -69,6 +72,7 @@ class _Picture:
         self.open_risks = unmitigated(pipeline)
         seen = {one.step.id: one for one in look(pipeline, state, now)}
         self.seen = [seen[one] for one in graph.order(pipeline)]
+        self.before = graph.before_each(pipeline)
         self.envs = {one.id: one for one in pipeline.environments}
 
     # What is drawn
@@ -142,13 +146,14 @@ class _Picture:
     def _arrows(self) -> list[Arrow]:
         """What follows at once, without what follows anyway."""
         follows = graph.direct(self.pipeline)
-        before = {one: graph.before(self.pipeline, one) for one in follows}
+        before = self.before
         arrows = []
         for seen in self.seen:
             ones = follows[seen.step.id]
             last = [one for one in ones if not any(one in before[other] for other in ones if other != one)]
             arrows += [Arrow(one, seen.step.id) for one in last]
-        ghosts = [one for one in self.cards.values() if one.ghost and one.id in {box.id for box in self._boxes()}]
+        placed = {one.id for one in self._boxes()}
+        ghosts = [one for one in self.cards.values() if one.ghost and one.id in placed]
         for ghost in ghosts:
             arrows += [Arrow(one.start, ghost.id) for one in arrows if one.end == ghost.seen.step.id]
         return arrows
@@ -258,13 +263,12 @@ class _Picture:
             seal = _seal(points, level=not self.tall) if crosses and carried else ""
             parts.append(group(said, line, head, seal))
         if not self.tall:
-            pieces = {arrow: list(pairwise(points)) for arrow, points in layout.paths.items()}
+            near = _by_height(layout)
             for arrow, points in layout.paths.items():
-                others = [piece for other, ones in pieces.items() if other != arrow for piece in ones]
-                parts.append(self._edge_label(arrow, points, others))
+                parts.append(self._edge_label(arrow, points, near))
         return [one for one in parts if one]
 
-    def _edge_label(self, arrow: Arrow, points: Sequence[Point], others: Sequence[Piece]) -> str:
+    def _edge_label(self, arrow: Arrow, points: Sequence[Point], near: Near) -> str:
         start, end = self.pipeline.step(arrow.start), self.pipeline.step(arrow.end.partition("~")[0])
         if "~" in arrow.end or start.env == end.env:
             return ""
@@ -278,7 +282,9 @@ class _Picture:
         inward = (half + 12) * (1 if finish > begin else -1)
         for x in ((begin + finish) / 2, begin + inward, finish - inward):
             # Where no other arrow runs through the words.
-            if not any(_meets(piece, (x - half, y - 13), (x + half, y - 3)) for piece in others):
+            first, last = (x - half, y - 13), (x + half, y - 3)
+            others = near.get(int(y // _BAND), ())
+            if not any(_meets(piece, first, last) for other, piece in others if other != arrow):
                 return label(x, y - 4, shown, "t-edge")
         return ""
 
@@ -347,7 +353,7 @@ class _Picture:
     def _is_an_end(self, name: str) -> bool:
         """What is done after publication; a by-way that leads to nothing is no end of the release."""
         published = {one.step.id for one in self.seen if one.step.uses == "index.publish"}
-        return not published or bool(published & (graph.before(self.pipeline, name) | {name}))
+        return not published or bool(published & (self.before[name] | {name}))
 
     # Below
 
@@ -462,6 +468,17 @@ def _risk_sign(kind: str) -> str:
 def _head_at(point: Point) -> str:
     x, y = point
     return tag("path", d=f"M{x:.1f} {y:.1f}l-4.5-8h9z", class_="head")
+
+
+def _by_height(layout: Layout) -> Near:
+    """Level and upright pieces of all ways, by the bands of the picture in which a label could meet them."""
+    found: dict[int, list[tuple[Arrow, Piece]]] = {}
+    for arrow, points in layout.paths.items():
+        for piece in pairwise(points):
+            low, high = sorted((piece[0][1], piece[1][1]))
+            for band in range(int(low // _BAND), int((high + _BAND) // _BAND) + 1):
+                found.setdefault(band, []).append((arrow, piece))
+    return found
 
 
 def _meets(piece: Piece, first: Point, last: Point) -> bool:
