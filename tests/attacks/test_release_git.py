@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -20,6 +21,7 @@ from customhouse.release.events import Event, Noted, TagMoved
 from customhouse.release.git.git import Git
 from customhouse.release.git.remotes import remote
 from customhouse.release.git.repository import Repository
+from customhouse.release.git.watch import Watcher, Watching
 from customhouse.terms.errors import Refused
 from release_desk import ALL, PYPROJECT, Desk, desk_at, pushed, refs, stranger, watcher
 from sealed_project import git
@@ -126,6 +128,28 @@ def test_the_releases_own_pushes_are_no_moves(tmp_path: Path) -> None:
             desk.say(event)
         assert watching.watch_once() == []
         desk.do(name, begun=True)
+
+
+def test_a_push_of_another_machine_of_the_release_is_no_move_though_its_line_comes_later(tmp_path: Path) -> None:
+    desk = desk_at("push-fork", tmp_path / "desk")
+    late, old, told, stop = [False], desk.state, list[Event](), threading.Event()
+    watching = Watcher(
+        Watching(lambda: desk.state if late[0] else old, desk.children, desk.secret, tmp_path / "watching")
+    )
+    desk.do("push-last")
+    look = watching.watch_once
+
+    def looked(*, strict: bool = False) -> list[Event]:
+        found = look(strict=strict)
+        assert moved(found) or late[0]
+        if late[0]:
+            stop.set()
+        late[0] = True
+        return found
+
+    watching.watch_once = looked  # type: ignore[method-assign]
+    watching.run(stop, told.extend, seconds=0.01, confirm=0.01)
+    assert told == []
 
 
 @pytest.mark.parametrize("branch", [

@@ -22,7 +22,7 @@ from customhouse.release.git.freeze import LOG
 from customhouse.release.git.remotes import Remote, remote, where
 from customhouse.release.state import State
 
-SECONDS = 5.0
+SECONDS, CONFIRM_SECONDS = 5.0, 2.0
 PUSHING = ("git.push", "git.push_last", "git.sync", "git.freeze", "git.unfreeze")
 POLL, REFLOG = "poll", "reflog"
 
@@ -79,11 +79,32 @@ class Watcher:
                     events.append(Noted(f"The watcher could not look at {name}: {problem}"))
         return events
 
-    def run(self, stop: threading.Event, tell: Callable[[list[Event]], None], *, seconds: float = SECONDS) -> None:
-        """Look every few seconds until ``stop``: the body of a thread. A remote that is away is looked at next time."""
+    def run(
+        self, stop: threading.Event, tell: Callable[[list[Event]], None], *, seconds: float = SECONDS,
+        confirm: float = CONFIRM_SECONDS,
+    ) -> None:  # fmt: skip
+        """Look every few seconds until ``stop``: the body of a thread. A remote that is away is looked at next time.
+
+        What looks moved is compared once more after ``confirm`` seconds: another machine may have pushed it for the
+        release, and its line of the journal may be on its way to us.
+        """
         while not stop.wait(seconds):
-            if seen := self.watch_once():
+            seen = self.watch_once()
+            if any(isinstance(event, TagMoved) for event in seen):
+                stop.wait(confirm)
+                seen = [event for event in seen if not self._is_ours(event)]
+            if seen:
                 tell(seen)
+
+    def _is_ours(self, event: Event) -> bool:
+        state = self.watching.state()
+        if not isinstance(event, TagMoved) or (event.remote, event.ref) not in state.refs:
+            return False
+        by_commit = state.places.get(event.remote, {}).get("adapter") != "hook"
+        ours = event.now in self._allowed(state, event.remote, event.ref, as_commit=by_commit)
+        if ours:
+            self._told.discard((event.remote, event.ref, event.now))
+        return ours
 
     def _look(self, name: str, state: State) -> list[Event]:
         place = remote(self.watching, name)
