@@ -5,6 +5,8 @@ Its clock is the system's: unmodified clients look at their own.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx2 as httpx
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 from sigstore.models import Bundle, ClientTrustConfig
 from sigstore.oidc import IdentityToken
 from sigstore.sign import Signer, SigningContext
@@ -21,6 +27,7 @@ from sigstore.verify.policy import Identity
 
 from build_service import BuildService, build_service
 from customhouse.terms.clock import SystemClock
+from customhouse.trust.private_sigstore.entries import signed_message
 from world import Server
 
 BUILDER = "builder-a"
@@ -100,3 +107,68 @@ def running_sigstore(folder: Path, *, more: Sequence[tuple[str, str]] = ()) -> I
             yield RunningSigstore(server, builds)
         finally:
             server.stop()
+
+
+def csr_of(key: ec.EllipticCurvePrivateKey, signs: ec.EllipticCurvePrivateKey | None = None) -> bytes:
+    """A certificate signing request as clients make it, PEM."""
+    builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
+    made = builder.sign(key, hashes.SHA256())
+    if signs is None:
+        return made.public_bytes(Encoding.PEM)
+    other = builder.sign(signs, hashes.SHA256())
+    # The key of one and the signature of the other: nobody has shown that he has the key.
+    algorithm = bytes.fromhex("300a06082a8648ce3d040302")
+    signature = b"\0" + other.signature
+    return pem_of(_sequence(made.tbs_certrequest_bytes + algorithm + bytes([3, len(signature)]) + signature))
+
+
+def pem_of(der: bytes, kind: str = "CERTIFICATE REQUEST") -> bytes:
+    return f"-----BEGIN {kind}-----\n{base64.encodebytes(der).decode()}-----END {kind}-----\n".encode()
+
+
+def _sequence(body: bytes) -> bytes:
+    return bytes([0x30, 0x81, len(body)]) + body
+
+
+def new_key() -> ec.EllipticCurvePrivateKey:
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def b64(body: bytes) -> str:
+    return base64.b64encode(body).decode()
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Somebody with a certificate, who writes his requests himself."""
+
+    key: ec.EllipticCurvePrivateKey
+    certificate: x509.Certificate
+
+    @classmethod
+    def at(cls, sigstore: RunningSigstore, token: str = "") -> Holder:
+        key = new_key()
+        body = {"certificateSigningRequest": b64(csr_of(key))}
+        answer = sigstore.post("/api/v2/signingCert", body, authorization=f"Bearer {token or sigstore.token()}")
+        assert answer.status_code == httpx.codes.OK, answer.text
+        return cls(key, certificate_in(answer))
+
+    def request_v2(self, body: bytes) -> dict[str, Any]:
+        """hashedRekordRequestV002."""
+        der = self.certificate.public_bytes(Encoding.DER)
+        verifier = {"x509Certificate": {"rawBytes": b64(der)}, "keyDetails": "PKIX_ECDSA_P256_SHA_256"}
+        signature = {"content": b64(self.key.sign(body, ec.ECDSA(hashes.SHA256()))), "verifier": verifier}
+        return {"hashedRekordRequestV002": {"digest": b64(hashlib.sha256(body).digest()), "signature": signature}}
+
+    def dsse_v2(self, payload: bytes, kind: str = "application/vnd.in-toto+json") -> dict[str, Any]:
+        """dsseRequestV002."""
+        signature = self.key.sign(signed_message(kind, payload), ec.ECDSA(hashes.SHA256()))
+        envelope = {"payload": b64(payload), "payloadType": kind, "signatures": [{"sig": b64(signature)}]}
+        verifier = self.request_v2(b"")["hashedRekordRequestV002"]["signature"]["verifier"]
+        return {"dsseRequestV002": {"envelope": envelope, "verifiers": [verifier]}}
+
+
+def certificate_in(answer: httpx.Response) -> x509.Certificate:
+    """The first certificate of the authority's answer."""
+    (chain,) = answer.json().values()
+    return x509.load_pem_x509_certificate(chain["chain"]["certificates"][0].encode())

@@ -160,8 +160,8 @@ def _certificate_of(leaf: bytes) -> x509.Certificate | None:
 
 
 def _sequence(body: bytes) -> bytes:
-    length = len(body).to_bytes(2)
-    return bytes([_SEQUENCE, 0x82]) + length + body
+    # Certificates have more than 255 bytes, and leaves fewer than 65,536.
+    return bytes([_SEQUENCE, 0x82]) + len(body).to_bytes(2) + body
 
 
 def _bodies(bundle: bytes) -> Iterator[bytes]:
