@@ -167,3 +167,47 @@ def test_an_index_that_wants_approvals_says_who_must_give_them(harbour: Harbour,
     assert "approv" in state.stop.saw
     assert any("/manage/project/critical/staged/" in line for line in again.told)
     assert json.dumps(simple(again)).count("1.2.4") == 0
+
+
+def test_a_trusted_publisher_stages_without_a_stored_secret_and_attests(harbour: Harbour, tmp_path: Path) -> None:
+    """The identity of the machine is traded for a token; what it uploads shows who has (PEP 740), and comes back so."""
+    server = harbour.server
+    server.command("publisher", "add", "attested", "forge", "--set", "sub=release-of-sealed", "--pending-for", "alice")
+    audience = httpx.get(f"{server.url}/_/oidc/audience").json()["audience"]
+    shipping = Shipping(tmp_path, harbour, project="attested", places={
+        "index": {"url": server.url, "cache_seconds": "5", "attest": "yes"},
+    })  # fmt: skip
+    del shipping.secret["index-token"]
+    # One identity for the whole run: it is traded once.
+    identity = harbour.issuer.token({"sub": "release-of-sealed", "aud": audience})
+    shipping.secret["index-identity"] = lambda: identity
+    state = shipping.conduct()
+    assert state.status == "released", state.stop
+    name = next(one for one in simple(shipping) if one.endswith(".whl"))
+    found = httpx.get(f"{server.url}/integrity/attested/{VERSION}/{name}/provenance").json()
+    (bundle,) = found["attestation_bundles"]
+    assert bundle["publisher"]["kind"] == "OIDC"
+    assert len(bundle["attestations"]) == 1
+
+
+def test_without_anything_to_show_nothing_is_sent(harbour: Harbour, tmp_path: Path) -> None:
+    shipping = Shipping(tmp_path, harbour, project="nothing-to-show")
+    del shipping.secret["index-token"]
+    state = shipping.conduct()
+    assert state.stop is not None
+    assert state.stop.code == "no-credentials", state.stop
+
+
+def test_what_an_index_does_not_take_goes_to_the_folder_beside_it(harbour: Harbour, tmp_path: Path) -> None:
+    (tmp_path / "public").mkdir()
+    (tmp_path / "staged").mkdir()
+    shipping = Shipping(tmp_path, harbour, project="beside", places={
+        "index": {"url": harbour.server.url, "cache_seconds": "5", "files": "downloads"},
+        "downloads": {"adapter": "folder", "path": str(tmp_path / "public"), "stage": str(tmp_path / "staged")},
+    })  # fmt: skip
+    state = shipping.conduct()
+    assert state.status == "released", state.stop
+    assert set(simple(shipping)) == set(built(state))
+    names = sorted(one.name for one in (tmp_path / "public" / VERSION).iterdir())
+    assert names[:2] == ["SHA256SUMS", "beside-1.2.3-py3-none-any.whl.asc"]
+    assert len(names) == 8

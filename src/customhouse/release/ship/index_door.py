@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from threading import Lock
 
 from customhouse.client.address import Index
 from customhouse.client.ambient import Ambient, find_ambient
@@ -23,6 +25,11 @@ from customhouse.terms.versions import version_of
 
 TOKEN, IDENTITY = "index-token", "index-identity"
 """Secrets: an API token of the index; or an ID token that the index trades for one (trusted publishing)."""
+
+_NOWHERE = Path(os.devnull)
+_LOCK = Lock()
+_MINTED: dict[tuple[str, str], Minted] = {}
+"""By index and digest of the identity."""
 
 
 def index_of(run: StepRun, env: str = "") -> Index:
@@ -51,18 +58,35 @@ def credential(run: StepRun, wire: Wire) -> Fixed | Minted:
 
     Nothing of this machine's user, no ``.pypirc`` and no keyring: what a release may use was given to it by name.
     """
-    token = _secret(run, TOKEN)
-    ambient = None
-    if not token and _secret(run, IDENTITY):
-        ambient = Ambient(f"the secret {IDENTITY}", lambda _for: run.secrets(IDENTITY), renewable=True, tailored=False)
-    elif not token:
-        ambient = find_ambient(os.environ, None)
-    if not token and ambient is None:
+    if token := _secret(run, TOKEN):
+        return find_credential(Sources(token, {}, None, handed=True, pypirc=_NOWHERE), wire)
+    identity = _secret(run, IDENTITY)
+    if identity:
+        return _minted_for(run, wire, identity)
+    ambient = find_ambient(os.environ, None)
+    if ambient is None:
         raise Problem(
             "no-credentials", "there is nothing to show at the index", f"the secret {TOKEN} or {IDENTITY}",
             place=wire.index.host, next_step="Make a token there, or add this machine as a trusted publisher.",
         )  # fmt: skip
-    return find_credential(Sources(token, {}, ambient, handed=True, pypirc=Path(os.devnull)), wire)
+    return find_credential(Sources("", {}, ambient, handed=True, pypirc=_NOWHERE), wire)
+
+
+def _minted_for(run: StepRun, wire: Wire, identity: str) -> Fixed | Minted:
+    """The token that the index gives for this identity: one, because an identity is good for one."""
+    key = (wire.index.base, hashlib.sha256(identity.encode()).hexdigest())
+    with _LOCK:
+        known = _MINTED.get(key)
+        if known is None:
+            where = f"the secret {IDENTITY}"
+            ambient = Ambient(where, lambda _for: run.secrets(IDENTITY), renewable=True, tailored=False)
+            first = Ambient(where, lambda _for: identity, renewable=True, tailored=False)
+            found = find_credential(Sources("", {}, first, handed=True, pypirc=_NOWHERE), wire)
+            if not isinstance(found, Minted):
+                return found
+            known = _MINTED[key] = replace(found, ambient=ambient)
+        # When it is not taken any more, another identity is asked for.
+        return replace(known, wire=wire)
 
 
 def _secret(run: StepRun, name: str) -> str:
