@@ -6,8 +6,10 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,9 +23,12 @@ from customhouse.catalog.tables import project_role
 from customhouse.index.new_project import CreateProject, new_project
 from customhouse.infra.db import insert_new
 from customhouse.release.codec import read_line
+from customhouse.release.machine_key import MachineKey
 from customhouse.release.rules import replay
 from customhouse.release.sealing import verify_lines
 from customhouse.release.state import State
+from customhouse.release.work.http_journal import HttpJournal
+from customhouse.release.work.room_door import Place, RoomDoor
 from customhouse.terms.clock import SystemClock
 from meeting import PIPELINE
 from servers import MORTAL
@@ -145,12 +150,7 @@ def yard(stood: Yard, tmp_path: Path) -> Iterator[Yard]:
         process.wait()
     if made.state.status not in ("released", "abandoned"):
         assert made.decide("rosa", "abort", why="The test is over.").is_success
-        make_room(made)
-
-
-def make_room(yard: Yard) -> None:
-    """What was done is taken back by machines; here nothing has to be, and the next run may be opened."""
-    assert yard.state.status == "abandoned"
+        assert made.state.status == "abandoned"
 
 
 def through_the_gate(yard: Yard) -> None:
@@ -169,3 +169,69 @@ def test_two_builders_and_three_people_release_together(yard: Yard) -> None:
     assert [one.by for one in state.steps["build"].rebuilds] == ["ci-b"]
     assert yard.machines["ci-a"].wait(20) == 0
     assert yard.machines["ci-b"].wait(20) == 0
+
+
+PLACES = (
+    "before append: step-started", "after append: step-started", "before do: build", "after do: build",
+    "after all: build", "before append: checked,step-done", "after append: checked,step-done",
+)  # fmt: skip
+SOON = "after do: build"
+AT = [place if place == SOON else pytest.param(place, marks=pytest.mark.prove) for place in PLACES]
+
+
+@pytest.mark.parametrize("place", AT)
+def test_a_machine_that_is_killed_at_an_event_is_started_again_and_nothing_is_done_twice(
+    yard: Yard, place: str
+) -> None:
+    mark = yard.folder / "died"
+    first = yard.start("ci-a", DIE_AT=place, DIE_MARK=str(mark))
+    yard.start("ci-b")
+    assert yard.decide("rosa", "confirm").is_success
+    assert first.wait(PATIENCE_SECONDS) == -9
+    assert mark.read_text() == place
+    yard.start("ci-a", DIE_AT=place, DIE_MARK=str(mark))
+    through_the_gate(yard)
+    state = yard.until("released", lambda state: state.status == "released")
+    assert state.steps["build"].attempt == 1
+    assert "done twice" not in yard.log("ci-a")
+
+
+@pytest.mark.prove
+def test_a_server_that_is_killed_and_comes_back_goes_on_where_it_was(yard: Yard) -> None:
+    yard.start("ci-a")
+    yard.start("ci-b")
+    yard.server.kill()
+    yard.server.start()
+    assert yard.decide("rosa", "confirm").is_success
+    yard.until("asked", lambda state: state.steps["stop"].status == "asked")
+    yard.server.kill()
+    yard.server.start()
+    through_the_gate(yard)
+    yard.until("released", lambda state: state.status == "released")
+    assert yard.machines["ci-b"].wait(30) == 0
+
+
+def test_a_builder_that_makes_something_else_stops_the_release(yard: Yard) -> None:
+    yard.start("ci-a")
+    yard.start("ci-b", LIE="ci-b")
+    assert yard.decide("rosa", "confirm").is_success
+    state = yard.until("stopped", lambda state: state.status == "stopped")
+    assert state.stop is not None
+    assert (state.stop.code, state.stop.by) == ("check:rebuilds-agree", "ci-b")
+    assert "demo-1.0.tar.gz" in state.stop.saw
+
+
+def test_a_step_may_read_the_journal_while_its_machine_reads_it(yard: Yard) -> None:
+    """As a signing step does: it replays the journal in its own thread."""
+    for _ in range(20):
+        door = RoomDoor(Place.parse(f"{yard.server.url}/release/run/{yard.run}/"), tell=lambda _text: None)
+        door.token = yard.tokens["rosa"]
+        journal = HttpJournal(door, "rm", MachineKey.from_seed(b"anybody".ljust(32)))
+        together = threading.Barrier(4)
+
+        def read(journal: HttpJournal = journal, together: threading.Barrier = together) -> int:
+            together.wait()
+            return len(journal.read())
+
+        with ThreadPoolExecutor(4) as threads:
+            assert len({one.result() for one in [threads.submit(read) for _ in range(4)]}) == 1
