@@ -83,6 +83,8 @@ def _ask(logbook: Logbook, log: LogName, said: SigstoreWitness, key: NoteKey, ou
     old, size = (0 if row is None else row.size), logbook.size(log)
     if not size or (row is not None and row.size == size and row.note):
         return
+    if old > size:
+        raise Rejected("rolled-back", key.name, f"has signed {old} entries, and the log has {size}", "a newer backup")
     for _attempt in range(2):
         _, _, proof = logbook.consistency(log, old, size)
         note = logbook.checkpoint_at(log, size)

@@ -188,6 +188,8 @@ class TileCache:
             found = self._kept.get((log, level, number))
             if found is None:
                 found = _read_tile(sql, log, level, number)
+                if not found:
+                    raise Broken(f"Tile {number} of level {level} of the log {log!r} is missing. Restore the database.")
                 if len(found) == WIDTH * HASH_BYTES:
                     self._keep((log, level, number), found)
             return found
