@@ -6,6 +6,7 @@ are the same each time, so whether something that got no answer has arrived is s
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 
 from customhouse.release.codec import read_line, to_body
@@ -21,12 +22,13 @@ WAIT_SECONDS = 20
 
 
 class HttpJournal:
-    """The lines of one run, as one actor's machine reads and writes them."""
+    """The lines of one run, as one actor's machine reads and writes them. Any thread may read."""
 
     def __init__(self, door: RoomDoor, actor: str, key: MachineKey) -> None:
         self._door = door
         self._actor = actor
         self._key = key
+        self._guard = threading.Lock()
         self._lines: list[Sealed] = []
 
     def head(self) -> Head:
@@ -73,12 +75,20 @@ class HttpJournal:
 
     def _catch_up(self, wait: float) -> None:
         while True:
-            text = self._door.get("/lines", after=len(self._lines) - 1, wait=int(wait))
-            new = text.decode().splitlines()
-            for one in new:
-                line = read_line(one, where=f"line {len(self._lines)}")
-                if line.seq != len(self._lines):
-                    raise Refused("journal-broken", f"The room sent line {line.seq} as line {len(self._lines)}.")
-                self._lines.append(line)
+            first = len(self._lines)
+            text = self._door.get("/lines", after=first - 1, wait=int(wait))
+            new = [read_line(one, where=f"line {seq}") for seq, one in enumerate(text.decode().splitlines(), first)]
+            self._add(first, new)
             if not new or wait:
                 return
+
+    def _add(self, first: int, new: Sequence[Sealed]) -> None:
+        """Keep what is new. A step that reads the journal in its own thread may have been quicker with the same."""
+        with self._guard:
+            for seq, line in enumerate(new, first):
+                if line.seq != seq:
+                    raise Refused("journal-broken", f"The room sent line {line.seq} as line {seq}.")
+                if seq == len(self._lines):
+                    self._lines.append(line)
+                elif line != self._lines[seq]:
+                    raise Refused("journal-broken", f"The room sent two lines {seq} that are not the same.")
