@@ -21,6 +21,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from demo_release import BuildService, Released, ReleaseFailed, builders, settings_for_builders, ship
 from demo_view import HIDDEN, LET_IN, policy_that_hides, upstream_settings
 from rich.console import Console
 from rich.table import Table
@@ -229,7 +230,7 @@ def let_in(url: str, environment: dict[str, str]) -> None:
     console.print("".join(f"{line}\n" for line in done.stdout.splitlines()[:5]), markup=False, end="", style="dim")
 
 
-def show(url: str) -> None:
+def show(url: str, released: Released) -> None:
     """What happened, and where to look now."""
     table = Table(title="What just happened", title_justify="left", expand=False)
     table.add_column("tool", style="bold")
@@ -241,6 +242,7 @@ def show(url: str) -> None:
     console.print(f"\nLook at it:    [bold]{url}/[/]   and   [bold]{url}/project/rich/[/]")
     console.print(f"What is known: [bold]{url}/advisories/[/]")
     console.print(f"What is let in: [bold]{url}/view/main/[/] and [bold]{url}/view/main/project/{HIDDEN}/[/]")
+    console.print(f"How it was released: [bold]{released.page}[/] and [bold]{url}/trust/sigstore/[/]")
 
 
 def prepare_twine() -> Path:
@@ -253,15 +255,18 @@ def prepare_twine() -> Path:
     return place / "bin" / "twine"
 
 
-def demo(after: Callable[[subprocess.Popen[bytes], str], None]) -> None:
+def demo(after: Callable[[subprocess.Popen[bytes], str], None], builds: BuildService) -> None:
     """Run every step; ``after`` gets the running server."""
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
     port = free_port()
-    url = f"http://127.0.0.1:{port}"
+    # Security keys know sites by their names, and not by bare addresses.
+    url = f"http://localhost:{port}"
     kept = {key: value for key, value in os.environ.items() if not key.startswith("CUSTOMHOUSE_")}
     environment = kept | {"CUSTOMHOUSE_DATA": str(FOLDER / "data"), "CUSTOMHOUSE_PORT": str(port)}
-    environment |= upstream_settings()
+    upstream = upstream_settings()
+    allowed = json.loads(upstream["CUSTOMHOUSE_PRIVATE_NETWORKS_ALLOWED"])
+    environment |= {"CUSTOMHOUSE_URL": url} | upstream | settings_for_builders(builds, allowed)
     console.rule("[bold]Customhouse: packages in, packages out")
     with step("pip", "gets twine ready"):
         twine = prepare_twine()
@@ -277,9 +282,10 @@ def demo(after: Callable[[subprocess.Popen[bytes], str], None]) -> None:
         advise(environment)
         audit(url)
         let_in(url, environment)
+        released = ship(console, step, url, environment, FOLDER / "release", builds)
         with step("customhouse", "checks every invariant of its data"):
             run(BIN / "customhouse", "check", environment=environment)
-        show(url)
+        show(url, released)
         after(server, url)
     finally:
         if server.poll() is None:
@@ -299,7 +305,8 @@ def stay(server: subprocess.Popen[bytes], url: str) -> None:
 
 if __name__ == "__main__":
     try:
-        demo(stay)
-    except StepFailed as failure:
+        with builders() as service:
+            demo(stay, service)
+    except (StepFailed, ReleaseFailed) as failure:
         console.print(f"[red]✗[/] {failure}", markup=True)
         sys.exit(1)

@@ -317,13 +317,13 @@ def demonstration(host: Host, folder: Path, builds: BuildService) -> Iterator[De
             made.end()
 
 
-def settings_for_builders(builds: BuildService) -> dict[str, str]:
-    """What the server must be told: its Sigstore runs, and who vouches for builders."""
+def settings_for_builders(builds: BuildService, allowed: Sequence[str] = ()) -> dict[str, str]:
+    """What the server must be told: its Sigstore runs, and who vouches for builders. ``allowed``: other networks."""
     return {
         "CUSTOMHOUSE_SIGSTORE": "true",
         "CUSTOMHOUSE_SIGSTORE_ISSUERS": json.dumps(["forge"]),
         "CUSTOMHOUSE_OIDC_ISSUERS": json.dumps([builds.setting()]),
-        "CUSTOMHOUSE_PRIVATE_NETWORKS_ALLOWED": json.dumps(["127.0.0.0/8"]),
+        "CUSTOMHOUSE_PRIVATE_NETWORKS_ALLOWED": json.dumps(["127.0.0.0/8", *allowed]),
     }
 
 
