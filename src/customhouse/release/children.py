@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 MOST_OUTPUT_BYTES = 4 * 2**20
 """Of each stream; what comes after is counted and dropped."""
 _CHUNK = 65_536
-_GRACE_SECONDS = 5.0
+_GRACE_SECONDS, _LOOK_SECONDS = 5.0, 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +91,8 @@ class Children:
             for thread in (*streams, feeder):
                 thread.start()
             timed_out = stopped = False
-            while True:
-                try:
-                    process.wait(timeout=min(0.1, max(0.0, began + timeout - time.monotonic())))
-                    break
-                except subprocess.TimeoutExpired:
+            with _ending(process) as wait:
+                while not wait(min(_LOOK_SECONDS, max(0.0, began + timeout - time.monotonic()))):
                     timed_out = time.monotonic() >= began + timeout
                     stopped = self.stop.is_set() or (halt is not None and halt.is_set())
                     if timed_out or stopped:
@@ -139,6 +137,28 @@ class _Stream(threading.Thread):
     def text(self) -> str:
         said = self._kept.decode("utf-8", "replace")
         return f"{said}\n[{self._dropped:,} more bytes]" if self._dropped else said
+
+
+@contextmanager
+def _ending(process: subprocess.Popen[bytes]) -> Iterator[Callable[[float], bool]]:
+    """Waits some seconds for the process to end; whether it has. Linux wakes us; elsewhere `subprocess` polls."""
+
+    def polled(seconds: float) -> bool:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=seconds)
+        return process.returncode is not None
+
+    try:
+        handle = os.pidfd_open(process.pid)
+    except (AttributeError, OSError):
+        yield polled
+        return
+    poll = select.poll()
+    poll.register(handle, select.POLLIN)
+    try:
+        yield lambda seconds: bool(poll.poll(seconds * 1000)) and process.wait() is not None
+    finally:
+        os.close(handle)
 
 
 def _feed(process: subprocess.Popen[bytes], stdin: bytes) -> None:
