@@ -35,7 +35,7 @@ ADVISORIES = ROOT / "tests" / "data" / "advisories" / "pypa-advisory-database.ta
 ADVISED = ("certifi", "jinja2", "requests", "rope", "urllib3")
 """Packages whose advisories are imported: enough to see what an audit says."""
 VULNERABLE = "requests==2.30.0"
-READY_SECONDS = 30
+READY_SECONDS = 120
 console = Console(highlight=False)
 steps: list[tuple[str, str, float]] = []
 
