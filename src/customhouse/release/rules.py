@@ -68,6 +68,8 @@ _OF_WHAT_COMES_IN = frozenset({
     "handover", "tag-at-commit", "tag-unmoved", "staged-as-built", "tested-as-staged", "signed-as-tested",
 })  # fmt: skip
 """Checks that find a fault in what an earlier step made: doing the same step again mends nothing."""
+_LATE_CHECK = "rebuilds-agree"
+"""At a room the others may build after the step's end."""
 _GONE_ON = ("released", "abandoned")
 
 
@@ -380,10 +382,11 @@ def _all_gates(state: State, step: Step) -> None:
 
 
 def _checked(state: State, line: Sealed, event: said.Checked) -> State:
-    """A check is of a step that runs (or has just made something). One that fails stops the run."""
+    """A check is of a step that runs. One that fails stops the run."""
     step, found = _step(state, event.step, event.attempt)
     _speaks_in(state, line, step)
-    _unless(found.status in ("running", "done"), "not-running", f"The step {step.id!r} is {found.status}.")
+    late = found.status == "done" and event.check == _LATE_CHECK
+    _unless(found.status == "running" or late, "not-running", f"The step {step.id!r} is {found.status}.")
     _unless(event.check in CHECKS, "unknown-check", f"There is no check {event.check!r}.")
     new = _with(state, replace(found, checks=(*found.checks, event)))
     if event.ok or state.status == "aborting":
@@ -402,7 +405,7 @@ def _done(state: State, line: Sealed, event: said.StepDone) -> State:
     failed = [one.check for one in found.checks if not one.ok]
     _unless(not failed, "check-failed", f"A step whose check has failed is not done: {', '.join(failed)}.")
     made = {one.check for one in found.checks}
-    wanted = {*step.checks, *(("handover",) if flat(found.inputs) else ())} - {"rebuilds-agree"}
+    wanted = {*step.checks, *(("handover",) if flat(found.inputs) else ())} - {_LATE_CHECK}
     if state.status != "aborting" and wanted - made:
         raise Refused("not-checked", f"{step.id!r} is not done before these are checked: {', '.join(wanted - made)}.")
     faults = output_faults(state.pipeline, step, state.params, event.outputs, state.artifacts)
@@ -594,10 +597,13 @@ def _early_enough(state: State, stop: Stop, step: Step, again: Iterable[str]) ->
 
 
 def _aborting(state: State, line: Sealed, event: said.Aborting) -> State:
-    """A person abandons the run, as long as nothing is public."""
+    """A person abandons the run, as long as nothing is public; after that only if it can never go on.
+
+    What is public stays so: what else was done is taken back, such as the lock of a branch.
+    """
     _by_person(state, line, event.person)
     _unless(state.status in ("gathering", "open", "stopped"), "not-now", f"The run is {state.status}.")
-    if state.published_at is not None:
+    if state.published_at is not None and not (state.stop and why_not_resumed(state.stop)):
         raise Refused("published", "The release is public: nothing takes it back.", "Yank it, and release another.")
     return replace(state, status="aborting", stop=None)
 

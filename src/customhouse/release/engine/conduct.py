@@ -198,12 +198,21 @@ class Conductor:
             return True
         if self.state.status in _ENDED or self._held:
             return False
-        if self.answer is not None and self.answer(self):
+        if self._answered():
             return True
         if self.wait:
             self._wait(POLL_SECONDS)
             return True
         return False
+
+    def _answered(self) -> bool:
+        """Whether somebody who stands by has said something, or was overtaken by somebody else."""
+        try:
+            return self.answer is not None and self.answer(self)
+        except Refused as refusal:
+            if refusal.code != "journal-moved":
+                raise
+            return True
 
     def _halt_what_is_over(self) -> None:
         """When something was tampered with, the run is abandoned, or the attempt does not count any more."""
