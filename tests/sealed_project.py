@@ -259,22 +259,23 @@ def setuptools_wheel(wheelhouse: Path) -> Path:
     if not wheel.exists():
         wheelhouse.mkdir(parents=True, exist_ok=True)
         made = wheel.with_suffix(f".{os.getpid()}")
-        made.write_bytes(_packed(found))
+        made.write_bytes(pack_installed(found))
         made.replace(wheel)
     return wheel
 
 
-def _packed(found: Distribution) -> bytes:
-    info = f"setuptools-{found.version}.dist-info"
+def pack_installed(found: Distribution) -> bytes:
+    """A wheel of what is installed here, without what installing has added."""
+    names = [str(path) for path in found.files or ()]
+    (info,) = {
+        name.partition("/")[0] for name in names if name.count("/") == 1 and name.endswith(".dist-info/METADATA")
+    }
     left_out = {f"{info}/{name}" for name in ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json")}
     names = sorted(
-        str(path)
-        for path in found.files or ()
-        if not str(path).startswith("..")
-        and not str(path).endswith(".pyc")
-        and str(path) not in left_out
-        # The wheel's own start-up file would be run by each Python that finds it.
-        and not str(path).endswith(".pth")
+        name
+        for name in names
+        # The wheel's own start-up file (.pth) would be run by each Python that finds it.
+        if not name.startswith("..") and not name.endswith((".pyc", ".pth")) and name not in left_out
     )
     body = io.BytesIO()
     record = io.StringIO()

@@ -41,7 +41,7 @@ class SbomDescribes:
 def _faults(path: Path, wanted: Mapping[str, str]) -> list[str]:
     try:
         named = files_named(json.loads(path.read_bytes()))
-    except (ValueError, RecursionError, AttributeError, TypeError) as error:
+    except (ValueError, KeyError, RecursionError, AttributeError, TypeError) as error:
         return [f"{path.name} cannot be read: {plain(str(error), 100)}"]
     faults = [f"{path.name} does not name {one}" for one in sorted(wanted.keys() - named)]
     faults += [f"{path.name} names {plain(one, 100)}, which is not there" for one in sorted(named.keys() - wanted)]
