@@ -235,3 +235,4 @@ def test_a_step_may_read_the_journal_while_its_machine_reads_it(yard: Yard) -> N
 
         with ThreadPoolExecutor(4) as threads:
             assert len({one.result() for one in [threads.submit(read) for _ in range(4)]}) == 1
+        door.close()

@@ -14,6 +14,7 @@ from customhouse.release.moves import waits_for_people
 from customhouse.release.room.members import Member
 from customhouse.release.room.room import Look
 from customhouse.release.room.runs import Machine
+from customhouse.release.rules import FAILED_CHECK, TAG_MOVED, TAMPERED
 from customhouse.release.standing import factor_demanded
 from customhouse.release.state import State, StepState
 from customhouse.release.things import Thing
@@ -100,6 +101,8 @@ class RunView:
     """Whether the visitor is to say that he is around."""
     restartable: Sequence[tuple[str, str]]
     """Steps to begin again from, id and title."""
+    goes_on: bool
+    """Whether what stopped it is of a kind that a person may pass over."""
     links: Mapping[str, str]
     """Addresses to compare source by, where the places name one that a browser can open."""
 
@@ -121,6 +124,7 @@ def run_view(found: Look, machines: Sequence[Machine], now: datetime) -> RunView
             for name in graph.order(state.pipeline)
             if state.steps[name].status not in ("waiting", "skipped")
         ],
+        goes_on=state.stop is not None and not state.stop.code.startswith((TAG_MOVED, TAMPERED, FAILED_CHECK)),
         links=_links(state),
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from starlette.responses import Response
 
 from customhouse.accounts import factors
@@ -94,7 +96,7 @@ def journal(visit: Visit) -> Response:
     with visit.app.database.read() as sql:
         texts = texts_after(sql, found.run.id, after if after is not None else -1, most=SHOWN_LINES)
     lines = [read_line(text) for text in texts]
-    rows = [(line, {name: _short(value) for name, value in to_body(line.event).items()}) for line in lines]
+    rows = [(line, {name: _short(value) for name, value in to_body(line.event).items() if value}) for line in lines]
     more = lines[-1].seq if lines and lines[-1].seq < found.run.head.seq else None
     return visit.page("release_journal.html", found=found, rows=rows, more=more)
 
@@ -228,5 +230,5 @@ def _drawn(state: State, visit: Visit) -> str:
 
 
 def _short(value: object) -> str:
-    text = str(value)
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return f"{text[:300]} …" if len(text) > 300 else text  # noqa: PLR2004 - what a table can hold
