@@ -1,7 +1,7 @@
 """A project of pure Python with a build backend of its own: it needs nothing, builds at once, and does what it is told.
 
-``says`` is a Python expression that the backend evaluates while it builds the wheel; its text goes into ``tiny/said.py``.
-So a test says what leaks into the build.
+``says`` is a Python expression that the backend evaluates while it builds the wheel. Its text goes into
+``tiny/said.py``; of a dictionary, each text into the module of its name. So a test says what leaks into the build.
 """
 
 from __future__ import annotations
@@ -32,10 +32,11 @@ def build_sdist(folder, settings=None):
 
 def build_wheel(folder, settings=None, metadata=None):
     name = "tiny-1.0.0-py3-none-any.whl"
-    said = str(eval(open("README.md").read()))
+    said = eval(open("README.md").read())
+    said = said if isinstance(said, dict) else {"said": said}
     bodies = {
         "tiny/__init__.py": open("tiny/__init__.py", "rb").read(),
-        "tiny/said.py": ("SAID = " + repr(said) + "\\n").encode(),
+        **{"tiny/%s.py" % name: ("SAID = %r\\n" % str(value)).encode() for name, value in said.items()},
         "tiny-1.0.0.dist-info/METADATA": METADATA,
         "tiny-1.0.0.dist-info/WHEEL": b"Wheel-Version: 1.0\\nGenerator: tiny\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n",
     }

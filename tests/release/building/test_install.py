@@ -100,7 +100,7 @@ def test_what_is_staged_is_installed_and_tested(twice: Twice, stage: Stage) -> N
     made = TestInstall().do(run)
     tested = {key: value for key, value in made.facts.items() if key.startswith("test.")}
     assert len(tested) == 3
-    assert sorted(tested.values())[0].endswith("OK")
+    assert any(value.endswith("OK") for value in tested.values())
     assert any(value.endswith(".whl") for value in tested.values())
     assert TestInstall().probe(run) == made
 
