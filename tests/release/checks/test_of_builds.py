@@ -235,7 +235,7 @@ def test_a_tool_of_the_commit_and_one_of_the_system_must_be_the_declared_ones(be
 
     mine = hashlib.sha256((bench.repository / "backend.py").read_bytes()).hexdigest()
     env = hashlib.sha256(Path("/usr/bin/env").read_bytes()).hexdigest()
-    assert look(f"backend.py sha256:{mine}", f"/usr/bin/env sha256:{env}", f"env sha256:{env}").ok
+    assert look(f"backend.py sha256:{mine}", f"/usr/bin/env sha256:{env}", f"env=sha256:{env}").ok
     assert look(f"backend.py sha256:{env}").saw == f"backend.py has SHA-256 {mine}"
     assert look(f"nowhere sha256:{env}").saw == "nowhere is not there"
     assert look("backend.py").saw == "'backend.py' is no NAME sha256:DIGEST"

@@ -1,7 +1,7 @@
 """``tools-pinned``: each tool that the step declares is, byte for byte, the one that somebody has looked at.
 
-``tools = ["release.py sha256:…", "/usr/bin/xz sha256:…"]``: a path in the commit, an absolute path, or a program on the
-system's path. (Codecov, 2021: a script was fetched at each build, and one day it was another.)
+``tools = ["release.py sha256:…", "/usr/bin/xz sha256:…"]`` (or with ``=`` between): a path in the commit, an absolute
+path, or a program on the system's path. (Codecov, 2021: a script was fetched at each build, and one day it was another.)
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from customhouse.release.building.source_tree import SourceTree, source_tree
 from customhouse.release.checks.files import told
 
 _CHECK = "tools-pinned"
-_PINNED = re.compile(r"(\S+)\s+sha256:([0-9a-fA-F]{64})")
+_PINNED = re.compile(r"([^\s=]+)(?:\s+|=)sha256:([0-9a-fA-F]{64})")
 _PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
