@@ -81,7 +81,7 @@ def pipeline_of(steps: str, *, embargoed: bool = False) -> str:
     for line in filter(None, map(str.strip, steps.splitlines())):
         name, env, uses, *rest = line.split(" ", 3)
         text += f'\n[[steps]]\nid = "{name}"\nactor = "rm"\nenv = "{env}"\nuses = "{uses}"\n'
-        text += re.sub(r" (?=[a-z]+=[\[{\"tf])", "\n", rest[0]) + "\n" if rest else ""
+        text += re.sub(r" (?=[a-z_]+=[\[{\"tf])", "\n", rest[0]) + "\n" if rest else ""
     return text
 
 

@@ -37,10 +37,10 @@ def conductor(desk: Desk) -> Conductor:
     )  # fmt: skip
 
 
-def opened(tmp_path: Path) -> Desk:
+def opened(tmp_path: Path, steps: str = ALL) -> Desk:
     """Two repositories, and a journal with its first line."""
-    desk = Desk(tmp_path / "desk")
-    text = pipeline_of(ALL)
+    desk = Desk(tmp_path / "desk", steps)
+    text = pipeline_of(steps)
     first = Created(
         "sealed", text, hashlib.sha256(text.encode()).hexdigest(), 1, {"version": "1.1.0", "branch": "main"}, desk.places,
         KEY.public,
@@ -80,6 +80,29 @@ def test_a_run_that_is_killed_after_each_deed_ends_as_if_it_had_not_been(tmp_pat
         ("upstream", "refs/tags/v1.1.0"): refs(desk.upstream)["refs/tags/v1.1.0"],
         ("fork", "refs/tags/v1.1.0"): refs(desk.upstream)["refs/tags/v1.1.0"],
     }  # fmt: skip
+
+
+def test_another_attempt_takes_its_tag_back_from_the_fork_and_makes_it_anew(tmp_path: Path) -> None:
+    again = 'after=["push-fork"] on_fail="restart:bump"'
+    desk = opened(tmp_path, ALL.replace('after=["push-fork"]', again))
+    process, gone = conductor(desk), desk.folder / "gone.git"
+    seen: list[dict[str, str]] = []
+
+    def away_once(where: str) -> None:
+        if where == "before do: push-last" and not seen:
+            seen.append(refs(desk.fork))
+            desk.upstream.rename(gone)
+        if where == "before do: bump" and gone.exists():
+            gone.rename(desk.upstream)
+            seen.append(refs(desk.fork))
+
+    process.at = away_once
+    state = process.conduct()
+    assert state.status == "released", state.stop
+    assert "refs/tags/v1.1.0" in seen[0]
+    assert seen[1] == {"refs/heads/main": desk.start}
+    assert [state.steps[name].attempt for name in NAMES] == [1, 1, 2, 2, 2, 2, 1]
+    assert refs(desk.upstream) == refs(desk.fork) == seen[0]
 
 
 def test_a_tag_that_moves_while_the_engine_works_stops_it_before_anything_is_upstream(tmp_path: Path) -> None:
