@@ -1,7 +1,7 @@
 """``customhouse release confirm, approve, decline, resume, restart, abort``: what people say of a run on this machine.
 
-Who somebody is, his key proves: an Ed25519 key file (made where there is none) or an OpenPGP key. Runs at a server are
-decided on in the browser.
+Who somebody is, his key proves: an Ed25519 key file (made where there is none) or an OpenPGP key. A run at a server
+is named by its address: an API token says who one is, and where a factor is asked for, the browser is the place.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from customhouse.cli.release_at_room import decide_there, is_at_room
 from customhouse.formats.plain import plain
 from customhouse.terms.clock import SystemClock
 from customhouse.terms.errors import Refused, Rejected
@@ -44,7 +45,10 @@ _Events = Callable[["State", "Person"], "Sequence[Event]"]
 def confirm(
     run: RunName = "", /, *, key: KeyFile = None, gpg: Gpg = "", gpg_home: Home = "", as_: As = "", runs: Runs = None
 ) -> None:
-    """Say that you are around: a run opens when every expert has."""
+    """Say that you are around: a run opens when every expert has. RUN may be its address at a server."""
+    if is_at_room(run):
+        decide_there("confirm", run)
+        return
     from customhouse.release.events import Confirmed  # noqa: PLC0415 - the engine is loaded where it is used
 
     def events(_state: State, person: Person) -> Sequence[Event]:
@@ -60,7 +64,10 @@ def approve(
     run: RunName = "", step: StepName = "", /, *, yes: Yes = False, key: KeyFile = None, gpg: Gpg = "",
     gpg_home: Home = "", as_: As = "", runs: Runs = None,
 ) -> None:  # fmt: skip
-    """Say yes at a gate: to exactly the files whose digests are shown."""
+    """Say yes at a gate: to exactly the files whose digests are shown. RUN may be its address at a server."""
+    if is_at_room(run):
+        decide_there("approve", run, step=step)
+        return
 
     def events(state: State, person: Person) -> Sequence[Event]:
         asked = _asked(state, step, person)
@@ -78,6 +85,9 @@ def decline(
     as_: As = "", runs: Runs = None,
 ) -> None:  # fmt: skip
     """Say no at a gate: the run stops."""
+    if is_at_room(run):
+        decide_there("decline", run, step=step, why=why)
+        return
     from customhouse.release.events import DeclinedGate  # noqa: PLC0415 - the engine is loaded where it is used
 
     def events(state: State, person: Person) -> Sequence[Event]:
@@ -94,6 +104,9 @@ def resume(
     runs: Runs = None,
 ) -> None:  # fmt: skip
     """Let a run go on that has stopped. What was tampered with does not go on: restart from before it."""
+    if is_at_room(run):
+        decide_there("resume", run, why=why)
+        return
     from customhouse.release.events import Resumed  # noqa: PLC0415 - the engine is loaded where it is used
 
     def events(state: State, person: Person) -> Sequence[Event]:
@@ -108,6 +121,9 @@ def restart(
     runs: Runs = None,
 ) -> None:  # fmt: skip
     """Begin another attempt, from a step on: what it and all after it made counts no more."""
+    if is_at_room(run):
+        decide_there("restart", run, step=step, why=why)
+        return
     from customhouse.release.events import Restarted  # noqa: PLC0415 - the engine is loaded where it is used
 
     def events(state: State, person: Person) -> Sequence[Event]:
@@ -122,6 +138,9 @@ def abort(
     runs: Runs = None,
 ) -> None:  # fmt: skip
     """Abandon a run: what was done is taken back, newest first. What is public is not."""
+    if is_at_room(run):
+        decide_there("abort", run, why=why)
+        return
     from customhouse.release.events import Aborting  # noqa: PLC0415 - the engine is loaded where it is used
 
     def events(state: State, person: Person) -> Sequence[Event]:

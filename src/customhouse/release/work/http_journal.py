@@ -6,8 +6,10 @@ are the same each time, so whether something that got no answer has arrived is s
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 
 from customhouse.release.codec import read_line, to_body
 from customhouse.release.events import Event
@@ -24,8 +26,11 @@ WAIT_SECONDS = 20
 class HttpJournal:
     """The lines of one run, as one actor's machine reads and writes them. Any thread may read."""
 
-    def __init__(self, door: RoomDoor, actor: str, key: MachineKey) -> None:
+    def __init__(self, door: RoomDoor, actor: str, key: MachineKey, memory: Path | None = None) -> None:
+        """``memory`` is a file for the last line that was seen: a room that shows another past later is found out."""
         self._door = door
+        self._memory = memory
+        self._seen = _remembered(memory)
         self._actor = actor
         self._key = key
         self._guard = threading.Lock()
@@ -88,7 +93,29 @@ class HttpJournal:
             for seq, line in enumerate(new, first):
                 if line.seq != seq:
                     raise Refused("journal-broken", f"The room sent line {line.seq} as line {seq}.")
+                if self._seen is not None and seq == self._seen.seq and line.hash != self._seen.hash:
+                    raise Refused(
+                        "journal-forked", f"The room shows another line {seq} than it did before.",
+                        "An older journal was put back, or you are shown another one than others.", status=500,
+                    )  # fmt: skip
                 if seq == len(self._lines):
                     self._lines.append(line)
                 elif line != self._lines[seq]:
                     raise Refused("journal-broken", f"The room sent two lines {seq} that are not the same.")
+            if new:
+                self._remember(new[-1])
+
+    def _remember(self, last: Sealed) -> None:
+        if self._memory is None or (self._seen is not None and last.seq <= self._seen.seq):
+            return
+        self._seen = Head(last.seq, last.hash)
+        temporary = self._memory.with_name(f".{self._memory.name}")
+        temporary.write_text(json.dumps({"seq": last.seq, "hash": last.hash}))
+        temporary.replace(self._memory)
+
+
+def _remembered(memory: Path | None) -> Head | None:
+    if memory is None or not memory.exists():
+        return None
+    found = json.loads(memory.read_text())
+    return Head(int(found["seq"]), str(found["hash"]))

@@ -27,6 +27,15 @@ def open_at(
     return f"{door.place.server}/release/run/{opened['run']}/"
 
 
+def step_that_asks(door: RoomDoor) -> str:
+    """The one step before which people are asked now; raises `Refused` if there is none, or more than one."""
+    asks = door.document().get("asks")
+    names = sorted(asks) if isinstance(asks, dict) else []
+    if len(names) != 1:
+        raise Refused("which-step", f"Asked now: {', '.join(names) or 'nothing'}.", "Name the step.", status=409)
+    return str(names[0])
+
+
 def decide_at(door: RoomDoor, what: str, *, step: str = "", why: str = "") -> dict[str, Any]:
     """Decide by an API token: ``confirm``, ``approve``, ``decline``, ``resume``, ``restart``, ``abort``.
 

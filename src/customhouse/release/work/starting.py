@@ -25,7 +25,7 @@ def start(
 ) -> Worker:  # fmt: skip
     """The worker of a machine that has joined. Its own settings of places are seen by its steps, and never sent."""
     door.token = member.token
-    journal = HttpJournal(door, member.actor, member.key)
+    journal = HttpJournal(door, member.actor, member.key, folder / "seen.json")
     worker = Worker(
         journal=journal, store=HttpStore(door, folder / "objects"), key=member.key, work=folder / "work",
         machine=member.name, tell=tell, secrets=Secrets(folder / "secrets"), words=words or Words(),
