@@ -15,7 +15,11 @@ from customhouse.formats.plain import plain
 from customhouse.terms.errors import Rejected
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from customhouse.release.room.proof import Decision
+    from customhouse.release.sealed import Sealed
+    from customhouse.release.store import Store
 
 _SHA256 = "sha256:"
 _HEX_DIGITS = 64
@@ -43,8 +47,29 @@ Remember = Annotated[
     bool, Parameter(name="--remember", negative="", show_default=False, help="Write what was seen into --checkpoint.")
 ]
 Json = Annotated[bool, Parameter(name="--json", negative="", show_default=False, help="Say it as JSON.")]
-Folder = Annotated[Path, Parameter(name=["--output", "-o"], help="Where to write it.")]
-Run = Annotated[Path, Parameter(help="The folder of the run, or its journal.")]
+Into = Annotated[Path, Parameter(name=["--output", "-o"], help="The folder to write it into.")]
+Run = Annotated[str, Parameter(help="The run: its name here, or its address on a server (the newest, if not said).")]
+Runs = Annotated[
+    Path | None,
+    Parameter(name="--runs", show_default=False, help="Where runs lie (default ./.customhouse/release)."),
+]
+ActorFlag = Annotated[
+    str, Parameter(name="--actor", show_default=False, help="Of a run on a server: as whom this machine has joined.")
+]
+Folder = Annotated[
+    Path | None,
+    Parameter(show_default=False, help="Of a run on a server: where this machine's key lies (default ~/.local/state)."),
+]
+AllowHttp = Annotated[
+    bool, Parameter(name="--allow-http", negative="", show_default=False, help="Show tokens even without TLS.")
+]
+RootFile = Annotated[
+    Path | None,
+    Parameter(
+        name="--trust-root", show_default=False,
+        help="The trusted_root.json it was signed under (default: what the run's place sigstore says now).",
+    ),
+]  # fmt: skip
 
 
 def verify(
@@ -90,6 +115,79 @@ def verify(
     if remember and checkpoint is not None and report.case is not None and report.exit_code != FINDINGS:
         write_remembered(checkpoint, report.case, report.trust_root_sha256)
     return report.exit_code
+
+
+def bundle(
+    run: Run = "", /, *, output: Into = Path(), runs: Runs = None, trust_root: RootFile = None, actor: ActorFlag = "",
+    folder: Folder = None, allow_http: AllowHttp = False,
+) -> None:  # fmt: skip
+    """Write the bundle of a run: everything that a stranger needs to verify it, in one file."""
+    from customhouse.release.actions import Problem  # noqa: PLC0415 - the engine is loaded where it is used
+    from customhouse.release.evidence.collect import collect  # noqa: PLC0415 - as above
+
+    lines, store = _run(run, runs, actor, folder, allow_http=allow_http)
+    try:
+        name, data = collect(lines, store, trust_root=_root_file(trust_root))
+    except Problem as problem:
+        raise Rejected(problem.code, problem.place, problem.saw, problem.next_step or problem.expected) from problem
+    path = output / name
+    output.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    print(f"{path} ({len(data):,} bytes)")
+    print(f"sha256:{hashlib.sha256(data).hexdigest()}")
+
+
+def layout(
+    run: Run = "", /, *, output: Into = Path("layout"), runs: Runs = None, actor: ActorFlag = "",
+    folder: Folder = None, allow_http: AllowHttp = False,
+) -> None:  # fmt: skip
+    """Export a run as an in-toto layout with links, for in-toto-verify."""
+    from datetime import timedelta  # noqa: PLC0415 - only here
+
+    from customhouse.release.evidence.layout import LAYOUT, OWNER, Keys, layout_files  # noqa: PLC0415 - as above
+    from customhouse.release.rules import replay  # noqa: PLC0415 - as above
+    from customhouse.release.sealing import verify_lines  # noqa: PLC0415 - as above
+    from customhouse.terms.clock import SystemClock  # noqa: PLC0415 - as above
+
+    lines, _ = _run(run, runs, actor, folder, allow_http=allow_http)
+    verify_lines(lines)
+    state = replay(lines)
+    expires = SystemClock().now() + timedelta(days=365)
+    output.mkdir(parents=True, exist_ok=True)
+    files = layout_files(state, Keys.new(state.pipeline), expires=expires)
+    for name, body in files.items():
+        (output / name).write_bytes(body)
+    print(f"{output}: a layout and {len(files) - 2} links. To verify it:")
+    print(f"cd {output} && in-toto-verify -l {LAYOUT} --verification-keys {OWNER}")
+
+
+def _run(
+    run: str, runs: Path | None, actor: str, folder: Path | None, *, allow_http: bool
+) -> tuple[Sequence[Sealed], Store]:  # fmt: skip
+    """The lines of a run and its files: of a folder here, or of a server that this machine has joined."""
+    if "://" not in run:
+        from customhouse.release.engine.folder import RUNS, find_run  # noqa: PLC0415 - the engine is loaded here alone
+
+        found = find_run((runs or RUNS).resolve(), run)
+        return found.journal.read(), found.store
+    import os  # noqa: PLC0415 - only here
+
+    from customhouse.release.work.http_journal import HttpJournal  # noqa: PLC0415 - loads an HTTP client
+    from customhouse.release.work.http_store import HttpStore  # noqa: PLC0415 - as above
+    from customhouse.release.work.joining import folder_of, join  # noqa: PLC0415 - as above
+    from customhouse.release.work.room_door import Place, RoomDoor  # noqa: PLC0415 - as above
+
+    if not actor:
+        raise Rejected("no-actor", "--actor", "a server shows a run to those who have joined it", "--actor ACTOR")
+    door = RoomDoor(Place.parse(run, allow_http=allow_http), tell=lambda _text: None)
+    home = folder or folder_of(door.place.run, actor, os.environ)
+    member = join(door, actor, home, identity_token=None, api_token=os.environ.get("CUSTOMHOUSE_TOKEN", "").strip())
+    door.token = member.token
+    return HttpJournal(door, member.actor, member.key).read(), HttpStore(door, home / "objects")
+
+
+def _root_file(path: Path | None) -> bytes:
+    return _read(path, "--trust-root") if path is not None else b""
 
 
 def _check_key(proof: str) -> Decision:

@@ -127,8 +127,9 @@ def _judged(bundle: Bundle, state: State, brought: Brought) -> Case:
     ).digest():  # fmt: skip
         broken.append("the bundle's trust root is not the one that you brought; yours is used")
     expected = brought.trust_root_sha256 or (brought.remembered.trust_root_sha256 if brought.remembered else "")
-    if not brought.trust_root and own and expected and expected != hashlib.sha256(own).hexdigest():
-        broken.append(f"the bundle's trust root is sha256:{hashlib.sha256(own).hexdigest()}, and not {expected}")
+    mine = hashlib.sha256(_same_root(own)).hexdigest()
+    if not brought.trust_root and own and expected and expected != mine:
+        broken.append(f"the bundle's trust root is sha256:{mine}, and not {expected}")
     judge = Judge(trust_root) if trust_root else None
     files = files_in_bundle(state, bundle.lines)
     attestations = list(_attestations(bundle, told, judge, broken))
@@ -244,5 +245,5 @@ def _report(bundle: Bundle, points: tuple[Point, ...], case: Case | None) -> Rep
     root = case.trust_root if case is not None else bundle.members.get(ROOT, b"")
     return Report(
         bundle.sha256, created.project, created.params.get("version", ""), bundle.lines[0].run,
-        hashlib.sha256(root).hexdigest(), created.pipeline_sha256, points, case,
+        hashlib.sha256(_same_root(root)).hexdigest(), created.pipeline_sha256, points, case,
     )  # fmt: skip
