@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 from pathlib import Path
@@ -65,6 +66,20 @@ def test_a_remote_called_upstream_leaves_origin_to_be_the_fork(project: Path) ->
     places = (project / "places.toml").read_text()
     assert 'url = "/srv/upstream.git"\nadapter = "hook"' in places
     assert 'url = "https://github.com/rosa/my-lib.git"' in places
+
+
+def test_a_program_comes_with_its_digest(project: Path) -> None:
+    customhouse("release", "new", "--template", "cpython", folder=project)
+    digest = hashlib.sha256((project / "release.py").read_bytes()).hexdigest()
+    step = read_pipeline((project / "release.toml").read_text()).step("build-src")
+    assert step.options["tools"] == (f"release.py sha256:{digest}",)
+
+
+def test_a_program_that_is_there_is_not_overwritten(project: Path) -> None:
+    (project / "release.py").write_text("mine")
+    done = customhouse("release", "new", "--template", "cpython", folder=project)
+    assert (done.returncode, (project / "release.py").read_text()) == (2, "mine")
+    assert not (project / "release.toml").exists()
 
 
 def test_nothing_is_overwritten(project: Path) -> None:

@@ -51,21 +51,32 @@ def new(folder: Folder = Path(), /, *, template: Template = "python-library") ->
     """
     from customhouse.formats.pipeline.lint import lint  # noqa: PLC0415 - only these commands need it
     from customhouse.formats.pipeline.read import read_pipeline  # noqa: PLC0415 - as above
-    from customhouse.release.template_texts import template_text  # noqa: PLC0415 - as above
+    from customhouse.release.template_texts import (  # noqa: PLC0415 - as above
+        PROGRAMS,
+        program_text,
+        template_text,
+        with_digest,
+    )
 
     if not folder.is_dir():
         raise Rejected("no-folder", str(folder), "it is no folder", "the project's folder")
-    targets = (folder / PIPELINE, folder / PLACES)
-    for path in targets:
+    targets = [folder / PIPELINE, folder / PLACES]
+    program = folder / PROGRAMS[template] if template in PROGRAMS else None
+    for path in (*targets, *([program] if program is not None else [])):
         if path.exists():
             raise Rejected("exists", str(path), "it is there already", "another folder, or take it away first")
     found = look(folder)
     text = filled(template_text(template), found)
+    if program is not None:
+        text = with_digest(text, program_text(template))
     pipeline = read_pipeline(text, where=PIPELINE)
     findings = lint(pipeline)
     targets[0].write_text(text, encoding="utf-8")
     targets[1].write_text(places_text(found, text), encoding="utf-8")
     print(f"{targets[0]}: {template}, {many(len(pipeline.steps), 'step')}, {many(len(findings), 'finding')}")
+    if program is not None:
+        program.write_text(program_text(template), encoding="utf-8")
+        print(f"{program}: what it runs; read it, and commit it too")
     print(f"{targets[1]}: where it acts on this machine; keep it out of the repository")
     for remark in (*_remarks(found, text), *_lock_remarks(folder, text)):
         print(f"  {remark}")
@@ -139,9 +150,7 @@ def places_text(found: Found, pipeline: str) -> str:
         f"[{fork}]                          # where the release is made; a bare repository on this disk will do",
         _setting("url", found.fork, f"../{project}-{fork}.git"),
         "",
-        "[index]",
-        _setting("url", found.index, "http://127.0.0.1:8417"),
-        _setting("project", project, ""),
+        *_index(found, project, pipeline),
         "",
         '[sigstore]                      # customhouse sigstore trust > trust_config.json; or "public"',
         _setting("trust_config", "", "./trust_config.json"),
@@ -155,6 +164,19 @@ def places_text(found: Found, pipeline: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _index(found: Found, project: str, pipeline: str) -> list[str]:
+    """The store: an index for wheels and sdists, the folder of a download server for other files."""
+    if "build.python" in pipeline:
+        return ["[index]", _setting("url", found.index, "http://127.0.0.1:8417"), _setting("project", project, "")]
+    return [
+        "[index]                         # the folder that a download server shows, and one beside it",
+        _setting("adapter", "folder", ""),
+        _setting("path", "", "/srv/downloads/ftp"),
+        _setting("stage", "", "/srv/downloads/staged"),
+        _setting("url", "", "https://downloads.example/ftp"),
+    ]
+
+
 def _setting(name: str, value: str, sample: str) -> str:
     written = (value or sample).replace("\\", "\\\\").replace('"', '\\"')
     return f'{name} = "{written}"' if value else f'# {name} = "{written}"'
@@ -163,7 +185,7 @@ def _setting(name: str, value: str, sample: str) -> str:
 def _remarks(found: Found, text: str) -> list[str]:
     """What could not be found and must be said by a person."""
     said = []
-    if not found.project:
+    if not found.project and 'project = "sealed"' in text:
         said.append("No project's name in pyproject.toml: it is called sealed for now.")
     if not found.upstream:
         said.append(f"No git remote here: say in {PLACES} where upstream is.")
@@ -181,8 +203,8 @@ def _lock_remarks(folder: Path, text: str) -> list[str]:
     if _LOCK not in text or (folder / _LOCK).exists():
         return []
     return [
-        f"No {_LOCK}: lock what the build needs, with hashes, for instance so:",
-        f"  echo {_backend(folder)} | uv pip compile --generate-hashes -o {_LOCK} -",
+        f"No {_LOCK}: lock what the build needs, with hashes. Perhaps so:",
+        f"echo {_backend(folder)} | uv pip compile --generate-hashes -o {_LOCK} -",
     ]
 
 

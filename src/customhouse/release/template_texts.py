@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from functools import cache
 from importlib.resources import files
 
@@ -13,6 +14,22 @@ TEMPLATES = {
 }
 """What each is for."""
 DEFAULT = "python-library"
+
+
+PROGRAMS = {"cpython": "release.py"}
+"""By template, the program that it runs and that goes into the repository beside it."""
+_NO_DIGEST = "0" * 64
+
+
+@cache
+def program_text(name: str) -> str:
+    """The program of a template; ``name`` is one of `PROGRAMS`."""
+    return files("customhouse.release").joinpath("templates", f"{name}_release.py").read_text("utf-8")
+
+
+def with_digest(text: str, program: str) -> str:
+    """A template's text with the digest of its program."""
+    return text.replace(_NO_DIGEST, hashlib.sha256(program.encode()).hexdigest())
 
 
 @cache
