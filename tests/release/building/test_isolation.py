@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
+import sys
+import sysconfig
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
+import customhouse
 from customhouse.release.actions import Problem
 from customhouse.release.building import isolation
 from customhouse.release.building.isolation import Bubblewrap, Cell, Copied, Isolation, Person, Unshared, run_in
@@ -226,15 +231,33 @@ def test_without_a_way_the_one_command_is_named(monkeypatch: pytest.MonkeyPatch)
     assert caught.value.code == "no-isolation"
 
 
-def test_an_ordinary_user_has_a_cell_too(tmp_path: Path) -> None:
-    nobody = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
-    if shutil.which("setpriv") is None or Path("/root").stat().st_uid != Path(tmp_path).stat().st_uid:
-        pytest.skip("needs root and setpriv")
-    bwrap = [
-        "/usr/bin/bwrap", "--unshare-all", "--uid", "1000", "--ro-bind", "/usr", "/usr", "--symlink", "usr/lib", "/lib",
-        "--symlink", "usr/lib64", "/lib64", "--proc", "/proc", "--dev", "/dev", "/usr/bin/id", "-u",
-    ]  # fmt: skip
-    said = subprocess.run([*nobody, *bwrap], capture_output=True, text=True, check=False, timeout=20)
-    if "No permissions to create" in said.stderr:
+AS_NOBODY = """
+import sys
+sys.path[:0] = {paths!r}
+from pathlib import Path
+from customhouse.release.building.isolation import Cell, Person, run_in
+from customhouse.release.children import Children
+out = Path(sys.argv[1]) / "out"
+out.mkdir()
+cell = Cell("/work", scratch=("/work",), writable={{"/out": out}}, person=Person("rosa", 2017), host="anvil")
+code = "import os, socket; open('/out/x', 'w'); open('/work/y', 'w'); print(os.getuid(), socket.gethostname())"
+ran = run_in(cell, [sys.executable, "-c", code], Children(), Path(sys.argv[1]))
+print(ran.out, ran.err, (out / "x").stat().st_uid)
+"""
+
+
+def test_an_ordinary_user_has_a_cell_too() -> None:
+    python = Path("/usr/bin/python3.11")
+    if os.getuid() != 0 or shutil.which("setpriv") is None or not python.exists() or sys.version_info[:2] != (3, 11):
+        pytest.skip("needs root, setpriv and the system's own Python 3.11")
+    paths = [str(Path(customhouse.__file__).parent.parent), sysconfig.get_path("purelib")]
+    with TemporaryDirectory(dir="/tmp") as folder:  # others cannot enter root's
+        Path(folder).chmod(0o777)
+        (Path(folder) / "script.py").write_text(AS_NOBODY.format(paths=paths))
+        nobody = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--", str(python), "-B"]
+        said = subprocess.run(
+            [*nobody, f"{folder}/script.py", folder], capture_output=True, text=True, check=False, timeout=60
+        )  # fmt: skip
+    if "no-isolation" in said.stderr or "cannot be shut in" in said.stderr:
         pytest.skip("this machine lets nobody make user namespaces")
-    assert said.stdout == "1000\n", said.stderr
+    assert said.stdout.split() == ["2017", "anvil", "65534"], said.stderr

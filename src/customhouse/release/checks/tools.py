@@ -1,7 +1,7 @@
 """``tools-pinned``: each tool that the step declares is, byte for byte, the one that somebody has looked at.
 
 ``tools = ["release.py sha256:…", "/usr/bin/xz sha256:…"]`` (or with ``=`` between): a path in the commit, an absolute
-path, or a program on the system's path. (Codecov, 2021: a script was fetched at each build, and one day it was another.)
+path, or a program on the system's path. (Codecov, 2021: a script was fetched at each build, and one day was another.)
 """
 
 from __future__ import annotations
