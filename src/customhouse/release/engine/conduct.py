@@ -158,7 +158,9 @@ class Conductor:
 
     def conduct(self, until: Callable[[State], bool] = lambda _state: False) -> State:
         """Go on until the run has ended, stands still, or waits for people (and ``wait`` is not set)."""
-        self.catch_up()
+        for found in self.catch_up().steps.values():
+            if found.status == "done":
+                self._clear(found.id, found.attempt)
         stop = threading.Event()
         watcher = self._watcher(stop)
         try:
@@ -187,7 +189,8 @@ class Conductor:
     def _go_on(self) -> bool:
         """One round; False when nothing is left that this process could do."""
         self.catch_up()
-        self._take_what_is_there()
+        if self._take_what_is_there():
+            return True
         self._halt_what_is_over()
         if self._attest_if_owed() or self._anchor_if_due():
             return True
@@ -297,11 +300,16 @@ class Conductor:
         finally:
             self._results.put((name, run.attempt, events, ended))
 
-    def _take_what_is_there(self) -> None:
+    def _take_what_is_there(self) -> bool:
+        """Write down what threads have brought; whether there was something."""
+        some = False
         while not self._results.empty():
             self._take_result(self._results.get())
+            some = True
         while not self._seen.empty():
             self._append(self._seen.get())
+            some = True
+        return some
 
     def _wait(self, seconds: float) -> None:
         try:
@@ -318,7 +326,7 @@ class Conductor:
         if events:
             self._append(events)
             if isinstance(events[-1], StepDone):
-                shutil.rmtree(self._folder(name, attempt), ignore_errors=True)
+                self._clear(name, attempt)
 
     def _append(self, events: Sequence[Event]) -> None:
         while True:
@@ -404,6 +412,12 @@ class Conductor:
             tell=lambda text: self.tell(f"  {found.id}: {text}"), secrets=self.secrets,
             grant=found.grants[0] if found.grants else None, journal=lambda: tuple(self.journal.read()),
         )  # fmt: skip
+
+    def _clear(self, name: str, attempt: int) -> None:
+        """Take away the folders of an attempt that is over: its own, and those of its rebuilders."""
+        folder = self._folder(name, attempt)
+        for one in (folder, *folder.parent.glob(f"{folder.name}.*")):
+            shutil.rmtree(one, ignore_errors=True)
 
     def _folder(self, name: str, attempt: int) -> Path:
         return self.work / "steps" / f"{name}.{attempt}"

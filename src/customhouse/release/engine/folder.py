@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from customhouse.formats.pipeline.read import read_pipeline
 from customhouse.formats.pipeline.resolve import resolve, values_of
@@ -186,7 +187,7 @@ def check_places(places: Mapping[str, Mapping[str, str]]) -> None:
                     "secret-in-places", f"{name}.{setting}", "looks like a secret, and places stand in the journal",
                     f"the variable CUSTOMHOUSE_RELEASE_{setting.upper().replace('-', '_')}",
                 )  # fmt: skip
-            if "://" in value and "@" in value.split("://", 1)[1].split("/", 1)[0].rpartition(":")[0]:
+            if "://" in value and urlsplit(value).password:
                 raise Rejected("secret-in-places", f"{name}.{setting}", "holds a password", "an address without one")
 
 
