@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from clock import TurnableClock
-from customhouse.release.events import Approved, Finished, KeyGranted, Resumed, StepDone, Stopped, TagMoved
+from customhouse.release.events import Approved, Finished, Joined, KeyGranted, Resumed, StepDone, Stopped, TagMoved
 from customhouse.release.machine_key import MachineKey
 from customhouse.release.room.tables import release_line
 from customhouse.release.things import Thing
@@ -73,9 +73,7 @@ def test_a_key_that_the_machine_does_not_hold_is_not_taken(here: Meeting) -> Non
     refused(here.client.post(f"{here.address}/join", json=document, headers=here.program("rosa")), "not-signed", 400)
 
 
-def _joined(here: Meeting, machine: Machine) -> object:
-    from customhouse.release.events import Joined  # noqa: PLC0415 - told apart from the machine's own
-
+def _joined(here: Meeting, machine: Machine) -> Joined:
     return Joined("ci-a", f"oidc:{here.service.url}#builder-a", machine.key.public, "{}")
 
 

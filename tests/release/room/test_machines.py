@@ -18,6 +18,7 @@ import httpx2 as httpx
 import pytest
 
 from build_service import BuildService, build_service
+from command_line import customhouse
 from customhouse.accounts.users import find_user
 from customhouse.catalog.tables import project_role
 from customhouse.index.new_project import CreateProject, new_project
@@ -169,6 +170,32 @@ def test_two_builders_and_three_people_release_together(yard: Yard) -> None:
     assert [one.by for one in state.steps["build"].rebuilds] == ["ci-b"]
     assert yard.machines["ci-a"].wait(20) == 0
     assert yard.machines["ci-b"].wait(20) == 0
+
+
+def test_people_open_and_answer_from_the_command_line(yard: Yard, tmp_path: Path) -> None:
+    assert yard.decide("rosa", "abort", why="Another one is opened by a command.").is_success
+    pipeline = tmp_path / "release_pipeline.toml"
+    pipeline.write_text(pipeline_of(yard.service))
+
+    def says(name: str, *arguments: str) -> str:
+        environment = {**os.environ, "CUSTOMHOUSE_TOKEN": yard.tokens[name]}
+        done = customhouse("release", *arguments, environment=environment)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    opened = says("rosa", "open", str(pipeline), "--index", yard.server.url, "--param", "version=1.0")
+    address = opened.splitlines()[0]
+    assert address.startswith(f"{yard.server.url}/release/run/")
+    yard.run = address.rstrip("/").rpartition("/")[2]
+    assert says("rosa", "confirm", address) == "You are around.\n"
+    yard.start("ci-a")
+    yard.start("ci-b")
+    yard.until("asked", lambda state: state.steps["stop"].status == "asked")
+    assert says("wim", "approve", address) == "You have said yes.\n"
+    assert says("mia", "decline", address, "--why", "It is too late.") == "You have said no: the run stands still.\n"
+    stop = yard.state.stop
+    assert stop is not None
+    assert (stop.code, stop.saw, stop.by) == ("declined", "It is too late.", "mac")
 
 
 PLACES = (

@@ -12,6 +12,7 @@ import httpx2 as httpx
 import pytest
 
 from clock import TurnableClock
+from customhouse.release.events import Approved
 from customhouse.release.room.proof import check_proof
 from customhouse.terms.errors import Refused
 from meeting import BUILT, Meeting, meeting
@@ -72,7 +73,7 @@ def test_people_approve_with_their_keys_and_the_proof_holds_offline(here: Meetin
     for who in people.values():
         sent = answer(here, who)
         assert sent.status_code == 303, sent.text
-    approved = [line.event for line in here.lines if line.event.kind == "approved"]
+    approved = [line.event for line in here.lines if isinstance(line.event, Approved)]
     decisions = [check_proof(one.proof) for one in approved]
     assert {one.account for one in decisions} == {"rosa", "wim", "mia"}
     assert {one.question for one in decisions} == {approved[0].question}
