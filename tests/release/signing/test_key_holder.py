@@ -132,6 +132,33 @@ def test_an_approval_that_has_expired_is_refused(signing: Signing) -> None:
         signing.release()
 
 
+def test_a_pipeline_that_was_put_back_or_changed_under_its_number_is_refused(signing: Signing) -> None:
+    """The key remembers by which definition it has signed: gittuf's lesson."""
+    signing.release()
+    (note,) = signing.holder.notes.glob("pipeline-*.json")
+    said = json.loads(note.read_text())
+    note.write_text(json.dumps({**said, "version": 4}))
+    with pytest.raises(Tampered, match="version 3 of the pipeline is an older one"):
+        signing.release()
+    note.write_text(json.dumps({**said, "sha256": "0" * 64}))
+    with pytest.raises(Tampered, match="changed, and has the same number"):
+        signing.release()
+    note.write_text(json.dumps({**said, "version": 2, "sha256": "0" * 64}))
+    signing.release()
+    note.write_text("{")
+    with pytest.raises(Tampered, match="an older one"):
+        signing.release()
+
+
+def test_a_key_that_is_tied_to_a_pipeline_signs_by_no_other(signing: Signing) -> None:
+    """Whoever makes up a run makes up its people, too: the owner's own copy of the pipeline is what he cannot make up."""
+    signing.holder = replace(signing.holder, pipeline_sha256="0" * 64)
+    with pytest.raises(Tampered, match="Read what has changed"):
+        signing.release()
+    signing.holder = replace(signing.holder, pipeline_sha256=signing.state.pipeline_sha256)
+    signing.release()
+
+
 def test_a_note_that_cannot_be_read_is_a_used_grant(signing: Signing) -> None:
     signing.release()
     (note,) = signing.holder.notes.glob("grant-*.json")

@@ -1,9 +1,13 @@
 """Who holds a key: releases it to one step run, for the digests that people approved, once.
 
 He believes nobody: not the engine's state, not the grant alone. He replays the journal himself (chain, seals, rules),
-looks up the approvals that the grant names, and compares run, step, attempt and digests. He keeps two kinds of notes
-beside the key: the journal's head that he saw last, so that nobody shows him an older or another history; and each
-grant that was used, before it is used, so that a crash or a copy of the machine's request does not use it twice.
+looks up the approvals that the grant names, and compares run, step, attempt and digests. He keeps three kinds of notes
+beside the key: the journal's head that he saw last, so that nobody shows him an older or another history; the project's
+pipeline that he signed by last, so that no older one is put back and none is changed under its number; and each grant
+that was used, before it is used, so that a crash or a copy of the machine's request does not use it twice.
+
+A journal is whole in itself, whoever wrote it: somebody who makes up a run, with people and a pipeline of his own, can
+make up approvals, too. Against that a key is tied to one pipeline (``pipeline_sha256``), which its owner keeps himself.
 """
 
 from __future__ import annotations
@@ -47,6 +51,8 @@ class KeyHolder:
     """Keeps notes in a folder beside the key."""
 
     notes: Path
+    pipeline_sha256: str = ""
+    """The one pipeline that this key signs by; any pipeline of a project that only rises, where nothing is said."""
 
     def release(self, wish: Wish, lines: Sequence[Sealed], now: datetime) -> None:
         """Return if the keys may sign; raises `Tampered` or `Problem` otherwise.
@@ -56,6 +62,7 @@ class KeyHolder:
         """
         state = _replayed(lines, wish)
         self._same_history(lines, wish)
+        self._same_pipeline(state)
         step = state.steps.get(wish.step)
         if step is None or step.attempt != wish.attempt or step.status != "running":
             seen = f"{step.status} in attempt {step.attempt}" if step is not None else "no such step"
@@ -80,6 +87,26 @@ class KeyHolder:
                     next_step="Somebody has changed the run's history. Keep everything, and ask who.",
                 )  # fmt: skip
         self._write(place, {"run": wish.run, "seq": lines[-1].seq, "hash": lines[-1].hash})
+
+    def _same_pipeline(self, state: State) -> None:
+        """The pipeline must be the pinned one; and none that was signed by before may be put back or changed."""
+        mine, version = state.pipeline_sha256, state.pipeline.version
+        if self.pipeline_sha256 and mine != self.pipeline_sha256:
+            raise Tampered(
+                "other-pipeline", f"the run is by a pipeline with the digest {mine}", self.pipeline_sha256,
+                place="pipeline", next_step="Read what has changed before you let your key sign by it.",
+            )  # fmt: skip
+        place = self.notes / f"pipeline-{_name(state.pipeline.project)}.json"
+        seen = _read(place)
+        if seen is not None:
+            before, number = str(seen.get("sha256")), int(seen.get("version", version + 1))
+            if version < number or (version == number and mine != before):
+                what = "an older one" if version < number else "changed, and has the same number"
+                raise Tampered(
+                    "pipeline-rolled-back", f"version {version} of the pipeline is {what}",
+                    f"version {number} with the digest {before}, or a newer one", place="pipeline",
+                )  # fmt: skip
+        self._write(place, {"project": state.pipeline.project, "version": version, "sha256": mine})
 
     def _use(self, wish: Wish, now: datetime) -> None:
         place, note = self._note(wish), _note(wish)

@@ -7,6 +7,7 @@ issuer; one that is missing, or by anybody else, stops the release before anythi
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ from customhouse.release.signing.sealer import Sealer, SigstoreSealer
 from customhouse.release.signing.signatures import Judge, judge_of, read_signature, signed_thing
 from customhouse.release.signing.tested import untested
 from customhouse.release.signing.trust_config import read_trust
+from customhouse.release.standing import meets_at_a_room
 from customhouse.release.things import Thing, Things
 
 _FOLDER, _FILES = "signatures", "files"
@@ -109,10 +111,23 @@ def _journal(run: StepRun) -> Sequence[Sealed]:
 
 
 def _holder(run: StepRun) -> KeyHolder:
-    """The notes lie beside the key: in its home, or where the place ``signing`` says, or beside the run."""
-    said = run.places.get("signing", {}).get("notes", "")
-    home = run.places.get("gpg", {}).get("home", "")
-    return KeyHolder(Path(said) if said else Path(home) / "customhouse" if home else run.repository.parent / "grants")
+    """The notes lie beside the key: in its home, or where the place ``signing`` says, or beside the run.
+
+    The place may also name the pipeline that this key signs by (``pipeline``, a path of this machine).
+    """
+    said, home, pinned = _own(run, "signing", "notes"), _own(run, "gpg", "home"), _own(run, "signing", "pipeline")
+    notes = Path(said) if said else Path(home) / "customhouse" if home else run.repository.parent / "grants"
+    try:
+        digest = hashlib.sha256(Path(pinned).read_bytes()).hexdigest() if pinned else ""
+    except OSError as error:
+        raise Problem("no-pipeline", f"it cannot be read: {error}", "the pinned pipeline", place=pinned) from error
+    return KeyHolder(notes, digest)
+
+
+def _own(run: StepRun, place: str, setting: str) -> str:
+    """A setting that this machine says itself. Whoever opens a run at a room does not choose where our notes lie."""
+    here, told = (one.get(place, {}).get(setting, "") for one in (run.places, run.state.places))
+    return "" if meets_at_a_room(run.state) and here == told else here
 
 
 def _signers(run: StepRun, wanted: Declared) -> dict[How, Callable[[Path], str]]:
