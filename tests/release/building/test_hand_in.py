@@ -106,6 +106,9 @@ def test_files_with_signed_evidence_of_the_commit_are_taken(run: StepRun) -> Non
     assert isinstance(event, Attested)
     assert (event.predicate_type, event.subjects) == (SLSA, made.outputs["win"])
     assert run.store.has(event.bundle.digest)
+    assert HandIn().probe(run) == made
+    for path in place(run).iterdir():
+        path.unlink()
     assert HandIn().probe(run) == Outcome(made.outputs, made.facts)
 
 
@@ -121,6 +124,13 @@ def test_what_does_not_come_in_time_is_asked_for_by_name(run: StepRun) -> None:
     soon = replace(run, step=replace(run.step, timeout=NOW - NOW))
     with pytest.raises(Problem, match=r"there is demo-1.0.0.exe in .* expected demo-1.0.0.exe, demo-1.0.0.zip"):
         HandIn().do(soon)
+
+
+def test_where_nobody_waits_what_is_missing_is_told_at_once(run: StepRun) -> None:
+    now = replace(run, places={"ci": {"folder": str(place(run)), "wait": "no"}})
+    with pytest.raises(Problem, match="there is nothing in") as caught:
+        HandIn().do(now)
+    assert caught.value.code == "not-handed-in"
 
 
 def test_evidence_of_another_commit_is_refused(run: StepRun) -> None:

@@ -1,8 +1,9 @@
 """``external.hand_in``: an expert builds elsewhere, and hands in his files with evidence that they are of this commit.
 
-He lays the files into the place's ``folder``, or gives them to the release room; `accept` judges both. With them comes
-a statement (in-toto) that he has signed: it names each file by its SHA-256 and the commit. Files of other names, of
-another commit, or that nobody has signed for are refused. What he built can be taken for what he says, not for more.
+He lays the files into the place's ``folder``, or gives them to the release room; `accept` judges both. Where the place
+says ``wait = "no"``, what is not there is not waited for. With them comes a statement (in-toto) that he has signed: it
+names each file by its SHA-256 and the commit. Files of other names, of another commit, or that nobody has signed for
+are refused. What he built can be taken for what he says, not for more.
 
 Option: ``evidence``: ``provenance`` (SLSA provenance v1, what is asked for where nothing is said) or ``link`` (in-toto
 link v0.3). The signature is by an identity that the pipeline gives to the step's actor:
@@ -61,7 +62,8 @@ class HandIn:
                     if now == before:
                         raise
             before = now
-            if run.children.stop.wait(_LOOK_SECONDS) or time.monotonic() > ends:
+            is_final = run.place().get("wait") == "no" and not _is_all_there(run, folder)
+            if is_final or run.children.stop.wait(_LOOK_SECONDS) or time.monotonic() > ends:
                 raise Problem(
                     "not-handed-in", f"there is {', '.join(_listed(folder)) or 'nothing'} in {folder}",
                     f"{', '.join(_names(run))} and the evidence", place=run.step.id,
@@ -69,8 +71,15 @@ class HandIn:
                 )  # fmt: skip
 
     def probe(self, run: StepRun) -> Outcome | None:
-        """What was accepted already."""
-        return kept(run)
+        """What was accepted already; if the files still lie there, with what was attested of them."""
+        noted = kept(run)
+        if noted is None:
+            return None
+        try:
+            again = accept(run, _folder(run))
+        except (Problem, OSError):
+            return noted
+        return again if again.outputs == noted.outputs else noted
 
     def undo(self, run: StepRun) -> str:
         """Nothing: the files are the expert's own."""

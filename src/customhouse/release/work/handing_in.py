@@ -46,6 +46,6 @@ def handed_in(
         names = ", ".join(one.id for one in mine) or "none"
         raise Refused("which-step", f"Steps in which {member.actor} hands files in: {names}.", "Name one with --step.")
     wanted = mine[0]
-    worker.places = {wanted.env: {"folder": str(files)}}
+    worker.places = {wanted.env: {"folder": str(files), "wait": "no"}}
     worker.only = frozenset({wanted.id})
     return worker.conduct(lambda now: now.steps[wanted.id].status in ("done", "failed") or now.status == "stopped")
