@@ -36,7 +36,7 @@ ATTEMPTS, FIRST_PAUSE_SECONDS = 4, 0.5
 _NOTES = "told.json"
 _AGAIN = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS, *range(500, 600)}
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
-_SMTP_PORT = 25
+_SMTP_PORT = "25"
 _ANYWHERE = Reach((ip_network("0.0.0.0/0"), ip_network("::/0")))
 
 
@@ -136,9 +136,12 @@ def _mail(run: StepRun, told: Told, to: str) -> str:
     security = place.get("security", "none")
     if security not in ("none", "starttls", "tls"):
         raise Problem("bad-place", f"security = {security!r}", "none, starttls or tls", place="mail")
+    port = place.get("port") or _SMTP_PORT
+    if not port.isdecimal():
+        raise Problem("bad-place", f"port = {port!r}", "a number", place="mail")
     user = place.get("user", "")
     smtp = Smtp(
-        host=place.get("host", "localhost"), port=int(place.get("port") or _SMTP_PORT), sender=place.get("sender", ""),
+        host=place.get("host", "localhost"), port=int(port), sender=place.get("sender", ""),
         security=cast("Literal['none', 'starttls', 'tls']", security), user=user,
         password=run.secrets("mail-password") if user else "",
     )  # fmt: skip

@@ -206,7 +206,6 @@ class Repository:
             (self.dot_git / name).unlink(missing_ok=True)
         self.ask("read-tree", "--reset", "-u", object_id(tree))
         self.ask("clean", "-ffdxq")
-        self.ask("checkout-index", "--all", "--force", "--quiet")
 
     @contextmanager
     def _index(self) -> Iterator[dict[str, str]]:

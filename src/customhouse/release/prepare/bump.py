@@ -32,7 +32,7 @@ class Bump:
     def do(self, run: StepRun) -> Outcome:
         """Write the run's version everywhere, or nowhere."""
         version = _version(run)
-        copy = copied(run)
+        copy = copied(run, for_programs=False)
         wanted = _wanted(run, copy)
         written = {path: _bumped(copy, path, pattern, version) for path, pattern in wanted}
         for path, text in written.items():

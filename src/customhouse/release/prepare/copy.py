@@ -44,16 +44,17 @@ class Copy:
         return found
 
 
-def copied(run: StepRun) -> Copy:
-    """A fresh copy of what the step before left."""
+def copied(run: StepRun, *, for_programs: bool = True) -> Copy:
+    """A fresh copy of what the step before left; ``for_programs`` as a repository of its own."""
     start = settle(run)
     folder = run.folder / "tree"
     shutil.rmtree(folder, ignore_errors=True)
     clone = repository(run)
     clone.copy_out(start, folder)
-    git = Git(run.children)
-    git.ask("init", "--quiet", "--template=", "--", str(folder))
-    git.ask("add", "--all", "--force", "--", ".", at=folder)
+    if for_programs:
+        git = Git(run.children)
+        git.ask("init", "--quiet", "--template=", "--", str(folder))
+        git.ask("add", "--all", "--force", "--", ".", at=folder)
     return Copy(folder, start)
 
 
