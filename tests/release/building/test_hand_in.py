@@ -19,7 +19,10 @@ from customhouse.formats.pipeline.model import Actor, Artifact
 from customhouse.release.actions import Outcome, Problem, StepRun
 from customhouse.release.building.hand_in import HandIn, accept
 from customhouse.release.events import Attested
+from customhouse.release.signing.gpg import sign_detached
+from customhouse.release.signing.sealer import SigstoreSealer
 from sealed_project import commit_all, git
+from shipping import SUBJECT, Harbour, gpg_home, new_key
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 EXPERT = Actor("windows", "Windows RM", identities=(f"key:{KEY.public_key().public_bytes_raw().hex()}",))
@@ -196,3 +199,42 @@ def test_no_envelope_is_told_as_such(body: str, run: StepRun) -> None:
     lay(run)
     (place(run) / "windows.dsse.json").write_text(body)
     assert refused(run) == "bad-evidence"
+
+
+@pytest.mark.slow
+def test_a_statement_signed_by_gpg_is_taken_from_its_declared_key_alone(run: StepRun) -> None:
+    with gpg_home() as home:
+        expert = replace(EXPERT, identities=(f"gpg:{home.fingerprint}",))
+        whole = replace(run.pipeline, actors=(*run.pipeline.actors[:-1], expert))
+        places = {**run.places, "gpg": {"home": str(home.path)}}
+        mine = replace(run, pipeline=whole, state=replace(run.state, pipeline=whole), places=places)
+        paths = lay(mine)
+        (place(mine) / "windows.dsse.json").unlink()
+        said = place(mine) / "windows.intoto.json"
+        said.write_bytes(statement(paths, mine.commit()))
+        assert refused(mine) == "no-evidence"
+        signature = said.with_name("windows.intoto.json.asc")
+        signature.write_text(sign_detached(mine.children, home.path, home.fingerprint, said))
+        assert accept(mine, place(mine)).facts["evidence.windows.intoto.json"] == f"gpg:{home.fingerprint}"
+        signature.write_text(sign_detached(mine.children, home.path, new_key(home.path), said))
+        assert refused(mine) == "other-key"
+
+
+@pytest.mark.slow
+def test_a_statement_in_a_sigstore_bundle_is_taken_from_the_declared_identity_alone(
+    run: StepRun, harbour: Harbour
+) -> None:
+    places = {**run.places, "sigstore": {"trust_config": str(harbour.trust_config)}}
+    sealer = SigstoreSealer(harbour.trust_config.read_text(), harbour.sigstore_token())
+
+    def with_identity(name: str) -> StepRun:
+        whole = replace(run.pipeline, actors=(*run.pipeline.actors[:-1], replace(EXPERT, identities=(name,))))
+        return replace(run, pipeline=whole, state=replace(run.state, pipeline=whole), places=places)
+
+    mine = with_identity(f"oidc:{harbour.issuer.url}#{SUBJECT}")
+    paths = lay(mine)
+    (place(mine) / "windows.dsse.json").unlink()
+    (place(mine) / "windows.sigstore.json").write_text(sealer.statement(statement(paths, mine.commit())))
+    assert accept(mine, place(mine)).facts["evidence.windows.sigstore.json"].endswith(f"#{SUBJECT}")
+    assert refused(with_identity(f"oidc:{harbour.issuer.url}#somebody")) == "wrong-identity"
+    assert refused(with_identity(f"oidc:https://accounts.example#{SUBJECT}")) == "wrong-issuer"
