@@ -58,6 +58,20 @@ def test_a_hook_that_calls_ours_beside_its_own_locks_as_well(upstream: Path, tmp
     assert (upstream / "seen").exists()
 
 
+def test_where_the_hooks_are_in_place_nothing_is_written_and_where_they_cannot_be_it_is_said(
+    upstream: Path,
+) -> None:
+    install(upstream, Git(Children()))
+    before = {path: path.stat().st_mtime_ns for path in (upstream, upstream / "config", upstream / "hooks")}
+    install(upstream, Git(Children()))
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    (upstream / "hooks/pre-receive").unlink()
+    (upstream / "hooks/pre-receive").mkdir()
+    with pytest.raises(Problem) as refused:
+        install(upstream, Git(Children()))
+    assert refused.value.code == "not-installed"
+
+
 def test_whoever_runs_the_server_installs_the_hooks_by_a_command(upstream: Path) -> None:
     command = [sys.executable, "-m", "customhouse.release.git.forges.install", str(upstream)]
     for _again in range(2):

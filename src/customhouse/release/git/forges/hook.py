@@ -171,15 +171,25 @@ class HookForge:
 def install(repository: Path, git: Git) -> None:
     """Put the hooks into a repository of this machine, and let it take push options. Twice is harmless.
 
-    Raises `Problem` if other hooks of these names are there.
+    Raises `Problem` if other hooks of these names are there, or if we may not write there.
     """
+    try:
+        _install(repository, git)
+    except OSError as error:
+        raise Problem(
+            "not-installed", f"{error.strerror}", "hooks that are in place", place=str(error.filename or repository),
+            next_step="Let whoever owns the repository install them; docs/forges.md says how.",
+        )  from error  # fmt: skip
+
+
+def _install(repository: Path, git: Git) -> None:
     git = git.with_settings({"safe.directory": str(repository)})
     folder = Path(git.ask("rev-parse", "--absolute-git-dir", at=repository))
     hooks = folder / "hooks"
     elsewhere = git.run(["config", "--file", str(folder / "config"), "--get", "core.hooksPath"])
     if elsewhere.ok:
         hooks = folder / elsewhere.out.strip()
-    hooks.mkdir(exist_ok=True)
+    hooks.mkdir(exist_ok=True, parents=True)
     (hooks / _OURS).mkdir(exist_ok=True)
     for name in HOOKS:
         path = hooks / name
@@ -192,7 +202,9 @@ def install(repository: Path, git: Git) -> None:
         _put(hooks / _OURS / name, (_SCRIPTS / name).read_bytes())
         if not there or _MARK in there:
             _put(path, _CALL.format(mark=_MARK.decode(), ours=_OURS, name=name).encode())
-    git.ask("config", "--file", str(folder / "config"), "receive.advertisePushOptions", "true")
+    config = ["config", "--file", str(folder / "config"), "receive.advertisePushOptions"]
+    if git.run(config).out.strip() != "true":
+        git.ask(*config, "true")
 
 
 def _put(path: Path, body: bytes) -> None:
