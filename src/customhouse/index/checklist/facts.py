@@ -38,7 +38,7 @@ def checklist_facts(
 ) -> Facts:
     """The facts of a project, whose offered ``files`` these are. ``rebuilds`` is known to who knows release runs."""
     yanked = _yanked(files)
-    version = choose_version(sorted({row.version for row in files}), sorted(yanked)) or ""
+    version = newest(files)
     mine = [row for row in files if row.version == version]
     signals = public_signals(sql, found.id)
     attested = attestations_of(sql, mine)
@@ -83,6 +83,11 @@ def checklist_facts(
         links=tuple(label for label, _ in links),
         security_policy=bool(policy_of(sql, found.id).strip()),
     )
+
+
+def newest(files: Sequence[File]) -> str:
+    """The version that stands for the project among what is offered; empty if nothing is."""
+    return choose_version(sorted({row.version for row in files}), sorted(_yanked(files))) or ""
 
 
 def _yanked(files: Sequence[File]) -> dict[str, str]:

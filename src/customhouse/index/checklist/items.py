@@ -128,7 +128,7 @@ def _last_release(facts: Facts) -> Item:
         return one.unknown("Nobody knows when it was released.")
     age = facts.now - facts.released_at
     if age <= FRESH:
-        return one.met(f"{facts.version} is {_days(age)} old.")
+        return one.met(f"{facts.version} is {_days(age)} old." if age.days else f"{facts.version} came today.")
     return one.unmet(
         f"{facts.version} is {_days(age)} old, and nothing says whether anybody still looks after it.",
         "Release what is there, or set its status to archived.",
@@ -156,7 +156,9 @@ def _yanks(facts: Facts) -> Item:
     """What was yanked says why."""
     one = _Of("yanks", "Releases", "Each yanked version says why")
     if not facts.yanked_without_reason:
-        said = f"{facts.yanked} of {facts.versions} are yanked, each with a reason." if facts.yanked else "None is."
+        said = (
+            f"{facts.yanked} of {facts.versions} are yanked, each with a reason." if facts.yanked else "None is yanked."
+        )
         return one.met(said)
     return one.unmet(
         f"{facts.yanked_without_reason} of {facts.yanked} yanked versions say nothing.",

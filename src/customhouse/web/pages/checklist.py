@@ -6,9 +6,10 @@ from itertools import groupby
 
 from starlette.responses import Response
 
-from customhouse.index.checklist.facts import checklist_facts
+from customhouse.index.checklist.facts import checklist_facts, newest
 from customhouse.index.checklist.items import checklist
 from customhouse.index.checklist.model import Checklist
+from customhouse.release.room.agreed import builders_agreed
 from customhouse.web.doors import Door, door
 from customhouse.web.facts import facts_of
 from customhouse.web.permissions import Permission
@@ -49,5 +50,7 @@ def _checklist(visit: Visit) -> Checklist:
     project = visit.this_project
     facts = facts_of(visit.app, project)
     advice = visit.app.advice.packages([project.normalized])[project.normalized]
+    version = newest(facts.files)
     with visit.app.database.read() as sql:
-        return checklist(checklist_facts(sql, project, facts.files, advice, visit.app.clock.now()))
+        rebuilds = builders_agreed(sql, visit.app.room.states, project.id, version) if version else None
+        return checklist(checklist_facts(sql, project, facts.files, advice, visit.app.clock.now(), rebuilds=rebuilds))
