@@ -77,13 +77,13 @@ def run(
     one = unfinished(folder, project, params, rehearsal=False)
     if one is None or (one.state().status == "gathering" and one.created().pipeline != text):
         one = begin_run(folder, text, params, where, clock)
-        _say(f"Run {one.name} in {one.path}", quiet=json)
+        _say(f"Run {one.name}\n  {one.path}", quiet=json)
     else:
         _refuse_other(one, text)
         _say(f"Run {one.name} is taken up again.", quiet=json)
     alone = Alone(one, tell=_teller(quiet=json), clock=clock)
     state = one.state()
-    if state.status == "gathering" or wait:
+    if wait:
         _whom(one, state, quiet=json)
     state = alone.conduct(wait=wait)
     return _ended(one, state, json=json)
@@ -114,7 +114,6 @@ def _ended(one: RunFolder, state: State, *, json: bool) -> int:
         print(json_text.dumps(as_json(one, state), indent=2, ensure_ascii=False))
     else:
         show(one, state)
-        _whom(one, state, quiet=False)
     return exit_code(state)
 
 

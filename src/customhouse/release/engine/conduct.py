@@ -24,6 +24,7 @@ from customhouse.release.engine.halting import StepChildren
 from customhouse.release.engine.perform import Words, perform
 from customhouse.release.events import (
     Anchored,
+    Asked,
     Attested,
     Event,
     Finished,
@@ -481,6 +482,9 @@ class Conductor:
         match event:
             case Finished(outcome):
                 self.tell(f"the run is {outcome}")
+            case Asked(step, _, _, ask, need, quorum):
+                self.tell(f"asks {quorum} of {', '.join(need)}: {ask}")
+                self.tell(f"  customhouse release approve {self.state.run} {step}")
             case Stopped():
                 self.tell(f"STOP ({event.code}): {event.saw}; expected {event.expected}")
             case _:
