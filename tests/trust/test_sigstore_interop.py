@@ -19,7 +19,7 @@ from sigstore.errors import VerificationError
 from sigstore.models import Bundle, InvalidBundle
 from sigstore.verify import Verifier
 from sigstore.verify.policy import Identity
-from tuf.ngclient import Updater
+from tuf.ngclient.updater import Updater
 
 from private_sigstore import BUILDER, Holder, RunningSigstore, running_sigstore
 
@@ -47,7 +47,7 @@ def bundles(sigstore: RunningSigstore) -> dict[str, str]:
 
 
 def statement() -> Statement:
-    subject = Subject(name="demo-1.0.tar.gz", digest={"sha256": DIGEST})
+    subject = Subject.model_validate({"name": "demo-1.0.tar.gz", "digest": {"sha256": DIGEST}})
     return StatementBuilder([subject], "https://in-toto.io/attestation/release/v0.1", {"purl": "pkg:pypi/demo"}).build()
 
 

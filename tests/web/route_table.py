@@ -66,7 +66,8 @@ class Row:
     def address(self, town: Town, kind: Kind, **other: str) -> str:
         """Where somebody knocks: with his own examples, those of this row, or other ones."""
         known = {**self.at, **other}
-        return town.fill(re.sub(r"\{(\w+)\}", lambda place: known.get(place[1], place[0]), self.path), kind)
+        places = re.compile(r"\{(\w+)(?::path)?\}")
+        return town.fill(places.sub(lambda place: known.get(place[1], f"{{{place[1]}}}"), self.path), kind)
 
     def page(self, town: Town, kind: Kind, query: str = "", **other: str) -> str:
         """The same with what stands behind the question mark."""
@@ -265,6 +266,49 @@ ROWS = [
     reads("/.well-known/pytp", "public:read", EVERYBODY, query="discover=/legacy/"),
     reads("/_/oidc/audience", "public:read", EVERYBODY),
     writes("/_/oidc/mint-token", "publisher:mint", frozenset()),
+    # The private Sigstore is switched off in the town: tests/web/test_sigstore_doors.py has one that runs.
+    *(
+        reads(f"/sigstore{path}", "public:read", frozenset())
+        for path in (
+            "/api/v2/trustBundle",
+            "/api/v1/log",
+            "/api/v1/log/entries",
+            "/api/v1/log/entries/{uuid}",
+            "/api/v1/log/proof",
+            "/api/v1/log/publicKey",
+            "/api/v2/checkpoint",
+            "/api/v2/tile/entries/{tile:path}",
+            "/api/v2/tile/{level}/{tile:path}",
+            "/certificates/checkpoint",
+            "/certificates/tile/entries/{tile:path}",
+            "/certificates/tile/{level}/{tile:path}",
+            "/trusted_root.json",
+            "/signing_config.json",
+            "/trust_config.json",
+            "/tuf/{metadata}",
+            "/tuf/targets/{target}",
+            "/witness/key",
+            "/oidc/.well-known/openid-configuration",
+            "/oidc/keys",
+            "/oidc/auth",
+        )
+    ),
+    reads("/trust/sigstore/", "public:read", frozenset()),
+    *(
+        writes(path, "sigstore:sign", frozenset())
+        for path in (
+            "/api/v2/signingCert",
+            "/sigstore/api/v2/signingCert",
+            "/sigstore/api/v1/log/entries",
+            "/sigstore/api/v2/log/entries",
+        )
+    ),
+    # The protocol of timestamps posts its questions, and nothing is kept of them.
+    Row("POST", "/sigstore/api/v1/timestamp", "sigstore:ask", frozenset(), {"body": "x"}, sends="call"),
+    writes("/sigstore/oidc/token", "sigstore:redeem", frozenset()),
+    writes("/sigstore/witness/add-checkpoint", "sigstore:witness", frozenset()),
+    reads("/sigstore/oidc/asked/{outing}/", "sigstore:identify-form", frozenset()),
+    writes("/sigstore/oidc/asked/{outing}/", "sigstore:identify", frozenset()),
     reads("/-/health", "public:read", EVERYBODY),
     reads("/-/ready", "public:read", EVERYBODY),
     # One's own account.
