@@ -96,7 +96,7 @@ OF_PROJECT: Mapping[str, str] = {
     "release-run-joined": "joined the release run of version {version} as {actor_name}: {identity}",
     "release-run-machine-removed": "sent a machine of {actor_name} away from the release run of version {version}",
     "release-run-asks": "asked people before the step {step} of the release run of version {version}: {ask}",
-    "release-run-decided": "{what} something in the release run of version {version}",
+    "release-run-decided": "said “{decision}” in the release run of version {version}",
     "release-run-stopped": "stopped the release run of version {version} ({code}): {saw}",
     "release-run-published": "published by the release run of version {version}",
     "release-run-finished": "ended the release run of version {version}: {outcome}",

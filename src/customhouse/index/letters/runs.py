@@ -25,7 +25,7 @@ def asks(values: Mapping[str, Any], site: Site) -> Draft:
     fact = Fact.of(values)
     return draft(
         site, fact, f"The release of {_what(fact)} waits for people",
-        f"The release of {_what(fact)} waits for people before the step {fact.text('step')}. It asks:\n"
+        f"The release of {_what(fact)} waits for people {fact.when}, before the step {fact.text('step')}. It asks:\n"
         f"> {plain(fact.text('ask'), 300)}",
         f"See exactly what is approved, and answer, here:\n{_page(site, fact)}",
         "If you expect no such release, decline: nothing goes on then.",
@@ -35,12 +35,12 @@ def asks(values: Mapping[str, Any], site: Site) -> Draft:
 def stopped(values: Mapping[str, Any], site: Site) -> Draft:
     """A run stands still."""
     fact = Fact.of(values)
-    expected = f" Expected: {plain(fact.text('expected'), 300)}." if fact.text("expected") else ""
+    expected = f"\n> Expected: {plain(fact.text('expected'), 300)}" if fact.text("expected") else ""
     return draft(
         site, fact, f"The release of {_what(fact)} has stopped",
         f"{fact.who} saw something {fact.when} that must not be ({fact.text('code')}), so the release of {_what(fact)} "
         "stands still.",
-        f"> {plain(fact.text('saw'), 600)}.{expected}",
+        f"> {plain(fact.text('saw'), 600)}{expected}",
         f"Look at it here, then let it go on, begin again from a step, or give it up:\n{_page(site, fact)}",
     )  # fmt: skip
 

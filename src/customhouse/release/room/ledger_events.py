@@ -66,7 +66,7 @@ class RunDecided(Event):
     kind: ClassVar[str] = "release-run-decided"
     run: str
     version: str
-    what: str
+    decision: str
     """``confirmed``, ``approved``, ``declined``, ``resumed``, ``restarted`` or ``aborting``."""
     step: str
     question: str

@@ -112,14 +112,16 @@ class Writer:
                     quorum=event.quorum,
                 )  # fmt: skip
             case happened.Confirmed() | happened.Resumed() | happened.Aborting():
-                told = RunDecided(self.who, project, run=run, version=version, what=event.kind, step="", question="")
+                told = RunDecided(
+                    self.who, project, run=run, version=version, decision=event.kind, step="", question=""
+                )
             case happened.Restarted() if event.person:
                 told = RunDecided(
-                    self.who, project, run=run, version=version, what=event.kind, step=event.step, question=""
+                    self.who, project, run=run, version=version, decision=event.kind, step=event.step, question=""
                 )
             case happened.Approved() | happened.DeclinedGate():
                 told = RunDecided(
-                    self.who, project, run=run, version=version, what=event.kind, step=event.step,
+                    self.who, project, run=run, version=version, decision=event.kind, step=event.step,
                     question=event.question,
                 )  # fmt: skip
             case happened.Published():
