@@ -92,6 +92,26 @@ def test_a_stage_is_taken_up_again_after_a_crash_and_nothing_is_sent_twice(harbo
     assert state.steps["stage"].recovered
 
 
+def test_a_crash_after_the_grant_was_used_lets_the_same_attempt_go_on(harbour: Harbour, tmp_path: Path) -> None:
+    """The grant was noted as used, and nothing was signed yet: people need not come back for that."""
+    shipping = Shipping(tmp_path, harbour, project="half-signed")
+    asked: list[int] = []
+
+    def passphrase() -> str:
+        asked.append(1)
+        if len(asked) == 1:
+            raise Gone
+        return ""
+
+    shipping.secret["gpg-passphrase"] = passphrase
+    with pytest.raises(Gone):
+        shipping.conduct()
+    assert len(list((tmp_path / "notes").glob("grant-*.json"))) == 1
+    state = shipping.conduct()
+    assert state.status == "released", state.stop
+    assert (state.steps["sign"].attempt, len(state.steps["sign"].signed)) == (1, 6)
+
+
 def test_a_file_of_which_half_has_arrived_is_sent_again(harbour: Harbour, tmp_path: Path) -> None:
     """More than once an upload to python.org was cut short (PEP 101): the session holds no such file in the end."""
     shipping = Shipping(tmp_path, harbour, project="truncated")
@@ -211,3 +231,20 @@ def test_what_an_index_does_not_take_goes_to_the_folder_beside_it(harbour: Harbo
     names = sorted(one.name for one in (tmp_path / "public" / VERSION).iterdir())
     assert names[:2] == ["SHA256SUMS", "beside-1.2.3-py3-none-any.whl.asc"]
     assert len(names) == 8
+
+
+def test_a_release_needs_no_index_where_a_download_server_takes_all_of_it(harbour: Harbour, tmp_path: Path) -> None:
+    """As python.org does it: everything, with its signatures and sums, appears by one rename."""
+    (tmp_path / "public").mkdir()
+    (tmp_path / "staged").mkdir()
+    shipping = Shipping(tmp_path, harbour, project="pythonlike", places={
+        "index": {
+            "adapter": "folder", "path": str(tmp_path / "public"), "stage": str(tmp_path / "staged"),
+            "into": "{project}/{version}",
+        },
+    })  # fmt: skip
+    state = shipping.conduct()
+    assert state.status == "released", state.stop
+    there = sorted(one.name for one in (tmp_path / "public" / "pythonlike" / VERSION).iterdir())
+    assert len(there) == 3 + 6 + 1
+    assert list((tmp_path / "staged").iterdir()) == []
