@@ -10,11 +10,19 @@ from customhouse.formats.pipeline.model import Environment, Step
 from customhouse.formats.pipeline.vocabulary import ACTIONS
 
 BUILDS = ("build.python", "build.exec", "build.docs")
+SERVICES = frozenset(("room", "sigstore", "gpg", "mail", "atom", "webhook", "case", "signing"))
+"""Places that are no environments: a run with a place ``room``, for one, waits for actors at a server."""
 _COMPARED = frozenset(("tree-equals-source", "rebuilds-agree"))
 
 
 def building_rules(facts: Facts) -> Iterator[Finding]:
     """Findings about environments, rebuilds and hand-overs."""
+    for env in facts.pipeline.environments:
+        if env.id in SERVICES:
+            yield error(
+                "service-name", f"environment {env.id}", "Places are named by environment, and this is a service's name.",
+                "Call it otherwise.",
+            )  # fmt: skip
     for step in facts.pipeline.steps:
         yield from _where(facts, step)
         if step.uses in BUILDS:
