@@ -34,16 +34,12 @@ def upgrade() -> None:
 def _runs() -> None:
     op.create_table(
         "release_run",
-        sa.Column(
-            "id", sa.String(length=32), nullable=False, comment="random; also what its address ends with"
-        ),
+        sa.Column("id", sa.String(length=32), nullable=False, comment="random; also what its address ends with"),
         sa.Column("project_id", BIG_ID, nullable=False),
         sa.Column(
             "version", sa.String(length=200), nullable=False, comment="the parameter of that name, if there is one"
         ),
-        sa.Column(
-            "pipeline_version", sa.Integer(), nullable=False, comment="of the definition: it only ever rises"
-        ),
+        sa.Column("pipeline_version", sa.Integer(), nullable=False, comment="of the definition: it only ever rises"),
         sa.Column("pipeline_sha256", sa.String(length=64), nullable=False),
         sa.Column("rehearsal", sa.Boolean(), nullable=False),
         sa.Column("embargoed", sa.Boolean(), nullable=False, comment="only who is named in it may know of it"),
