@@ -348,7 +348,9 @@ class Puppet:
     bodies: dict[str, bytes] = field(default_factory=dict)
     between: Callable[[Puppet, str], None] | None = None
     """Called before each step starts."""
-    sealers: dict[str, Seal] = field(default_factory=dict)
+    sealers: dict[str, Any] = field(default_factory=dict)
+    issuer: str = ISSUER
+    trusted_root: bytes = b""
 
     def __post_init__(self) -> None:
         self.notary = Notary(self.clock)
@@ -356,7 +358,8 @@ class Puppet:
         for who in ("rm", "windows", "macos", "ci-a", "ci-b"):
             self.keys[who] = MachineKey.from_seed(hashlib.sha256(f"key of {who}".encode()).digest())
             self.security_keys[who] = Authenticator(SERVER, "localhost")
-        self.sealers = {
+        self.trusted_root = self.trusted_root or self.notary.trusted_root
+        self.sealers = self.sealers or {
             "rm": self.notary.sealer("rosa"),
             "ci-a": self.notary.sealer("builder-a"),
             "ci-b": self.notary.sealer("builder-b"),
@@ -369,7 +372,7 @@ class Puppet:
     @property
     def pipeline(self) -> str:
         return PIPELINE.format(
-            edition=self.edition, issuer=ISSUER, factor=self.factor, rosa=self.keys["rm"].public,
+            edition=self.edition, issuer=self.issuer, factor=self.factor, rosa=self.keys["rm"].public,
             wim=self.keys["windows"].public, mara=self.keys["macos"].public,
         )  # fmt: skip
 
@@ -404,7 +407,7 @@ class Puppet:
             self.speak(who, Joined(who, f"key:{self.keys[who].public}", self.keys[who].public))
             self.speak(who, Confirmed(who, self.person(who)))
         for who, subject in (("ci-a", "builder-a"), ("ci-b", "builder-b")):
-            self.speak(who, Joined(who, f"oidc:{ISSUER}#{subject}", self.keys[who].public))
+            self.speak(who, Joined(who, f"oidc:{self.issuer}#{subject}", self.keys[who].public))
 
     def turn(self) -> None:
         """The next thing that can happen."""
@@ -520,7 +523,7 @@ class Puppet:
             path = self.store.fetch(thing, self.folder / "fetched")
             kept = self.put(f"{thing.name}.sigstore.json", self.sealers["rm"].file(path).encode())
             made.append(kept)
-            self.speak(who, SignedThing("sign", attempt, thing, kept, "sigstore", "rosa", ISSUER))
+            self.speak(who, SignedThing("sign", attempt, thing, kept, "sigstore", "rosa", self.issuer))
         outputs["sigs"] = tuple(sorted(made))
 
     def put(self, name: str, body: bytes) -> Thing:
@@ -565,9 +568,7 @@ class Puppet:
 
     def members(self) -> dict[str, bytes]:
         assert self.state is not None
-        return members_of(
-            self.state, self.lines, self.body, trust_root=self.notary.trusted_root if self.sigstore else b""
-        )
+        return members_of(self.state, self.lines, self.body, trust_root=self.trusted_root if self.sigstore else b"")
 
     def body(self, thing: Thing) -> bytes:
         return self.store.fetch(thing, self.folder / "fetched").read_bytes()
@@ -578,7 +579,7 @@ class Puppet:
     def brought(self, **more: Any) -> Brought:
         """What a careful stranger brings."""
         told: dict[str, Any] = {
-            "trust_root": self.notary.trusted_root,
+            "trust_root": self.trusted_root,
             "pipeline_sha256": hashlib.sha256(self.pipeline.encode()).hexdigest(),
             "check_key": check_proof,
         }

@@ -272,6 +272,7 @@ def test_a_whole_false_release_is_false_for_who_brings_a_root_and_never_fine_for
     """Everything of it fits together: own Sigstore, own people, own keys."""
     false = Puppet(tmp_path, factor="webauthn")
     false.notary = type(false.notary)(false.clock, b"mallory's")
+    false.trusted_root = false.notary.trusted_root
     false.sealers = {name: false.notary.sealer(one.identity) for name, one in false.sealers.items()}
     false.bodies = dict.fromkeys(false.bodies, b"malware")
     bundle = false.release().bundle()
