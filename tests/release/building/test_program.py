@@ -95,6 +95,7 @@ def test_a_program_tests_what_was_built(bench: Bench) -> None:
     assert caught.value.code == "tests-failed"
 
 
+@pytest.mark.prove
 def test_documentation_is_the_same_elsewhere(tmp_path: Path) -> None:
     wheelhouse = tmp_path / "wheelhouse"
     lock = lock_of_installed("sphinx", wheelhouse)
