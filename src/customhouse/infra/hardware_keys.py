@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,12 @@ class HardwareModule:
             return utils.encode_dss_signature(*numbers)
 
         return sign
+
+
+@cache
+def hardware_module(library: Path, token: str, pin: str) -> HardwareModule:
+    """The one of this process: a program signs in to a token once (PKCS #11, 5.6)."""
+    return HardwareModule(library, token, pin)
 
 
 class HardwareKey(ec.EllipticCurvePrivateKey):

@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from customhouse.infra.hardware_keys import HardwareModule
+from customhouse.infra.hardware_keys import HardwareModule, hardware_module
 from customhouse.infra.settings import Settings
 from customhouse.infra.sigstore_keys import (
     WHO,
@@ -131,7 +131,7 @@ def hardware_of(settings: Settings) -> HardwareModule | None:
     if settings.sigstore_hardware is None:
         return None
     said = settings.sigstore_hardware
-    return HardwareModule(said.module, said.token, said.pin.get_secret_value())
+    return hardware_module(said.module, said.token, said.pin.get_secret_value())
 
 
 def make_keys(settings: Settings, now: datetime) -> None:
