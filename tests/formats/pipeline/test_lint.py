@@ -21,7 +21,7 @@ _TOOL = 'with = { tools = ["make sha256:' + "0" * 64 + '"] }\nchecks = ["tools-p
 _FORGE = 'in = ["commit", "tag"]\nafter = ["fetch-back"]'
 
 _FINDINGS = {
-    "an environment has the name of a service": ("service-name", SMALL.replace('desk = { kind', 'room = { kind').replace('env = "desk"', 'env = "room"')),
+    "an environment has the name of a service": ("service-name", SMALL.replace("desk = { kind", "room = { kind").replace('env = "desk"', 'env = "room"')),
     "steps wait for each other": (
         "cycle", spoiled(('in = ["frozen"]', 'in = ["frozen"]\nafter = ["build"]'), step="commit")),
     "a step takes what nobody makes": (

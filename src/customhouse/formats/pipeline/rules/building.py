@@ -20,7 +20,8 @@ def building_rules(facts: Facts) -> Iterator[Finding]:
     for env in facts.pipeline.environments:
         if env.id in SERVICES:
             yield error(
-                "service-name", f"environment {env.id}", "Places are named by environment, and this is a service's name.",
+                "service-name", f"environment {env.id}",
+                "Places are named by environment, and this is a service's name.",
                 "Call it otherwise.",
             )  # fmt: skip
     for step in facts.pipeline.steps:
