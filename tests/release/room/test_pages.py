@@ -12,8 +12,10 @@ import httpx2 as httpx
 import pytest
 
 from clock import TurnableClock
+from customhouse.catalog.tables import project
 from customhouse.release.events import Approved
 from customhouse.release.room.proof import check_proof
+from customhouse.release.room.tables import release_run
 from customhouse.terms.errors import Refused
 from meeting import BUILT, Meeting, meeting
 from second_step import Guarded, a_key, guarded
@@ -81,3 +83,20 @@ def test_people_approve_with_their_keys_and_the_proof_holds_offline(here: Meetin
     with pytest.raises(Refused):
         check_proof(json.dumps(told | {"statement": told["statement"].replace("approve", "decline")}))
     assert here.state.steps["stop"].status == "done"
+
+
+def test_strangers_see_a_run_once_it_is_published_and_can_do_nothing_there(here: Meeting) -> None:
+    assert here.open().status_code == 201
+    stranger = here.world.stranger()
+    assert stranger.get(page(here)).status_code == 404
+    with here.world.app.database.write() as sql:
+        now = here.world.clock.now()
+        sql.execute(release_run.update().where(release_run.c.id == here.run).values(published_at=now))
+    shown = stranger.get(page(here))
+    assert shown.status_code == 200
+    assert f'action="{page(here)}' not in shown.text
+    assert stranger.get(f"{page(here)}journal.jsonl").status_code == 200
+    assert stranger.post(f"{page(here)}around/").status_code in (303, 401)
+    with here.world.app.database.write() as sql:
+        sql.execute(project.update().values(visibility="private"))
+    assert stranger.get(page(here)).status_code == 404
