@@ -309,7 +309,7 @@ def test_a_file_that_was_signed_before_it_was_tested_is_seen(tmp_path: Path) -> 
 
     run.between = between
     honest = type(run.sealers["rm"]).file
-    run.sealers["rm"].file = lambda path: early.get(path.name) or honest(run.sealers["rm"], path)  # type: ignore[method-assign]
+    run.sealers["rm"].file = lambda path: early.get(path.name) or honest(run.sealers["rm"], path)
     report = verify(run.release().bundle(), run.brought())
     assert "signed before the tests had been said to hold" in said(report)
 
