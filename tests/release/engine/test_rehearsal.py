@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from customhouse.release.engine.rehearsal import rehearse
+from customhouse.release.engine.alone import Alone
+from customhouse.release.engine.folder import begin_run
+from customhouse.release.engine.rehearsal import _Understudies, rehearse
 from customhouse.release.events import Approved, Created, StepDone
+from customhouse.release.machine_key import MachineKey
 from customhouse.release.sealing import verify_lines
+from customhouse.terms.clock import SystemClock
 from customhouse.terms.errors import Refused
 
 PIPELINE = """
@@ -170,3 +177,73 @@ def test_a_remote_that_cannot_be_cloned_is_told(tmp_path: Path) -> None:
     places = {**remotes(tmp_path), "fork": {"url": str(tmp_path / "nowhere.git")}}
     with pytest.raises(Refused, match="nowhere"):
         rehearse(PIPELINE, {"version": "1.1"}, places, runs=tmp_path / "runs")
+
+
+class Crash(BaseException):
+    """The process is gone."""
+
+
+class World:
+    """Two remotes, a signing key and a person, for runs that are killed."""
+
+    def __init__(self, folder: Path, home: Path, fingerprint: str) -> None:
+        folder.mkdir()
+        self.folder = folder
+        self.key = MachineKey.from_seed(b"r" * 32)
+        places = {name: one for name, one in remotes(folder).items() if name != "mail"}
+        places["gpg"] = {"home": str(home), "key": fingerprint}
+        text = (
+            PIPELINE.replace('"user:rosa"', f'"key:{self.key.public}"')
+            .replace("0123456789ABCDEF0123456789ABCDEF01234567", fingerprint)
+            .replace('factor = "webauthn"\nexpert', "expert")
+            .replace(', factor = "webauthn"', "")
+        )
+        self.run = begin_run(folder / "runs", text, {"version": "1.1"}, places, SystemClock())
+        self.passed: list[str] = []
+
+    def conduct(self, crash_at: int = -1) -> str:
+        def at(where: str) -> None:
+            self.passed.append(where)
+            if 0 <= crash_at < len(self.passed):
+                raise Crash(where)
+
+        self.passed.clear()
+        made = Alone(self.run, answer=_Understudies({"rm": self.key})).conductor()
+        made.at = at
+        return made.conduct().status
+
+    def end(self) -> tuple[str, ...]:
+        """Where everything is: refs of both remotes, but for the log of moves."""
+        show = "--format=%(refname) %(objecttype)"
+        found = []
+        for name in ("upstream", "fork"):
+            listed = git("-C", str(self.folder / f"{name}.git"), "for-each-ref", show).splitlines()
+            found += [f"{name} {line}" for line in listed if "refs/customhouse/log" not in line]
+            found.append(git("-C", str(self.folder / f"{name}.git"), "show", "v1.1:VERSION"))
+            found.append(git("-C", str(self.folder / f"{name}.git"), "rev-list", "--count", "main"))
+        return tuple(found)
+
+
+@pytest.mark.prove
+def test_a_release_by_git_killed_at_any_boundary_comes_to_the_same_end(tmp_path: Path) -> None:
+    home = Path(tempfile.mkdtemp(prefix="gpg-"))
+    gpg = ["gpg", "--homedir", str(home), "--batch", "--quiet", "--pinentry-mode", "loopback", "--passphrase", ""]
+    try:
+        subprocess.run([*gpg, "--quick-generate-key", "Rosa <rosa@example.org>", "ed25519", "sign"], check=True)
+        listed = subprocess.run([*gpg, "--with-colons", "-k"], check=True, capture_output=True, text=True).stdout
+        fingerprint = next(line.split(":")[9] for line in listed.splitlines() if line.startswith("fpr:"))
+        whole = World(tmp_path / "whole", home, fingerprint)
+        assert whole.conduct() == "released", whole.run.state().stop
+        expected = whole.end()
+        assert [line for line in expected if line == "upstream refs/tags/v1.1 tag"]
+        for boundary in range(len(whole.passed)):
+            world = World(tmp_path / str(boundary), home, fingerprint)
+            with suppress(Crash):
+                world.conduct(boundary)
+            where = world.passed[-1]
+            assert world.conduct() == "released", (where, world.run.state().stop)
+            assert world.end() == expected, where
+            verify_lines(world.run.journal.read())
+    finally:
+        subprocess.run(["gpgconf", "--homedir", str(home), "--kill", "all"], check=False)
+        shutil.rmtree(home, ignore_errors=True)
