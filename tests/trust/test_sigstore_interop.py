@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx2 as httpx
 import pytest
 from asn1crypto import core, tsp  # type: ignore[import-untyped]
 from pypi_attestations import Attestation, Distribution
@@ -21,6 +22,9 @@ from sigstore.verify import Verifier
 from sigstore.verify.policy import Identity
 from tuf.ngclient.updater import Updater
 
+from customhouse.accounts.sessions import SignIn, form_token, sign_in
+from customhouse.accounts.users import AddUser, add_user, find_user
+from customhouse.trust.private_sigstore.tiles import is_consistent
 from private_sigstore import BUILDER, Holder, RunningSigstore, running_sigstore
 
 pytestmark = pytest.mark.slow
@@ -263,3 +267,74 @@ def test_keys_that_are_rotated_verify_what_they_have_signed(sigstore: RunningSig
         sigstore.verify(BODY, bundles[f"a{version}"])
         with sigstore.signer(version) as signer:
             sigstore.verify(b"new", signer.sign_artifact(b"new").to_json())
+
+
+def test_a_person_signs_as_himself_by_the_unmodified_client(sigstore: RunningSigstore, tmp_path: Path) -> None:
+    """The client opens a browser that does not show itself: a program that follows the link as rosa, signed in."""
+    with sigstore.server.opened() as app:
+        app.do(add_user, AddUser("rosa"))
+        with app.database.read() as sql:
+            rosa = find_user(sql, "rosa")
+        cookie = app.do(sign_in, SignIn(rosa, "127.0.0.1", "Tests"))
+        token = form_token(app.key, cookie)
+    known = f"site, cookie, token = {[sigstore.server.url, cookie, token]!r}\n"
+    (tmp_path / "browser.py").write_text(known + BROWSER)
+    (tmp_path / "trust.json").write_text(sigstore.get("/trust_config.json").text)
+    (tmp_path / "file").write_bytes(BODY)
+    browser = f"{sys.executable} {tmp_path / 'browser.py'} %s"
+    client = [sys.executable, "-m", "sigstore", "--trust-config", "trust.json"]
+    run("env", f"BROWSER={browser}", *client, "sign", "file", home=tmp_path)
+    who = ["--cert-identity", f"{sigstore.server.url}/user/rosa", "--cert-oidc-issuer", f"{sigstore.base}/oidc"]
+    assert "OK" in run(*client, "verify", "identity", "--offline", *who, "file", home=tmp_path)
+
+
+BROWSER = """
+import sys
+from urllib.parse import urljoin
+import httpx2 as httpx
+
+address = sys.argv[1]
+for _ in range(5):
+    sent = {"cookie": f"__Host-session={cookie}"} if address.startswith(site) else {}
+    answer = httpx.get(address, headers=sent)
+    if answer.status_code not in (302, 303):
+        break
+    address = urljoin(address, answer.headers["location"])
+asked = httpx.post(address, data={"csrf": token}, headers=sent)
+back = asked.headers["refresh"].removeprefix("0; url=")
+assert httpx.get(back).status_code == 200
+"""
+
+
+def test_killed_at_any_moment_the_log_holds_all_that_was_answered(tmp_path: Path) -> None:
+    with running_sigstore(tmp_path) as sigstore:
+        answered: list[dict[str, object]] = []
+        holders = [Holder.at(sigstore) for _ in range(3)]
+
+        def sign(holder: Holder, name: str) -> None:
+            for number in range(1000):
+                try:
+                    answer = sigstore.post("/api/v2/log/entries", holder.request_v2(f"{name} {number}".encode()))
+                    answered.append(answer.json())
+                except (httpx.TransportError, ValueError):
+                    return
+
+        signers = [threading.Thread(target=sign, args=(one, str(place))) for place, one in enumerate(holders)]
+        for one in signers:
+            one.start()
+        while len(answered) < 12:
+            signers[0].join(0.01)
+        before = sigstore.get("/api/v1/log").json()
+        sigstore.server.kill()
+        for one in signers:
+            one.join()
+        sigstore.server.start()
+        now = sigstore.get("/api/v1/log").json()
+        assert now["treeSize"] >= max(int(str(one["logIndex"])) + 1 for one in answered)
+        for one in answered:
+            (found,) = sigstore.get(f"/api/v1/log/entries?logIndex={one['logIndex']}").json().values()
+            assert found["body"] == one["canonicalizedBody"]
+        sizes = f"firstSize={before['treeSize']}&lastSize={now['treeSize']}"
+        proof = [bytes.fromhex(one) for one in sigstore.get(f"/api/v1/log/proof?{sizes}").json()["hashes"]]
+        roots = [bytes.fromhex(one["rootHash"]) for one in (before, now)]
+        assert is_consistent(before["treeSize"], roots[0], now["treeSize"], roots[1], proof)

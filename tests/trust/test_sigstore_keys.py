@@ -119,8 +119,8 @@ def test_keys_in_hardware_sign_and_never_leave(
     make_keys(hard, clock.now())
     keys = Keys(hard).now()
     for role in ("authority", "certificates", "entries-v1", "time"):
-        assert keys.record(role).hardware_label == f"customhouse-{role}-1"  # type: ignore[arg-type] # a role
-        assert not keys.record(role).private_der  # type: ignore[arg-type] # likewise
+        assert keys.record(role).hardware_label == f"customhouse-{role}-1"
+        assert not keys.record(role).private_der
     key = keys.ecdsa("authority")
     assert isinstance(key, HardwareKey)
     key.public_key().verify(key.sign(b"message", ec.ECDSA(hashes.SHA256())), b"message", ec.ECDSA(hashes.SHA256()))
