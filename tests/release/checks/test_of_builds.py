@@ -141,6 +141,7 @@ def test_only_what_is_declared_may_be_left_out_where_something_is(bench: Bench) 
     assert tree(bench, sdist).ok
     assert tree(bench, sdist, excluded=("link",)).saw == "README.md is missing"
     assert tree(bench, sdist, excluded=("link", "*.md")).ok
+    assert tree(bench, sdist, excluded=()).saw == "README.md is missing; link is missing"
 
 
 def test_a_link_may_be_written_as_what_it_leads_to_and_not_as_anything_else(bench: Bench) -> None:

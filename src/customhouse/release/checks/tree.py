@@ -3,7 +3,7 @@
 The backdoor of xz-utils (2024) lay in a file of the tarball that was in no commit. So every member is compared with
 the commit's tree, which is taken by its digest. Beside it may stand only what a build backend generates, and what the
 step declares: ``generated``. A file of the commit that is missing is told; where the step declares ``excluded``, no
-other may be missing. Patterns are those of a shell, over paths below the top folder.
+other may be missing (``[]``: none at all). Patterns are those of a shell, over paths below the top folder.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def compare(run: StepRun, path: Path, tree: SourceTree) -> _Found:
         body = walk.kept.get(member.name)
         _judge(found, member, name, tree, generated=generated, body=body, runs=runs.get(member.name, False))
     found.missing += sorted(tree.entries.keys() - there)
-    if excluded:
+    if "excluded" in run.step.options:
         found.faults += [f"{plain(name, 150)} is missing" for name in found.missing if not _fits(name, excluded)]
     return found
 
