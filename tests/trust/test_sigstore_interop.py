@@ -331,9 +331,9 @@ def test_killed_at_any_moment_the_log_holds_all_that_was_answered(tmp_path: Path
         sigstore.server.start()
         now = sigstore.get("/api/v1/log").json()
         assert now["treeSize"] >= max(int(str(one["logIndex"])) + 1 for one in answered)
-        for one in answered:
-            (found,) = sigstore.get(f"/api/v1/log/entries?logIndex={one['logIndex']}").json().values()
-            assert found["body"] == one["canonicalizedBody"]
+        for entry in answered:
+            (found,) = sigstore.get(f"/api/v1/log/entries?logIndex={entry['logIndex']}").json().values()
+            assert found["body"] == entry["canonicalizedBody"]
         sizes = f"firstSize={before['treeSize']}&lastSize={now['treeSize']}"
         proof = [bytes.fromhex(one) for one in sigstore.get(f"/api/v1/log/proof?{sizes}").json()["hashes"]]
         roots = [bytes.fromhex(one["rootHash"]) for one in (before, now)]

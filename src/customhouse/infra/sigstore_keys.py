@@ -1,7 +1,7 @@
 """The file with the keys of the private Sigstore: beside the server's other keys, outside the database (0600).
 
 For each role it holds the keys in the order in which they were used. The last one signs; of those before only the
-public half and the certificates are left, with the time in which they were used. A private key is in the file itself, or in a
+public half and the certificates are left, with the time of their use. A private key is in the file itself, or in a
 hardware module of which the file knows the label.
 """
 

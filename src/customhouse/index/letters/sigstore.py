@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from customhouse.index.letters.letter import Draft, Fact, Site, Write, draft
+from customhouse.index.letters.letter import Draft, Fact, Site, Write, draft, quoted
 
 
 def token_refused(values: Mapping[str, Any], site: Site) -> Draft:
@@ -13,9 +13,9 @@ def token_refused(values: Mapping[str, Any], site: Site) -> Draft:
     fact = Fact.of(values)
     return draft(
         site, fact, "A token for signing was used twice",
-        f"A token of {fact.text('name')}, by {fact.text('issuer')}, was shown {fact.when} for a signing certificate, "
-        f"although {fact.text('why')}. It got none. Either a build has tried again without asking for a new token, or"
-        " somebody else has it.",
+        f"A token of {fact.text('name')}, by {fact.text('issuer')}, was shown {fact.when} for a signing certificate. It "
+        "got none. Either a build has tried again without asking for a new token, or somebody else has it.",
+        quoted(fact.text("why")),
         f"What was signed in this name stands here:\n{site.url}/trust/sigstore/",
     )  # fmt: skip
 
@@ -26,7 +26,8 @@ def cosignature_refused(values: Mapping[str, Any], site: Site) -> Draft:
     return draft(
         site, fact, f"The log {fact.text('origin')} contradicts itself",
         f"This index is a witness of the log {fact.text('origin')}. {fact.when[:1].upper() + fact.when[1:]} it was "
-        f"asked to co-sign {fact.text('size')} entries, and refused: {fact.text('why')}.",
+        f"asked to co-sign {fact.text('size')} entries, and refused.",
+        quoted(fact.text("why")),
         "Ask its operator at once. What the log has shown before is kept here, and nothing else is signed.",
     )  # fmt: skip
 
