@@ -1,7 +1,7 @@
 """Look whether an installed Customhouse works: run by the release's test step, from the stage, without a network.
 
 ``python scripts/try_installed.py VERSION`` imports every module, asks the installed command for its version, has it
-lay out an empty installation and check it, and lints the pipeline that it is released by. Nothing of the source is used.
+lay out an empty installation and check it, and lints the pipeline that it is released by. No source is used.
 """
 
 from __future__ import annotations
