@@ -13,7 +13,7 @@ def token_refused(values: Mapping[str, Any], site: Site) -> Draft:
     fact = Fact.of(values)
     return draft(
         site, fact, "A token for signing was used twice",
-        f"A token of {fact.text('name')}, by {fact.text('issuer')}, was shown {fact.when} for a signing certificate. It "
+        f"A token of {fact.text('name')}, by {fact.text('issuer')}, was shown {fact.when} for a certificate. It "
         "got none. Either a build has tried again without asking for a new token, or somebody else has it.",
         quoted(fact.text("why")),
         f"What was signed in this name stands here:\n{site.url}/trust/sigstore/",
@@ -25,8 +25,8 @@ def cosignature_refused(values: Mapping[str, Any], site: Site) -> Draft:
     fact = Fact.of(values)
     return draft(
         site, fact, f"The log {fact.text('origin')} contradicts itself",
-        f"This index is a witness of the log {fact.text('origin')}. {fact.when[:1].upper() + fact.when[1:]} it was "
-        f"asked to co-sign {fact.text('size')} entries, and refused.",
+        f"This index is a witness of the log {fact.text('origin')}, and was asked {fact.when} to co-sign "
+        f"{fact.text('size')} entries of it. It refused.",
         quoted(fact.text("why")),
         "Ask its operator at once. What the log has shown before is kept here, and nothing else is signed.",
     )  # fmt: skip
