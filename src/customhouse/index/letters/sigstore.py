@@ -25,7 +25,7 @@ def cosignature_refused(values: Mapping[str, Any], site: Site) -> Draft:
     fact = Fact.of(values)
     return draft(
         site, fact, f"The log {fact.text('origin')} contradicts itself",
-        f"This index is a witness of the log {fact.text('origin')}, and was asked {fact.when} to co-sign "
+        f"This index watches the log {fact.text('origin')} as a witness, and was asked {fact.when} to co-sign "
         f"{fact.text('size')} entries of it. It refused.",
         quoted(fact.text("why")),
         "Ask its operator at once. What the log has shown before is kept here, and nothing else is signed.",
