@@ -341,6 +341,18 @@ def test_a_release_does_not_end_before_everything_is_signed(tmp_path: Path) -> N
     assert again.conduct().status == "released"
 
 
+def test_whoever_came_for_one_step_signs_what_he_did_before_he_goes(tmp_path: Path) -> None:
+    signed: list[int] = []
+
+    def attest(state: Any, _lines: Any) -> list[Any]:
+        signed.append(state.seq)
+        return []
+
+    made = conductor(tmp_path, attest=attest)
+    state = made.conduct(until=lambda state: state.steps["freeze"].status == "done")
+    assert signed[-1:] == [state.seq]
+
+
 def test_times_of_earlier_runs_forecast_the_next(tmp_path: Path) -> None:
     clock = TurnableClock(START)
 

@@ -169,6 +169,9 @@ class Conductor:
                 pass
             while self._working:
                 self._take_result(self._results.get())
+            # Whoever came for one step goes after it; nobody else can sign what he did.
+            while until(self.state) and self._attest_if_owed():
+                pass
         finally:
             # Something ended this process' work: what still ran is not written down, so the next one asks its probe.
             stop.set()
