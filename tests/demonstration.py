@@ -25,7 +25,7 @@ from functools import partial
 from html import unescape
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2 as httpx
@@ -111,14 +111,20 @@ class Machine:
 
 
 @dataclass
-class Demonstration:
-    """The world, before a release is opened in it."""
+class Together:
+    """People and machines around one release at a server, before it is opened. What is released, a kind of it says."""
+
+    accounts: ClassVar[Mapping[str, str]] = PEOPLE
+    name: ClassVar[str] = ""
+    """The project's, on the index."""
+    patience_seconds: ClassVar[float] = PATIENCE_SECONDS
+    program: ClassVar[Sequence[str]] = ("-m", "customhouse")
+    """What a machine runs, as arguments of Python."""
 
     host: Host
     folder: Path
     builds: BuildService
     gpg: GpgHome
-    project: SealedProject
     people: dict[str, Approver] = field(default_factory=dict)
     machines: dict[str, Machine] = field(default_factory=dict)
     run: str = ""
@@ -146,41 +152,33 @@ class Demonstration:
 
     # Before.
 
-    def furnish(self) -> None:
-        """Accounts with keys, the project on the index, two repositories."""
+    def furnish(self, source: Path) -> None:
+        """Accounts with keys, the project on the index, and two bare repositories of ``source``."""
         with self.host.opened() as app:
-            tokens = {name: _account(app, name) for name in PEOPLE.values()}
-            _found(app, "sealed", list(PEOPLE.values()))
-        for actor, name in PEOPLE.items():
+            tokens = {name: _account(app, name) for name in self.accounts.values()}
+            _found(app, self.name, list(self.accounts.values()))
+        for actor, name in self.accounts.items():
             self.people[actor] = _with_key(self.host.url, name, tokens[name])
         for path in (self.upstream, self.fork):
-            _git("clone", "--quiet", "--bare", str(self.project.folder), str(path))
+            _git("clone", "--quiet", "--bare", str(source), str(path))
 
     def pipeline(self) -> str:
-        """The template ``compiled-library``, for these people and machines."""
-        text, url = template_text("compiled-library"), self.host.url
-        told = {
-            "oidc:https://index.example#rosa": f"oidc:{url}/sigstore/oidc#{url}/user/rosa",
-            "gpg:0123456789ABCDEF0123456789ABCDEF01234567": f"gpg:{self.gpg.fingerprint}",
-            "oidc:https://ci-a.example#builder-a": f"oidc:{self.builds.url}#builder-a",
-            "oidc:https://ci-b.example#builder-b": f"oidc:{self.builds.url}#builder-b",
-        }
-        for was, now in told.items():
-            if was not in text:
-                raise LookupError(f"the template does not name {was}")
-            text = text.replace(was, now)
-        return text
+        """The text of the pipeline, for these people and machines."""
+        raise NotImplementedError
+
+    def identity_of(self, account: str) -> str:
+        """How a pipeline names an account of the server as one who signs."""
+        return f"oidc:{self.host.url}/sigstore/oidc#{self.host.url}/user/{account}"
+
+    def params(self) -> dict[str, str]:
+        """What the run is told."""
+        return {"version": self.version, "branch": "main"}
 
     def places(self) -> dict[str, dict[str, str]]:
         """Where things are."""
-        builder = {"wheelhouse": str(self.project.wheelhouse)}
         return {
             "upstream": {"url": str(self.upstream), "adapter": "hook"},
             "fork": {"url": str(self.fork), "adapter": "hook"},
-            "desk": {},
-            "ci": builder,
-            "ci-b": builder,
-            "index": {"url": self.host.url, "project": "sealed"},
             "sigstore": {"trust_config": f"{self.host.url}/sigstore/trust_config.json"},
             "gpg": {"key": self.gpg.fingerprint},
             "atom": {"path": str(self.feed)},
@@ -191,8 +189,7 @@ class Demonstration:
     def open(self, text: str = "") -> str:
         """Open the run as the release manager; returns its id."""
         document = {
-            "pipeline": text or self.pipeline(), "params": {"version": self.version, "branch": "main"},
-            "places": self.places(),
+            "pipeline": text or self.pipeline(), "params": self.params(), "places": self.places(),
         }  # fmt: skip
         answer = httpx.post(
             f"{self.host.url}/api/release/runs", json=document, headers=_bearer(self.people["rm"].token), timeout=30
@@ -209,7 +206,7 @@ class Demonstration:
         kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
         env = kept | {"HOME": str(machine.home)} | self.secrets(machine) | environment
         command = [
-            *MORTAL, *wrap, sys.executable, "-m", "customhouse", "release", "join", self.page, "--actor", actor,
+            *MORTAL, *wrap, sys.executable, *self.program, "release", "join", self.page, "--actor", actor,
             "--folder", str(machine.home / "work"), *self.identity(machine), *self.own_places(actor),
         ]  # fmt: skip
         with (machine.home / "log.txt").open("ab") as log:
@@ -217,8 +214,8 @@ class Demonstration:
         return machine
 
     def secrets(self, machine: Machine) -> dict[str, str]:
-        """What this machine alone knows, in files that nobody else may read."""
-        if machine.actor in PEOPLE:
+        """What this machine alone knows, in files that nobody else may read; ID tokens are fresh each time."""
+        if machine.actor in self.accounts:
             person = self.people[machine.actor]
             known = {"index-token": person.token, "sigstore-token": signing_token(person.person, self.host.url)}
         else:
@@ -230,7 +227,7 @@ class Demonstration:
 
     def identity(self, machine: Machine) -> list[str]:
         """How it shows who it is: a person's machine by his token, a builder by an ID token."""
-        if machine.actor in PEOPLE:
+        if machine.actor in self.accounts:
             path = _private(machine.home / "token", self.people[machine.actor].token)
             return ["--token", path.read_text()]
         audience = httpx.get(f"{self.host.url}/_/oidc/audience", timeout=30).json()["audience"]
@@ -271,7 +268,7 @@ class Demonstration:
         self, tell: Tell = lambda _text: None, *, until: Callable[[dict[str, Any]], bool] | None = None
     ) -> dict[str, Any]:
         """Answer what people are asked until the run is over, or ``until`` holds."""
-        asked, done, deadline = set[tuple[str, str]](), set[str](), time.monotonic() + PATIENCE_SECONDS
+        asked, done, deadline = set[tuple[str, str]](), set[str](), time.monotonic() + self.patience_seconds
         needed = {
             step["id"]: step["gate"]["need"] for step in tomllib.loads(self.pipeline())["steps"] if "gate" in step
         }
@@ -283,6 +280,7 @@ class Demonstration:
                     tell(step)
             if found["status"] in ENDED or (until is not None and until(found)):
                 return found
+            self.meanwhile(found)
             for step, ask in found["asks"].items():
                 for actor in needed[step]:
                     if (actor, ask["question"]) not in asked:
@@ -290,6 +288,9 @@ class Demonstration:
                         self.people[actor].decide(self.run, step)
             threading.Event().wait(POLL_SECONDS)
         raise TimeoutError(f"the release does not end: {json.dumps(self.status())}\n{self.logs()}")
+
+    def meanwhile(self, found: dict[str, Any]) -> None:
+        """What else people do while the run stands as ``found`` says."""
 
     def logs(self) -> str:
         """What machines have said last."""
@@ -302,6 +303,44 @@ class Demonstration:
                 machine.process.kill()
                 machine.process.wait(10)
 
+    def leave(self) -> None:
+        """Everybody closes his browser."""
+        for one in self.people.values():
+            one.person.client.close()
+
+
+@dataclass
+class Demonstration(Together):
+    """The release of a C extension."""
+
+    name: ClassVar[str] = "sealed"
+    project: SealedProject = field(kw_only=True)
+
+    def pipeline(self) -> str:
+        """The template ``compiled-library``, for these people and machines."""
+        told = {
+            "oidc:https://index.example#rosa": self.identity_of("rosa"),
+            "gpg:0123456789ABCDEF0123456789ABCDEF01234567": f"gpg:{self.gpg.fingerprint}",
+            "oidc:https://ci-a.example#builder-a": f"oidc:{self.builds.url}#builder-a",
+            "oidc:https://ci-b.example#builder-b": f"oidc:{self.builds.url}#builder-b",
+        }
+        return told_anew(template_text("compiled-library"), told)
+
+    def places(self) -> dict[str, dict[str, str]]:
+        """Where things are."""
+        builder = {"wheelhouse": str(self.project.wheelhouse)}
+        index = {"url": self.host.url, "project": self.name}
+        return {**super().places(), "desk": {}, "ci": builder, "ci-b": builder, "index": index}
+
+
+def told_anew(text: str, told: Mapping[str, str]) -> str:
+    """A template in which other words stand for some; raises `LookupError` if it does not hold them."""
+    for was, now in told.items():
+        if was not in text:
+            raise LookupError(f"the template does not say {was}")
+        text = text.replace(was, now)
+    return text
+
 
 @contextmanager
 def demonstration(host: Host, folder: Path, builds: BuildService) -> Iterator[Demonstration]:
@@ -309,12 +348,13 @@ def demonstration(host: Host, folder: Path, builds: BuildService) -> Iterator[De
     folder.mkdir(parents=True, exist_ok=True)
     with gpg_home() as home:
         project = write_sealed_project(folder / "sealed", folder / "wheelhouse")
-        made = Demonstration(host, folder, builds, home, project)
-        made.furnish()
+        made = Demonstration(host, folder, builds, home, project=project)
+        made.furnish(project.folder)
         try:
             yield made
         finally:
             made.end()
+            made.leave()
 
 
 def settings_for_builders(builds: BuildService, allowed: Sequence[str] = ()) -> dict[str, str]:

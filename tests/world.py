@@ -140,13 +140,14 @@ class Server:
 
     def __init__(
         self, data: Path, *, environment: Mapping[str, str] | None = None, wrap: Sequence[str] = (),
-        prepared: bool = True,
+        prepared: bool = True, named: bool = False,
     ) -> None:  # fmt: skip
+        """``named``: it has the name localhost, because security keys know sites by names, and not by addresses."""
         self.data = data
         self._prepared = prepared
         self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        self._environment = dict(environment or {})
+        self.url = f"http://{'localhost' if named else '127.0.0.1'}:{self.port}"
+        self._environment = dict(environment or {}) | ({"CUSTOMHOUSE_URL": self.url} if named else {})
         self._wrap = list(wrap)
         self.process: subprocess.Popen[bytes] | None = None
 
