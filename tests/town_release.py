@@ -1,4 +1,4 @@
-"""Release runs of the town: one that waits for people to be around, one that asks, one that stands still, one that is out."""
+"""Release runs of the town: one that waits for people to be around, one that asks, one that stands still, one that is over."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from customhouse.release import events
 from customhouse.release.events import Event
 from customhouse.release.machine_key import MachineKey
 from customhouse.release.question import idempotency_key
-from customhouse.release.room.decide import Decide
+from customhouse.release.room.decide import Decide, What
 from customhouse.release.room.join import Shown
 from customhouse.release.room.proof import Decision, said_so
 from customhouse.release.room.room import Look
@@ -73,14 +73,17 @@ def found_runs(app: App, owner: str, maintainer: str) -> dict[str, str]:
     gathering = _open(app, owner, text, "1.0")
     asking = _open(app, owner, text, "2.0")
     stopped = _open(app, owner, text, "3.0")
+    released = _open(app, owner, text, "4.0")
     machine = _ask(app, owner, asking, "2.0")
     _ask(app, owner, stopped, "3.0")
     look = app.room.look(stopped, _actor(app, maintainer))
     app.room.decide(stopped, _answer(app, look, maintainer, "decline"))
+    _release(app, owner, maintainer, released)
     question = app.room.look(asking, _actor(app, owner)).state.steps["stop"].asked
     assert question is not None
     return {
         "release_run": gathering, "release_asking": asking, "release_stopped": stopped,
+        "release_released": released,
         "release_question": question.question, "release_machine": str(machine), "release_digest": WRITTEN.digest,
     }  # fmt: skip
 
@@ -120,12 +123,21 @@ def _ask(app: App, owner: str, run: str, version: str) -> int:
     return welcome.machine_id
 
 
-def _answer(app: App, look: Look, name: str, what: str) -> Decide:
+def _release(app: App, owner: str, maintainer: str, run: str) -> None:
+    """Everybody says yes, so it is over; nothing of it is public, for no step publishes."""
+    _ask(app, owner, run, "4.0")
+    for name in (owner, maintainer):
+        look = app.room.look(run, _actor(app, name))
+        app.room.decide(run, _answer(app, look, name, "approve"))
+    app.room.bundle(run, app.settings.data / "spool", app.roots)
+
+
+def _answer(app: App, look: Look, name: str, what: What) -> Decide:
     asked = look.state.steps["stop"].asked
     assert asked is not None
     assert look.member is not None
     decision = Decision(app.room.server, look.run.id, "stop", asked.attempt, asked.question, what, name)
     proof = said_so(decision, "session", "none")
     return Decide(
-        "decline", look.member, "none", proof, "stop", asked.attempt, asked.question, "Not on a Friday."
+        what, look.member, "none", proof, "stop", asked.attempt, asked.question, "Not on a Friday."
     )  # fmt: skip

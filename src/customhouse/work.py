@@ -93,6 +93,7 @@ from customhouse.mirror.object_rows import note_files_used, unexamined
 from customhouse.mirror.objects import PROVENANCE_JOB
 from customhouse.mirror.partial import tidy_partials
 from customhouse.mirror.queries import mirrored_project
+from customhouse.release.room.writer import BUNDLE_JOB
 from customhouse.terms.errors import CustomhouseError, Rejected, Unavailable
 from customhouse.trust.private_sigstore.certify import forget_old_tokens
 from customhouse.trust.private_sigstore.collect import collect
@@ -160,6 +161,11 @@ def _fold_downloads_job(app: App, _arguments: Mapping[str, Any]) -> None:
 def _wake_releases_job(app: App, _arguments: Mapping[str, Any]) -> None:
     """Do in release runs what time alone brings about. Running it again finds nothing left to do."""
     app.room.wake()
+
+
+def _bundle_release_job(app: App, arguments: Mapping[str, Any]) -> None:
+    """Make the file from which strangers verify a release. Running it again finds it made."""
+    app.room.bundle(arguments["run"], open_spool(app.settings.data), app.roots)
 
 
 def _fold_decisions_job(app: App, _arguments: Mapping[str, Any]) -> None:
@@ -535,6 +541,7 @@ JOBS: Mapping[str, JobRun] = {
     "fold-downloads": _fold_downloads_job,
     "fold-decisions": _fold_decisions_job,
     WAKE_JOB: _wake_releases_job,
+    BUNDLE_JOB: _bundle_release_job,
     "mail": _mail_job,
     RESET_JOB: _reset_password_job,
     "webhook": _webhook_job,

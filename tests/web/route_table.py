@@ -107,7 +107,7 @@ GUILD = "/manage/organization/{organization}"
 WAITS, READY = MANAGE + "/staged/{session}/", {"session": "{session_ready}"}
 TEAM = GUILD + "/teams/{team}"
 RUN, RUNS = "/release/run/{run}/", "/api/release/runs"
-MEETS, ASKS = {"run": "{release_run}"}, {"run": "{release_asking}"}
+MEETS, ASKS, RELEASED = {"run": "{release_run}"}, {"run": "{release_asking}"}, {"run": "{release_released}"}
 OPENS = json.dumps({"pipeline": RELEASES_BY, "params": {"version": "9.0"}})
 ASKED = {"body": '{"package": {"name": "demo", "ecosystem": "PyPI"}, "version": "1.0"}'}
 SAFE = {"vulnerability": "CVE-2026-9", "status": "not_affected", "impact": "It is never called."}
@@ -361,6 +361,8 @@ ROWS = [
         reads(RUN + what, "release:page-read", UPLOADERS, at=MEETS)
         for what in ("", "head.json", "picture.svg", "journal/", "journal.jsonl")
     ],
+    reads(RUN + "bundle", "release:page-read", UPLOADERS, at=RELEASED),
+    Row("GET", f"{RUNS}/{{run}}/bundle", "release:run-read", UPLOADERS, at=RELEASED, sends="document"),
     replace(writes(RUN + "around/", "release:page-write", UPLOADERS, MEETS), idle=frozenset({"maintainer"})),
     *[
         writes(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json as json_text
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _SHA256 = "sha256:"
 _HEX_DIGITS = 64
+_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@=,:-]{0,240}")
 
 BundleFile = Annotated[Path, Parameter(help="NAME-VERSION.release.tar.")]
 Artifacts = Annotated[
@@ -121,7 +123,14 @@ def bundle(
     run: Run = "", /, *, output: Into = Path(), runs: Runs = None, trust_root: RootFile = None, actor: ActorFlag = "",
     folder: Folder = None, allow_http: AllowHttp = False,
 ) -> None:  # fmt: skip
-    """Write the bundle of a run: everything that a stranger needs to verify it, in one file."""
+    """Write the bundle of a run: everything that a stranger needs to verify it, in one file.
+
+    Of a run on a server the bundle is brought that the server has made, which everybody may have once the release is
+    published. With --actor this machine, which has joined, makes its own out of what it sees there.
+    """
+    if "://" in run and not actor:
+        _keep(*_brought(run, allow_http=allow_http), output)
+        return
     from customhouse.release.actions import Problem  # noqa: PLC0415 - the engine is loaded where it is used
     from customhouse.release.evidence.collect import collect  # noqa: PLC0415 - as above
 
@@ -130,11 +139,7 @@ def bundle(
         name, data = collect(lines, store, trust_root=_root_file(trust_root))
     except Problem as problem:
         raise Rejected(problem.code, problem.place, problem.saw, problem.next_step or problem.expected) from problem
-    path = output / name
-    output.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
-    print(f"{path} ({len(data):,} bytes)")
-    print(f"sha256:{hashlib.sha256(data).hexdigest()}")
+    _keep(name, data, output)
 
 
 def layout(
@@ -159,6 +164,36 @@ def layout(
         (output / name).write_bytes(body)
     print(f"{output}: a layout and {len(files) - 2} links. To verify it:")
     print(f"cd {output} && in-toto-verify -l {LAYOUT} --verification-keys {OWNER}")
+
+
+def _brought(url: str, *, allow_http: bool) -> tuple[str, bytes]:
+    """The bundle as the server gives it: whole, of the run that was asked for, and named by what it says of itself."""
+    import os  # noqa: PLC0415 - only here
+
+    from customhouse.release.evidence.bundle import read_bundle  # noqa: PLC0415 - as above
+    from customhouse.release.work.room_door import Place, RoomDoor  # noqa: PLC0415 - loads an HTTP client
+
+    place = Place.parse(url, allow_http=allow_http)
+    door = RoomDoor(place, token=os.environ.get("CUSTOMHOUSE_TOKEN", "").strip(), tell=lambda _text: None)
+    try:
+        data = door.bundle()
+    finally:
+        door.close()
+    read = read_bundle(data)
+    if read.lines[0].run != place.run:
+        raise Rejected("other-run", url, f"the server has sent the run {plain(read.lines[0].run, 40)}", place.run)
+    name = read.file_name.replace("/", "_")
+    if not _FILE_NAME.fullmatch(name):
+        raise Rejected("bundle-name", url, f"it is called {plain(name, 120)}", "a plain file name")
+    return name, data
+
+
+def _keep(name: str, data: bytes, folder: Path) -> None:
+    path = folder / name
+    folder.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    print(f"{path} ({len(data):,} bytes)")
+    print(f"sha256:{hashlib.sha256(data).hexdigest()}")
 
 
 def _run(

@@ -24,7 +24,9 @@ from customhouse.catalog.tables import project_role
 from customhouse.index.new_project import CreateProject, new_project
 from customhouse.infra.db import insert_new
 from customhouse.release.codec import read_line
+from customhouse.release.evidence.bundle import read_bundle
 from customhouse.release.machine_key import MachineKey
+from customhouse.release.room.tables import release_run
 from customhouse.release.rules import replay
 from customhouse.release.sealing import verify_lines
 from customhouse.release.state import State
@@ -170,6 +172,28 @@ def test_two_builders_and_three_people_release_together(yard: Yard) -> None:
     assert [one.by for one in state.steps["build"].rebuilds] == ["ci-b"]
     assert yard.machines["ci-a"].wait(20) == 0
     assert yard.machines["ci-b"].wait(20) == 0
+    _brings_its_bundle(yard)
+
+
+def _brings_its_bundle(yard: Yard) -> None:
+    """A stranger does when it is published, without having joined; a member at once."""
+    address = f"{yard.server.url}/release/run/{yard.run}/"
+    with yard.server.opened() as app:
+        app.room.bundle(yard.run, app.settings.data / "spool", app.roots)
+    refused = customhouse("release", "bundle", address, folder=yard.folder)
+    assert refused.returncode != 0
+    assert "no such release run" in refused.stderr
+    assert not list(yard.folder.glob("*.tar"))
+    token = {"CUSTOMHOUSE_TOKEN": yard.tokens["rosa"]}
+    done = customhouse("release", "bundle", address, "--output", "mine", folder=yard.folder, environment=token)
+    assert done.returncode == 0, done.stderr
+    with yard.server.opened() as app, app.database.write() as sql:
+        sql.execute(release_run.update().values(published_at=app.clock.now()))
+    done = customhouse("release", "bundle", address, folder=yard.folder)
+    assert done.returncode == 0, done.stderr
+    brought = (yard.folder / "demo-1.0.release.tar").read_bytes()
+    assert (yard.folder / "mine" / "demo-1.0.release.tar").read_bytes() == brought
+    assert read_bundle(brought).lines[0].run == yard.run
 
 
 def test_people_open_and_answer_from_the_command_line(yard: Yard, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from customhouse.release.actions import Problem
@@ -28,15 +28,25 @@ def collect(
     Without ``trust_root`` it is read where the run says (`trust_config`). Raises `Rejected` or `Refused` for a journal
     that is none, `Problem` for a file that is missing.
     """
-    verify_lines(lines)
-    state = replay(lines)
-    root = trust_root or _root_of(state)
     with tempfile.TemporaryDirectory(prefix="customhouse-bundle-") as folder:
 
         def body(thing: Thing) -> bytes:
             return store.fetch(thing, Path(folder)).read_bytes()
 
-        members = members_of(state, lines, body, trust_root=root, log=log)
+        return bundle_of(lines, body, lambda state: trust_root or _root_of(state), log=log)
+
+
+def bundle_of(
+    lines: Sequence[Sealed], body: Callable[[Thing], bytes], root_of: Callable[[State], bytes], *,
+    log: Mapping[str, bytes] | None = None,
+) -> tuple[str, bytes]:  # fmt: skip
+    """The same, for whoever has the files in another way, and knows by himself whom one had to trust.
+
+    Nothing is opened that the run names: not its places, and no file but by ``body``.
+    """
+    verify_lines(lines)
+    state = replay(lines)
+    members = members_of(state, lines, body, trust_root=root_of(state), log=log)
     created = lines[0].event
     assert isinstance(created, Created)  # noqa: S101 - or the rules would have refused it
     return file_name(created), write_bundle(members)

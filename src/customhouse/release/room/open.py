@@ -146,7 +146,8 @@ def _insert(tx: Tx, found: Project, command: OpenRun, version: str, account_id: 
         id=new_id(), project_id=found.id, normalized=found.normalized, display=found.display, public=found.public,
         version=version[:200], pipeline_version=pipeline.version, pipeline_sha256=_digest(pipeline),
         rehearsal=command.rehearsal, embargoed=pipeline.embargoed, opened_by=account_id, created_at=tx.now(),
-        changed_at=tx.now(), status="gathering", published_at=None, finished_at=None, head=Head(-1, GENESIS),
+        changed_at=tx.now(), status="gathering", published_at=None, finished_at=None,
+        bundle=None, head=Head(-1, GENESIS),
     )  # fmt: skip
     tx.sql.execute(
         release_run.insert().values(

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 from customhouse.accounts.server_key import ServerKey
@@ -37,6 +38,7 @@ from customhouse.release.state import State
 from customhouse.terms.errors import CustomhouseError
 from customhouse.terms.identity import Actor
 from customhouse.trust.issuers import PublisherIssuer
+from customhouse.trust.roots import Root
 
 T = TypeVar("T")
 log = logging.getLogger("customhouse.release")
@@ -168,6 +170,21 @@ class Room:
         command = Keep(run_id, digest, spooled, added_by)
         check_bytes(command)
         return put_and_do(self.deeds, self.blobs, {spooled.sha256: spooled.path}, partial(keep, command))
+
+    def bundle(self, run_id: str, spool: Path, roots: Sequence[Root]) -> None:
+        """Make the bundle of a run that has released something. One that is made stays as it is."""
+        # Evidence is loaded where it is made: most processes never do.
+        from customhouse.release.room.bundling import Bundle, make_bundle, note_bundle  # noqa: PLC0415
+
+        with self.deeds.database.read() as sql:
+            run = find_run(sql, run_id)
+        if run.bundle is not None or run.status != "released":
+            return
+        made = make_bundle(self.deeds.database, self.blobs, spool, roots, run.id)
+        try:
+            put_and_do(self.deeds, self.blobs, {made.sha256: made.path}, partial(note_bundle, Bundle(run.id, made)))
+        finally:
+            made.path.unlink(missing_ok=True)
 
     def size_of(self, run_id: str, digest: str) -> int | None:
         """The size of a run's file; None if it has no such one."""

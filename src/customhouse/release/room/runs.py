@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,6 +17,7 @@ from customhouse.release.room.tables import release_machine, release_run
 from customhouse.release.state import RunStatus
 
 MOST_LISTED = 100
+_UNTAME = re.compile(r"[^A-Za-z0-9._+-]")
 OVER: tuple[RunStatus, ...] = ("released", "abandoned")
 _RUNS = sa.select(
     release_run,
@@ -46,6 +48,8 @@ class Run:
     status: RunStatus
     published_at: datetime | None
     finished_at: datetime | None
+    bundle: str | None
+    """SHA-256 of the file from which strangers verify the release, once it is made."""
     head: Head
 
     @property
@@ -57,6 +61,11 @@ class Run:
     def shown_to_all(self) -> bool:
         """Whether strangers may see it: it is published, and so is its project."""
         return self.published_at is not None and self.public and not self.rehearsal
+
+    @property
+    def bundle_name(self) -> str:
+        """What that file is called, in letters that every file system and every header takes."""
+        return f"{self.display}-{_UNTAME.sub('_', self.version)}.release.tar"
 
     @property
     def told_of(self) -> str | None:
@@ -126,6 +135,16 @@ def runs_to_wake(sql: Connection, now: datetime) -> list[str]:
     """Runs in which time alone has changed something."""
     due = sa.select(release_run.c.id).where(release_run.c.wake_at <= now, release_run.c.status.not_in(OVER))
     return list(sql.execute(due.order_by(release_run.c.wake_at).limit(MOST_LISTED)).scalars())
+
+
+def release_by(sql: Connection, project_id: int, version: str) -> Run | None:
+    """The newest run that has released this version; rehearsals release nothing."""
+    query = _RUNS.where(
+        release_run.c.project_id == project_id, release_run.c.version == version, release_run.c.status == "released",
+        release_run.c.rehearsal.is_(False),
+    )  # fmt: skip
+    row = sql.execute(query.order_by(release_run.c.finished_at.desc(), release_run.c.id).limit(1)).one_or_none()
+    return _run(row) if row is not None else None
 
 
 def machines_of(sql: Connection, run_id: str) -> list[Machine]:

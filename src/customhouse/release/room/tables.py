@@ -26,6 +26,7 @@ release_run = sa.Table(
     sa.Column("seq", sa.Integer, nullable=False, comment="of the journal's last line; -1: none yet"),
     sa.Column("head", sa.String(64), nullable=False, comment="its hash"),
     sa.Column("wake_at", Instant, index=True, comment="when time alone changes something: a lease, an approval"),
+    sa.Column("bundle", sa.String(64), comment="SHA-256"),
 )
 
 release_line = sa.Table(

@@ -33,6 +33,8 @@ from customhouse.release.sealing import head_of, seal
 from customhouse.release.state import State
 from customhouse.terms.identity import SYSTEM, Identity
 
+BUNDLE_JOB = "bundle-release"
+"""Made afterwards, so that nobody waits for it."""
 LONGEST_TOLD = 300
 """Of a text in the ledger that comes from a run."""
 
@@ -131,6 +133,8 @@ class Writer:
             case _:
                 return
         self.tx.record(told)
+        if isinstance(event, happened.Finished) and event.outcome == "released":
+            self.tx.later(BUNDLE_JOB, {"run": run}, key=f"{BUNDLE_JOB}:{run}")
 
     def _tell_stop(self, state: State) -> None:
         stop = state.stop

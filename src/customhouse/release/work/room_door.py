@@ -29,6 +29,7 @@ FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.2, 5.0
 CONNECT_SECONDS, READ_SECONDS = 10.0, 60.0
 MOST_BYTES = 64 * 2**20
 """Of an answer that is no file."""
+MOST_BUNDLE_BYTES = 256 * 2**20
 _AGAIN = frozenset({429, 500, 502, 503, 504})
 _RUN = re.compile(r"(?P<front>.*)/(?:api/)?release/runs?/(?P<run>[a-z2-7]{26})/?")
 _CHUNK = 2**20
@@ -163,6 +164,12 @@ class RoomDoor:
 
         return self._patiently(once).decode()
 
+    def bundle(self) -> bytes:
+        """The bundle of the run, as the server has made it: with a token as a member, without one as everybody."""
+        page = f"{self.place.server}/release/run/{self.place.run}"
+        address = self.address if self.token else page
+        return self._patiently(lambda: self._once("GET", f"{address}/bundle", most=MOST_BUNDLE_BYTES))
+
     def patiently_posted(self, send: Callable[[], dict[str, Any]], arrived: Callable[[], bool]) -> None:
         """Send until it was answered, or until it is seen to have arrived."""
         ends, pause = time.monotonic() + self.patience_seconds, FIRST_PAUSE_SECONDS
@@ -188,14 +195,14 @@ class RoomDoor:
                     raise Unavailable(self.place.server, plain(error) or "it does not answer") from error
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
-    def _once(self, method: str, url: str, **more: Any) -> bytes:
+    def _once(self, method: str, url: str, *, most: int = MOST_BYTES, **more: Any) -> bytes:
         headers = {**self._known(), **more.pop("headers", {})}
         with self._client.stream(method, url, headers=headers, **more) as answer:
             found = bytearray()
             for chunk in answer.iter_bytes(_CHUNK):
                 found += chunk
-                if len(found) > MOST_BYTES:
-                    raise Unavailable(self.place.server, f"its answer is longer than {MOST_BYTES:,} bytes")
+                if len(found) > most:
+                    raise Unavailable(self.place.server, f"its answer is longer than {most:,} bytes")
             if not httpx2.codes.is_success(answer.status_code):
                 raise self._no(answer.status_code, answer.headers, bytes(found))
             return bytes(found)

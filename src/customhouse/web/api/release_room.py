@@ -43,6 +43,7 @@ from customhouse.terms.identity import NOBODY, Actor
 from customhouse.terms.numbers import number_of
 from customhouse.web.api.legacy import BATCH_BYTES, pieces_of
 from customhouse.web.body import read_body
+from customhouse.web.bundle import bundle_answer
 from customhouse.web.credentials import client_of, token_of
 from customhouse.web.doors import Door, own_door
 from customhouse.web.permissions import Permission
@@ -104,6 +105,7 @@ class ReleaseRoom:
             own_door("POST", ROOT, self.open, opens),
             own_door("GET", one, self._plain(self.show), reads),
             own_door("GET", f"{one}/lines", self.lines, reads),
+            own_door("GET", f"{one}/bundle", self._plain(self.bundle), reads),
             own_door("POST", f"{one}/claims", self._plain(self.claim, machines=True), writes),
             own_door("POST", f"{one}/join", self.join, Permission.RELEASE_RUN_JOIN),
             own_door("POST", f"{one}/decisions", self._plain(self.decide), Permission.RELEASE_RUN_DECIDE),
@@ -155,6 +157,10 @@ class ReleaseRoom:
                 if identity:
                     found[actor.id] = identity
         return found
+
+    def bundle(self, call: Call) -> Response:
+        """The file from which the release is verified. Strangers read it at the run's page, once it is published."""
+        return bundle_answer(self._app, call.run)
 
     async def lines(self, request: Request) -> Response:
         """The lines after ``after``, one JSON object each; if there are none, wait for some for ``wait`` seconds."""

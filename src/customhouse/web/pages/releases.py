@@ -19,6 +19,7 @@ from customhouse.release.room.runs import machines_of
 from customhouse.release.state import State
 from customhouse.terms.errors import Refused
 from customhouse.terms.numbers import number_of
+from customhouse.web.bundle import bundle_answer
 from customhouse.web.decisions import about, decision_for
 from customhouse.web.doors import Door, door
 from customhouse.web.headers import Script
@@ -52,6 +53,7 @@ def release_doors() -> list[Door]:
         door("GET", f"{ONE}picture.svg", picture, reads),
         door("GET", f"{ONE}journal/", journal, reads),
         door("GET", f"{ONE}journal.jsonl", journal_file, reads),
+        door("GET", f"{ONE}bundle", bundle_file, reads),
         door("POST", f"{ONE}around/", around, writes),
         door("POST", f"{ONE}approve/", approve_it, writes),
         door("POST", f"{ONE}decline/", decline_it, writes),
@@ -112,6 +114,11 @@ def journal_file(visit: Visit) -> Response:
         "content-security-policy": "default-src 'none'; sandbox", "referrer-policy": "no-referrer",
     }  # fmt: skip
     return Response("".join(f"{text}\n" for text in texts), headers=headers)
+
+
+def bundle_file(visit: Visit) -> Response:
+    """The file from which everybody can verify the release, offline."""
+    return bundle_answer(visit.app, _find(visit).run)
 
 
 def around(visit: Visit) -> Response:

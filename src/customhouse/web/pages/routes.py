@@ -21,6 +21,7 @@ from customhouse.formats.verified_urls import verified, verified_address
 from customhouse.index.amending.queries import counting_for
 from customhouse.index.provenance import compared
 from customhouse.index.vouch import owners_addresses, vouched_prefixes
+from customhouse.release.room.runs import release_by
 from customhouse.terms.errors import Refused
 from customhouse.terms.versions import version_of
 from customhouse.web import render
@@ -85,6 +86,7 @@ def project(visit: Visit) -> Response:
         attested, unlike = compared(sql, facts.files, view.version)
         amendments = counting_for(sql, name)
         libraries = release_libraries(sql, visit.this_project, view.version) if view.version else []
+        run = release_by(sql, visit.this_project.id, view.version) if view.version else None
     advice = visit.app.advice.of([name])[name]
     moments = [Moment(row.version, row.released_at, row.yanked) for row in view.versions]
     return visit.page(
@@ -95,6 +97,7 @@ def project(visit: Visit) -> Response:
         critical=critical,
         downloads=downloads,
         libraries=libraries,
+        released_by=run if run is not None and (run.shown_to_all or (manages and not run.embargoed)) else None,
         amendments=amendment_rows(visit.app, [one for one in amendments if view.version in one.record.versions]),
         provenance=provenance_view(name, facts.files, attested, unlike),
         timeline=timeline_of(moments, visit.app.clock.now()),

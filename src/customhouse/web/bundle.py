@@ -1,0 +1,34 @@
+"""The bundle of a release run as an answer: the file as it was made once, streamed."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+from starlette.background import BackgroundTask
+from starlette.responses import FileResponse, Response
+
+from customhouse.app import App
+from customhouse.infra.blob_files import local_file
+from customhouse.infra.spool import open_spool
+from customhouse.release.room.runs import Run
+from customhouse.terms.digest import Digest
+from customhouse.terms.errors import Refused
+
+
+def bundle_answer(app: App, run: Run) -> Response:
+    """The bundle of a run that whoever asks may see; raises `Refused` (404) while there is none."""
+    if run.bundle is None:
+        raise Refused(
+            "no-bundle", "There is no bundle of this release run.",
+            "It is made within a minute after the run is released, and only then.", status=404,
+        )  # fmt: skip
+    open_files = ExitStack()
+    path = open_files.enter_context(local_file(app.blobs, Digest(run.bundle), open_spool(app.settings.data)))
+    headers = {
+        "cache-control": "private, no-store", "x-content-type-options": "nosniff", "etag": f'"{run.bundle}"',
+        "content-disposition": f'attachment; filename="{run.bundle_name}"',
+        "content-security-policy": "default-src 'none'; sandbox", "referrer-policy": "no-referrer",
+    }  # fmt: skip
+    return FileResponse(
+        path, headers=headers, media_type="application/x-tar", background=BackgroundTask(open_files.close)
+    )
