@@ -68,6 +68,13 @@ def test_a_remote_called_upstream_leaves_origin_to_be_the_fork(project: Path) ->
     assert 'url = "https://github.com/rosa/my-lib.git"' in places
 
 
+def test_a_bare_repository_beside_the_project_is_the_fork(project: Path) -> None:
+    _git(project.parent, "init", "--quiet", "--bare", "My.Lib-fork.git")
+    done = customhouse("release", "new", folder=project)
+    assert "No fork" not in done.stdout
+    assert 'url = "../My.Lib-fork.git"' in (project / "places.toml").read_text()
+
+
 def test_a_program_comes_with_its_digest(project: Path) -> None:
     customhouse("release", "new", "--template", "cpython", folder=project)
     digest = hashlib.sha256((project / "release.py").read_bytes()).hexdigest()

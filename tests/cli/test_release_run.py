@@ -10,6 +10,7 @@ import pytest
 from command_line import Done, customhouse
 from customhouse.release.engine.folder import RunFolder
 from customhouse.release.machine_key import MachineKey, open_key
+from customhouse.release.template_texts import template_text
 
 PIPELINE = """
 [pipeline]
@@ -157,6 +158,29 @@ def test_what_cannot_be_is_told_in_a_sentence(desk: Desk, words: tuple[str, ...]
     assert said in done.stderr
     assert "Traceback" not in done.stderr
     assert not list(desk.folder.glob(".customhouse/release/*"))
+
+
+@pytest.mark.parametrize(
+    ("places", "more", "said"),
+    [
+        ("", ("--rehearse",), "[fork]: nothing says its url, and the step 'sync' needs it"),
+        ("[fork]\nurl = '../fork.git'\n", ("--rehearse",), "[upstream]: nothing says its url"),
+        ("[fork]\nurl = '../f.git'\n[upstream]\nurl = '../u.git'\n", (), "--place index.url="),
+        (
+            "[fork]\nurl = '../f.git'\n[upstream]\nurl = '../u.git'\n[index]\nurl = 'http://localhost:1'\n", (),
+            "--place sigstore.trust_config=",
+        ),
+    ],
+)  # fmt: skip
+def test_a_place_that_is_not_said_is_told_before_anything_begins(
+    places: str, more: tuple[str, ...], said: str, tmp_path: Path
+) -> None:
+    (tmp_path / "release.toml").write_text(template_text("python-library"))
+    (tmp_path / "places.toml").write_text(places)
+    done = customhouse("release", "run", "--param=version=1.0.0", *more, folder=tmp_path)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert not (tmp_path / ".customhouse").exists()
 
 
 def test_a_run_as_json_says_everything_on_one_stream(desk: Desk) -> None:

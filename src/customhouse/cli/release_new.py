@@ -101,11 +101,15 @@ def look(folder: Path) -> Found:
         for name, url in [(parts[0], parts[1])]
     }
     upstream = remotes.get("upstream") or remotes.get("origin") or next(iter(remotes.values()), "")
+    project = _project(folder)
     fork = remotes.get("fork") or (remotes.get("origin", "") if "upstream" in remotes else "")
+    beside = f"../{project or 'sealed'}-fork.git"
+    if not fork and (folder / beside / "HEAD").is_file():
+        fork = beside
     key = _git(folder, "config", "user.signingkey").strip().removeprefix("0x").upper()
     tags = _git(folder, "tag", "--list").split()
     return Found(
-        project=_project(folder),
+        project=project,
         user=_user(),
         key=key if re.fullmatch(r"[0-9A-F]{40}", key) else "",
         branch=_branch(_git(folder, "symbolic-ref", "--short", "HEAD").strip()),

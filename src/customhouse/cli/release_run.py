@@ -54,9 +54,10 @@ def run(
     A run that was begun for the same parameters goes on where it stood, whatever ended it: each step that had started
     is looked at first. Exit code 0: released; 1: it stands still; 3: it waits for people.
     """
-    from customhouse.release.engine.alone import Alone  # noqa: PLC0415 - the engine is loaded where it runs
+    from customhouse.formats.pipeline.read import read_pipeline  # noqa: PLC0415 - the engine is loaded where it runs
+    from customhouse.release.engine.alone import Alone  # noqa: PLC0415 - as above
     from customhouse.release.engine.folder import RUNS, begin_run, unfinished  # noqa: PLC0415 - as above
-    from customhouse.release.engine.places import read_params, read_places  # noqa: PLC0415 - as above
+    from customhouse.release.engine.places import read_params, read_places, refuse_unsaid  # noqa: PLC0415 - as above
 
     text = _text(file)
     folder = (runs or file.resolve().parent / RUNS).resolve()
@@ -65,17 +66,17 @@ def run(
         places = beside
     where = read_places(places, place or ())
     clock = SystemClock()
+    pipeline = read_pipeline(text, where=str(file))
     if rehearse:
+        refuse_unsaid(pipeline, where, rehearsal=True)
         from customhouse.cli.scratch_index import stand_in  # noqa: PLC0415 - only where it is asked for
         from customhouse.release.engine.rehearsal import rehearse as play  # noqa: PLC0415 - as above
 
         state, played = play(text, params, where, runs=folder, tell=_teller(quiet=json), scratch=stand_in)
         return _ended(played, state, json=json)
-    from customhouse.formats.pipeline.read import read_pipeline  # noqa: PLC0415 - as above
-
-    project = read_pipeline(text, where=str(file)).project
-    one = unfinished(folder, project, params, rehearsal=False)
+    one = unfinished(folder, pipeline.project, params, rehearsal=False)
     if one is None or (one.state().status == "gathering" and one.created().pipeline != text):
+        refuse_unsaid(pipeline, where)
         one = begin_run(folder, text, params, where, clock)
         _say(f"Run {one.name}\n  {one.path}", quiet=json)
     else:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from customhouse.formats.pipeline.model import Pipeline, Step
 from customhouse.terms.errors import Rejected
 
+_CHANNELS = ("mail", "atom", "webhook", "webhooks")
 _HOW = "NAME.SETTING=VALUE, such as --place fork.url=/srv/fork.git"
 
 
@@ -21,6 +23,37 @@ def read_places(file: Path | None, flags: Iterable[str]) -> dict[str, dict[str, 
             raise Rejected("bad-place", "--place", f"{flag[:80]!r} says no setting of a place", _HOW)
         found.setdefault(name, {})[setting] = _whole(value, Path.cwd())
     return found
+
+
+def refuse_unsaid(pipeline: Pipeline, places: Mapping[str, Mapping[str, str]], *, rehearsal: bool = False) -> None:
+    """Raise `Rejected` for the first setting that a step will need and no place says.
+
+    Places stand in a run's first line and do not change: what is missing is told before there is one. A rehearsal
+    brings a scratch index, a Sigstore and a feed of its own; the remotes are cloned.
+    """
+    for step in pipeline.steps:
+        for place, setting, sample in _needs(step, places, rehearsal=rehearsal):
+            if not places.get(place, {}).get(setting):
+                raise Rejected(
+                    "no-place", f"[{place}]", f"nothing says its {setting}, and the step {step.id!r} needs it",
+                    f'{setting} = "{sample}" under [{place}] in places.toml, or --place {place}.{setting}={sample}',
+                )  # fmt: skip
+
+
+def _needs(
+    step: Step, places: Mapping[str, Mapping[str, str]], *, rehearsal: bool
+) -> Iterator[tuple[str, str, str]]:  # fmt: skip
+    """Place, setting and a sample of it."""
+    if step.uses.startswith("git.") and step.uses != "git.commit_and_tag":
+        yield step.env, "url", f"../{step.env}.git"
+    if rehearsal:
+        return
+    if step.uses.startswith("index.") and places.get(step.env, {}).get("adapter") != "folder":
+        yield step.env, "url", "http://127.0.0.1:8417"
+    if step.uses == "sign.all" and "sigstore" in (step.options.get("how") or ("sigstore",)):
+        yield "sigstore", "trust_config", "./trust_config.json"
+    if step.uses == "announce" and not any(one in places for one in _CHANNELS):
+        yield "atom", "path", "./releases.atom"
 
 
 def read_params(flags: Iterable[str]) -> dict[str, str]:

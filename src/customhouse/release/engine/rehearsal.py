@@ -74,6 +74,7 @@ def rehearse(
     children = Children()
     with ExitStack() as around:
         around.callback(shutil.rmtree, folder, ignore_errors=True)
+        tell("Making ready: clones of the remotes, a scratch index with a Sigstore of its own. Nothing gets out.")
         try:
             made = around.enter_context(scratch(pipeline, folder))
             keys = {one.id: MachineKey.new() for one in pipeline.actors}
@@ -83,7 +84,7 @@ def rehearse(
             raise Refused("no-rehearsal", f"It cannot be rehearsed: {problem}") from problem
         played = _with_identities(text, pipeline, keys, gpg, made.logins)
         run = begin_run(runs, played, params, where, clock, rehearsal=True)
-        tell(f"Rehearsal {run.name}: nothing of it is real but the work.")
+        tell(f"Rehearsal {run.name}: nothing of it is real but the work; people are played.")
         alone = Alone(run, tell=tell, clock=clock, secrets=_secrets(made.secrets), answer=_Understudies(keys))
         return alone.conduct(), run
 
