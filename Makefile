@@ -1,6 +1,6 @@
 # Two commands are all that a newcomer needs: make demo, make test.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check coverage prove bench lock screenshots clean
+.PHONY: help setup demo test check coverage prove rehearse bench lock screenshots clean
 PYTHON := .venv/bin/python
 
 help: ## show this
@@ -25,6 +25,10 @@ coverage: ## the same, measured: at least 90 % of lines and branches
 prove: ## the long proofs
 	@scripts/bootstrap test
 	@$(PYTHON) -m pytest -m prove
+
+rehearse: ## release HEAD by release.toml as a made-up version; nothing leaves this machine
+	@scripts/bootstrap demo
+	@$(PYTHON) scripts/release_rehearsal.py
 
 bench: ## ratios against nginx, pypiserver, proxpi, devpi, pip-audit and uv audit within one run, then our bounds
 	@scripts/bootstrap bench

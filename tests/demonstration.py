@@ -39,6 +39,9 @@ from customhouse.app import App
 from customhouse.catalog.tables import project_role
 from customhouse.index.new_project import CreateProject, new_project
 from customhouse.infra.db import insert_new
+from customhouse.release.codec import read_line
+from customhouse.release.sealed import Sealed
+from customhouse.release.sealing import verify_lines
 from customhouse.release.template_texts import template_text
 from customhouse.terms.clock import SystemClock
 from person import Person, hashed_password
@@ -50,6 +53,8 @@ PEOPLE = {"rm": "rosa", "reviewer": "ravi", "tester": "tora"}
 """Account by actor."""
 BUILDERS = ("ci-a", "ci-b")
 PATIENCE_SECONDS = 300.0
+AFRESH_SECONDS = 100.0
+"""ID tokens of the build service end after five minutes; on a busy machine a release takes longer."""
 POLL_SECONDS = 0.1
 ENDED = ("released", "abandoned", "stopped")
 Tell = Callable[[str], None]
@@ -129,6 +134,8 @@ class Together:
     machines: dict[str, Machine] = field(default_factory=dict)
     run: str = ""
     version: str = NEXT_VERSION
+    fresh_at: float = field(default_factory=time.monotonic)
+    """When machines got their ID tokens last."""
 
     @property
     def upstream(self) -> Path:
@@ -290,7 +297,22 @@ class Together:
         raise TimeoutError(f"the release does not end: {json.dumps(self.status())}\n{self.logs()}")
 
     def meanwhile(self, found: dict[str, Any]) -> None:
-        """What else people do while the run stands as ``found`` says."""
+        """What else happens while the run stands as ``found`` says: machines get ID tokens, before theirs end."""
+        del found
+        if time.monotonic() - self.fresh_at > AFRESH_SECONDS:
+            self.fresh_at = time.monotonic()
+            for machine in self.machines.values():
+                self.secrets(machine)
+
+    def read_journal(self) -> list[Sealed]:
+        """The journal, verified."""
+        answer = httpx.get(
+            f"{self.host.url}/api/release/runs/{self.run}/lines?after=-1", headers=_bearer(self.people["rm"].token),
+            timeout=60,
+        )  # fmt: skip
+        lines = [read_line(line) for line in answer.raise_for_status().text.splitlines()]
+        verify_lines(lines)
+        return lines
 
     def logs(self) -> str:
         """What machines have said last."""
