@@ -255,8 +255,8 @@ def prepare_twine() -> Path:
     return place / "bin" / "twine"
 
 
-def demo(after: Callable[[subprocess.Popen[bytes], str], None], builds: BuildService) -> None:
-    """Run every step; ``after`` gets the running server."""
+def demo(after: Callable[[subprocess.Popen[bytes], str, Released], None], builds: BuildService) -> None:
+    """Run every step; ``after`` gets the running server, its address, and what was released."""
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
     port = free_port()
@@ -286,14 +286,14 @@ def demo(after: Callable[[subprocess.Popen[bytes], str], None], builds: BuildSer
         with step("customhouse", "checks every invariant of its data"):
             run(BIN / "customhouse", "check", environment=environment)
         show(url, released)
-        after(server, url)
+        after(server, url, released)
     finally:
         if server.poll() is None:
             server.send_signal(signal.SIGTERM)
             server.wait(30)
 
 
-def stay(server: subprocess.Popen[bytes], url: str) -> None:
+def stay(server: subprocess.Popen[bytes], url: str, _released: Released) -> None:
     """Leave the server in the foreground, unless DEMO_EXIT says otherwise."""
     if os.environ.get("DEMO_EXIT") == "1":
         console.print("DEMO_EXIT=1: the server stops.")

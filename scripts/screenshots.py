@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests"), str(ROOT / "tests" / "web")]
 
 from browser import chromium
-from demo import demo
+from demo import Released, builders, demo
 
 import trust_town
 from customhouse.app import open_app, prepare
@@ -31,6 +31,11 @@ SHOTS = {
 }
 
 
+RUN_SHOTS = {
+    "release-run.png": ("", 1200, 1500, "light"),
+    "release-run-dark.png": ("", 1200, 1500, "dark"),
+    "release-run-phone.png": ("", 390, 1400, "light"),
+}
 TRUST_SHOTS = {
     "trust.png": ("/trust/?range=all", 1100, 1160, "light"),
     "trust-dark.png": ("/trust/?range=all", 1100, 1160, "dark"),
@@ -38,9 +43,10 @@ TRUST_SHOTS = {
 }
 
 
-def photograph(_server: subprocess.Popen[bytes], url: str) -> None:
+def photograph(_server: subprocess.Popen[bytes], url: str, released: Released) -> None:
     """One picture of each sight of the demo."""
-    take(url, SHOTS)
+    run = released.page.removeprefix(url)
+    take(url, SHOTS | {name: (run + part, *rest) for name, (part, *rest) in RUN_SHOTS.items()})
 
 
 def take(url: str, shots: dict[str, tuple[str, int, int, str]]) -> None:
@@ -95,7 +101,8 @@ if __name__ == "__main__":
     if part != "trust":
         walk_the_journeys(part)
     if not part:
-        demo(photograph)
+        with builders() as service:
+            demo(photograph, service)
     if part in ("", "trust"):
         visit_the_town()
     keep_what_is_shown()
