@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
+import httpx2 as httpx
 import pytest
 import sqlalchemy as sa
 
 from clock import TurnableClock
+from customhouse.accounts.tokens import CreateToken
+from customhouse.accounts.users import find_user
+from customhouse.catalog.tables import project_role
 from customhouse.release.events import Approved, Finished, Joined, KeyGranted, Resumed, StepDone, Stopped, TagMoved
 from customhouse.release.machine_key import MachineKey
+from customhouse.release.room.decide import Decide
 from customhouse.release.room.tables import release_line
 from customhouse.release.things import Thing
+from customhouse.release.work.identity import account_evidence
+from customhouse.terms.errors import Refused
+from customhouse.terms.scope import scope_for
+from customhouse.web.api.release_room import ReleaseRoom
 from meeting import BODY, BUILT, Machine, Meeting, meeting
 
 pytestmark = pytest.mark.slow
@@ -265,3 +276,88 @@ def test_a_machine_that_has_gone_is_given_up_after_its_lease(here: Meeting, cloc
     assert state.status == "stopped"
     assert state.stop is not None
     assert "ci-a" in state.stop.saw
+
+
+def narrow(here: Meeting, name: str, **scope: Any) -> dict[str, str]:
+    """A program of somebody's whose token may less."""
+    made = here.world.app.create_token(CreateToken(name, scope=scope_for(**scope)))
+    return {"authorization": f"Bearer {made.text}", "accept": "application/json"}
+
+
+def of_rosa(here: Meeting, headers: dict[str, str]) -> tuple[Machine, httpx.Response]:
+    """A machine of rosa's, which joins with this token of hers."""
+    machine = Machine(here, "rm")
+    return machine, machine.join(headers=headers, identity="user:rosa", evidence=account_evidence("rosa"))
+
+
+def test_a17_a_token_that_reads_decides_nothing_joins_nothing_and_hands_nothing_in(here: Meeting) -> None:
+    here.built()
+    for headers in (narrow(here, "rosa", actions=["read"]), narrow(here, "rosa", versions=["2.0"])):
+        assert here.client.get(here.address, headers=headers).is_success
+        answer = here.client.post(
+            f"{here.address}/decisions", json={"what": "approve", "step": "stop"}, headers=headers
+        )
+        assert answer.status_code == 403, answer.text
+        assert of_rosa(here, headers)[1].status_code == 403
+        path = f"{here.address}/objects/{hashlib.sha256(b'other').hexdigest()}"
+        assert here.client.put(path, content=b"other", headers=headers).status_code == 403
+    elsewhere = narrow(here, "rosa", projects=["other"])
+    refused(here.client.get(here.address, headers=elsewhere), "unknown-run", 404)
+    assert here.state.steps["stop"].approvals == ()
+
+
+def test_a_machine_of_somebody_who_has_left_reads_nothing_and_hands_nothing_in(here: Meeting) -> None:
+    machine, answer = of_rosa(here, here.program("rosa"))
+    assert answer.status_code == 201, answer.text
+    machine.put(BODY)
+    assert here.client.get(f"{here.address}/lines", headers=machine.headers).is_success
+    with here.world.app.database.write() as sql:
+        sql.execute(project_role.delete())
+    for path in ("", "/lines", f"/objects/{BUILT.digest}"):
+        refused(here.client.get(f"{here.address}{path}", headers=machine.headers), "unknown-run", 404)
+    refused(machine.put(b"something else"), "unknown-run", 404)
+
+
+def test_who_is_sent_away_while_he_waits_for_lines_hears_none(here: Meeting, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits_now, real = threading.Event(), ReleaseRoom._until_there_are
+
+    async def told(self: ReleaseRoom, *arguments: Any) -> Any:
+        waits_now.set()
+        return await real(self, *arguments)
+
+    monkeypatch.setattr(ReleaseRoom, "_until_there_are", told)
+    builder = here.machine("ci-a")
+    with ThreadPoolExecutor(1) as pool:
+        head = len(here.lines) - 1
+        waits = pool.submit(here.client.get, f"{here.address}/lines?after={head}&wait=20", headers=builder.headers)
+        assert waits_now.wait(20)
+        rosa = here.world.person("rosa")
+        assert rosa.post(f"/release/run/{here.run}/remove/", machine="1").status_code == 303
+        assert here.decide("rosa", "confirm").is_success
+        refused(waits.result(), "unknown-run", 404)
+
+
+def test_a_stranger_with_a_genuine_token_cannot_tell_by_a_bad_signature_which_run_there_is(here: Meeting) -> None:
+    told, real = [], here.run
+    for run in (real, "a" * 26):
+        here.run = run
+        machine = Machine(here, "ci-a")
+        claim = machine.claim(_joined(here, machine), run="c" * 26)
+        document = {"joined": claim["body"], "said": claim["said"], "token": here.service.token({"sub": "nobody"})}
+        answer = here.client.post(f"{here.address}/join", json=document, headers={"accept": "application/json"})
+        told.append((answer.status_code, answer.content))
+    here.run = real
+    assert told[0] == told[1]
+
+
+def test_who_has_left_since_he_was_looked_at_decides_nothing(here: Meeting) -> None:
+    app = here.world.app
+    with app.database.read() as sql:
+        mia = find_user(sql, "mia").actor
+    member = app.room.look(here.run, mia).member
+    assert member is not None
+    here.leave("mia")
+    for what in ("abort", "confirm"):
+        with pytest.raises(Refused, match="no such release run"):
+            app.room.decide(here.run, Decide(what, member, "none", why="I am angry."))
+    assert here.state.status == "gathering"

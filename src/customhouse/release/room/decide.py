@@ -8,7 +8,7 @@ person says yes once, by whichever of his accounts.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from customhouse.release.events import (
@@ -21,7 +21,7 @@ from customhouse.release.events import (
     Resumed,
 )
 from customhouse.release.question import credential_of, rank
-from customhouse.release.room.members import Member
+from customhouse.release.room.members import Member, still_member
 from customhouse.release.room.people import person_of
 from customhouse.release.room.sitting import Sitting
 from customhouse.release.sealed import Sealed
@@ -50,8 +50,9 @@ class Decide:
 
 def decide(command: Decide, sitting: Sitting) -> tuple[Sealed, ...]:
     """Write a decision, and what follows from it; returns the new lines."""
-    sitting.writer.who = command.member.identity
-    _DEEDS[command.what](command, sitting)
+    member = still_member(sitting.tx.sql, sitting.run, sitting.pipeline, command.member)
+    sitting.writer.who = member.identity
+    _DEEDS[command.what](replace(command, member=member), sitting)
     return sitting.rise()
 
 

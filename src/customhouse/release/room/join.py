@@ -77,11 +77,19 @@ def show_token(
     return Shown(jwt.verify(unverified, keys, issuer.expected(audience), clock.now()), issuer.url)
 
 
+def check_signed(run: str, joined: Joined, said: Said) -> None:
+    """The line is signed by the key that it names; raises `Rejected`.
+
+    Looked at before the run is: what is wrong with it is told in the same way of a run that there is not.
+    """
+    if not said_holds(joined, run=run, by=joined.actor, said=said) or said.key != joined.machine_key:
+        raise Rejected("not-signed", "said", "the machine has not signed this line with its key", "a signature of it")
+
+
 def join(key: ServerKey, command: Join, sitting: Sitting) -> Welcome:
     """Let a machine in. One that is in already, with this key and as this actor, gets its token again."""
     run, tx, joined = sitting.run, sitting.tx, command.joined
-    if not said_holds(joined, run=run.id, by=joined.actor, said=command.said) or command.said.key != joined.machine_key:
-        raise Rejected("not-signed", "said", "the machine has not signed this line with its key", "a signature of it")
+    check_signed(run.id, joined, command.said)
     actor = next((one for one in sitting.pipeline.actors if one.id == joined.actor), None)
     identity, evidence, account_id = _identity(command.shown, sitting, actor)
     if actor is None or canonical_identity(identity) not in {canonical_identity(one) for one in actor.identities}:

@@ -22,14 +22,14 @@ from customhouse.ledger.storing import put_and_do
 from customhouse.ledger.tx import Deeds, Tx
 from customhouse.release.events import Joined as JoinedEvent
 from customhouse.release.room.decide import Decide, decide
-from customhouse.release.room.join import Join, Shown, Welcome, join, remove_machine, show_token
+from customhouse.release.room.join import Join, Shown, Welcome, check_signed, join, remove_machine, show_token
 from customhouse.release.room.journal import texts_after
 from customhouse.release.room.keys import is_machine_token, machine_of_token
-from customhouse.release.room.members import Guest, Joined, Member, member_of
+from customhouse.release.room.members import Guest, Joined, Member, member_of, welcome_machine
 from customhouse.release.room.objects import Keep, check_bytes, keep
 from customhouse.release.room.open import open_run, opening
 from customhouse.release.room.people import unknown_run
-from customhouse.release.room.runs import Machine, Run, find_run, machine_by_id, runs_of, runs_to_wake
+from customhouse.release.room.runs import Machine, Run, find_run, runs_of, runs_to_wake
 from customhouse.release.room.say import Say, say
 from customhouse.release.room.sitting import Sitting, sit
 from customhouse.release.room.states import States
@@ -109,8 +109,13 @@ class Room:
                     continue
         return found
 
-    def guest(self, run_id: str, token: str, authenticate: Callable[[str], Actor]) -> tuple[Run, State, Guest]:
-        """Who stands at the door with this token, of a machine or of a person; raises `Refused` (401 or 404)."""
+    def guest(
+        self, run_id: str, token: str, authenticate: Callable[[str], Actor], *, writes: bool = False
+    ) -> tuple[Run, State, Guest]:  # fmt: skip
+        """Who stands at the door with this token, of a machine or of a person; raises `Refused` (401, 403 or 404).
+
+        A person's token that cannot upload this version says nothing here, and his machine is welcome as long as he is.
+        """
         by = None if is_machine_token(token) else authenticate(token)
         with self.deeds.database.read(snapshot=True) as sql:
             run = find_run(sql, run_id)
@@ -118,10 +123,10 @@ class Room:
                 machine_id = machine_of_token(self.key, token, run.id)
                 if machine_id is None:
                     raise unknown_run()
-                machine = machine_by_id(sql, run.id, machine_id)
+                machine = welcome_machine(sql, run, machine_id)
                 return run, self.states.of(sql, run), Joined(machine)
             state = self.states.of(sql, run)
-            return run, state, member_of(sql, run, state.pipeline, by)
+            return run, state, member_of(sql, run, state.pipeline, by, writes=writes)
 
     def lines(self, run_id: str, after: int) -> list[str]:
         """The lines after this one, as they are written; at most `MOST_LINES`."""
@@ -143,6 +148,7 @@ class Room:
 
     def join(self, run_id: str, joined: JoinedEvent, said: Said, shown: Shown) -> Welcome:
         """Let a machine in."""
+        check_signed(run_id, joined, said)
 
         def deed(sitting: Sitting) -> Welcome:
             welcome = join(self.key, Join(joined, said, shown), sitting)

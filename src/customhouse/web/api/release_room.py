@@ -169,18 +169,20 @@ class ReleaseRoom:
         run, _state, _guest = await self._in_thread(self._guest, request)
         found = await self._in_thread(self._app.room.lines, run.id, after)
         if not found and wait > 0 and self._waiting < WAITING_AT_ONCE:
-            found = await self._until_there_are(run.id, after, wait)
+            found = await self._until_there_are(request, run, after, wait)
         body = "".join(f"{line}\n" for line in found)
         return Response(body, headers={**_HEADERS, "content-type": "application/jsonl"})
 
-    async def _until_there_are(self, run_id: str, after: int, wait: float) -> list[str]:
+    async def _until_there_are(self, request: Request, run: Run, after: int, wait: float) -> list[str]:
         self._waiting += 1
         try:
             with anyio.move_on_after(wait):
                 while True:
                     await anyio.sleep(LOOK_EVERY_SECONDS)
-                    if (await self._in_thread(self._seq, run_id)) > after:
-                        return await self._in_thread(self._app.room.lines, run_id, after)
+                    if (await self._in_thread(self._seq, run.id)) > after:
+                        # Whoever was sent away meanwhile, or has left, hears nothing more.
+                        await self._in_thread(self._guest, request)
+                        return await self._in_thread(self._app.room.lines, run.id, after)
         finally:
             self._waiting -= 1
         return []
@@ -316,7 +318,8 @@ class ReleaseRoom:
     def _guest(self, request: Request) -> tuple[Run, State, Guest]:
         self._refuse_switched_off(request)
         run_id, token = request.path_params["run"], token_of(request.headers.get("authorization"))
-        return self._app.room.guest(run_id, token, lambda text: self._actor_of(request, text))
+        writes = request.method not in ("GET", "HEAD")
+        return self._app.room.guest(run_id, token, lambda text: self._actor_of(request, text), writes=writes)
 
     def _person(self, request: Request) -> Actor:
         self._refuse_switched_off(request)
