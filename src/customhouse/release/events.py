@@ -79,7 +79,7 @@ class Asked(Event):
     step: str
     attempt: int
     question: str
-    """`question.question_of`: SHA-256 of canonical JSON: run, step, attempt, pipeline digest, ask, things and end"""
+    """`question.question_of`: SHA-256 of canonical JSON: run, its first line, step, attempt, ask, things and end"""
     ask: str
     need: tuple[str, ...]
     quorum: int

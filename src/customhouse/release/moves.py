@@ -64,6 +64,14 @@ class TakeUp:
 
 
 @dataclass(frozen=True, slots=True)
+class Settle:
+    """A step has started, and the run does not go on: ask its probe whether it was done, and do nothing."""
+
+    step: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
 class Undo:
     """What an attempt did is to be taken back."""
 
@@ -71,7 +79,7 @@ class Undo:
     attempt: int
 
 
-Move: TypeAlias = Say | Start | TakeUp | Undo
+Move: TypeAlias = Say | Start | TakeUp | Settle | Undo
 
 
 def next_moves(state: State, now: datetime) -> list[Move]:
@@ -180,7 +188,7 @@ def question(state: State, step: Step, now: datetime) -> Asked:
         raise LookupError(step.id)
     things, expires_at, attempt = things_asked(state, step), now + gate.expires, state.steps[step.id].attempt
     digest = question_of(
-        run=state.run, step=step.id, attempt=attempt, pipeline_sha256=state.pipeline_sha256, ask=gate.ask,
+        run=state.run, first=state.first, step=step.id, attempt=attempt, ask=gate.ask,
         things=things, expires_at=expires_at,
     )  # fmt: skip
     return Asked(step.id, attempt, digest, gate.ask, gate.need, gate.quorum, gate.factor, expires_at, things)

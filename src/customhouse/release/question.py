@@ -25,17 +25,20 @@ _CREDENTIAL_NAMES = ("credential", "key", "fingerprint", "credential_id", "id", 
 
 
 def question_of(
-    *, run: str, step: str, attempt: int, pipeline_sha256: str, ask: str, things: Things, expires_at: datetime
+    *, run: str, first: str, step: str, attempt: int, ask: str, things: Things, expires_at: datetime
 ) -> str:
     """The question's digest: SHA-256 in hexadecimal of the canonical JSON (RFC 8785) of all this.
+
+    ``first`` is the hash of the run's first line, which holds pipeline, parameters, places and the engine's key: a run
+    of the same name somewhere else asks other questions.
 
     It ends when it says so: asked again later, it is another question, and old answers are none to it.
     """
     value = {
         "run": run,
+        "first": first,
         "step": step,
         "attempt": attempt,
-        "pipeline_sha256": pipeline_sha256,
         "ask": ask,
         "things": [_as_json(thing) for thing in sorted(things)],
         "expires_at": expires_at.isoformat(timespec="microseconds").replace("+00:00", "Z"),
@@ -43,13 +46,13 @@ def question_of(
     return hashlib.sha256(canonical(value)).hexdigest()
 
 
-def question_in(asked: Asked, *, run: str, pipeline_sha256: str) -> str:
+def question_in(asked: Asked, *, run: str, first: str) -> str:
     """The digest that this event must carry."""
     return question_of(
         run=run,
+        first=first,
         step=asked.step,
         attempt=asked.attempt,
-        pipeline_sha256=pipeline_sha256,
         ask=asked.ask,
         things=asked.things,
         expires_at=asked.expires_at,

@@ -53,7 +53,7 @@ from customhouse.release.standing import (
     undoable,
     waits_for,
 )
-from customhouse.release.state import State, StepState, Stop
+from customhouse.release.state import RunStatus, State, StepState, Stop
 from customhouse.release.things import Things
 from customhouse.terms.errors import Refused
 
@@ -70,6 +70,8 @@ _OF_WHAT_COMES_IN = frozenset({
 """Checks that find a fault in what an earlier step made: doing the same step again mends nothing."""
 _LATE_CHECK = "rebuilds-agree"
 """At a room the others may build after the step's end."""
+_OWN_PROOF = ("key:", "gpg:")
+"""Identities that prove themselves, without a server."""
 _GONE_ON = ("released", "abandoned")
 
 
@@ -96,6 +98,7 @@ def begin(line: Sealed) -> State:
         engine_key=event.engine_key,
         rehearsal=event.rehearsal,
         created_at=line.at,
+        first=line.hash,
         steps={step.id: steps[step.id] for step in pipeline.steps},
         seq=0,
         head=line.hash,
@@ -149,6 +152,9 @@ def _joined(state: State, line: Sealed, event: said.Joined) -> State:
     known = {canonical_identity(one) for one in actor.identities}
     identity = canonical_identity(event.identity)
     _unless(identity in known, "wrong-identity", f"{event.identity} is no identity of {actor.id}.")
+    alone = not meets_at_a_room(state) and not state.rehearsal
+    if alone and not identity.startswith(_OWN_PROOF):
+        raise Refused("needs-room", f"Only a server can verify {event.identity}.", "Open the run at a release room.")
     key = event.machine_key.lower()
     if identity.startswith("key:"):
         _unless(identity == f"key:{key}", "wrong-identity", f"{actor.id} joins with another key than {identity}.")
@@ -176,10 +182,14 @@ def _opened(state: State, line: Sealed, _event: said.OpenedRun) -> State:
     """The run opens when every expert has confirmed."""
     _by_engine(line)
     _unless(state.status == "gathering", "not-now", "The run is open already.")
-    missing = [one.id for one in state.pipeline.actors if one.expert and one.id not in state.confirmed]
+    missing = _missing_experts(state)
     if missing:
         raise Refused("experts-missing", f"These have not said that they are around: {', '.join(missing)}.")
     return replace(state, status="open")
+
+
+def _missing_experts(state: State) -> list[str]:
+    return [one.id for one in state.pipeline.actors if one.expert and one.id not in state.confirmed]
 
 
 # Gates: who says yes, to what, until when.
@@ -204,7 +214,7 @@ def _asked(state: State, line: Sealed, event: said.Asked) -> State:
         raise Refused("wrong-end", f"An approval of {step.id!r} lasts {gate.expires}, and not to {event.expires_at}.")
     if event.things != things_asked(state, step):
         raise Refused("other-things", f"The question before {step.id!r} is not about what was made.")
-    if event.question != question_in(event, run=state.run, pipeline_sha256=state.pipeline_sha256):
+    if event.question != question_in(event, run=state.run, first=state.first):
         raise Refused("other-question", "The question's digest is not that of what is asked.")
     return _with(state, replace(found, status="asked", asked=event, asked_at=line.at, approvals=(), grants=()))
 
@@ -229,6 +239,10 @@ def _approved(state: State, line: Sealed, event: said.Approved) -> State:
     demanded = factor_demanded(state, step, actor.id)
     if rank(event.factor) < rank(demanded):
         raise Refused("weak-factor", f"{actor.id} has shown {event.factor!r}; {demanded!r} is demanded here.")
+    if rank(event.factor) > 0 and not meets_at_a_room(state) and not state.rehearsal:
+        raise Refused(
+            "needs-room", f"One machine alone verifies no {event.factor!r}.", "Open the run at a release room."
+        )
     _proved(state, line, event.proof)
     if read_proof(event.proof).get("type") == "key":
         _key_proof(state, event)
@@ -564,16 +578,30 @@ def _restarted(state: State, line: Sealed, event: said.Restarted) -> State:
         _unless(state.status in ("open", "stopped"), "not-now", f"The run is {state.status}.")
     if seen := no_way_back(state, again):
         raise Refused("public", f"Strangers have seen what came of {seen!r}: there is no way back before it.")
-    if state.stop is not None:
-        _early_enough(state, state.stop, step, again)
+    _nobody_publishes(state, line, again)
+    for stop in (*([state.stop] if state.stop is not None else ()), *state.graver):
+        _early_enough(state, stop, step, again)
     names = [name for name in state.steps if name in again]
     new = _reset(state, names)
     # What is made or pushed anew: where it was does not count any more. What nobody moves is watched on.
     gone = {thing.digest for name in names for things in state.steps[name].outputs.values() for thing in things}
     pushed = {state.pipeline.step(name).env for name in names if state.pipeline.step(name).uses == "git.push"}
     kept = {place: oid for place, oid in state.refs.items() if oid not in gone and place[0] not in pushed}
-    new = replace(new, refs=kept)
-    return replace(new, status="open", stop=None)
+    # A run that had not opened when it was stopped still waits for its experts.
+    status: RunStatus = "gathering" if _missing_experts(state) else "open"
+    return replace(new, refs=kept, status=status, stop=None, graver=())
+
+
+def _nobody_publishes(state: State, line: Sealed, names: Iterable[str]) -> None:
+    """What strangers may be seeing at this moment must be written down before anything takes its place."""
+    for name in names:
+        found = state.steps[name]
+        within = found.lease_until is not None and line.at < found.lease_until
+        if found.status == "running" and within and public(state.pipeline.step(name)):
+            raise Refused(
+                "publishing", f"{found.machine} is at {name!r}, which strangers see: it must come to its end first.",
+                "Let that machine go on; it says whether it was done.", status=409,
+            )  # fmt: skip
 
 
 def _engine_restarts(state: State, step: Step) -> None:
@@ -592,7 +620,11 @@ def _early_enough(state: State, stop: Stop, step: Step, again: Iterable[str]) ->
     elif stop.step and _of_what_comes_in(stop):
         if stop.step == step.id or stop.step not in again:
             raise Refused("too-late", f"What {stop.step!r} was given is not what was made: restart before it.")
-    elif stop.step and stop.step not in again and state.steps[stop.step].status in ("running", "failed"):
+    elif (
+        stop.step
+        and stop.step not in again
+        and (why_not_resumed(stop) or state.steps[stop.step].status in ("running", "failed"))
+    ):
         raise Refused("too-late", f"The step {stop.step!r} stands still: restart from it, or from before it.")
 
 
@@ -605,7 +637,8 @@ def _aborting(state: State, line: Sealed, event: said.Aborting) -> State:
     _unless(state.status in ("gathering", "open", "stopped"), "not-now", f"The run is {state.status}.")
     if state.published_at is not None and not (state.stop and why_not_resumed(state.stop)):
         raise Refused("published", "The release is public: nothing takes it back.", "Yank it, and release another.")
-    return replace(state, status="aborting", stop=None)
+    _nobody_publishes(state, line, state.steps)
+    return replace(state, status="aborting", stop=None, graver=())
 
 
 def _undone(state: State, line: Sealed, event: said.Undone) -> State:
@@ -791,6 +824,8 @@ def _stopped_by(
     state: State, line: Sealed, code: str, saw: str, expected: str, step: str = "", place: str = ""
 ) -> State:
     new = Stop(code, saw, expected, line.by, line.at, step, place)
+    if why_not_resumed(new):
+        state = replace(state, graver=(*state.graver, new))
     if state.stop is not None and (why_not_resumed(state.stop) or not why_not_resumed(new)):
         return replace(state, status="stopped")
     return replace(state, status="stopped", stop=new)
@@ -801,7 +836,7 @@ def _reset(state: State, names: Iterable[str]) -> State:
     steps = dict(state.steps)
     for name in names:
         old = steps[name]
-        if old.status in ("waiting", "skipped"):
+        if old.status == "skipped" or (old.status == "waiting" and not old.grants):
             continue
         done_something = old.status in ("running", "done", "failed") and undoable(state.pipeline.step(name))
         owed = replace(old, owed=None) if done_something else old.owed

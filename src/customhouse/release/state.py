@@ -70,6 +70,8 @@ class State:
     engine_key: str
     rehearsal: bool
     created_at: datetime
+    first: str = ""
+    """The hash of the first line: pipeline, parameters, places and the engine's key."""
     status: RunStatus = "gathering"
     steps: Mapping[str, StepState] = field(default_factory=dict)
     """By id, in the pipeline's order."""
@@ -82,6 +84,8 @@ class State:
     refs: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """Object id by remote and ref, of those that are watched."""
     stop: Stop | None = None
+    graver: tuple[Stop, ...] = ()
+    """All that was seen since the run last went on and that nobody can resume: a restart must heed each of them."""
     published_at: datetime | None = None
     finished_at: datetime | None = None
     seq: int = -1

@@ -39,7 +39,7 @@ def _fault(run: StepRun, found: StepState, at: datetime | None) -> str:
     asked, gate = found.asked, run.pipeline.step(found.id).gate
     if asked is None or gate is None or at is None:
         return "nobody was asked"
-    if asked.question != question_in(asked, run=run.run, pipeline_sha256=run.state.pipeline_sha256):
+    if asked.question != question_in(asked, run=run.run, first=run.state.first):
         return "the question is another one than its digest says"
     if at > asked.expires_at:
         return f"the approvals expired at {asked.expires_at:%Y-%m-%d %H:%M} UTC"

@@ -50,7 +50,7 @@ def _gate(case: Case, step: Step, found: StepState) -> tuple[list[str], dict[str
     if gate is None or asked is None:
         return [f"{step.id}: nobody was asked"], how
     faults = []
-    if question_in(asked, run=case.state.run, pipeline_sha256=case.state.pipeline_sha256) != asked.question:
+    if question_in(asked, run=case.state.run, first=case.state.first) != asked.question:
         faults.append(f"{step.id}: the question is not of this run and these files")
     if (asked.need, asked.quorum, asked.factor) != (gate.need, gate.quorum, gate.factor):
         faults.append(f"{step.id}: other people were asked than the pipeline says")

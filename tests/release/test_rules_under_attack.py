@@ -1,0 +1,152 @@
+"""Ways round the rules that somebody could try when a run stands still, has not opened, or is just being published."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from customhouse.release import events as e
+from customhouse.release import rules
+from customhouse.release.events import Event
+from customhouse.release.journal import Head
+from customhouse.release.machine_key import MachineKey
+from customhouse.release.moves import question
+from customhouse.release.question import idempotency_key
+from customhouse.release.sealed import Sealed
+from customhouse.release.sealing import say, seal
+from customhouse.release.standing import inputs_of
+from customhouse.release.state import State
+from toy_release import ENGINE_KEY, OTHER, PEOPLE, PIPELINE, approve, conductor, created, first_line, join
+
+ROOM = {"room": {"url": "https://index.example"}}
+RM = PEOPLE["rm"]
+TAG = "refs/tags/v1.2.3"
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory: pytest.TempPathFactory) -> list[Sealed]:
+    """The lines of a whole toy release."""
+    made = conductor(tmp_path_factory.mktemp("released"))
+    assert made.conduct().status == "released"
+    return list(made.lines)
+
+
+def before(lines: list[Sealed], kind: type[Event], step: str) -> State:
+    """The state just before the first such line."""
+    for number, line in enumerate(lines):
+        if isinstance(line.event, kind) and getattr(line.event, "step", "") == step:
+            return rules.replay(lines[:number])
+    raise LookupError(step)
+
+
+def line_of(state: State, event: Event, by: str, key: MachineKey | None, later: timedelta) -> Sealed:
+    said = say(event, run=state.run, by=by, key=key) if key is not None else None
+    assert state.at is not None
+    return seal(
+        event, run=state.run, head=Head(state.seq, state.head), at=state.at + later, by=by, key=ENGINE_KEY, said=said
+    )
+
+
+def refused(
+    state: State, event: Event, by: str = "engine", key: MachineKey | None = None, later: timedelta = timedelta()
+) -> str:
+    refusal = rules.may(state, line_of(state, event, by, key, later))
+    return "" if refusal is None else refusal.code
+
+
+def told(state: State, event: Event, by: str = "engine", key: MachineKey | None = None) -> State:
+    return rules.apply(state, line_of(state, event, by, key, timedelta()))
+
+
+def started(state: State, step: str) -> Event:
+    assert state.at is not None
+    attempt = state.steps[step].attempt
+    return e.StepStarted(
+        step, attempt, "here", state.at + timedelta(minutes=10), idempotency_key(state.run, step, attempt),
+        inputs_of(state, state.pipeline.step(step)),
+    )  # fmt: skip
+
+
+def test_a_moved_tag_is_not_forgotten_because_another_check_failed_first(released: list[Sealed]) -> None:
+    state = before(released, e.StepDone, "test")
+    tag = state.refs["fork", TAG]
+    state = told(state, e.Checked("test", 1, "tested-as-staged", False, "as staged", "another whl"))
+    state = told(state, e.TagMoved("fork", TAG, tag, "0" * 40, "reflog (mallory)"))
+    assert refused(state, e.Restarted("build", "the stage is right again", "rm"), "rm", RM) == "too-late"
+    assert refused(state, e.Restarted("commit", "a new tag", "rm"), "rm", RM) == ""
+
+
+def test_tampering_is_not_forgotten_because_a_tag_was_moved_first(released: list[Sealed]) -> None:
+    state = before(released, e.StepDone, "commit")
+    state = told(state, e.TagMoved("upstream", TAG, "", "0" * 40, "poll"))
+    state = told(state, e.Stopped("tampered:frozen", "another commit", "the frozen one", "commit"))
+    assert refused(state, e.Restarted("commit", "a new tag", "rm"), "rm", RM) == "too-late"
+
+
+def test_a_run_that_was_stopped_before_it_opened_still_waits_for_its_experts() -> None:
+    state = told(rules.begin(first_line()), join("rm"), "rm", RM)
+    state = told(state, e.TagSeen("upstream", TAG, "", ""))
+    state = told(state, e.TagMoved("upstream", TAG, "", "0" * 40, "poll"))
+    state = told(state, e.Restarted("freeze", "it is gone again", "rm"), "rm", RM)
+    assert state.status == "gathering"
+    assert refused(state, started(state, "freeze")) == "gathering"
+    assert refused(state, e.OpenedRun()) == "experts-missing"
+
+
+def test_nobody_restarts_or_abandons_a_run_while_it_is_being_published(released: list[Sealed]) -> None:
+    state = before(released, e.Published, "publish")
+    assert state.steps["publish"].status == "running"
+    for event in (e.Restarted("build", "hurry", "rm"), e.Aborting("rm", "enough")):
+        assert refused(state, event, "rm", RM) == "publishing"
+        assert refused(state, event, "rm", RM, timedelta(hours=1)) == "", "its machine is gone"
+    assert refused(state, e.Restarted("docs", "hurry", "rm"), "rm", RM) == "publishing"
+
+
+def test_a_disputed_build_is_not_passed_by_a_restart_from_a_step_behind_it(released: list[Sealed]) -> None:
+    state = before(released, e.StepStarted, "test")
+    build = state.steps["build"]
+    other = e.Rebuilt("build", 1, "ci-b", build.outputs, False, {}, "one wheel is another")
+    state = told(replace(state, steps={**state.steps, "build": replace(build, rebuilds=())}), other)
+    assert state.status == "stopped"
+    assert refused(state, e.Restarted("stage", "never mind", "rm"), "rm", RM) == "too-late"
+    assert refused(state, e.Restarted("build", "again", "rm"), "rm", RM) == ""
+
+
+def test_a_key_that_was_granted_for_an_earlier_attempt_is_not_used_in_the_next(released: list[Sealed]) -> None:
+    state = before(released, e.StepStarted, "sign")
+    waiting = replace(state.steps["sign"], status="waiting")
+    assert waiting.grants
+    state = replace(state, steps={**state.steps, "sign": waiting})
+    state = told(state, e.Restarted("build", "again", "rm"), "rm", RM)
+    assert (state.steps["sign"].grants, state.steps["sign"].attempt) == ((), 2)
+
+
+def test_one_machine_alone_believes_no_security_key(released: list[Sealed]) -> None:
+    state = before(released, e.Approved, "stop")
+    assert refused(state, replace(approve(state, "stop", "rm"), factor="webauthn"), "rm", RM) == "needs-room"
+
+
+def test_one_machine_alone_believes_no_account() -> None:
+    text = PIPELINE.replace(
+        'title = "macOS expert"\nidentities = [', 'title = "macOS expert"\nidentities = ["user:mac", '
+    )
+    event = e.Joined("macos", "user:mac", OTHER.public)
+    alone = rules.begin(first_line(created(text=text)))
+    assert refused(alone, event, "macos", OTHER) == "needs-room"
+    assert refused(rules.begin(first_line(created(text=text, places=ROOM))), event, "macos", OTHER) == ""
+
+
+def test_a_yes_given_in_one_run_answers_nothing_in_a_run_of_the_same_name_at_other_places(
+    released: list[Sealed],
+) -> None:
+    """Whoever keeps a run's folder could ask about a harmless index first, and carry the answer over."""
+    assert isinstance(released[0].event, e.Created)
+    state = before(released, e.Asked, "stop")
+    elsewhere = first_line(replace(released[0].event, places={"index": {"url": "https://evil.example"}}))
+    assert state.at is not None
+    other = replace(state, first=elsewhere.hash)
+    step = state.pipeline.step("stop")
+    assert question(state, step, state.at).question != question(other, step, state.at).question
+    assert refused(state, question(other, step, state.at)) == "other-question"
