@@ -40,11 +40,11 @@ from customhouse.release.events import (
 from customhouse.release.evidence.attest import Attest
 from customhouse.release.journal import Journal
 from customhouse.release.machine_key import MachineKey
-from customhouse.release.moves import Move, Say, Start, TakeUp, Undo, next_moves, wakes_at
+from customhouse.release.moves import Move, Say, Settle, Start, TakeUp, Undo, next_moves, wakes_at
 from customhouse.release.question import idempotency_key
 from customhouse.release.sealed import ENGINE, Said, Sealed
 from customhouse.release.sealing import Chain, head_of, seal, verify_lines
-from customhouse.release.standing import inputs_of
+from customhouse.release.standing import inputs_of, public
 from customhouse.release.state import State, StepState
 from customhouse.release.store import Store
 from customhouse.terms.clock import Clock, SystemClock
@@ -112,6 +112,8 @@ class Conductor:
     _held: bool = False
     """How many lines there were when nothing was left to be said of them, or when the Sigstore was away."""
     _failed_undo: dict[tuple[str, int], int] = field(default_factory=dict)
+    _settling: set[tuple[str, int]] = field(default_factory=set)
+    """What is only asked about: no stop ends that."""
     _began: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -226,6 +228,8 @@ class Conductor:
         state = self.state
         grave = state.stop is not None and rules.why_not_resumed(state.stop) != ""
         for (name, attempt), children in self._working.items():
+            if (name, attempt) in self._settling:
+                continue
             left = state.status == "aborting" and not state.pipeline.step(name).always
             if grave or left or state.steps[name].attempt != attempt:
                 children.halt()
@@ -238,14 +242,27 @@ class Conductor:
         return any(self._make(move, now) for move in moves)
 
     def _ours(self, now: datetime) -> list[Move]:
-        """Steps that an earlier process of this machine has begun: nobody is at them, whatever their lease says."""
-        if self.state.status not in ("open", "aborting"):
-            return []
-        return [
-            TakeUp(one.id, one.attempt)
-            for one in self.state.steps.values()
+        """Steps that an earlier process of this machine has begun: nobody is at them, whatever their lease says.
+
+        Where the run does not go on, what strangers may have seen is still written down, and nothing is done any more.
+        """
+        state = self.state
+        left = [
+            one
+            for one in state.steps.values()
             if one.status == "running" and one.machine == self.machine and (one.id, one.attempt) not in self._working
-            if one.lease_until is not None and now < one.lease_until
+        ]
+        if state.status == "open":
+            return [
+                TakeUp(one.id, one.attempt) for one in left if one.lease_until is not None and now < one.lease_until
+            ]
+        if state.status not in ("stopped", "aborting"):
+            return []
+        goes_on = {step.id for step in state.pipeline.steps if step.always and state.status == "aborting"}
+        return [
+            TakeUp(one.id, one.attempt) if one.id in goes_on else Settle(one.id, one.attempt)
+            for one in left
+            if one.id in goes_on or public(state.pipeline.step(one.id))
         ]
 
     def _make(self, move: Move, now: datetime) -> bool:
@@ -264,6 +281,9 @@ class Conductor:
                         return False
                     self._start(step, attempt, now, take_up=isinstance(move, TakeUp))
                     return True
+                case Settle(step, attempt):
+                    self._begin(step, attempt, settle=True)
+                    return True
         except Refused as refusal:
             if refusal.code != "journal-moved":
                 raise
@@ -280,14 +300,19 @@ class Conductor:
                 )
             ]
         )  # fmt: skip
+        self._begin(name, attempt, take_up=take_up)
+
+    def _begin(self, name: str, attempt: int, *, take_up: bool = False, settle: bool = False) -> None:
         children = StepChildren(self.children)
         self._working[name, attempt] = children
+        (self._settling.add if settle else self._settling.discard)((name, attempt))
         run = self.step_run(self.state, self.state.steps[name], children)
-        self.tell(f"{step.number or name} {step.title}" + (" (taken up again)" if take_up else ""))
-        thread = threading.Thread(target=self._work, args=(run, take_up), name=name, daemon=True)
+        how = " (was it done?)" if settle else " (taken up again)" if take_up else ""
+        self.tell(f"{run.step.number or name} {run.step.title}{how}")
+        thread = threading.Thread(target=self._work, args=(run, take_up, settle), name=name, daemon=True)
         thread.start()
 
-    def _work(self, run: StepRun, take_up: bool) -> None:
+    def _work(self, run: StepRun, take_up: bool, settle: bool) -> None:
         """The body of a step's thread. Whatever stops it, its end is told."""
         name = run.step.id
         events: list[Event] = []
@@ -296,8 +321,9 @@ class Conductor:
             self.at(f"before do: {name}")
             alone = "room" not in run.places
             events = perform(
-                run, words=self.words, take_up=take_up, rebuild=alone, after_do=lambda: self.at(f"after do: {name}")
-            )
+                run, words=self.words, take_up=take_up, rebuild=alone, only_probe=settle,
+                after_do=lambda: self.at(f"after do: {name}"),
+            )  # fmt: skip
             self.at(f"after all: {name}")
         except BaseException as error:  # noqa: BLE001 - the process ends, and not only this thread
             ended = error
@@ -487,7 +513,8 @@ class Conductor:
                 self.tell(f"the run is {outcome}")
             case Asked(step, _, _, ask, need, quorum):
                 self.tell(f"asks {quorum} of {', '.join(need)}: {ask}")
-                self.tell(f"  customhouse release approve {self.state.run} {step}")
+                if not self.state.rehearsal:  # where people are played
+                    self.tell(f"  customhouse release approve {self.state.run} {step}")
             case Stopped():
                 self.tell(f"STOP ({event.code}): {event.saw}; expected {event.expected}")
             case _:

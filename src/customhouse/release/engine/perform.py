@@ -16,10 +16,11 @@ from typing import Self
 from customhouse.formats.pipeline.vocabulary import CHECKS
 from customhouse.release import registry
 from customhouse.release.actions import Action, Check, Look, Outcome, Problem, StepRun, Tampered
+from customhouse.release.children import Children
 from customhouse.release.engine.halting import StepChildren
 from customhouse.release.events import Checked, Event, Published, Rebuilt, StepDone, StepFailed, Stopped
 from customhouse.release.rules import FAILED_CHECK, TAMPERED
-from customhouse.release.standing import distinct, flat
+from customhouse.release.standing import distinct, flat, public
 from customhouse.release.things import Things
 from customhouse.terms.errors import CustomhouseError
 
@@ -50,14 +51,16 @@ def perform(
     words: Words | None = None,
     take_up: bool = False,
     rebuild: bool = False,
+    only_probe: bool = False,
     after_do: Callable[[], None] = lambda: None,
 ) -> list[Event]:
     """Do the step; returns the events to append: its checks, what it says, and `StepDone` or `StepFailed`.
 
     ``take_up``: it was begun before; its probe is asked first. ``rebuild``: its rebuilders are this machine, too.
+    ``only_probe``: it is not done any more where it was not; what was done is told.
     ``after_do`` is called when it was done and before anything is known of it elsewhere. Raises nothing of its own.
     """
-    attempt = _Attempt(run, words or Words(), take_up, rebuild, after_do)
+    attempt = _Attempt(run, words or Words(), take_up or only_probe, rebuild, after_do, only_probe=only_probe)
     children = run.children
     timer = None
     if isinstance(children, StepChildren):
@@ -81,13 +84,15 @@ class _Failed(Exception):
 
 class _Attempt:
     def __init__(
-        self, run: StepRun, words: Words, take_up: bool, rebuild: bool, after_do: Callable[[], None]
+        self, run: StepRun, words: Words, take_up: bool, rebuild: bool, after_do: Callable[[], None], *,
+        only_probe: bool,
     ) -> None:  # fmt: skip
         self.run = run
         self.words = words
         self.take_up = take_up
         self.rebuild = rebuild
         self.after_do = after_do
+        self.only_probe = only_probe
         self.said: list[Event] = []
         self.late = False
 
@@ -126,11 +131,13 @@ class _Attempt:
         action = self.words.action(run.step.uses)
         outcome = self._probed(action)
         recovered = outcome is not None
+        if outcome is None and self.only_probe:
+            raise Problem("interrupted", "it was begun, and was not done", "a run that goes on", place=run.step.id)
         if outcome is None:
             self._look(self._before(), None)
         with _Rebuilders(run, self.words if self.rebuild else None) as rebuilders:
             if outcome is None:
-                outcome = action.do(run)
+                outcome = self._done(action)
                 self.after_do()
             outcome = replace(outcome, events=(*outcome.events, *rebuilders.compared(outcome)))
         self.said += self._told(outcome)
@@ -140,6 +147,18 @@ class _Attempt:
         self._look(self._after(made=[one.check for one in outcome.checks]), outcome)
         facts = _facts(outcome)
         self.said.append(StepDone(run.step.id, run.attempt, outcome.outputs, facts, recovered))
+
+    def _done(self, action: Action) -> Outcome:
+        """Do it. What fails may have been done all the same: what strangers see of it is told with its failure."""
+        try:
+            return action.do(self.run)
+        except Exception:
+            if public(self.run.step):
+                # Perhaps our programs were ended; to ask, others are started.
+                with suppress(Exception):
+                    found = action.probe(replace(self.run, children=Children()))
+                    self.said += self._told(found) if found is not None else []
+            raise
 
     def _probed(self, action: Action) -> Outcome | None:
         if not self.take_up:

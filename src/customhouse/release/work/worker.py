@@ -16,7 +16,7 @@ from customhouse.release.actions import Outcome, Problem, StepRun, Tampered
 from customhouse.release.engine.conduct import Conductor
 from customhouse.release.engine.halting import StepChildren
 from customhouse.release.events import Event, Noted, Rebuilt, Stopped
-from customhouse.release.moves import Move, Start, TakeUp, Undo, next_moves
+from customhouse.release.moves import Move, Settle, Start, TakeUp, Undo, next_moves
 from customhouse.release.rules import TAMPERED
 from customhouse.release.sealed import ENGINE, Said
 from customhouse.release.sealing import Chain
@@ -82,7 +82,7 @@ class Worker(Conductor):
 
     def _is_mine(self, move: Move) -> bool:
         match move:
-            case Start(step) | TakeUp(step) | Undo(step):
+            case Start(step) | TakeUp(step) | Settle(step) | Undo(step):
                 found = self.state.pipeline.step(step)
                 wanted = not self.only or found.id in self.only
                 return wanted and found.actor == self.actor and found.uses != GATE
