@@ -31,6 +31,8 @@ _SYSTEM = (
     "/etc/alternatives", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d",
 )  # fmt: skip
 """What programs need of a system: no home, no settings of services, no run-time folder."""
+_OF_NETWORKS = ("/etc/resolv.conf", "/etc/ssl/certs", "/etc/ca-certificates")
+"""What programs need of a system besides, to reach others: names, and whom to trust."""
 _CELL = "/.cell"
 _SHARED = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108  # the cell's own
 _LOOK_SECONDS = 0.5
@@ -75,6 +77,8 @@ class Cell:
     python: Path = BASE_PYTHON
     """The Python that starts the program inside; its installation is readable."""
     person: Person = field(default_factory=Person)
+    network: bool = False
+    """Whether it reaches the network of this machine, this machine's own loopback too. All else stays shut."""
     host: str = "cell"
     umask: int = 0o022
     cpus: int = 0
@@ -178,7 +182,7 @@ class Unshared:
         (folder / "plan.json").write_text(json.dumps(plan))
         namespaces = [
             "--mount",
-            "--net",
+            *([] if cell.network else ["--net"]),
             "--pid",
             "--ipc",
             "--uts",
@@ -212,8 +216,10 @@ def _spaces(cell: Cell) -> list[str]:
     whatever its capabilities are. `inside.py` becomes another user instead, and loses the three that it needs for that.
     """
     if os.getuid() != 0:
-        return ["--unshare-all", "--uid", str(cell.person.uid), "--gid", str(cell.person.uid)]
-    spaces = ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
+        shared = ["--share-net"] if cell.network else []
+        return ["--unshare-all", *shared, "--uid", str(cell.person.uid), "--gid", str(cell.person.uid)]
+    spaces = ["--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup-try"]
+    spaces += [] if cell.network else ["--unshare-net"]
     return [*spaces, "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID", "--cap-add", "CAP_CHOWN"]
 
 
@@ -250,10 +256,12 @@ def read_only(cell: Cell, folder: Path) -> dict[str, Path]:
         "passwd": f"root:x:0:0:root:/root:/bin/false\n{name}:x:{uid}:{uid}::/home/{name}:/bin/sh\n",
         "group": f"root:x:0:\n{name}:x:{uid}:\n",
         "hosts": f"127.0.0.1 localhost\n127.0.1.1 {cell.host}\n",
-        "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
+        "nsswitch.conf": f"passwd: files\ngroup: files\nhosts: files{' dns' if cell.network else ''}\n",
     }.items():
         (folder / file).write_text(text)
         found[f"/etc/{file}"] = folder / file
+    if cell.network:
+        found.update({one: Path(one).resolve() for one in _OF_NETWORKS if Path(one).exists()})
     found[f"{_CELL}/inside.py"] = Path(__file__).with_name("inside.py")
     found[f"{_CELL}/task.json"] = folder / "task.json"
     return found

@@ -15,12 +15,15 @@ from datetime import UTC
 from pathlib import Path, PurePosixPath
 
 from customhouse.release.actions import Outcome, Problem, StepRun
+from customhouse.release.building.isolation import Cell, run_in
 from customhouse.release.children import Ran
 from customhouse.release.git.git import Git
 from customhouse.release.git.released import frozen, outputs, repository
 from customhouse.release.git.repository import Change
 from customhouse.release.git.worktree import TREE, WROTE, base, keep, kept, settle
 
+INSIDE = "/source"
+"""Where the copy lies for a program that is shut in."""
 _MOST_NAMED = 5
 
 
@@ -86,12 +89,12 @@ def found(run: StepRun, facts: dict[str, str], *, said: bool = True) -> Outcome:
 
 
 def tool(run: StepRun, copy: Copy, module: str, arguments: Sequence[str]) -> Ran:
-    """Run a Python tool of this environment, or of the place's ``python``, in the copy; raises `Problem`."""
+    """Run a Python tool of this environment, or of the place's ``python``, in the copy; raises `Problem`.
+
+    Shut in: what a repository brings along runs with it, such as the templates that its settings name.
+    """
     python = run.places.get(run.step.env, {}).get("python") or sys.executable
-    ran = run.children.run(
-        [python, "-I", "-m", module, *arguments], cwd=copy.folder, env=environment(run),
-        timeout=run.step.timeout.total_seconds(),
-    )  # fmt: skip
+    ran = shut_in(run, copy, [python, "-I", "-m", module, *arguments], python=Path(python))
     if f"No module named {module}" in ran.err:
         raise Problem(
             "no-tool", f"{python} has no {module}", f"{module}, installed", place=run.step.id,
@@ -101,6 +104,22 @@ def tool(run: StepRun, copy: Copy, module: str, arguments: Sequence[str]) -> Ran
         why = "it took too long" if ran.timed_out else ran.tail
         raise Problem("tool-failed", f"{module}: {why}", "an end without a fault", place=run.step.id)
     return ran
+
+
+def shut_in(
+    run: StepRun, copy: Copy, argv: Sequence[str], *, python: Path, network: bool = False, path: bool = False
+) -> Ran:
+    """Run a program in a cell whose work folder is the copy: it sees no clone, no key, no process and no secret.
+
+    ``path``: it finds programs where we do, besides those of the system.
+    """
+    own = ("HOME",) if path else ("HOME", "PATH")
+    env = {name: value for name, value in environment(run).items() if name not in own}
+    cell = Cell(
+        INSIDE, env, writable={INSIDE: copy.folder}, seconds=run.step.timeout.total_seconds(), python=python,
+        network=network,
+    )  # fmt: skip
+    return run_in(cell, argv, run.children, run.folder / "cell")
 
 
 def environment(run: StepRun) -> dict[str, str]:

@@ -1,7 +1,8 @@
 """A program of the project's own that writes into the work tree: autoconf, a code generator, a script.
 
-It runs in a copy, without the clone, without our environment; without a network where its environment has none. Tools
-that are pinned (``tools = ["autoconf=sha256:…"]``) are hashed before it starts.
+It runs in a copy, shut in: without the clone, our environment, and other processes and files of this machine; and
+without a network where its environment has none. Tools that are pinned (``tools = ["autoconf=sha256:…"]``) are hashed
+before it starts.
 """
 
 from __future__ import annotations
@@ -14,14 +15,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from customhouse.release.actions import Outcome, Problem, StepRun, Tampered
-from customhouse.release.building.isolation import Cell, run_in
 from customhouse.release.building.outputs import declared, keep, kept, option_texts
 from customhouse.release.children import Ran
 from customhouse.release.git.worktree import TREE
-from customhouse.release.prepare.copy import Copy, copied, environment, found, left, taken
+from customhouse.release.prepare.copy import Copy, copied, environment, found, left, shut_in, taken
 from customhouse.release.things import Things
 
-_INSIDE = "/source"
 _DONE = "made.json"
 _PREFIX = "sha256:"
 
@@ -89,17 +88,13 @@ def pinned(run: StepRun) -> dict[str, str]:
 
 
 def _run(run: StepRun, copy: Copy) -> Ran:
-    seconds = run.step.timeout.total_seconds()
-    if run.pipeline.environment(run.step.env).network == "none":
-        kept = {name: value for name, value in environment(run).items() if name not in ("PATH", "HOME")}
-        cell = Cell(_INSIDE, kept, writable={_INSIDE: copy.folder}, seconds=seconds, python=Path(sys.executable))
-        return run_in(cell, run.step.run, run.children, run.folder / "cell")
-    env = environment(run)
-    if shutil.which(run.step.run[0], path=env["PATH"]) is None and not (copy.folder / run.step.run[0]).is_file():
+    network = run.pipeline.environment(run.step.env).network != "none"
+    path = environment(run)["PATH"]
+    if network and shutil.which(run.step.run[0], path=path) is None and not (copy.folder / run.step.run[0]).is_file():
         raise Problem(
             "no-program", f"there is no program {run.step.run[0]!r}", "a program of the system", place=run.step.id
         )
-    return run.children.run(run.step.run, cwd=copy.folder, env=env, timeout=seconds)
+    return shut_in(run, copy, run.step.run, python=Path(sys.executable), network=network, path=network)
 
 
 def _made(run: StepRun, copy: Copy) -> Mapping[str, Things]:
@@ -108,6 +103,10 @@ def _made(run: StepRun, copy: Copy) -> Mapping[str, Things]:
     if not files:
         return {}
     patterns = option_texts(run, "produces", ("dist/*",))
-    paths = sorted({path for pattern in patterns for path in copy.folder.glob(pattern.lstrip("/"))
-                    if path.is_file() and not path.is_symlink()})  # fmt: skip
-    return declared(run, paths)
+    bad = [one for one in patterns if one.startswith("/") or ".." in one.split("/")]
+    if bad:
+        raise Problem("option", f"produces names {bad[0]!r}", "paths below the work folder", place=run.step.id)
+    # A folder on the way may be a link that the program has laid: what lies behind it is not what it made.
+    paths = {copy.file(str(path.relative_to(copy.folder))) for pattern in patterns
+             for path in copy.folder.glob(pattern) if path.is_file() and not path.is_symlink()}  # fmt: skip
+    return declared(run, sorted(paths))
