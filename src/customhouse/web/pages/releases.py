@@ -81,14 +81,15 @@ def head(visit: Visit) -> Response:
 
 
 def picture(visit: Visit) -> Response:
-    """The pipeline, drawn, as it stands now."""
+    """The pipeline, drawn, as it stands now; ``?shape=tall`` for a narrow screen."""
     found = _find(visit)
     headers = {
         "content-type": "image/svg+xml", "cache-control": "private, no-store", "x-content-type-options": "nosniff",
         "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox",
         "referrer-policy": "no-referrer",
     }  # fmt: skip
-    return Response(_drawn(found.state, visit), headers=headers)
+    tall = visit.query.get("shape") == "tall"
+    return Response(_drawn(found.state, visit, tall=tall), headers=headers)
 
 
 def journal(visit: Visit) -> Response:
@@ -230,10 +231,10 @@ def _here(visit: Visit) -> str:
     return f"/release/run/{visit.path['run']}/"
 
 
-def _drawn(state: State, visit: Visit) -> str:
+def _drawn(state: State, visit: Visit, *, tall: bool) -> str:
     from customhouse.release.picture.draw import draw  # noqa: PLC0415 - only pictures need it
 
-    return draw(state.pipeline, state=state, now=visit.app.clock.now())
+    return draw(state.pipeline, state=state, now=visit.app.clock.now(), shape="tall" if tall else "wide")
 
 
 def _short(value: object) -> str:
