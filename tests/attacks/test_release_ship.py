@@ -95,6 +95,26 @@ def test_a_byte_flipped_in_the_stage(harbour: Harbour, tmp_path: Path) -> None:
             path.write_bytes(body)
 
 
+def test_a_byte_flipped_in_the_stage_after_it_was_signed(harbour: Harbour, tmp_path: Path) -> None:
+    """Before it is published, and not when strangers have fetched it: the stage is asked for its bytes once more."""
+    shipping = Shipping(tmp_path, harbour, project="flipped-signed")
+
+    def on_the_disk(run: StepRun) -> None:
+        digest = wheel_of(run).digest
+        (path,) = [one for one in harbour.server.data.rglob(f"*{digest[4:]}*") if one.is_file()]
+        kept[path] = path.read_bytes()
+        flip(path)
+
+    kept: dict[Path, bytes] = {}
+    shipping.words.before["publish"] = on_the_disk
+    try:
+        stopped(shipping.conduct(), "tampered:digest", "whl has the SHA-256", "/stage/")
+        nobody_sees(shipping)
+    finally:
+        for path, body in kept.items():
+            path.write_bytes(body)
+
+
 def put_another(shipping: Shipping, run: StepRun) -> None:
     """A co-maintainer's token sends another wheel into the very session."""
     path = run.folder / wheel(shipping.project, VERSION, tag="py2-none-any").filename

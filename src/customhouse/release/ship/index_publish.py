@@ -13,6 +13,7 @@ from customhouse.release.ship.compare import compare, digests, refuse_difference
 from customhouse.release.ship.index_door import index_door, index_of, project_of, version_in
 from customhouse.release.ship.index_stage import session_at, staged_digests
 from customhouse.release.ship.public_page import published_digests, stranger
+from customhouse.release.ship.stage_now import page_of, served_digests
 from customhouse.release.ship.staged import stage_facts
 from customhouse.release.things import Things
 
@@ -36,10 +37,19 @@ def publish(run: StepRun, things: Things) -> dict[str, str]:
         if session.status != "published":
             place = f"the stage {session.stage}"
             refuse_difference(digests(things), staged_digests(door, session), place, "Nothing was published.")
+            _refuse_other_bytes(run, things)
         if case_id(run):
             return _facts(run, publish_case(run, door, manifest))
         _published(run, door, session, manifest)
     return _facts(run)
+
+
+def _refuse_other_bytes(run: StepRun, things: Things) -> None:
+    """The index says what it has; whether it gives that out, its stage shows. Afterwards it would be too late."""
+    stage, project = stage_facts(run).get("stage", ""), project_of(run)
+    if stage:
+        page = page_of(stage, project)
+        refuse_difference(digests(things), served_digests(run, page, project), page, "Nothing was published.")
 
 
 def probe(run: StepRun, things: Things) -> dict[str, str] | None:

@@ -55,11 +55,8 @@ def stage_now(run: StepRun, outcome: Outcome | None) -> StageNow:
         address = facts.get("stage", "")
         if not address:
             raise Problem("not-staged", "nothing says where the stage is", "a stage", place=step.id)
-        url = f"{address.rstrip('/')}/{project_of(run, step.env)}/"
-        with stranger() as public:
-            page = public.page(url, project_of(run, step.env), JSON)
-            for one in page.files if page is not None else ():
-                seen[one.filename] = _digest(run, public, one)
+        url = page_of(address, project_of(run, step.env))
+        seen |= served_digests(run, url, project_of(run, step.env))
         places.append(url)
     if found.files:
         folder = folder_of(run, found.env)
@@ -69,6 +66,18 @@ def stage_now(run: StepRun, outcome: Outcome | None) -> StageNow:
         seen |= there or {}
         places.append(str(folder.staged))
     return StageNow(digests(found.all), seen, ", ".join(places), how)
+
+
+def page_of(stage: str, project: str) -> str:
+    """The stage's page of the project."""
+    return f"{stage.rstrip('/')}/{project}/"
+
+
+def served_digests(run: StepRun, page: str, project: str) -> dict[str, str]:
+    """SHA-256 by name of the bytes that come from a page of an index, whatever the page says of them."""
+    with stranger() as public:
+        found = public.page(page, project, JSON)
+        return {one.filename: _digest(run, public, one) for one in (found.files if found is not None else ())}
 
 
 def _digest(run: StepRun, public: Stranger, listed: ListedFile) -> str:
