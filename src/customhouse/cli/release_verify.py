@@ -6,6 +6,7 @@ import hashlib
 import json as json_text
 import re
 import sys
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +17,7 @@ from customhouse.formats.plain import plain
 from customhouse.terms.errors import Rejected
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from customhouse.release.room.proof import Decision
     from customhouse.release.sealed import Sealed
@@ -134,9 +135,9 @@ def bundle(
     from customhouse.release.actions import Problem  # noqa: PLC0415 - the engine is loaded where it is used
     from customhouse.release.evidence.collect import collect  # noqa: PLC0415 - as above
 
-    lines, store = _run(run, runs, actor, folder, allow_http=allow_http)
     try:
-        name, data = collect(lines, store, trust_root=_root_file(trust_root))
+        with _run(run, runs, actor, folder, allow_http=allow_http) as (lines, store):
+            name, data = collect(lines, store, trust_root=_root_file(trust_root))
     except Problem as problem:
         raise Rejected(problem.code, problem.place, problem.saw, problem.next_step or problem.expected) from problem
     _keep(name, data, output)
@@ -154,8 +155,8 @@ def layout(
     from customhouse.release.sealing import verify_lines  # noqa: PLC0415 - as above
     from customhouse.terms.clock import SystemClock  # noqa: PLC0415 - as above
 
-    lines, _ = _run(run, runs, actor, folder, allow_http=allow_http)
-    verify_lines(lines)
+    with _run(run, runs, actor, folder, allow_http=allow_http) as (lines, _store):
+        verify_lines(lines)
     state = replay(lines)
     expires = SystemClock().now() + timedelta(days=365)
     output.mkdir(parents=True, exist_ok=True)
@@ -175,10 +176,8 @@ def _brought(url: str, *, allow_http: bool) -> tuple[str, bytes]:
 
     place = Place.parse(url, allow_http=allow_http)
     door = RoomDoor(place, token=os.environ.get("CUSTOMHOUSE_TOKEN", "").strip(), tell=lambda _text: None)
-    try:
+    with closing(door):
         data = door.bundle()
-    finally:
-        door.close()
     read = read_bundle(data)
     if read.lines[0].run != place.run:
         raise Rejected("other-run", url, f"the server has sent the run {plain(read.lines[0].run, 40)}", place.run)
@@ -196,15 +195,17 @@ def _keep(name: str, data: bytes, folder: Path) -> None:
     print(f"sha256:{hashlib.sha256(data).hexdigest()}")
 
 
+@contextmanager
 def _run(
     run: str, runs: Path | None, actor: str, folder: Path | None, *, allow_http: bool
-) -> tuple[Sequence[Sealed], Store]:  # fmt: skip
+) -> Iterator[tuple[Sequence[Sealed], Store]]:  # fmt: skip
     """The lines of a run and its files: of a folder here, or of a server that this machine has joined."""
     if "://" not in run:
         from customhouse.release.engine.folder import RUNS, find_run  # noqa: PLC0415 - the engine is loaded here alone
 
         found = find_run((runs or RUNS).resolve(), run)
-        return found.journal.read(), found.store
+        yield found.journal.read(), found.store
+        return
     import os  # noqa: PLC0415 - only here
 
     from customhouse.release.work.http_journal import HttpJournal  # noqa: PLC0415 - loads an HTTP client
@@ -214,11 +215,12 @@ def _run(
 
     if not actor:
         raise Rejected("no-actor", "--actor", "a server shows a run to those who have joined it", "--actor ACTOR")
-    door = RoomDoor(Place.parse(run, allow_http=allow_http), tell=lambda _text: None)
-    home = folder or folder_of(door.place.run, actor, os.environ)
-    member = join(door, actor, home, identity_token=None, api_token=os.environ.get("CUSTOMHOUSE_TOKEN", "").strip())
-    door.token = member.token
-    return HttpJournal(door, member.actor, member.key).read(), HttpStore(door, home / "objects")
+    with closing(RoomDoor(Place.parse(run, allow_http=allow_http), tell=lambda _text: None)) as door:
+        home = folder or folder_of(door.place.run, actor, os.environ)
+        token = os.environ.get("CUSTOMHOUSE_TOKEN", "").strip()
+        member = join(door, actor, home, identity_token=None, api_token=token)
+        door.token = member.token
+        yield HttpJournal(door, member.actor, member.key).read(), HttpStore(door, home / "objects")
 
 
 def _root_file(path: Path | None) -> bytes:
