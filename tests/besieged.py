@@ -21,7 +21,7 @@ import httpx2 as httpx
 
 from build_service import BuildService
 from customhouse.release.codec import read_line
-from customhouse.release.events import Published
+from customhouse.release.events import Finished, OpenedRun, Published
 from customhouse.release.rules import replay
 from customhouse.release.sealed import Sealed
 from customhouse.release.sealing import verify_lines
@@ -142,6 +142,24 @@ class Besieged(Demonstration):
     def state(self) -> State:
         """What the journal folds to."""
         return replay(self.lines)
+
+    def times(self) -> tuple[float, float]:
+        """Seconds from the opening to the end, and in how many of them a program of a step ran, on any machine.
+
+        What is left is the engine's own share: its work, the server's, and the waiting of one for another.
+        """
+        at = {type(line.event): line.at.timestamp() for line in self.lines}
+        first, last = at[OpenedRun], at[Finished]
+        spans = sorted(
+            (max(float(began), first), min(float(ended), last))
+            for one in self.machines.values()
+            for began, ended in (line.split() for line in (one.home / "children").read_text().splitlines())
+        )
+        covered, until = 0.0, first
+        for began, ended in spans:
+            covered += max(0.0, ended - max(began, until))
+            until = max(until, ended)
+        return last - first, covered
 
     def made(self, artifact: str, end: str) -> Thing:
         """What was made, by the end of its name."""

@@ -204,12 +204,13 @@ def test_a_byte_of_a_staged_file_is_flipped_between_signed_and_published(siege: 
     siege.until_held("rm", "before do: publish")
     with flipped(on_disk(siege.server.data, siege.made("dists", ".whl").digest)):
         siege.let_go("rm")
-        siege.stopped("check:staged-as-built", by="rm", saw=".whl", where="/stage/")
+        siege.stopped("tampered:digest", by="rm", saw=".whl", where="/stage/")
     siege.nothing_is_public()
 
 
 def test_a_byte_is_flipped_between_published_and_fetched_back(siege: Besieged) -> None:
     """There is no way back from publication; but the tag is pushed last, and stays where it is."""
+    siege.moved = {"index": {"cache_seconds": "5"}}
     siege.begin(rm="", ci_a="before do: fetch-back", ci_b="")
     siege.until_held("ci-a", "before do: fetch-back")
     with flipped(on_disk(siege.server.data, siege.made("dists", ".whl").digest)):

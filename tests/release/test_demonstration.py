@@ -1,0 +1,182 @@
+"""The demonstration is released once, at a real server, and looked at from every side."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin
+
+import httpx2 as httpx
+import pytest
+
+from besieged import SIMPLE, Besieged, besieged
+from command_line import customhouse
+from customhouse.release.events import Published, StepStarted, TagSeen
+from customhouse.release.sealed import Sealed
+from customhouse.release.state import State
+from demonstration import PEOPLE, builders, settings_for_builders
+from mail_sink import MailSink, mail_sink
+from sealed_project import git
+from world import Server
+
+pytestmark = pytest.mark.slow
+ATOM = "{http://www.w3.org/2005/Atom}"
+LETTER_SECONDS = 30.0
+
+
+@dataclass
+class Shipped:
+    """It is public."""
+
+    world: Besieged
+    sink: MailSink
+    lines: list[Sealed]
+    state: State
+    bundle: Path
+
+
+@pytest.fixture(scope="module")
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shipped]:
+    folder = tmp_path_factory.mktemp("demonstration")
+    with mail_sink() as sink, builders() as builds:
+        server = Server(
+            folder / "data", environment=settings_for_builders(builds) | sink.environment, named=True
+        )  # fmt: skip
+        server.start()
+        try:
+            with besieged(server, folder / "world", builds) as furnished:
+                world = furnished.fresh("release")
+                try:
+                    world.release()
+                    state = world.state
+                    assert state.status == "released", f"{state.stop}\n{world.logs()}"
+                    yield Shipped(world, sink, world.lines, state, bundle_of(world))
+                finally:
+                    world.end()
+            server.check()
+        finally:
+            server.stop()
+
+
+def bundle_of(world: Besieged) -> Path:
+    """As the server gives it to strangers, and as the release manager's machine makes it of what it sees."""
+    mine = ("--actor", "rm", "--folder", str(world.machines["rm"].home / "work"))
+    for where, more in (("given", ()), ("made", mine)):
+        done = customhouse("release", "bundle", world.page, *more, "-o", str(world.folder / where))
+        assert done.returncode == 0, done.stderr
+    given, made = (next((world.folder / where).glob("*.release.tar")) for where in ("given", "made"))
+    assert given.name == made.name
+    return given
+
+
+def says(shipped: Shipped, *arguments: str) -> tuple[int, dict[str, Any]]:
+    """What `customhouse release verify` says; it asks nobody."""
+    done = customhouse("release", "verify", str(shipped.bundle), "--json", *arguments, folder=shipped.world.folder)
+    return done.returncode, json.loads(done.stdout)
+
+
+def unproved(found: dict[str, Any]) -> list[str]:
+    return [f"{one['number']} {one['result']}" for one in found["points"] if one["result"] != "holds"]
+
+
+def test_every_step_was_done_once_and_the_journal_replays(shipped: Shipped) -> None:
+    assert {(one.status, one.attempt) for one in shipped.state.steps.values()} == {("done", 1)}
+    (again,) = shipped.state.steps["build"].rebuilds
+    assert (again.by, again.agrees, again.outputs) == ("ci-b", True, shipped.state.steps["build"].outputs)
+    assert len({one.person for _, _, one in shipped.state.steps["stop"].approvals}) == 3
+
+
+def test_a_stranger_who_brings_what_he_knows_verifies_all_of_it_offline_but_where_its_pipeline_lies(
+    shipped: Shipped,
+) -> None:
+    world, desk = shipped.world, shipped.world.folder / "stranger"
+    desk.mkdir()
+    config = httpx.get(f"{world.host.url}/sigstore/trust_config.json", timeout=30).json()
+    (desk / "root.json").write_text(json.dumps(config["trustedRoot"]))
+    (desk / "pipeline.toml").write_text(world.pipeline())
+    git(desk, "clone", "--quiet", str(world.upstream), "repository")
+    files = []
+    for one in httpx.get(f"{world.host.url}/simple/{world.name}/", headers=SIMPLE, timeout=30).json()["files"]:
+        path = desk / one["filename"]
+        path.write_bytes(httpx.get(urljoin(f"{world.host.url}/simple/{world.name}/", one["url"]), timeout=30).content)
+        files += ["--artifact", str(path)]
+    code, found = says(
+        shipped, "--trust-root", str(desk / "root.json"), "--pipeline", str(desk / "pipeline.toml"),
+        "--repo", str(desk / "repository"), *files,
+    )  # fmt: skip
+    assert (code, unproved(found)) == (3, ["8 unknown"]), json.dumps(found["points"], indent=1)
+    (unknown,) = [
+        one["text"] for point in found["points"] for one in point["findings"] if one["result"] == "unknown"
+    ]  # the project keeps its pipeline elsewhere; he has brought it himself
+    assert unknown.startswith("its pipeline is not a file at the top of that commit")
+
+
+def test_a_stranger_who_brings_nothing_hears_what_is_not_proved(shipped: Shipped) -> None:
+    code, found = says(shipped)
+    assert (code, unproved(found)) == (3, ["1 unknown", "3 unknown", "8 unasked"]), json.dumps(
+        found["points"], indent=1
+    )
+    assert not [one for point in found["points"] for one in point["findings"] if one["result"] == "fails"]
+
+
+def test_a_byte_of_a_file_that_he_has_is_seen(shipped: Shipped, tmp_path: Path) -> None:
+    (path,) = [one for one in shipped.state.artifacts["dists"] if one.name.endswith(".whl")]
+    (tmp_path / path.name).write_bytes(b"another wheel")
+    assert says(shipped, "--artifact", str(tmp_path / path.name))[0] == 1
+
+
+def test_the_tag_is_upstream_as_in_the_fork_and_came_there_after_publication(shipped: Shipped) -> None:
+    world, tag = shipped.world, shipped.state.artifacts["tag"][0].digest
+    assert world.tag(world.upstream) == world.tag(world.fork) == tag
+    assert git(world.upstream, "rev-parse", "main") == shipped.state.artifacts["commit"][0].digest
+    (published,) = [line.seq for line in shipped.lines if isinstance(line.event, Published)]
+    seen = [
+        line.seq
+        for line in shipped.lines
+        if isinstance(line.event, TagSeen) and (line.event.remote, line.event.oid) == ("upstream", tag)
+    ]
+    pushing = [
+        line.seq
+        for line in shipped.lines
+        if isinstance(line.event, StepStarted) and shipped.state.pipeline.step(line.event.step).uses == "git.push_last"
+    ]
+    assert seen
+    assert published < min(pushing) < min(seen)
+
+
+def test_the_index_has_exactly_what_was_built(shipped: Shipped) -> None:
+    assert shipped.world.on_the_index() == {one.name: one.digest for one in shipped.state.artifacts["dists"]}
+
+
+def test_people_had_letters_when_it_began_when_they_were_asked_and_when_it_was_released(shipped: Shipped) -> None:
+    what = f"sealed {shipped.world.version}"
+    wanted = [f"The release of {what} has begun", f"The release of {what} waits for people", f"{what} was released"]
+    for person in PEOPLE.values():
+        ends = time.monotonic() + LETTER_SECONDS
+        while time.monotonic() < ends:
+            subjects = " | ".join(str(one["subject"]) for one in shipped.sink.letters_to(f"{person}@example.org"))
+            if all(one in subjects for one in wanted):
+                break
+            threading.Event().wait(0.2)
+        else:
+            raise AssertionError(f"{person} has only {subjects}")
+
+
+def test_the_feed_tells_of_it(shipped: Shipped) -> None:
+    (entry,) = ET.parse(shipped.world.feed).getroot().findall(f"{ATOM}entry")  # noqa: S314 - our own
+    assert shipped.world.version in str(entry.findtext(f"{ATOM}title"))
+
+
+def test_the_engines_own_share_is_known(shipped: Shipped, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its bound is for `make bench`, where nothing else runs."""
+    wall, covered = shipped.world.times()
+    with capsys.disabled():
+        sys.stdout.write(f"\nreleased in {wall:.1f} s, of which programs of steps ran {covered:.1f} s ")
+    assert 0 < covered < wall
