@@ -41,6 +41,7 @@ bench: ## ratios against nginx, pypiserver, proxpi, devpi, pip-audit and uv audi
 	@$(PYTHON) scripts/bench_simulate.py
 	@$(PYTHON) scripts/bench_views.py
 	@$(PYTHON) scripts/bench_mirror.py
+	@$(PYTHON) scripts/bench_release.py
 
 screenshots: ## make the README's pictures again
 	@scripts/bootstrap test
