@@ -17,14 +17,20 @@ import shutil
 import tarfile
 import zipfile
 import zlib
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
+from tempfile import TemporaryFile
+from typing import IO, BinaryIO, cast
 
 LEVEL = 9
 _FIRST_ZIP_TIME = datetime(1980, 1, 1, tzinfo=UTC)
 _COPY_BYTES = 2**20
 _LARGEST_LEVEL_XZ = 6
+_MAGICS: Mapping[bytes, Callable[[Path], object]] = {
+    b"\x1f\x8b": gzip.open, b"\xfd7zXZ\x00": lzma.open, b"BZh": bz2.open,
+}  # fmt: skip
+_LONGEST_MAGIC = max(map(len, _MAGICS))
 
 
 def repack_sdist(source: Path, target: Path, epoch: int) -> None:
@@ -51,7 +57,29 @@ def repack_tar(source: Path, target: Path, epoch: int) -> None:
 
 
 def _retar(source: Path, out: object, epoch: int) -> None:
-    with tarfile.open(source) as old, tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as new:  # type: ignore[call-overload]
+    # Unpacked once, beside: each step back in what is compressed would unpack it from its beginning.
+    with TemporaryFile(dir=source.parent) as unpacked:
+        with _opened(source) as packed:
+            shutil.copyfileobj(packed, unpacked, _COPY_BYTES)
+        unpacked.seek(0)
+        _write_sorted(unpacked, out, epoch)
+
+
+def _opened(source: Path) -> IO[bytes]:
+    """What is inside of the compression, whatever the file is called."""
+    with source.open("rb") as file:
+        first = file.read(_LONGEST_MAGIC)
+    for magic, opened in _MAGICS.items():
+        if first.startswith(magic):
+            return cast("IO[bytes]", opened(source))
+    return source.open("rb")
+
+
+def _write_sorted(plain_tar: IO[bytes], out: object, epoch: int) -> None:
+    with (
+        tarfile.open(fileobj=plain_tar, mode="r:") as old,
+        tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as new,  # type: ignore[call-overload]
+    ):
         for member in sorted(old.getmembers(), key=lambda one: one.name):
             plain = tarfile.TarInfo(member.name)
             plain.type, plain.linkname = member.type, member.linkname
