@@ -17,9 +17,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from building import BUILD, NOW, Bench
 from customhouse.formats.pipeline.model import Actor, Artifact
 from customhouse.release.actions import Outcome, Problem, StepRun
+from customhouse.release.building import hand_in
 from customhouse.release.building.hand_in import HandIn, accept
 from customhouse.release.events import Attested
-from customhouse.release.signing.gpg import sign_detached
+from customhouse.release.signing.gpg import sign_detached, verify_detached
 from customhouse.release.signing.sealer import SigstoreSealer
 from sealed_project import commit_all, git
 from shipping import SUBJECT, Harbour, gpg_home, new_key
@@ -218,6 +219,32 @@ def test_a_statement_signed_by_gpg_is_taken_from_its_declared_key_alone(run: Ste
         assert accept(mine, place(mine)).facts["evidence.windows.intoto.json"] == f"gpg:{home.fingerprint}"
         signature.write_text(sign_detached(mine.children, home.path, new_key(home.path), said))
         assert refused(mine) == "other-key"
+
+
+@pytest.mark.slow
+def test_a_statement_that_is_exchanged_after_its_signature_was_verified_is_not_believed(
+    run: StepRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever can write into the folder has an old statement of the expert, and one that he would like."""
+    with gpg_home() as home:
+        expert = replace(EXPERT, identities=(f"gpg:{home.fingerprint}",))
+        whole = replace(run.pipeline, actors=(*run.pipeline.actors[:-1], expert))
+        places = {**run.places, "gpg": {"home": str(home.path)}}
+        mine = replace(run, pipeline=whole, state=replace(run.state, pipeline=whole), places=places)
+        paths = lay(mine)
+        (place(mine) / "windows.dsse.json").unlink()
+        said = place(mine) / "windows.intoto.json"
+        said.write_bytes(statement(paths, "0" * 40))
+        said.with_name("windows.intoto.json.asc").write_text(
+            sign_detached(mine.children, home.path, home.fingerprint, said)
+        )
+
+        def then_exchanged(*what: Any, **more: Any) -> None:
+            verify_detached(*what, **more)
+            said.write_bytes(statement(paths, mine.commit()))
+
+        monkeypatch.setattr(hand_in, "verify_detached", then_exchanged)
+        assert refused(mine) == "other-commit"
 
 
 @pytest.mark.slow

@@ -20,8 +20,8 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import shutil
 import time
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from customhouse.formats.plain import plain
 from customhouse.release.actions import Outcome, Problem, StepRun
 from customhouse.release.building.outputs import declared, keep, kept, matches, option_text
 from customhouse.release.events import Attested
+from customhouse.release.evidence.statements.commits import commits_in
 from customhouse.release.evidence.statements.statement import Statement, read_statement
 from customhouse.release.signing.gpg import fingerprint_of, public_key, verify_detached
 from customhouse.release.signing.trust_config import read_trust
@@ -101,11 +102,13 @@ def accept(run: StepRun, folder: Path) -> Outcome:
     told: dict[str, str] = {}
     events = []
     facts = {"commit": commit, "handed-in-by": run.step.actor}
-    for path in evidence:
+    for path in _as_it_is_now(run, evidence):
         statement, by = _judged(run, path, commit)
         told |= {one.name: one.sha256 for one in statement.subjects}
         subjects = tuple(sorted(one for things in outputs.values() for one in things if one.name in told))
-        events.append(Attested(run.step.id, statement.predicate_type, run.store.put(path), subjects))
+        # By a name that no other evidence of the run has, whatever experts call theirs.
+        bundle = run.store.put(path, f"{run.step.id}.{path.name}")
+        events.append(Attested(run.step.id, statement.predicate_type, bundle, subjects))
         facts[f"evidence.{path.name}"] = by
     missing = sorted(digests.keys() - told.keys())
     if missing:
@@ -120,6 +123,20 @@ def accept(run: StepRun, folder: Path) -> Outcome:
                 digests.get(name, "a file that was handed in"), place=run.step.id,
             )  # fmt: skip
     return replace(keep(run, Outcome(outputs, facts)), events=tuple(events))
+
+
+def _as_it_is_now(run: StepRun, evidence: list[Path]) -> list[Path]:
+    """The evidence in a folder of our own: what was verified is what is read, and what is kept."""
+    ours = run.folder / "evidence"
+    shutil.rmtree(ours, ignore_errors=True)
+    ours.mkdir(parents=True)
+    for path in evidence:
+        for one in (path, path.with_name(f"{path.name}.asc")):
+            if one.is_file() and not one.is_symlink():
+                if one.stat().st_size > _MOST_EVIDENCE_BYTES:
+                    raise Problem("bad-evidence", f"{one.stat().st_size:,} bytes", "a statement", place=one.name)
+                shutil.copyfile(one, ours / one.name)
+    return [ours / path.name for path in evidence]
 
 
 def _sorted(run: StepRun, folder: Path) -> tuple[list[Path], list[Path]]:
@@ -146,8 +163,6 @@ def _judged(run: StepRun, path: Path, commit: str) -> tuple[Statement, str]:
     wanted = _PREDICATES.get(option_text(run, "evidence", "provenance"))
     if wanted is None:
         raise Problem("option", "evidence is neither", "provenance or link", place=f"step {run.step.id}, with")
-    if path.stat().st_size > _MOST_EVIDENCE_BYTES:
-        raise Problem("bad-evidence", f"{path.stat().st_size:,} bytes", "a statement", place=path.name)
     statement, by = _verified(run, path)
     if statement.predicate_type != wanted:
         raise Problem("bad-evidence", f"it says {plain(statement.predicate_type, 100)}", wanted, place=path.name)
@@ -158,18 +173,6 @@ def _judged(run: StepRun, path: Path, commit: str) -> tuple[Statement, str]:
             next_step="Build the release's commit, and hand in again.",
         )  # fmt: skip
     return statement, by
-
-
-def commits_in(predicate: Mapping[str, Any]) -> set[str]:
-    """The commits that a provenance or a link is of, hexadecimal."""
-    definition = predicate.get("buildDefinition")
-    listed = definition.get("resolvedDependencies") if isinstance(definition, dict) else predicate.get("materials")
-    found = set()
-    for one in listed if isinstance(listed, list) else ():
-        digests = one.get("digest") if isinstance(one, dict) else None
-        if isinstance(digests, dict):
-            found |= {str(digests[key]).lower() for key in ("gitCommit", "sha1") if key in digests}
-    return found
 
 
 # --- signatures

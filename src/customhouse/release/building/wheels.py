@@ -204,6 +204,8 @@ def pip(run: StepRun, python: Python, *arguments: str, alone: bool = False) -> R
         "PIP_NO_INPUT": "1",
         "LC_ALL": "C.UTF-8",
         "PYTHONDONTWRITEBYTECODE": "1",
+        # What lies in our folder is no module of pip's.
+        "PYTHONSAFEPATH": "1",
     }
     ours = importlib.util.find_spec("pip") is not None
     which = [sys.executable, "-m", "pip", "--python", str(python.path)] if ours else [str(python.path), "-m", "pip"]

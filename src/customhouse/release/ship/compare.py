@@ -52,8 +52,14 @@ class Difference:
 
 
 def digests(things: Iterable[Thing]) -> dict[str, str]:
-    """SHA-256 by file name."""
-    return {one.name: one.digest for one in things if one.algorithm == "sha256"}
+    """SHA-256 by file name; raises `Tampered` for two files of one name: one would hide the other."""
+    found: dict[str, str] = {}
+    for one in things:
+        if one.algorithm == "sha256" and found.setdefault(one.name, one.digest) != one.digest:
+            raise Tampered(
+                "two-files", f"two files are called so: {found[one.name]}, {one.digest}", "one", place=one.name
+            )
+    return found
 
 
 def compare(expected: Mapping[str, str], seen: Mapping[str, str]) -> Difference:
