@@ -30,7 +30,9 @@ def _adopted(template: str, rooms: str, tmp_path: Path) -> None:
         _git(tmp_path, "init", "-q", "--bare", "-b", "main", f"{name}.git")
         _git(made.folder, "remote", "add", name, str(tmp_path / f"{name}.git"))
     _git(made.folder, "push", "-q", "upstream", "HEAD:main")
-    new = customhouse("release", "new", "--template", template, folder=made.folder)
+    new = customhouse(
+        "release", "new", "--template", template, folder=made.folder, environment={"XDG_CONFIG_HOME": str(tmp_path)}
+    )
     assert new.returncode == 0, new.stderr
     wheels = [f"--place={room}.wheelhouse={made.wheelhouse}" for room in (rooms, f"{rooms}-b")]
     done = customhouse("release", "run", "--param=version=1.1.0", "--rehearse", *wheels, folder=made.folder)

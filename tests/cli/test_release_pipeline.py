@@ -11,12 +11,21 @@ import pytest
 
 from command_line import customhouse
 from customhouse.formats.pipeline.read import read_pipeline
+from customhouse.release.machine_key import open_key
 from customhouse.release.template_texts import TEMPLATES
 from small_pipeline import SMALL, spoiled
 
 
 def _git(folder: Path, *arguments: str) -> None:
     subprocess.run(["git", "-C", str(folder), *arguments], check=True, capture_output=True)
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where keys of whoever types lie."""
+    folder = tmp_path_factory.mktemp("config")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(folder))
+    return folder
 
 
 @pytest.fixture
@@ -73,6 +82,32 @@ def test_a_bare_repository_beside_the_project_is_the_fork(project: Path) -> None
     done = customhouse("release", "new", folder=project)
     assert "No fork" not in done.stdout
     assert 'url = "../My.Lib-fork.git"' in (project / "places.toml").read_text()
+
+
+def test_whoever_releases_alone_gets_a_key_and_it_stands_in_the_pipeline(project: Path, home: Path) -> None:
+    done = customhouse("release", "new", folder=project)
+    key = open_key(home / "customhouse" / "release.key")
+    rm = read_pipeline((project / "release.toml").read_text()).actor("rm")
+    assert f"key:{key.public}" in rm.identities
+    assert f"  {home / 'customhouse' / 'release.key'}\n" in done.stdout
+
+
+def test_index_and_account_are_written_as_certificates_of_that_index_name_them(project: Path) -> None:
+    index = "http://localhost:8417"
+    done = customhouse("release", "new", "--index", f"{index}/", "--user", "nell", folder=project)
+    assert "No index" not in done.stdout
+    rm = read_pipeline((project / "release.toml").read_text()).actor("rm")
+    assert rm.identities[:2] == ("user:nell", f"oidc:{index}/sigstore/oidc#{index}/user/nell")
+    places = (project / "places.toml").read_text()
+    assert f'url = "{index}"' in places
+    assert f'trust_config = "{index}/sigstore/trust_config.json"' in places
+
+
+@pytest.mark.parametrize("words", [("--index", "localhost"), ("--user", "nell smith")])
+def test_what_is_no_address_and_no_account_is_refused(words: tuple[str, str], project: Path) -> None:
+    done = customhouse("release", "new", *words, folder=project)
+    assert (done.returncode, words[0] in done.stderr) == (2, True)
+    assert not (project / "release.toml").exists()
 
 
 def test_a_program_comes_with_its_digest(project: Path) -> None:

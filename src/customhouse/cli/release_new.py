@@ -6,7 +6,7 @@ import getpass
 import re
 import tomllib
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -21,7 +21,13 @@ Template = Annotated[
     Parameter(name="--template", help="Which one to begin with."),
 ]
 Folder = Annotated[Path, Parameter(help="The project's folder (default: this one).")]
+Index = Annotated[str, Parameter(name="--index", show_default=False, help="Your index (default: the one in use).")]
+User = Annotated[
+    str, Parameter(name="--user", show_default=False, help="Your account there (default: your name here).")
+]
 PIPELINE, PLACES = "release.toml", "places.toml"
+ALONE = "python-library"
+"""The template for releases on one machine, where a key file is what proves a person."""
 _SAMPLE_KEY = "0123456789ABCDEF0123456789ABCDEF01234567"
 _USER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?", re.ASCII)
 _PROJECT = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?", re.ASCII)
@@ -44,10 +50,13 @@ class Found:
     """Whether its tags are versions without a ``v``."""
 
 
-def new(folder: Folder = Path(), /, *, template: Template = "python-library") -> None:
+def new(
+    folder: Folder = Path(), /, *, template: Template = "python-library", index: Index = "", user: User = ""
+) -> None:
     """Write release.toml and places.toml from a template: project, remotes and user are filled in.
 
-    Nothing is overwritten. The pipeline goes into the repository; the places are of this machine, and do not.
+    Nothing is overwritten. The pipeline goes into the repository; the places are of this machine, and do not. For a
+    release on one machine you approve with a key file of yours; it is made if there is none.
     """
     from customhouse.formats.pipeline.lint import lint  # noqa: PLC0415 - only these commands need it
     from customhouse.formats.pipeline.read import read_pipeline  # noqa: PLC0415 - as above
@@ -66,7 +75,11 @@ def new(folder: Folder = Path(), /, *, template: Template = "python-library") ->
         if path.exists():
             raise Rejected("exists", str(path), "it is there already", "another folder, or take it away first")
     found = look(folder)
+    found = replace(found, index=_origin(_checked(index)) or found.index, user=_account(user) or found.user)
     text = filled(template_text(template), found)
+    key_file = None
+    if template == ALONE:
+        key_file, text = _with_key(text)
     if program is not None:
         text = with_digest(text, program_text(template))
     pipeline = read_pipeline(text, where=PIPELINE)
@@ -78,6 +91,8 @@ def new(folder: Folder = Path(), /, *, template: Template = "python-library") ->
         program.write_text(program_text(template), encoding="utf-8")
         print(f"{program}: what it runs; read it, and commit it too")
     print(f"{targets[1]}: where it acts on this machine; keep it out of the repository")
+    if key_file is not None:
+        print(f"Your key, by which you approve, stands in {PIPELINE}. It lies here:\n  {key_file}")
     for remark in (*_remarks(found, text), *_lock_remarks(folder, text)):
         print(f"  {remark}")
     where = "" if folder == Path() else f"cd {folder}; "
@@ -88,6 +103,28 @@ def new(folder: Folder = Path(), /, *, template: Template = "python-library") ->
     print(f"  {where}customhouse release lint")
     print("  customhouse release draw -o release.svg")
     print(f"  customhouse release run --param version=1.2.3{others} --rehearse")
+
+
+def _checked(index: str) -> str:
+    if index and not index.startswith(("https://", "http://")):
+        raise Rejected("bad-index", "--index", f"{plain(index, 80)!r} is no address", "such as https://index.example")
+    return index
+
+
+def _account(user: str) -> str:
+    if user and _USER.fullmatch(user) is None:
+        raise Rejected("bad-user", "--user", f"{plain(user, 80)!r} is no account's name", "such as rosa")
+    return user
+
+
+def _with_key(text: str) -> tuple[Path, str]:
+    """The person's own key file, and the pipeline with it among his identities: the first actor's."""
+    from customhouse.release.engine.person import own_key_file  # noqa: PLC0415 - the engine is loaded where it is used
+    from customhouse.release.machine_key import open_key  # noqa: PLC0415 - as above
+
+    path = own_key_file()
+    mine = f'"key:{open_key(path).public}"'
+    return path, re.sub(r"(?m)^(identities = \[.*)\]$", lambda line: f"{line[1]}, {mine}]", text, count=1)
 
 
 def look(folder: Path) -> Found:
@@ -131,7 +168,11 @@ def filled(text: str, found: Found) -> str:
     if found.key:
         text = text.replace(_SAMPLE_KEY, found.key)
     if found.index:
-        text = text.replace("https://index.example#", f"{found.index}#")
+        # Whom the Sigstore of an index knows, as certificates of it name him.
+        text = re.sub(
+            r"oidc:https://index\.example#([^\"]+)",
+            lambda who: f"oidc:{found.index}/sigstore/oidc#{found.index}/user/{who[1]}", text,
+        )  # fmt: skip
     if found.branch and found.branch != "main":
         text = text.replace(r"'main|\d+\.\d+'", rf"'main|{re.escape(found.branch)}|\d+\.\d+'")
         text = text.replace('default = "main"', f'default = "{found.branch}"')
@@ -143,6 +184,7 @@ def places_text(found: Found, pipeline: str) -> str:
     fork = "private" if "\nprivate = {" in pipeline else "fork"
     project = found.project or "sealed"
     adapter = _adapter(found.upstream)
+    trust = f"{found.index}/sigstore/trust_config.json" if found.index else ""
     lines = [
         "# Where the release acts on this machine. Addresses and names; never secrets, and not for the repository.",
         "# Secrets come from the environment or the keyring: index-token, sigstore-token, github-token.",
@@ -156,8 +198,8 @@ def places_text(found: Found, pipeline: str) -> str:
         "",
         *_index(found, project, pipeline),
         "",
-        '[sigstore]                      # customhouse sigstore trust > trust_config.json; or "public"',
-        _setting("trust_config", "", "./trust_config.json"),
+        '[sigstore]                      # of your index; a file; or "public"',
+        _setting("trust_config", trust, "./trust_config.json"),
     ]
     if '"gpg"' in pipeline:
         lines += ["", "[gpg]", _setting("key", found.key, _SAMPLE_KEY), _setting("home", "", "~/.gnupg")]
@@ -198,7 +240,7 @@ def _remarks(found: Found, text: str) -> list[str]:
     if _SAMPLE_KEY in text:
         said.append(f"No signing key in git's settings: replace {_SAMPLE_KEY[:8]}… in {PIPELINE}.")
     if "https://index.example" in text:
-        said.append(f"No index in use here: replace https://index.example in {PIPELINE}.")
+        said.append("No index in use here: --index URL, or replace https://index.example.")
     return said
 
 
