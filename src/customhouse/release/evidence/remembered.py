@@ -14,7 +14,8 @@ from typing import Any
 
 from customhouse.formats.strict_json import read_json
 from customhouse.release.evidence.points.case import Case, Remembered
-from customhouse.release.evidence.points.journal import checkpoints_of
+from customhouse.release.evidence.points.followed import known_pipelines
+from customhouse.release.evidence.points.journal import checkpoints_of, grown
 from customhouse.terms.errors import Rejected
 from customhouse.trust.private_sigstore.note import read_checkpoint
 
@@ -48,7 +49,12 @@ def read_remembered(path: Path, project: str) -> Remembered | None:
 
 
 def remember(path: Path, case: Case, trust_root_sha256: str) -> None:
-    """Write what this verification has seen, beside what the file says of other projects. Whole or not at all."""
+    """Write what this verification has compared, beside what the file says of other projects. Whole or not at all.
+
+    What was the bundle's own word is not written: next time it would stand there as ours. So root and pipeline are
+    those that somebody has brought or remembers, and a log's checkpoint is the first one, or one that has been shown
+    to continue the last.
+    """
     value: dict[str, Any] = {"projects": {}, "logs": {}}
     if path.exists():
         text = path.read_bytes().decode()
@@ -56,18 +62,34 @@ def remember(path: Path, case: Case, trust_root_sha256: str) -> None:
             return  # somebody else's checkpoint is not ours to change
         value |= _value(text, path)
     state = case.state
-    value["projects"] = {
-        **value["projects"],
-        state.pipeline.project: {
-            "pipeline_version": state.pipeline.version,
-            "pipeline_sha256": state.pipeline_sha256,
-            "trust_root_sha256": trust_root_sha256,
-        },
+    if not _knows_root(case):
+        return
+    if state.pipeline_sha256 in known_pipelines(case):
+        value["projects"] = {
+            **value["projects"],
+            state.pipeline.project: {
+                "pipeline_version": state.pipeline.version,
+                "pipeline_sha256": state.pipeline_sha256,
+                "trust_root_sha256": trust_root_sha256,
+            },
+        }
+    shown = {
+        origin: note
+        for origin, note in checkpoints_of(case).items()
+        if origin not in value["logs"] or grown(case, origin, value["logs"][origin])
     }
-    value["logs"] = _newer(value["logs"], checkpoints_of(case))
+    value["logs"] = _newer(value["logs"], shown)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     temporary.replace(path)
+
+
+def _knows_root(case: Case) -> bool:
+    brought = case.brought
+    remembered = brought.remembered
+    return bool(
+        brought.trust_root or brought.trust_root_sha256 or (remembered is not None and remembered.trust_root_sha256)
+    )
 
 
 def _newer(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:

@@ -38,8 +38,13 @@ def _steps(case: Case) -> list[Finding]:
 
 
 def _is_known(case: Case) -> bool:
+    return case.state.pipeline_sha256 in known_pipelines(case)
+
+
+def known_pipelines(case: Case) -> set[str]:
+    """The digests of pipelines that did not come with the bundle."""
     remembered = case.brought.remembered
-    return bool(case.brought.pipeline_sha256) or (remembered is not None and remembered.pipeline_version > 0)
+    return {case.brought.pipeline_sha256, remembered.pipeline_sha256 if remembered is not None else ""} - {""}
 
 
 def _which(case: Case) -> list[Finding]:
@@ -57,8 +62,17 @@ def _which(case: Case) -> list[Finding]:
             )
         elif version == remembered.pipeline_version and sha256 != remembered.pipeline_sha256:
             findings.append(fails(f"its pipeline is another version {version} than the one that you have seen"))
-        else:
+        elif sha256 == remembered.pipeline_sha256:
+            findings.append(holds(f"its pipeline (version {version}) is the one that you remember"))
+        elif case.brought.pipeline_sha256:
             findings.append(holds(f"its pipeline (version {version}) is none that was put back"))
+        else:
+            findings.append(
+                unknown(
+                    f"its pipeline is version {version}, and you know version {remembered.pipeline_version}: who may "
+                    "release is the bundle's own word; bring the new one: --pipeline or --repo"
+                )
+            )
     if not findings:
         findings.append(unknown("who may release is the bundle's own word; bring the pipeline: --pipeline or --repo"))
     return findings

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Iterator, Mapping
 
-from customhouse.release.events import Anchored
+from customhouse.formats.strict_json import read_json
+from customhouse.release.events import Anchored, Attested, Finished, Noted
 from customhouse.release.evidence.consistency import consistent
 from customhouse.release.evidence.points.case import Case, Finding, Point, fails, holds, some, unknown
 from customhouse.terms.errors import Rejected
 from customhouse.trust.private_sigstore.note import Checkpoint, read_checkpoint
 
+_SAYS_NOTHING_NEW = (Anchored, Attested, Noted, Finished)
+"""May stand after the last head that was logged: statements are signed and logged themselves."""
 Roots = Mapping[tuple[str, int], bytes]
 """Of every checkpoint in the bundle: the root by origin and size."""
 
@@ -42,8 +44,10 @@ def _anchored(case: Case) -> list[Finding]:
         reached = max(reached, hashes[line.event.head])
     if reached < 0:
         return [fails("no anchor of it verifies")]
-    after = len(case.bundle.lines) - 1 - reached
-    return [holds(f"the log has its head of line {reached}; {some(after, 'line')} after it rest on the key alone")]
+    rest = case.bundle.lines[reached + 1 :]
+    told = f"the log has its head of line {reached}; {some(len(rest), 'line')} after it rest on the key alone"
+    telling = [line for line in rest if not isinstance(line.event, _SAYS_NOTHING_NEW)]
+    return [unknown(f"{told}, and tell of the release")] if telling else [holds(told)]
 
 
 def _log(case: Case) -> Iterator[Finding]:
@@ -61,20 +65,28 @@ def _log(case: Case) -> Iterator[Finding]:
         yield _against(origin, read_checkpoint(note, f"checkpoint of {origin}").checkpoint, roots, proofs)
 
 
+def grown(case: Case, origin: str, note: str) -> bool:
+    """Whether it was shown that the bundle's log continues this checkpoint."""
+    roots, _ = _roots(case)
+    known = case.brought.remembered
+    proofs = [*(known.proofs if known is not None else ()), *_proofs(case)]
+    return _against(origin, read_checkpoint(note).checkpoint, roots, proofs).sign == "holds"
+
+
 def _against(origin: str, old: Checkpoint, roots: Roots, proofs: list[Mapping[str, object]]) -> Finding:
     """Whether the log as the bundle knows it has grown out of the one that somebody remembers, or the other way."""
     sizes = sorted(size for name, size in roots if name == origin)
     if not sizes:
         return unknown(f"the bundle has no checkpoint of the log {origin} that you remember")
-    if (origin, old.size) in roots:
-        if roots[origin, old.size] != old.root:
-            return fails(f"the log {origin} shows two trees of {old.size:,} entries: you and the bundle see other logs")
+    if roots.get((origin, old.size), old.root) != old.root:
+        return fails(f"the log {origin} shows two trees of {old.size:,} entries: you and the bundle see other logs")
+    # The newest counts: an older one may be of the true log, and the rest of another.
+    newest = Checkpoint(origin, sizes[-1], roots[origin, sizes[-1]])
+    if newest.size == old.size:
         return holds(f"the log's checkpoint of {old.size:,} entries is the one that you remember")
-    for size in reversed(sizes):
-        small, large = sorted((old, Checkpoint(origin, size, roots[origin, size])), key=lambda one: one.size)
-        hashes = _hashes(proofs, origin, small.size, large.size)
-        if hashes is None:
-            continue
+    small, large = sorted((old, newest), key=lambda one: one.size)
+    hashes = _hashes(proofs, origin, small.size, large.size)
+    if hashes is not None:
         if consistent(small.size, large.size, small.root, large.root, hashes):
             return holds(f"the log has only grown between {small.size:,} and {large.size:,} entries")
         return fails(f"the log {origin} was rewritten between {small.size:,} and {large.size:,} entries")
@@ -115,12 +127,12 @@ def checkpoints_of(case: Case) -> dict[str, str]:
 def _proof_fault(body: bytes, roots: Roots) -> str:
     """What is wrong with a proof of the bundle: it must lead from its own old checkpoint to one of the bundle's."""
     try:
-        value = json.loads(body)
+        value = read_json(body.decode())
         old = read_checkpoint(str(value["checkpoint"])).checkpoint
         new = int(value["new"])
         hashes = [base64.b64decode(str(one), validate=True) for one in value["hashes"]]
         fits = (old.origin, old.size) == (value["origin"], value["old"])
-    except (ValueError, KeyError, TypeError, Rejected):
+    except (ValueError, KeyError, TypeError, OverflowError, Rejected):
         return "is no consistency proof"
     root = roots.get((old.origin, new))
     if not fits or root is None:
@@ -131,7 +143,7 @@ def _proof_fault(body: bytes, roots: Roots) -> str:
 def _proofs(case: Case) -> Iterator[Mapping[str, object]]:
     for body in case.bundle.below("log/").values():
         try:
-            value = json.loads(body)
+            value = read_json(body.decode())
         except ValueError:
             continue
         if isinstance(value, dict):
@@ -155,6 +167,6 @@ def _hashes(proofs: list[Mapping[str, object]], origin: str, old: int, new: int)
 
 def _subjects(payload: bytes) -> set[str]:
     try:
-        return {str(one["digest"]["sha256"]) for one in json.loads(payload)["subject"]}
+        return {str(one["digest"]["sha256"]) for one in read_json(payload.decode())["subject"]}
     except (ValueError, KeyError, TypeError):
         return set()
