@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from customhouse.release.events import Checked, Published, SignedThing
 from customhouse.release.evidence.bundle import SBOMS
-from customhouse.release.evidence.points.case import Case, Finding, Point, either, fails, holds, some
+from customhouse.release.evidence.points.case import Case, Finding, Point, either, fails, holds, some, unasked
+from customhouse.release.evidence.points.handed_in import handed_in, is_handed_in
 from customhouse.release.evidence.statements import uris
 from customhouse.release.evidence.statements.statement import Statement, read_statement
 from customhouse.release.standing import flat, inputs_of
@@ -23,9 +24,11 @@ def handovers(case: Case) -> Point:
         *either(list(_inputs(case)), _counted(case)),
         *either(list(_published(case)), "what was published and fetched back is what was tested and signed"),
         *either(list(_signatures(case)), "each file that had to be signed is signed in each way"),
+        *_unopened(case),
         *either(list(_commit(case)), "commit and tag are the same wherever they were used and seen"),
         *either(list(_checks(case)), "each check that the pipeline demands was made, and held"),
         *_statements(case),
+        *handed_in(case),
     ]
     return Point(4, "Hand-overs", tuple(findings), "the machines that hashed what they took and made")
 
@@ -91,14 +94,14 @@ def _signatures(case: Case) -> Iterator[str]:
         for one in found.signed:
             if made.get(one.signature.name) != one.signature.digest:
                 yield f"the signature {one.signature.name} is not what {step.id} made"
-            yield from _kept(case, one)
+            yield from _kept(case, one, [grant.key for grant in found.grants])
         for how in sorted(_ways(step.options.get("how"), found.signed)):
             for thing in flat(found.inputs):
                 if thing.algorithm == "sha256" and (thing.name, thing.digest, how) not in done:
                     yield f"{thing.name} has no signature by {how}"
 
 
-def _kept(case: Case, one: SignedThing) -> Iterator[str]:
+def _kept(case: Case, one: SignedThing, keys: Iterable[str]) -> Iterator[str]:
     member = f"signatures/{one.signature.name}"
     if member not in case.bundle.members:
         yield f"the signature {one.signature.name} is not in the bundle"
@@ -109,6 +112,17 @@ def _kept(case: Case, one: SignedThing) -> Iterator[str]:
         proved = case.signatures[member]
         if not proved.is_one_of((identity,)):
             yield f"{one.signature.name} is by {proved.shown}, and not by {one.identity}"
+        granted = tuple(key for key in keys if key.startswith("oidc:"))
+        if not proved.is_one_of(granted):
+            yield f"{one.signature.name} is by {proved.shown}, and the key was released to {', '.join(granted)}"
+
+
+def _unopened(case: Case) -> list[Finding]:
+    """OpenPGP signatures are over the bytes, which the bundle does not hold."""
+    number = sum(one.how == "gpg" for step in case.state.steps.values() for one in step.signed)
+    if not number:
+        return []
+    return [unasked(f"{some(number, 'OpenPGP signature')} can be verified with the files only: --artifact")]
 
 
 def _ways(said: object, signed: Iterable[SignedThing]) -> set[str]:
@@ -158,6 +172,8 @@ def _statements(case: Case) -> list[Finding]:
     for one in case.attestations:
         if one.proved is None:
             continue  # told under point 1
+        if one.owed is None and is_handed_in(case, one):
+            continue
         if one.owed is None:
             faults.append(f"{one.member} is of no line of the journal")
             continue
@@ -167,11 +183,14 @@ def _statements(case: Case) -> list[Finding]:
         except Rejected as error:
             faults.append(str(error))
             continue
+        if said.to_bytes() != one.proved.payload:
+            faults.append(f"{one.member} is not written as we write statements: it may say more to others")
         if _comparable(said, case) != _comparable(made, case):
             faults.append(f"{one.member} says something else than line {one.owed.line.seq}{_where(said, made)}")
     if faults:
         return [fails(fault) for fault in faults]
-    return [holds(f"{some(len(case.attestations), 'statement')} say what the journal says")]
+    number = sum(one.owed is not None for one in case.attestations)
+    return [holds(f"{some(number, 'statement')} say what the journal says")]
 
 
 def _comparable(one: Statement, case: Case) -> bytes:
@@ -185,7 +204,8 @@ def _comparable(one: Statement, case: Case) -> bytes:
     known = {(member.rpartition("/")[2], thing.digest) for member, thing in case.files.items()}
     used = one.predicate.get("inputAttestations")
     listed = used if isinstance(used, list) else []
-    strange = [each for each in listed if (each.get("uri"), each.get("digest", {}).get("sha256")) not in known]
+    shaped = [{"uri": name, "digest": {"sha256": digest}} for name, digest in known]
+    strange = [each for each in listed if each not in shaped]
     return Statement(one.predicate_type, one.subjects, {**one.predicate, "inputAttestations": strange}).to_bytes()
 
 

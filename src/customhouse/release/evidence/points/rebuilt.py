@@ -19,8 +19,9 @@ def rebuilt(case: Case) -> Point:
             continue
         builders, faults = _agreeing(case, step)
         provenances = _provenances(case, step)
-        if "sigstore" in case.state.places and len(provenances) < step.rebuild.agree:
-            faults.append(f"{step.id}: {some(len(provenances), 'provenance')}, and {step.rebuild.agree} are needed")
+        speakers = {one.owed.speaker for one in provenances if one.owed is not None}
+        if "sigstore" in case.state.places and len(speakers) < step.rebuild.agree:
+            faults.append(f"{step.id}: {some(len(speakers), 'provenance')}, and {step.rebuild.agree} are needed")
         findings += either(
             faults, f"{step.id}: {', '.join(builders)} made the same, bit for bit; {_signers(case, provenances)}"
         )

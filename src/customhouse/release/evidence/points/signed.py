@@ -9,7 +9,8 @@ from customhouse.release.events import Attested
 from customhouse.release.evidence.points.case import Attestation, Case, Finding, Point, either, fails, holds, some
 from customhouse.release.evidence.points.case import unknown as not_known
 from customhouse.release.evidence.statements.told import owed
-from customhouse.release.standing import meets_at_a_room
+from customhouse.release.sealed import ENGINE
+from customhouse.release.standing import PUBLISH, meets_at_a_room
 
 
 def signed(case: Case) -> Point:
@@ -18,6 +19,7 @@ def signed(case: Case) -> Point:
     proved = [one for one in case.attestations if one.proved is not None]
     findings += _root(case)
     findings += either(list(_strangers(case)), _counted(case, len(proved)))
+    findings += _spoken_for(case)
     findings += _complete(case)
     return Point(1, "Signatures", tuple(findings), _rests_on(case))
 
@@ -39,11 +41,8 @@ def _strangers(case: Case) -> Iterator[str]:
     for one in case.attestations:
         if one.proved is None or one.owed is None:
             continue
-        speaker = one.owed.speaker
         if not one.proved.is_one_of(known):
             yield f"{one.member} is signed by {one.proved.shown}, whom the pipeline does not name"
-        elif meets_at_a_room(case.state) and _must_be_own(case.state.pipeline, speaker) and on_behalf(case, one):
-            yield f"{one.member} tells of {speaker} and is signed by {one.proved.shown}"
     for member, proved in case.signatures.items():
         if not proved.is_one_of(known):
             yield f"{member} is signed by {proved.shown}, whom the pipeline does not name"
@@ -52,11 +51,45 @@ def _strangers(case: Case) -> Iterator[str]:
             yield f"line {seq} is anchored by {proved.shown}, whom the pipeline does not name"
 
 
-def _must_be_own(pipeline: Pipeline, speaker: str) -> bool:
-    """A machine that has an identity signs for itself, or one builder could speak for the other."""
-    return any(one.id == speaker and one.machine for one in pipeline.actors) and any(
-        one.startswith("oidc:") for one in _of_actor(pipeline, speaker)
-    )
+def _spoken_for(case: Case) -> list[Finding]:
+    """Who has an identity signs for himself, or one builder could speak for the other, and for the whole run.
+
+    Whether actors met at a room is the bundle's own word. Where they did not, one machine has spoken for all: that is
+    no fault, and it shows nothing of those whom the pipeline names.
+    """
+    pipeline = case.state.pipeline
+    wrong = [
+        f"{one.member} tells of {'the engine' if one.owed.speaker == ENGINE else one.owed.speaker} and is signed by "
+        f"{one.proved.shown}"
+        for one in case.attestations
+        if one.proved is not None and one.owed is not None
+        if not one.proved.is_one_of(may_sign(pipeline, one.owed.speaker))
+    ]
+    heads = may_sign(pipeline, ENGINE)
+    wrong += [
+        f"line {seq} is anchored by {one.shown}, who does not publish"
+        for seq, one in case.anchors.items()
+        if not one.is_one_of(heads)
+    ]
+    if meets_at_a_room(case.state):
+        return [fails(one) for one in wrong]
+    if not wrong:
+        return []
+    rest = f" ({len(wrong) - 1} more)" if wrong[1:] else ""
+    return [not_known(f"{wrong[0]}{rest}: the run met at no room, so nothing shows that they were there")]
+
+
+def may_sign(pipeline: Pipeline, speaker: str) -> tuple[str, ...]:
+    """Whose signature a statement must have: the actor's own, or that of who publishes for what nobody else can sign.
+
+    `attest.speakers_of` signs by the same rule.
+    """
+    publishes = next((step.actor for step in pipeline.steps if step.uses == PUBLISH), "")
+    for actor in (speaker, publishes):
+        own = tuple(one for one in _of_actor(pipeline, actor) if one.startswith("oidc:"))
+        if own:
+            return own
+    return identities(pipeline)
 
 
 def _of_actor(pipeline: Pipeline, speaker: str) -> tuple[str, ...]:
@@ -90,6 +123,8 @@ def _counted(case: Case, number: int) -> str:
 
 def _root(case: Case) -> list[Finding]:
     brought = case.brought
+    if not case.trust_root:
+        return [not_known("there is no trust root, neither in the bundle nor of yours: bring one: --trust-root FILE")]
     if brought.trust_root or brought.trust_root_sha256:
         return [holds("the trust root is the one that you brought")]
     if brought.remembered is not None and brought.remembered.trust_root_sha256:
