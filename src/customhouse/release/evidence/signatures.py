@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from customhouse.formats.plain import plain
 from customhouse.terms.errors import Rejected
 from customhouse.trust.certificate import Signer, signer_of
+from customhouse.trust.private_sigstore.note import read_checkpoint
 from customhouse.trust.signer_identity import subject_name
 
 if TYPE_CHECKING:
@@ -35,10 +36,16 @@ class Proved:
     log_id: str
     """Hexadecimal."""
     log_index: int
+    """In the tree of `checkpoint`: shown by the proof, and not what stands beside it."""
     checkpoint: str
-    """Of the log, as a signed note; empty where the bundle has only a promise."""
+    """Of the log, as a signed note."""
     payload: bytes = b""
     """Of a statement."""
+
+    @property
+    def tree(self) -> str:
+        """The log by its own name: one key may sign for several."""
+        return self.checkpoint.partition("\n")[0]
 
     def is_one_of(self, identities: tuple[str, ...]) -> bool:
         """Whether the signer is one of these, as pipelines spell identities (``oidc:ISSUER#SUBJECT``)."""
@@ -87,7 +94,7 @@ class Judge:
             raise _unverified(where, error) from error
         if kind != IN_TOTO:
             raise _unverified(where, ValueError(f"its payload is of the type {kind[:80]!r}"))
-        return self._proved(read, signer, payload)
+        return self._proved(read, signer, payload, where)
 
     def file(self, bundle: bytes, sha256: str, where: str) -> Proved:
         """Of a file of this digest; raises `Rejected`."""
@@ -103,20 +110,23 @@ class Judge:
             self._verifier.verify_artifact(Hashed(algorithm=HashAlgorithm.SHA2_256, digest=digest), read, _Anybody())
         except Exception as error:  # as above
             raise _unverified(where, error) from error
-        return self._proved(read, signer, b"")
+        return self._proved(read, signer, b"", where)
 
-    def _proved(self, read: Bundle, signer: Signer, payload: bytes) -> Proved:
+    def _proved(self, read: Bundle, signer: Signer, payload: bytes, where: str) -> Proved:
         # Only times that were verified come out of it, and these have been.
         times = [one.time for one in self._verifier._establish_time(read)]  # noqa: SLF001 - see above
         entry = read.log_entry._inner  # noqa: SLF001 - the library shows its entry nowhere else
         proof = entry.inclusion_proof
         checkpoint = proof.checkpoint.envelope if proof is not None and proof.checkpoint is not None else ""
+        # The library compares roots only. A path leads to one place in a tree of one size: in another it shows another.
+        if proof is None or read_checkpoint(checkpoint, where).checkpoint.size != int(proof.tree_size):
+            raise _unverified(where, ValueError("its proof is for another size of the log than its checkpoint"))
         return Proved(
             signer.names,
             signer.issuer,
             min(times),
             entry.log_id.key_id.hex(),
-            int(entry.log_index),
+            int(proof.log_index),
             checkpoint,
             payload,
         )

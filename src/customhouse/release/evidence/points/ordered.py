@@ -50,14 +50,14 @@ def _by_log(case: Case) -> list[Finding]:
             findings.append(unknown(f"no signed times show that {good}"))
             continue
         late, early = max(first, key=_place), min(second, key=_place)
-        wrong = [bad] if _before(early, late) else []
+        wrong = [bad] if any(_before(one, other) for one in second for other in first) else []
         findings += either(wrong, f"by signed time: {good} ({_clock(late.signed_at)}, {_clock(early.signed_at)})")
     return findings
 
 
 def _before(one: Proved, other: Proved) -> bool:
     """Whether one came first: by their places in one log, else by time."""
-    if one.log_id == other.log_id:
+    if (one.log_id, one.tree) == (other.log_id, other.tree):
         return one.log_index < other.log_index
     return one.signed_at < other.signed_at
 
