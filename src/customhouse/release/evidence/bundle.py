@@ -170,7 +170,7 @@ def _manifest_of(body: bytes) -> dict[str, Any]:
         value = read_json(body.decode())
         listed = {str(one["name"]): (str(one["sha256"]), int(one["size"])) for one in value["members"]}
         schema, makers = value["schema"], int(value["makers"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise Rejected("bundle-odd", FIRST, "cannot be read", _ACCEPTED) from error
     if schema != SCHEMA or makers != MAKERS:
         raise Rejected(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
+from customhouse.formats.plain import plain
 from customhouse.release.evidence.points.case import Point, Sign
-from customhouse.release.evidence.verify import NOT_PROVED, Report
+from customhouse.release.evidence.verify import LONGEST, NOT_PROVED, Report
 
 WIDTH = 80
 SIGNS: dict[Sign, str] = {"holds": "✓", "fails": "✗", "unknown": "?", "unasked": "–"}
@@ -19,7 +20,7 @@ _RESULTS = {
 
 def lines_of(report: Report) -> Iterator[str]:
     """The whole answer."""
-    yield f"{report.project} {report.version}, run {report.run}"
+    yield from _wrapped(f"{report.project} {report.version}, run {report.run}", "")
     yield ""
     for point in report.points:
         yield from _point(point)
@@ -43,6 +44,7 @@ def _point(point: Point) -> Iterator[str]:
 
 
 def _wrapped(text: str, first: str) -> list[str]:
+    # Names and words of the bundle stand in it: whoever wrote them does not write on the terminal.
     return textwrap.wrap(
-        text, WIDTH, initial_indent=first, subsequent_indent=" " * len(first), break_on_hyphens=False
+        plain(text, LONGEST), WIDTH, initial_indent=first, subsequent_indent=" " * len(first), break_on_hyphens=False
     )  # fmt: skip

@@ -28,6 +28,7 @@ from customhouse.release.evidence.bundle import (
 from customhouse.release.evidence.points.approved import approved
 from customhouse.release.evidence.points.case import Attestation, Brought, Case, Point, fails
 from customhouse.release.evidence.points.followed import followed
+from customhouse.release.evidence.points.handed_in import HAND_IN, SEALED
 from customhouse.release.evidence.points.handovers import handovers
 from customhouse.release.evidence.points.journal import journal
 from customhouse.release.evidence.points.ordered import ordered
@@ -49,6 +50,8 @@ NOT_PROVED = (
     "that the log shows everybody the same: only witnesses, or your own checkpoint",
 )
 _KNOWN = frozenset({"manifest.json", "journal.jsonl", "pipeline.toml", ROOT, "trust/engine.key"})
+LONGEST = 4000
+"""Of one finding, in letters."""
 NO_ROOT = "something is signed, and neither the bundle nor you have a trust root to verify it"
 _OUTCOMES: dict[str, Literal[0, 1, 3]] = {"fails": 1, "unknown": 3}
 
@@ -77,16 +80,16 @@ class Report:
         """For programs."""
         return {
             "bundle": {"sha256": self.bundle_sha256},
-            "project": self.project,
-            "version": self.version,
-            "run": self.run,
+            "project": plain(self.project),
+            "version": plain(self.version),
+            "run": plain(self.run),
             "trust_root": {"sha256": self.trust_root_sha256},
             "pipeline": {"sha256": self.pipeline_sha256},
             "result": {0: "verified", 1: "failed", 3: "incomplete"}[self.exit_code],
             "points": [
                 {
                     "number": point.number, "title": point.title, "result": point.sign, "rests_on": point.rests_on,
-                    "findings": [{"result": one.sign, "text": one.text} for one in point.findings],
+                    "findings": [{"result": one.sign, "text": plain(one.text, LONGEST)} for one in point.findings],
                 }
                 for point in self.points
             ],
@@ -167,12 +170,16 @@ def _attestations(bundle: Bundle, told: History, judge: Judge | None, broken: li
     last = verdict_owed(told)
     if last is not None:
         asked[last.name] = last
+    experts = {step.id for step in told.used(HAND_IN)}
     for line in told.attested:
         event = line.event
         assert isinstance(event, Attested)  # noqa: S101 - that is what `History.attested` holds
         member = f"{STATEMENTS}{event.bundle.name}"
-        proved = _try(broken, judge, _statement(bundle.members[member], member))
-        yield Attestation(member, asked.get(event.bundle.name), proved)
+        wanted, proved = asked.get(event.bundle.name), None
+        # What experts sign by GPG or a key of their own, only the machine that took it can tell.
+        if wanted is not None or member.endswith(SEALED) or event.step not in experts:
+            proved = _try(broken, judge, _statement(bundle.members[member], member))
+        yield Attestation(member, wanted, proved, line)
 
 
 def _signatures(bundle: Bundle, state: State, judge: Judge | None, broken: list[str]) -> Iterator[tuple[str, Proved]]:

@@ -28,6 +28,9 @@ def yours(case: Case) -> Point:
 
 
 def _artifact(case: Case, path: Path) -> Iterator[Finding]:
+    if path.exists() and not path.is_file():
+        yield fails(f"{path.name} is no plain file")
+        return
     try:
         with path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
@@ -53,7 +56,7 @@ def _gpg(case: Case, path: Path, name: str) -> Iterator[Finding]:
     if signature is None:
         return
     try:
-        keys = {fingerprint_of(one.removeprefix("gpg:")): one for one in _declared(case)}
+        keys = {fingerprint_of(one.removeprefix("gpg:")): one for one in _granted(case)}
     except Problem as problem:
         yield fails(f"{name}.asc: {problem.saw}")
         return
@@ -64,7 +67,7 @@ def _gpg(case: Case, path: Path, name: str) -> Iterator[Finding]:
             continue
         try:
             signed = verify_detached(
-                Children(), signature.decode("utf-8", "replace"), path, key=key,
+                Children(), signature.decode("utf-8", "replace"), path.absolute(), key=key,
                 public=public.decode("utf-8", "replace"), where=f"{name}.asc",
             )  # fmt: skip
         except FileNotFoundError:
@@ -78,8 +81,10 @@ def _gpg(case: Case, path: Path, name: str) -> Iterator[Finding]:
     yield fails(f"{name}.asc: {tried}") if tried else unknown(f"{name}.asc: the bundle has no key for it")
 
 
-def _declared(case: Case) -> list[str]:
-    return [one for actor in case.state.pipeline.actors for one in actor.identities if one.startswith("gpg:")]
+def _granted(case: Case) -> list[str]:
+    """The keys that were released to signing: others that the pipeline names sign other things."""
+    grants = [grant.key for step in case.state.steps.values() for grant in step.grants]
+    return [one for one in dict.fromkeys(grants) if one.startswith("gpg:")]
 
 
 def _repository(case: Case, path: Path) -> Iterator[Finding]:
@@ -88,7 +93,7 @@ def _repository(case: Case, path: Path) -> Iterator[Finding]:
     try:
         oid = git.ask("rev-parse", "--verify", "--end-of-options", f"refs/tags/{tag}", at=path)
         commit = git.ask("rev-parse", "--verify", "--end-of-options", f"refs/tags/{tag}^{{commit}}", at=path)
-        tree = git.ask("ls-tree", "-r", "--name-only", "-z", commit, at=path).split("\0")
+        tree = git.ask("ls-tree", "--name-only", "-z", commit, at=path).split("\0")
     except Problem as problem:
         yield fails(f"the tag {tag} in {path}: {plain(problem.saw, 160)}")
         return
@@ -104,14 +109,17 @@ def _repository(case: Case, path: Path) -> Iterator[Finding]:
     yield (
         holds(f"its pipeline is the file {plain(name, 80)} of that commit")
         if name
-        else unknown("its pipeline is not a file of that commit: compare it with the one that you know")
+        else unknown("its pipeline is not a file at the top of that commit: compare it with the one that you know")
     )
 
 
 def pipeline_of_repository(git: Git, path: Path, ref: str, sha256: str) -> str:
-    """Whether a file of this commit is the pipeline of this digest: the digest, or nothing."""
+    """Whether a file of this commit is the pipeline of this digest: the digest, or nothing.
+
+    It stands at the top. What lies deeper may be an example, or a test, which anybody has contributed.
+    """
     try:
-        tree = git.ask("ls-tree", "-r", "--name-only", "-z", ref, at=path).split("\0")
+        tree = git.ask("ls-tree", "--name-only", "-z", ref, at=path).split("\0")
     except Problem:
         return ""
     return sha256 if _pipeline_in(git, path, ref, tree, sha256) else ""
