@@ -19,10 +19,22 @@ from clock import TurnableClock
 from customhouse.accounts.tokens import CreateToken
 from customhouse.accounts.users import find_user
 from customhouse.catalog.tables import project_role
-from customhouse.release.events import Approved, Finished, Joined, KeyGranted, Resumed, StepDone, Stopped, TagMoved
+from customhouse.release.events import (
+    Approved,
+    Finished,
+    Joined,
+    KeyGranted,
+    Noted,
+    Resumed,
+    StepDone,
+    Stopped,
+    TagMoved,
+)
 from customhouse.release.machine_key import MachineKey
+from customhouse.release.room import open as opening
+from customhouse.release.room import runs, say
 from customhouse.release.room.decide import Decide
-from customhouse.release.room.tables import release_line
+from customhouse.release.room.tables import release_line, release_run
 from customhouse.release.things import Thing
 from customhouse.release.work.identity import account_evidence
 from customhouse.terms.errors import Refused
@@ -361,3 +373,73 @@ def test_who_has_left_since_he_was_looked_at_decides_nothing(here: Meeting) -> N
         with pytest.raises(Refused, match="no such release run"):
             app.room.decide(here.run, Decide(what, member, "none", why="I am angry."))
     assert here.state.status == "gathering"
+
+
+def test_a26_a_token_of_a_run_that_strangers_can_bring_about_joins_nothing(here: Meeting) -> None:
+    for claims in ({"event_name": "pull_request_target"}, {"event_name": "push", "ref": "refs/pull/7/merge"}):
+        token = here.service.token({"sub": "builder-a", **claims})
+        refused(Machine(here, "ci-a").join(token), "refused-event", 403)
+    assert Machine(here, "ci-a").join(here.service.token({"sub": "builder-a", "event_name": "push"})).is_success
+
+
+def test_a_machine_fills_no_journal(here: Meeting, monkeypatch: pytest.MonkeyPatch) -> None:
+    builder = here.machine("ci-a")
+    refused(builder.say(Noted("a" * 20_000)), "text-too-long", 400)
+    refused(builder.say(Stopped("odd\ncode", "", "")), "bad-claim", 400)
+    monkeypatch.setattr(say, "MOST_LINES", 6)
+    assert builder.say(Noted("one"), Noted("two")).is_success
+    refused(builder.say(*[Noted(f"{number}") for number in range(5)]), "journal-full", 409)
+    monkeypatch.setattr(say, "MOST_BYTES", 9_000)
+    monkeypatch.setattr(say, "MOST_LINES", 600)
+    refused(builder.say(*[Noted(f"{number} {'a' * 4000}") for number in range(3)]), "journal-full", 409)
+    assert here.decide("rosa", "abort", why="It writes too much.").is_success
+    assert here.state.status == "abandoned"
+
+
+def test_nobody_opens_runs_without_end(here: Meeting, monkeypatch: pytest.MonkeyPatch, clock: TurnableClock) -> None:
+    monkeypatch.setattr(opening, "MOST_OPEN", 2)
+    assert here.open(version="1.1").status_code == 201
+    refused(here.open(version="1.2"), "too-many-runs", 409)
+    assert here.decide("rosa", "abort", why="Another one.").is_success
+    monkeypatch.setattr(opening, "MOST_A_DAY", 3)
+    assert here.open(version="1.2").status_code == 201
+    assert here.decide("rosa", "abort", why="Another one.").is_success
+    refused(here.open(version="1.3"), "too-many-runs", 429)
+    clock.turn(timedelta(days=1, seconds=1))
+    assert here.open(version="1.3").status_code == 201
+    many = {f"place-{number}": {"url": "a" * 1900} for number in range(90)}
+    refused(here.open(version="1.4", places=many), "bad-places", 400)
+    refused(here.open(version="1.4", places={"a" * 200: {"url": "x"}}), "bad-places", 400)
+
+
+def test_a50_a_question_that_nobody_answers_is_not_asked_for_ever(here: Meeting, clock: TurnableClock) -> None:
+    here.built()
+    clock.turn(timedelta(hours=1, seconds=5))
+    here.world.app.room.wake()
+    state = here.state
+    assert (state.status, state.stop and state.stop.code) == ("stopped", "nobody-answered")
+    clock.turn(timedelta(days=30))
+    assert here.world.app.room.wake() == 0
+    assert here.kinds().count("asked") == 1
+    assert here.decide("rosa", "resume", why="We are back.").is_success
+    assert here.state.status == "open"
+    assert here.kinds().count("asked") == 2
+    for name in ("rosa", "wim", "mia"):
+        assert here.decide(name, "approve", step="stop").is_success
+    assert here.state.steps["stop"].status == "done"
+
+
+def test_a_run_that_cannot_go_on_keeps_no_other_from_it(
+    here: Meeting, clock: TurnableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = here.run
+    assert here.open(version="2.0").status_code == 201
+    here.built_as("2.0")
+    app = here.world.app
+    with app.database.write() as sql:
+        sql.execute(release_run.update().where(release_run.c.id == broken).values(wake_at=clock.now(), seq=99))
+    monkeypatch.setattr(runs, "MOST_LISTED", 1)
+    clock.turn(timedelta(hours=1, seconds=5))
+    app.room.wake()
+    app.room.wake()
+    assert here.state.status == "stopped"

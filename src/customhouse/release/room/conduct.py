@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from customhouse.formats.pipeline.model import Step
-from customhouse.release.events import Checked, StepDone, StepFailed, StepStarted
+from customhouse.release.events import Asked, Checked, Resumed, StepDone, StepFailed, StepStarted, Stopped
 from customhouse.release.moves import Say, Start, TakeUp, next_moves, wakes_at
 from customhouse.release.question import idempotency_key
 from customhouse.release.room.writer import Writer
@@ -20,6 +20,7 @@ from customhouse.terms.errors import Broken
 MOST_MOVES = 2000
 """More at once would be a circle."""
 SERVER = "server"
+NOBODY_ANSWERED = "nobody-answered"
 GRACE = timedelta(minutes=10)
 """A step whose machine has not come back so long after its lease has failed."""
 _OWN_CHECKS = frozenset({"handover", "approvals-hold"})
@@ -40,6 +41,16 @@ def _one_move(writer: Writer) -> bool:
     state, now = writer.now_state, _now(writer)
     for move in next_moves(state, now):
         match move:
+            case Say(event) if isinstance(event, Asked) and _unanswered(writer, event.step):
+                until = state.steps[event.step].asked
+                ended = f"{until.expires_at:%Y-%m-%d %H:%M} UTC" if until is not None else "its time"
+                writer.say(
+                    Stopped(
+                        NOBODY_ANSWERED, f"the question before {event.step!r} ended at {ended}, and nobody said yes",
+                        f"an answer of {', '.join(event.need)}; it is asked again when the run goes on", event.step,
+                    )
+                )  # fmt: skip
+                return True
             case Say():
                 writer.say(move.event)
                 return True
@@ -58,6 +69,17 @@ def _one_move(writer: Writer) -> bool:
             case _:
                 continue
     return False
+
+
+def _unanswered(writer: Writer, step: str) -> bool:
+    """Whether this question was asked and nobody has said yes. A person who lets the run go on has it asked again.
+
+    Without that a gate whose question ends soon would write lines and letters for ever.
+    """
+    found = writer.now_state.steps[step]
+    resumed = any(isinstance(line.event, Resumed) for line in writer.lines)
+    over = found.asked is not None and _now(writer) > found.asked.expires_at
+    return over and not found.approvals and not resumed
 
 
 def _now(writer: Writer) -> datetime:

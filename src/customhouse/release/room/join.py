@@ -33,6 +33,7 @@ from customhouse.terms.identity import ANONYMOUS, Identity
 from customhouse.trust import jwt
 from customhouse.trust.issuers import PublisherIssuer, issuer_of_token
 from customhouse.trust.jwt import IdToken
+from customhouse.trust.providers.known import begun_by_strangers
 from customhouse.trust.tables import used_jti
 
 MOST_MACHINES = 100
@@ -74,7 +75,10 @@ def show_token(
     unverified = jwt.take_apart(text)
     issuer = issuer_of_token(known, unverified.issuer)
     keys = issuers.keys(issuer.source, lacking=unverified.key_id)
-    return Shown(jwt.verify(unverified, keys, issuer.expected(audience), clock.now()), issuer.url)
+    token = jwt.verify(unverified, keys, issuer.expected(audience), clock.now())
+    if (why := begun_by_strangers(issuer, token.claims)) is not None:
+        raise Refused(why.code, f"The token {why.says}.", "Join from a run that only your own people can begin.")
+    return Shown(token, issuer.url)
 
 
 def check_signed(run: str, joined: Joined, said: Said) -> None:

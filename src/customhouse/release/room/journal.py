@@ -64,6 +64,12 @@ def texts_after(sql: Connection, run: str, after: int, *, most: int | None = Non
     return list(sql.execute(query.limit(most) if most is not None else query).scalars())
 
 
+def bytes_of_journal(sql: Connection, run: str) -> int:
+    """How long all lines are together, in characters."""
+    total = sa.select(sa.func.coalesce(sa.func.sum(sa.func.length(release_line.c.line)), 0))
+    return int(sql.execute(total.where(release_line.c.run_id == run)).scalar_one())
+
+
 def lines_after(sql: Connection, run: str, after: int = -1) -> list[Sealed]:
     """The same, read."""
     return [

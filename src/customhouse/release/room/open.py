@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 from customhouse.accounts.server_key import ServerKey
 from customhouse.accounts.users import find_user
@@ -22,7 +23,7 @@ from customhouse.release.events import Created
 from customhouse.release.journal import Head
 from customhouse.release.room.conduct import conduct
 from customhouse.release.room.keys import engine_key
-from customhouse.release.room.runs import Run, newest_definition, open_run_of
+from customhouse.release.room.runs import Run, newest_definition, open_run_of, open_runs, runs_since
 from customhouse.release.room.tables import release_run
 from customhouse.release.room.writer import Writer
 from customhouse.release.sealed import GENESIS
@@ -34,6 +35,11 @@ from customhouse.terms.names import normalize
 
 MOST_PLACES = 100
 LONGEST_SETTING = 2000
+LONGEST_NAME = 100
+MOST_CHARACTERS = 64 * 2**10
+"""Of all places together."""
+MOST_OPEN, MOST_A_DAY = 20, 50
+"""Runs of one project."""
 _SECRET_WORDS = ("password", "passwd", "secret", "token", "private")
 
 
@@ -78,6 +84,7 @@ def open_run(key: ServerKey, command: OpenRun, tx: Tx) -> str:
             "run-exists", f"A run of {found.display} {version} is open already: {there}.",
             f"Join it, or abort it first: /release/run/{there}/", status=409,
         )  # fmt: skip
+    _refuse_flood(tx, found)
     run = _insert(tx, found, command, version, account_id)
     writer = Writer(tx, run, engine_key(key, run.id), None, who=by.identity)
     # By this place the rules know that each actor speaks for himself (`standing.ROOM`).
@@ -105,6 +112,21 @@ def _may_open(tx: Tx, found: Project, by: Actor, version: str, pipeline: Pipelin
     if refusal is not None:
         raise refusal
     return by.account_id
+
+
+def _refuse_flood(tx: Tx, found: Project) -> None:
+    """Everybody in the project gets a letter of each run, so there are only so many."""
+    now = tx.now()
+    if runs_since(tx.sql, found.id, now - timedelta(days=1)) >= MOST_A_DAY:
+        raise Refused(
+            "too-many-runs", f"{MOST_A_DAY} runs of {found.display} were opened in 24 hours.",
+            "Rehearse on your own machine: customhouse release run --rehearsal.", status=429,
+        )  # fmt: skip
+    if open_runs(tx.sql, found.id) >= MOST_OPEN:
+        raise Refused(
+            "too-many-runs", f"{MOST_OPEN} runs of {found.display} are open already.", "Finish or abort one first.",
+            status=409,
+        )  # fmt: skip
 
 
 def _refuse_older(tx: Tx, found: Project, pipeline: Pipeline, command: OpenRun) -> None:
@@ -168,7 +190,12 @@ def _check_places(places: Mapping[str, Mapping[str, str]]) -> None:
     """Addresses and names: nothing that looks like a secret, for everybody who joins reads them."""
     if len(places) > MOST_PLACES:
         raise Rejected("bad-places", "places", f"{len(places)} tables", f"at most {MOST_PLACES}")
+    written = sum(len(name) + len(value) for settings in places.values() for name, value in settings.items())
+    if written > MOST_CHARACTERS:
+        raise Rejected("bad-places", "places", f"{written:,} characters", f"at most {MOST_CHARACTERS:,}")
     for name, settings in places.items():
+        if max(map(len, (name, *settings))) > LONGEST_NAME:
+            raise Rejected("bad-places", f"places.{name}"[:120], "has a long name", f"at most {LONGEST_NAME}")
         for setting, value in settings.items():
             where = f"places.{name}.{setting}"[:120]
             if len(value) > LONGEST_SETTING:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -29,7 +30,7 @@ from customhouse.release.room.members import Guest, Joined, Member, member_of, w
 from customhouse.release.room.objects import Keep, check_bytes, keep
 from customhouse.release.room.open import open_run, opening
 from customhouse.release.room.people import unknown_run
-from customhouse.release.room.runs import Machine, Run, find_run, runs_of, runs_to_wake
+from customhouse.release.room.runs import Machine, Run, find_run, put_to_sleep, runs_of, runs_to_wake
 from customhouse.release.room.say import Say, say
 from customhouse.release.room.sitting import Sitting, sit
 from customhouse.release.room.states import States
@@ -42,6 +43,8 @@ from customhouse.trust.roots import Root
 
 T = TypeVar("T")
 log = logging.getLogger("customhouse.release")
+ASLEEP = timedelta(hours=1)
+"""So long a run that could not go on is left alone by the clock: others have their turn."""
 MOST_LINES = 500
 """Of one answer."""
 
@@ -210,6 +213,8 @@ class Room:
             except CustomhouseError as error:
                 # One run that cannot go on keeps no other from it.
                 log.warning("release run %s: %s", run_id, error)
+                with self.deeds.database.write() as sql:
+                    put_to_sleep(sql, run_id, self.deeds.clock.now() + ASLEEP)
         return len(due)
 
     def _do(self, run_id: str, deed: Callable[[Sitting], T]) -> T:

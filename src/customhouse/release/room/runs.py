@@ -120,6 +120,25 @@ def open_run_of(sql: Connection, project_id: int, version: str, *, rehearsal: bo
     return found
 
 
+def open_runs(sql: Connection, project_id: int) -> int:
+    """How many runs of a project are not over."""
+    return _count(sql, release_run.c.project_id == project_id, release_run.c.status.not_in(OVER))
+
+
+def runs_since(sql: Connection, project_id: int, since: datetime) -> int:
+    """How many runs of a project were opened since then, rehearsals too."""
+    return _count(sql, release_run.c.project_id == project_id, release_run.c.created_at > since)
+
+
+def _count(sql: Connection, *where: sa.ColumnElement[bool]) -> int:
+    return int(sql.execute(sa.select(sa.func.count()).select_from(release_run).where(*where)).scalar_one())
+
+
+def put_to_sleep(sql: Connection, run_id: str, until: datetime) -> None:
+    """Nothing of this run is looked at by the clock alone before then."""
+    sql.execute(release_run.update().where(release_run.c.id == run_id).values(wake_at=until))
+
+
 def newest_definition(sql: Connection, project_id: int) -> tuple[int, str] | None:
     """Version and digest of the newest pipeline by which this project was ever released; rehearsals do not count."""
     row = sql.execute(

@@ -6,17 +6,18 @@ and whoever has its key cannot speak without its token: both must be of one mach
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import timedelta
 from typing import Any
 
 from customhouse.release import events as happened
-from customhouse.release.codec import from_body
+from customhouse.release.codec import canonical, from_body, to_body
 from customhouse.release.events import Event
 from customhouse.release.journal import Head
 from customhouse.release.room.gates import stop_if_approvers_left
-from customhouse.release.room.journal import journal_moved
+from customhouse.release.room.journal import bytes_of_journal, journal_moved
 from customhouse.release.room.people import may_act
 from customhouse.release.room.runs import Machine, machine_by_id
 from customhouse.release.room.sitting import Sitting
@@ -26,6 +27,15 @@ from customhouse.terms.errors import Refused, Rejected
 from customhouse.terms.identity import ANONYMOUS, Identity
 
 MOST_CLAIMS = 200
+MOST_LINES = 5000
+"""Of a journal, by machines; people and the server still end the run."""
+MOST_BYTES = 32 * 2**20
+"""Of a journal, looked at only when somebody says a lot at once."""
+MUCH_BYTES = 8 * 2**10
+LONGEST_TEXT = 8000
+_FOR_PROGRAMS = (happened.Anchored, happened.Joined)
+"""What a log has answered, and what an ID token said: longer, and not read by people."""
+_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._-]{0,79}", re.ASCII)
 LONGEST_LEASE = timedelta(minutes=30)
 """A machine that goes away without a word holds its step no longer than that."""
 OF_MACHINES: tuple[type[Event], ...] = (
@@ -61,7 +71,35 @@ def read_claim(document: object, where: str) -> Claim:
     said = _object(found["said"], f"{where}.said", ("key", "signature"))
     event = from_body(_text(found["kind"], f"{where}.kind"), found["body"], where=where)
     key, signature = _text(said["key"], f"{where}.said.key"), _text(said["signature"], f"{where}.said.signature")
-    return Claim(_text(found["by"], f"{where}.by"), event, Said(key, signature))
+    claim = Claim(_text(found["by"], f"{where}.by"), event, Said(key, signature))
+    check_texts(claim, where)
+    return claim
+
+
+def check_texts(claim: Claim, where: str) -> None:
+    """What people read must be short enough to be read, and a code must be a word; raises `Rejected`."""
+    event = claim.event
+    for one in fields(event):
+        value = getattr(event, one.name)
+        if isinstance(value, str) and len(value) > LONGEST_TEXT and not isinstance(event, _FOR_PROGRAMS):
+            raise Rejected(
+                "text-too-long", f"{where}.body.{one.name}", f"{len(value):,} characters", f"at most {LONGEST_TEXT:,}"
+            )
+    if isinstance(event, (happened.Stopped, happened.StepFailed)) and not _CODE.fullmatch(event.code):
+        raise Rejected("bad-claim", f"{where}.body.code", f"{event.code[:60]!r} is no code", "a word such as odd-file")
+
+
+def _refuse_flood(command: Say, sitting: Sitting) -> None:
+    """A machine that is out of its mind fills neither the disk nor the page."""
+    size = sum(len(canonical(to_body(one.event))) for one in command.claims)
+    full = sitting.run.head.seq + 1 + len(command.claims) > MOST_LINES
+    if not full and size > MUCH_BYTES:
+        full = bytes_of_journal(sitting.tx.sql, sitting.run.id) + size > MOST_BYTES
+    if full:
+        raise Refused(
+            "journal-full", f"A journal takes {MOST_LINES:,} lines and {MOST_BYTES:,} bytes of machines.",
+            "Somebody has to look at the run, and give it up or begin another one.", status=409,
+        )  # fmt: skip
 
 
 def say(command: Say, sitting: Sitting) -> tuple[tuple[Sealed, ...], bool]:
@@ -74,6 +112,7 @@ def say(command: Say, sitting: Sitting) -> tuple[tuple[Sealed, ...], bool]:
     machine = machine_by_id(sitting.tx.sql, sitting.run.id, command.machine_id)
     if machine.account_id is not None and not may_act(sitting.tx.sql, sitting.run.project_id, machine.account_id):
         raise Refused("left-the-project", "Whose machine this is has no role in the project any more.")
+    _refuse_flood(command, sitting)
     if stop_if_approvers_left(sitting.writer):
         return sitting.rise(), False
     sitting.writer.who = _in_ledger(machine)

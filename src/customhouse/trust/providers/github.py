@@ -105,7 +105,7 @@ class GitHub:
             _other_repository(settings, claims)
             or _other_workflow(settings, claims)
             or _other_environment(settings, claims)
-            or _refused_event(rules, claims)
+            or refused_event(rules, claims)
             or _broken_rule(rules, claims)
         )
 
@@ -187,7 +187,8 @@ def _other_environment(settings: Settings, claims: Claims) -> Mismatch | None:
     return None
 
 
-def _refused_event(rules: Settings, claims: Claims) -> Mismatch | None:
+def refused_event(rules: Settings, claims: Claims) -> Mismatch | None:
+    """In what the event that has begun its run is one that no publisher has allowed; strangers can bring such about."""
     event, ref = text_of(claims, "event_name"), text_of(claims, "ref")
     if not event:
         return Mismatch("refused-event", "event_name", "does not say what has begun its run")

@@ -87,7 +87,7 @@ class GitLab:
             _other_project(settings, claims)
             or _other_file(issuer, settings, claims)
             or _other_environment(settings, claims)
-            or _refused_source(rules, claims)
+            or refused_source(rules, claims)
             or _broken_rule(rules, claims)
         )
 
@@ -155,7 +155,8 @@ def _other_environment(settings: Settings, claims: Claims) -> Mismatch | None:
     return None
 
 
-def _refused_source(rules: Settings, claims: Claims) -> Mismatch | None:
+def refused_source(rules: Settings, claims: Claims) -> Mismatch | None:
+    """In what the source of its pipeline is one that no publisher has allowed; strangers can bring such about."""
     source, ref = text_of(claims, "pipeline_source"), text_of(claims, "ref_path")
     if not source:
         return Mismatch("refused-event", "pipeline_source", "does not say what has begun its pipeline")
