@@ -37,7 +37,7 @@ def handed_in(
     door: RoomDoor, member: Member, folder: Path, files: Path, step: str, *, tell: Callable[[str], None]
 ) -> State:  # fmt: skip
     """Do the expert's step with these files; returns the state when it is over."""
-    worker = start(door, member, folder, {}, tell=tell)
+    worker = start(door, member, folder, {}, tell=tell, shows_tokens=False)
     state = worker.catch_up()
     mine = [one for one in state.pipeline.steps if one.uses == ACTION and one.actor == member.actor]
     if step:

@@ -10,6 +10,7 @@ from customhouse.release.engine.perform import Words
 from customhouse.release.engine.secrets import Secrets
 from customhouse.release.moves import SIGSTORE
 from customhouse.release.sealed import ENGINE
+from customhouse.release.work.addresses import refuse_strange_addresses
 from customhouse.release.work.http_journal import HttpJournal
 from customhouse.release.work.http_store import HttpStore
 from customhouse.release.work.joining import Member
@@ -21,9 +22,12 @@ TOKEN = "sigstore-token"  # noqa: S105 - a secret's name
 
 def start(
     door: RoomDoor, member: Member, folder: Path, places: Mapping[str, Mapping[str, str]], *,
-    tell: Callable[[str], None], words: Words | None = None,
+    tell: Callable[[str], None], words: Words | None = None, shows_tokens: bool = True,
 ) -> Worker:  # fmt: skip
-    """The worker of a machine that has joined. Its own settings of places are seen by its steps, and never sent."""
+    """The worker of a machine that has joined. Its own settings of places are seen by its steps, and never sent.
+
+    Raises `Refused` if the run names an address that would be shown a token, and that nobody has said on this machine.
+    """
     door.token = member.token
     journal = HttpJournal(door, member.actor, member.key, folder / "seen.json")
     worker = Worker(
@@ -32,6 +36,9 @@ def start(
         actor=member.actor, room=journal, engine_key=member.engine_key,
         places={name: dict(settings) for name, settings in places.items()},
     )  # fmt: skip
+    if shows_tokens:
+        state = worker.catch_up()
+        refuse_strange_addresses(state.pipeline, state.places, worker.places, room=door.place.server)
     _seal(worker)
     return worker
 
