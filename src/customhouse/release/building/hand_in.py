@@ -24,7 +24,6 @@ import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from customhouse.formats.plain import plain
 from customhouse.release.actions import Outcome, Problem, StepRun

@@ -11,6 +11,7 @@ from customhouse.release.evidence.bundle import Bundle
 from customhouse.release.evidence.signatures import Proved
 from customhouse.release.evidence.statements.history import History
 from customhouse.release.evidence.statements.told import Owed
+from customhouse.release.sealed import Sealed
 from customhouse.release.state import State
 from customhouse.release.things import Thing
 
@@ -112,7 +113,10 @@ class Attestation:
 
     member: str
     owed: Owed | None
+    """None for the evidence of experts, which nobody can make once more."""
     proved: Proved | None
+    line: Sealed
+    """That tells of it."""
 
 
 @dataclass(frozen=True)
