@@ -19,6 +19,7 @@ from customhouse.release.signing.sealer import SigstoreSealer
 from customhouse.release.signing.trust_config import Trust, parse_trust, read_trust
 from customhouse.release.signing.verify import signatory, verify_bundle
 from customhouse.terms.clock import SystemClock
+from receiver import Reply, receiver
 from shipping import SUBJECT, Harbour
 
 pytestmark = pytest.mark.slow
@@ -182,6 +183,20 @@ def test_a_trust_config_comes_from_a_file_or_a_safe_address_and_can_be_pinned(ha
 
 
 @pytest.mark.prove
+def test_a_sigstore_that_restarts_is_asked_again(harbour: Harbour) -> None:
+    """A machine that joined in that moment would have signed nothing of what it says, for the whole release."""
+    config = harbour.trust_config.read_bytes()
+    answers = [Reply(503, b"soon", {}), Reply(502, b"", {}), Reply(200, config, {"content-type": "application/json"})]
+    with receiver() as running:
+        running.answer = lambda _request: answers.pop(0)
+        place = {"trust_config": f"http://127.0.0.1:{running.port}/trust_config.json"}
+        assert read_trust(place) == parse_trust(config.decode())
+        assert answers == []
+        running.answer = lambda _request: Reply(404, b"", {})
+        with pytest.raises(Problem, match="it answers 404"):
+            read_trust(place)
+
+
 def test_a_signature_takes_less_than_20_ms(harbour: Harbour) -> None:
     """With one certificate, the real server in other processes of the same machine."""
     sealer = SigstoreSealer(harbour.trust_config.read_text(), harbour.sigstore_token())

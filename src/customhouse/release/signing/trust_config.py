@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ PUBLIC = "public"
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _LONGEST = 4 * 2**20
 _SECONDS = 30.0
+PATIENCE_SECONDS, _FIRST_PAUSE_SECONDS = 30.0, 0.2
+_AWAY = frozenset({429, 500, 502, 503, 504})
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +87,21 @@ def _read(where: str) -> str:
     parts = urlsplit(where)
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
         raise Problem("bad-trust-config", "anybody on the way could change it", "https://…", place=where)
-    try:
-        answer = httpx2.get(where, verify=system_trust(), timeout=_SECONDS, follow_redirects=False)
-    except httpx2.HTTPError as error:
-        raise Problem("no-sigstore", f"no answer: {error}", "the client trust config", place=where) from error
-    if not answer.is_success or len(answer.content) > _LONGEST:
-        raise Problem("no-sigstore", f"it answers {answer.status_code}", "the client trust config", place=where)
-    return answer.text
+    # A server that restarts is asked again for a while: a release would go on with less evidence, or stand still.
+    ends, pause = time.monotonic() + PATIENCE_SECONDS, _FIRST_PAUSE_SECONDS
+    while True:
+        try:
+            answer = httpx2.get(where, verify=system_trust(), timeout=_SECONDS, follow_redirects=False)
+        except httpx2.HTTPError as error:
+            if time.monotonic() + pause > ends:
+                raise Problem("no-sigstore", f"no answer: {error}", "the client trust config", place=where) from error
+        else:
+            if answer.is_success and len(answer.content) <= _LONGEST:
+                return answer.text
+            if answer.status_code not in _AWAY or time.monotonic() + pause > ends:
+                raise Problem("no-sigstore", f"it answers {answer.status_code}", "the client trust config", place=where)
+        time.sleep(pause)
+        pause *= 2
 
 
 def _public() -> str:
