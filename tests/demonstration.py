@@ -100,7 +100,6 @@ class Approver:
         self.person.csrf = ""
         return sent
 
-
     def prove(self) -> None:
         """Touch the key once more: a session that is older than fifteen minutes signs nothing."""
         options = self.person.client.get(
@@ -235,6 +234,7 @@ class Together:
         """What this machine alone knows, in files that nobody else may read; ID tokens are fresh each time."""
         if machine.actor in self.accounts:
             person = self.people[machine.actor]
+            person.prove()
             known = {"index-token": person.token, "sigstore-token": signing_token(person.person, self.host.url)}
         else:
             known = {"sigstore-token": self.builds.token({"sub": _subject(machine.actor)}, aud="sigstore")}

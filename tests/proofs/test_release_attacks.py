@@ -228,7 +228,7 @@ def test_an_extra_file_in_the_stage(siege: Besieged, tmp_path: Path) -> None:
     """A co-maintainer's stolen token sends another wheel into the session: installers would prefer it."""
     siege.begin(rm="", ci_a="before do: test", ci_b="")
     siege.until_held("ci-a", "before do: test")
-    extra = wheel(siege.name, siege.version, tag="py3-none-any")
+    extra = wheel(siege.name, siege.version, headers={"Requires-Python": ">=3.10"})
     (tmp_path / extra.filename).write_bytes(extra.body)
     command = [
         sys.executable, "-m", "customhouse", "publish", "--index", siege.host.url, "--stage", "--with-others",
@@ -389,8 +389,8 @@ def test_two_operators_press_go_together(world: Besieged, siege: Besieged) -> No
     answers = at_once(lambda: opens("rm"), lambda: opens("reviewer"))
     assert sorted(one.status_code for one in answers) == [201, 409], [one.text for one in answers]
     (opened,) = [one.json() for one in answers if one.status_code == httpx.codes.CREATED]
-    (refused,) = [one.json() for one in answers if one.status_code == httpx.codes.CONFLICT]
-    assert opened["run"] in str(refused)
+    (refused,) = [one.text for one in answers if one.status_code == httpx.codes.CONFLICT]
+    assert opened["run"] in refused
     siege.run = opened["run"]
     desk = world.fresh("second-desk")
     desk.run = siege.run
@@ -407,7 +407,7 @@ def test_an_expired_approval(world: Besieged) -> None:
     """Two say yes, the third comes too late: everybody is asked anew, and what was said before does not count."""
     siege = world.fresh("expired", told={
         'ask = "Green light for {project} {version}?", factor = "webauthn" }':
-        'ask = "Green light for {project} {version}?", factor = "webauthn", expires = "12s" }',
+        'ask = "Green light for {project} {version}?", factor = "webauthn", expires = "1m" }',
     })  # fmt: skip
     try:
         siege.begin()
@@ -432,7 +432,7 @@ def test_an_expired_approval(world: Besieged) -> None:
 
 
 def wait_without_answers(siege: Besieged, holds: Callable[[dict[str, Any]], bool]) -> None:
-    ends = time.monotonic() + 60
+    ends = time.monotonic() + 120
     while not holds(siege.status()):
         assert time.monotonic() < ends
         threading.Event().wait(0.2)
