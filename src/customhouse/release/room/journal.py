@@ -78,6 +78,14 @@ def lines_after(sql: Connection, run: str, after: int = -1) -> list[Sealed]:
     ]
 
 
+def first_line(sql: Connection, run: str) -> Sealed:
+    """The first line; raises `Refused` (404) if there is none."""
+    found = texts_after(sql, run, -1, most=1)
+    if not found:
+        raise unknown_run()
+    return read_line(found[0], where="line 0")
+
+
 def append_lines(sql: Connection, run: str, lines: Sequence[Sealed], expected: Head) -> None:
     """Add lines in the open transaction. Of two who add after the same head, the second one is refused."""
     if not lines:

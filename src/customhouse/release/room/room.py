@@ -105,7 +105,8 @@ class Room:
         found = []
         with self.deeds.database.read(snapshot=True) as sql:
             for run in runs_of(sql, by.account_id):
-                state = self.states.of(sql, run)
+                # What is over stands still no more, and its journal may be long.
+                state = self.states.beginning(sql, run) if run.over else self.states.of(sql, run)
                 try:
                     found.append(Look(run, state, member_of(sql, run, state.pipeline, by)))
                 except CustomhouseError:
@@ -221,4 +222,7 @@ class Room:
         def in_turn(_command: None, tx: Tx) -> T:
             return deed(sit(self.key, self.states, run_id, tx))
 
+        # A long journal is read before anybody is kept from writing: on SQLite that is everybody.
+        with self.deeds.database.read(snapshot=True) as sql:
+            self.states.of(sql, find_run(sql, run_id))
         return self.deeds.do(in_turn, None)

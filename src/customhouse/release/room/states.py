@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 
 from customhouse.accounts.server_key import ServerKey
 from customhouse.release.events import Created
-from customhouse.release.room.journal import lines_after
+from customhouse.release.room.journal import first_line, lines_after
 from customhouse.release.room.keys import engine_key
 from customhouse.release.room.runs import Run
 from customhouse.release.rules import apply, begin
@@ -23,7 +23,10 @@ from customhouse.release.sealing import Chain, verify_lines
 from customhouse.release.state import State
 from customhouse.terms.errors import Broken, Refused, Rejected
 
-MOST_KEPT = 64
+MOST_KEPT = 128
+"""Runs: more than one page lists."""
+MOST_PAST = 8
+"""Earlier states of one run: who has begun to read a moment ago still asks for one of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,27 +36,56 @@ class _Known:
 
 
 @dataclass
+class _Memory:
+    """What is remembered of one run. Whoever reads its journal holds the guard, and holds up nobody else's run."""
+
+    guard: Lock = field(default_factory=Lock)
+    known: _Known | None = None
+    past: OrderedDict[str, State] = field(default_factory=OrderedDict)
+    """By the hash of its head."""
+    beginning: State | None = None
+
+
+@dataclass
 class States:
     """The states of runs, by id; threads share it."""
 
     key: ServerKey
-    _known: OrderedDict[str, _Known] = field(default_factory=OrderedDict)
+    _known: OrderedDict[str, _Memory] = field(default_factory=OrderedDict)
     _lock: Lock = field(default_factory=Lock)
 
     def of(self, sql: Connection, run: Run) -> State:
         """The state at the run's head. Raises `Broken` if the journal is not what was sealed."""
-        with self._lock:
-            known = self._known.pop(run.id, None)
-            if known is not None and known.state.seq >= run.head.seq and known.chain.head != run.head:
+        memory = self._memory(run.id)
+        with memory.guard:
+            found = memory.past.get(run.head.hash)
+            if found is not None:
+                return found
+            known, memory.known = memory.known, None
+            if known is not None and known.state.seq >= run.head.seq:
                 # A backup was put back: what is remembered did not happen.
                 known = None
-            if known is None or known.chain.head != run.head:
-                known = self._read(sql, run, known)
-            self._known[run.id] = known
-            self._known.move_to_end(run.id)
+            memory.known = self._read(sql, run, known)
+            memory.past[run.head.hash] = memory.known.state
+            while len(memory.past) > MOST_PAST:
+                memory.past.popitem(last=False)
+            return memory.known.state
+
+    def beginning(self, sql: Connection, run: Run) -> State:
+        """The state after the first line: the pipeline and who is in it, for lists that must not read all journals."""
+        memory = self._memory(run.id)
+        with memory.guard:
+            if memory.beginning is None:
+                memory.beginning = begin(first_line(sql, run.id))
+            return memory.beginning
+
+    def _memory(self, run_id: str) -> _Memory:
+        with self._lock:
+            memory = self._known.setdefault(run_id, _Memory())
+            self._known.move_to_end(run_id)
             while len(self._known) > MOST_KEPT:
                 self._known.popitem(last=False)
-            return known.state
+            return memory
 
     def _read(self, sql: Connection, run: Run, known: _Known | None) -> _Known:
         try:
