@@ -443,3 +443,33 @@ def test_a_run_that_cannot_go_on_keeps_no_other_from_it(
     app.room.wake()
     app.room.wake()
     assert here.state.status == "stopped"
+
+
+def test_a41_what_a_machine_says_is_shown_as_text_and_hides_nothing(here: Meeting) -> None:
+    builder = here.built()
+    hostile = "<script>alert(1)</script> \u202eyrevocer"
+    assert builder.say(Stopped("odd", hostile, "\u2066", place='"><img src=x>')).is_success
+    rosa = here.world.person("rosa")
+    for path in ("", "journal/", "picture.svg"):
+        text = rosa.get(f"/release/run/{here.run}/{path}").text
+        assert "<script>alert" not in text
+        assert "<img src=x>" not in text
+        assert "\u202e" not in text, path
+    text = rosa.get("/release/runs/").text
+    assert "U+202E" in text
+    assert "\u202e" not in text
+
+
+def test_whose_server_shows_the_source_is_said_beside_the_link(here: Meeting) -> None:
+    text = here.pipeline(number=2).replace(
+        "dists = {", 'commit = { type = "git-commit" }\ndists = {').replace('out = ["dists"]', 'out = ["dists", "commit"]'
+    ).replace('in = ["dists"]\nafter = ["build"]', 'in = ["dists", "commit"]\nafter = ["build"]')  # fmt: skip
+    place = {"fork": {"web": "https://github.com@evil.example/acme"}}
+    assert here.open(text=text, version="1.7", places=place).status_code == 201
+    assert here.decide("rosa", "confirm").is_success
+    builder = here.machine("ci-a")
+    builder.put(BODY)
+    made = Thing("demo-1.7.tar.gz", "sha256", BUILT.digest, BUILT.size_bytes)
+    answer = builder.do("build", {"dists": (made,), "commit": (Thing("v1.7", "gitCommit", "c" * 40),)})
+    assert answer.is_success, answer.text
+    assert "see what changed, at evil.example</a>" in here.world.person("rosa").get(f"/release/run/{here.run}/").text

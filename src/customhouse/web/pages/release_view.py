@@ -6,15 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
+from urllib.parse import urlsplit
 
 from customhouse.formats.pipeline import graph
 from customhouse.formats.pipeline.model import Actor, Step
+from customhouse.formats.plain import plain
 from customhouse.release.events import Approved, Asked, Checked
 from customhouse.release.moves import waits_for_people
 from customhouse.release.room.members import Member
 from customhouse.release.room.room import Look
 from customhouse.release.room.runs import Machine
-from customhouse.release.rules import FAILED_CHECK, TAG_MOVED, TAMPERED
+from customhouse.release.rules import why_not_resumed
 from customhouse.release.standing import factor_demanded
 from customhouse.release.state import State, StepState
 from customhouse.release.things import Thing
@@ -34,6 +36,14 @@ STATUS_WORDS = {
 FACTOR_WORDS = {
     "none": "your word", "totp": "a code of your app, or a key", "webauthn": "a security key or passkey",
 }  # fmt: skip
+
+GIVEN_WORDS = {"totp": "a code of an app", "webauthn": "a security key or passkey"}
+LONGEST_SHOWN = 2000
+
+
+def shown(text: object) -> str:
+    """What a machine has said, in one line: characters without a picture are written as numbers (Trojan Source)."""
+    return plain(text, LONGEST_SHOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +113,10 @@ class RunView:
     """Steps to begin again from, id and title."""
     goes_on: bool
     """Whether what stopped it is of a kind that a person may pass over."""
+    abortable: bool
+    """Whether it can be given up: before anything is public, or when it can never go on."""
+    links_host: str
+    """Whose server shows the source: whoever opened the run has named it."""
     links: Mapping[str, str]
     """Addresses to compare source by, where the places name one that a browser can open."""
 
@@ -124,7 +138,9 @@ def run_view(found: Look, machines: Sequence[Machine], now: datetime) -> RunView
             for name in graph.order(state.pipeline)
             if state.steps[name].status not in ("waiting", "skipped")
         ],
-        goes_on=state.stop is not None and not state.stop.code.startswith((TAG_MOVED, TAMPERED, FAILED_CHECK)),
+        goes_on=state.stop is not None and not why_not_resumed(state.stop),
+        abortable=_abortable(state),
+        links_host=next((urlsplit(one).hostname or "" for one in _links(state).values()), ""),
         links=_links(state),
     )
 
@@ -183,6 +199,12 @@ def _waiting(state: State, now: datetime) -> list[str]:
         )
     running = [state.pipeline.step(one.id) for one in state.steps.values() if one.status == "running"]
     return found + [f"{titles[step.actor]}: “{step.title}” runs" for step in running]
+
+
+def _abortable(state: State) -> bool:
+    over = state.status not in ("gathering", "open", "stopped")
+    lost = state.stop is not None and bool(why_not_resumed(state.stop))
+    return not over and (state.published_at is None or lost)
 
 
 def _links(state: State) -> dict[str, str]:

@@ -23,7 +23,7 @@ from customhouse.web.bundle import bundle_answer
 from customhouse.web.decisions import about, decision_for
 from customhouse.web.doors import Door, door
 from customhouse.web.headers import Script
-from customhouse.web.pages.release_view import FACTOR_WORDS, STATUS_WORDS, run_view
+from customhouse.web.pages.release_view import FACTOR_WORDS, GIVEN_WORDS, STATUS_WORDS, run_view, shown
 from customhouse.web.permissions import Permission
 from customhouse.web.proofs import (
     holder_of,
@@ -66,7 +66,7 @@ def release_doors() -> list[Door]:
 
 def listing(visit: Visit) -> Response:
     """The newest runs of my projects."""
-    return visit.page("release_runs.html", rows=visit.app.room.mine(visit.actor), words=STATUS_WORDS)
+    return visit.page("release_runs.html", rows=visit.app.room.mine(visit.actor), words=STATUS_WORDS, shown=shown)
 
 
 def run_page(visit: Visit) -> Response:
@@ -101,7 +101,7 @@ def journal(visit: Visit) -> Response:
     lines = [read_line(text) for text in texts]
     rows = [(line, {name: _short(value) for name, value in to_body(line.event).items() if value}) for line in lines]
     more = lines[-1].seq if lines and lines[-1].seq < found.run.head.seq else None
-    return visit.page("release_journal.html", found=found, rows=rows, more=more)
+    return visit.page("release_journal.html", found=found, rows=rows, more=more, shown=shown)
 
 
 def journal_file(visit: Visit) -> Response:
@@ -223,7 +223,7 @@ def _page(visit: Visit, found: Look, *, problem: Refused | None = None) -> Respo
         "release_run.html", status=problem.status if problem is not None else 200, script=script, found=found, run=run,
         state=found.state, view=view, member=found.member, methods=methods, about=about, words=STATUS_WORDS,
         factors=FACTOR_WORDS, keys_work=party_of(visit) is not None, elsewhere=is_elsewhere(visit), problem=problem,
-        here=_here(visit), wanted=wanted,
+        here=_here(visit), wanted=wanted, given=GIVEN_WORDS, shown=shown,
     )  # fmt: skip
 
 
