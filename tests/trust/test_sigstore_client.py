@@ -109,6 +109,14 @@ def test_a_workflow_is_told_by_everything_that_its_token_says() -> None:
     }
 
 
+def test_an_issuer_of_ones_own_does_not_speak_as_a_forge() -> None:
+    """Where people choose the claims of their tokens, one claim more would name somebody else's repository or subject."""
+    claims = {"iss": "https://ci.example/a", "sub": "mallory", "job_workflow_ref": "a#builder", "repository": "a"}
+    assert identity_of(claims, "custom").subject == "mallory"
+    assert identity_of(claims | {"ci_config_ref_uri": "ci.example/a/b//c@d"}, "custom").subject == "mallory"
+    assert identity_of({"iss": identities.GITHUB_ISSUER, **GITHUB}, "github").claims["repository_uri"]
+
+
 @pytest.mark.parametrize("claims", [{}, {"iss": "https://ci.example.org"}, {"sub": "x"}, {"iss": "", "sub": "x"}])
 def test_claims_that_name_nobody_are_nobodys(claims: Mapping[str, Any]) -> None:
     with pytest.raises(ValueError, match="names no issuer or no subject"):

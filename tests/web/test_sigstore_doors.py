@@ -164,6 +164,17 @@ def test_a_token_that_is_not_good_gets_nothing(doors: Doors) -> None:
     assert doors.events("signing-certificate-issued") == 0
 
 
+def test_what_no_certificate_should_say_gets_none(doors: Doors) -> None:
+    for subject in (
+        "https://index.test/user/" + "a" * 1000,
+        "https://index.test/user/" + '"' * 400,
+        "a\x1bb@index.test",
+    ):
+        answer = doors.certificate(doors.token(subject))
+        assert answer.status_code == 422, answer.text
+    assert doors.sigstore.logbook.size("certificates") == 0
+
+
 def test_the_log_takes_what_a_good_certificate_has_signed(doors: Doors) -> None:
     holder = doors.holder()
     for request in (holder.request_v2(b"body"), holder.dsse_v2(b"{}")):
@@ -347,7 +358,8 @@ def test_whoever_is_not_signed_in_comes_back_to_the_question(doors: Doors) -> No
 def test_a_question_that_somebody_else_has_written_is_looked_at_again(doors: Doors) -> None:
     evil = base64.urlsafe_b64encode(json.dumps(["https://evil.test/", CHALLENGE, "", ""]).encode()).decode().rstrip("=")
     alice = doors.person("alice")
-    for text in (evil, "x", "e30", "W10"):
+    deep = base64.urlsafe_b64encode(b"[" * 3000).decode().rstrip("=")
+    for text in (evil, "x", "e30", "W10", deep):
         assert alice.get(f"/sigstore/oidc/asked/{text}/").status_code == 400
 
 

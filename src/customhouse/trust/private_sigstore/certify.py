@@ -28,7 +28,7 @@ from customhouse.ledger.tx import Deeds, Tx
 from customhouse.terms.errors import Refused, Rejected
 from customhouse.terms.identity import ANONYMOUS
 from customhouse.trust import jwt
-from customhouse.trust.issuers import PublisherIssuer
+from customhouse.trust.issuers import Kind, PublisherIssuer
 from customhouse.trust.jwt import IdToken
 from customhouse.trust.private_sigstore.ca import Authority, OidcIdentity
 from customhouse.trust.private_sigstore.claims import identity_of
@@ -90,8 +90,8 @@ class Certifying:
     def certificate(self, request: Request) -> tuple[x509.Certificate, ...]:
         """The new certificate and those above it; raises `Refused`, `Rejected`, or `Unavailable` for an issuer away."""
         keys = self.keys()
-        token = self._verified(request.token, keys)
-        identity = _identity(token.claims)
+        token, kind = self._verified(request.token, keys)
+        identity = _identity(token.claims, kind)
         if request.proof:
             _check_proof(request, token.claims)
         record = keys.record("authority")
@@ -111,16 +111,16 @@ class Certifying:
         self.deeds.do(_issue, _Ready(token, identity, name, key_hash, serial, leaf, leaf_hash(made.leaf)))
         return (made.certificate, *chain)
 
-    def _verified(self, text: str, keys: Keyring) -> IdToken:
+    def _verified(self, text: str, keys: Keyring) -> tuple[IdToken, Kind]:
         unverified = jwt.take_apart(text)
         now = self.deeds.clock.now()
         if unverified.issuer == self.own.url:
-            return jwt.verify(unverified, self.own.public_keys(keys, now), self.own.expected(), now)
+            return jwt.verify(unverified, self.own.public_keys(keys, now), self.own.expected(), now), "custom"
         issuer = next((one for one in self.known if one.url == unverified.issuer), None)
         if issuer is None:
             raise jwt.bad_token("its issuer is none of those whose tokens are taken here (sigstore_issuers)")
         found = self.issuers.keys(issuer.source, lacking=unverified.key_id)
-        return jwt.verify(unverified, found, issuer.expected(AUDIENCE), now)
+        return jwt.verify(unverified, found, issuer.expected(AUDIENCE), now), issuer.kind
 
 
 def read_request(body: bytes, bearer: str) -> Request:
@@ -192,9 +192,9 @@ def _refuse_another_key(ready: _Ready, tx: Tx) -> None:
         )  # fmt: skip
 
 
-def _identity(claims: Mapping[str, Any]) -> OidcIdentity:
+def _identity(claims: Mapping[str, Any], kind: Kind) -> OidcIdentity:
     try:
-        return identity_of(claims)
+        return identity_of(claims, kind)
     except ValueError as error:
         raise jwt.bad_token(str(error)) from error
 

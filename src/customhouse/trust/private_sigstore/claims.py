@@ -1,7 +1,8 @@
 """From the claims of a verified token to what a certificate says, as Sigstore's Fulcio maps them (docs/oid-info.md).
 
-Workflows of GitHub and pipelines of GitLab, also on servers of one's own, are told by the claims that only they have.
-Of everybody else the certificate says the address, if the issuer has verified one, or the subject.
+Workflows of GitHub and pipelines of GitLab, also on servers of one's own, are told by what the settings say of the
+issuer: others may let their users put any claim into a token. Of everybody else the certificate says the address, if
+the issuer has verified one, or the subject.
 """
 
 from __future__ import annotations
@@ -10,21 +11,32 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from customhouse.trust.certificate import MAX_CLAIM
+from customhouse.trust.issuers import Kind
 from customhouse.trust.private_sigstore.ca import OidcIdentity
-from customhouse.trust.signer_identity import GITHUB, GITHUB_ISSUER
+from customhouse.trust.signer_identity import GITHUB, GITHUB_ISSUER, subject_name
 
 
-def identity_of(claims: Mapping[str, Any]) -> OidcIdentity:
+def identity_of(claims: Mapping[str, Any], kind: Kind | None = None) -> OidcIdentity:
     """Who a certificate is for. The token's signature, issuer, audience and time the caller has verified.
 
-    Raises `ValueError` for claims that name nobody.
+    ``kind`` is what the settings say of the issuer; without it the claims tell. Raises `ValueError` for claims that
+    name nobody, or somebody whom the log would not take: longer than `MAX_CLAIM`, or not printable.
     """
+    found = _named(claims, kind)
+    for text in (found.subject, subject_name(found.issuer, found.subject), *found.claims.values()):
+        if len(text) > MAX_CLAIM or not text.isprintable():
+            raise ValueError(f"what it says of its subject is no printable text of at most {MAX_CLAIM} characters")
+    return found
+
+
+def _named(claims: Mapping[str, Any], kind: Kind | None) -> OidcIdentity:
     issuer, subject = str(claims.get("iss", "")), str(claims.get("sub", ""))
     if not issuer or not subject:
         raise ValueError("the token names no issuer or no subject")
-    if "job_workflow_ref" in claims:
+    if kind in ("github", None) and "job_workflow_ref" in claims:
         return _github(issuer, claims)
-    if "ci_config_ref_uri" in claims:
+    if kind in ("gitlab", None) and "ci_config_ref_uri" in claims:
         return _gitlab(issuer, claims)
     verified = claims.get("email") if claims.get("email_verified") is True else None
     return OidcIdentity(issuer, str(verified or subject))

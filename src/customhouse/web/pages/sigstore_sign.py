@@ -14,6 +14,7 @@ from urllib.parse import urlencode, urlsplit
 
 from starlette.responses import Response
 
+from customhouse.formats.strict_json import read_json
 from customhouse.terms.encode import base64url, from_base64url
 from customhouse.terms.errors import Rejected
 from customhouse.trust.private_sigstore.people import GiveCode, Outing, give_code, read_outing
@@ -80,7 +81,7 @@ def _packed(outing: Outing) -> str:
 def _unpacked(text: str) -> Outing:
     """What stands in the address, looked at as if a program had just sent it: anybody can write an address."""
     try:
-        listed = json.loads(from_base64url(text).decode())
+        listed = read_json(from_base64url(text).decode() if len(text) <= LONGEST else "", max_depth=1)
         redirect, challenge, state, nonce = (str(one) for one in listed)
     except (ValueError, TypeError) as error:
         raise Rejected("bad-address", "address", "is not whole", "the address that a program opens") from error
