@@ -70,7 +70,7 @@ def test_a_publication_whose_answer_is_lost_is_known_to_have_happened(tmp_path: 
             made = super()._index_publish()
             return Lost(made.do_it, made.done)
 
-        def action(self, name: str) -> Toy:  # type: ignore[override]
+        def action(self, name: str) -> Toy:
             return self._index_publish() if name == "index.publish" else super().action(name)  # type: ignore[return-value]
 
     words = Lossy(Outside(tmp_path / "outside"))
