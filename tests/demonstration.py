@@ -86,7 +86,7 @@ class Approver:
     def decide(self, run: str, step: str, what: str = "approve", **fields: str) -> httpx.Response:
         """Look at the page of the run, read what is asked, and touch the key."""
         page = f"/release/run/{run}/"
-        shown = self.person.get(page).text
+        shown = self.person.get(page).raise_for_status().text
         found = re.search(rf'data-about="({re.escape(run)}:{re.escape(step)}:{what}:[0-9a-f]{{64}})"', shown)
         if found is None:
             raise LookupError(f"{self.name} is not asked at {step}")
