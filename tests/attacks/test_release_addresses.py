@@ -44,6 +44,14 @@ def test_a_token_goes_to_no_address_that_the_machine_has_not_said_itself(places:
     [
         {"index": {"url": "https://index.example/"}},
         {"index": {"url": "/srv/downloads"}},
+        {
+            "index": {
+                "url": "https://downloads.example/",
+                "adapter": "folder",
+                "path": "/srv/www",
+                "stage": "/srv/staged",
+            }
+        },
         {"fork": {"url": "https://github.com/a/b", "adapter": "github"}},
         {"fork": {"url": "git@gitlab.com:a/b", "adapter": "gitlab"}},
         {"fork": {"url": "https://elsewhere.example/toy.git", "adapter": "hook"}},

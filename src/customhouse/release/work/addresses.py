@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from customhouse.formats.pipeline.model import Pipeline
 from customhouse.formats.plain import plain
 from customhouse.release.git.remotes import token_name
+from customhouse.release.ship.portions import FOLDER
 from customhouse.terms.errors import Refused
 
 Places = Mapping[str, Mapping[str, str]]
@@ -42,7 +43,7 @@ def _shown_secrets(pipeline: Pipeline, places: Places, room: str) -> Iterator[tu
         if token_name(adapter):
             yield name, "url", _KNOWN[adapter]
             yield name, "api", _KNOWN[adapter]
-        elif name in stores:
+        elif name in stores and adapter != FOLDER:
             yield name, "url", (room,)
 
 
