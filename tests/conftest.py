@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from starlette.testclient import TestClient
 
 from clock import TurnableClock
+from compiled_once import share_doors, share_statements
 from customhouse.app import open_app
 from customhouse.infra.settings import Settings
 from customhouse.infra.walkers import Walkers
@@ -35,6 +36,8 @@ hypothesis.settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("any machine")
+share_statements()
+share_doors()
 
 LONG = (
     "test_durability.py", "test_private_projects.py", "test_face.py", "test_letters.py", "test_markup.py", "test_caches.py",
