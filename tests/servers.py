@@ -69,13 +69,17 @@ class Postgres:
         """A database with nothing in it, or a copy of another one that nobody is connected to; returns its URL."""
         name = f"test{os.getpid()}_{next(self._numbers)}"
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())
+            # Copying its files takes half as long as writing each of their pages to the log.
+            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY'.encode())
         return self.url(name)
 
 
 @contextmanager
 def running_postgres() -> Iterator[Postgres]:
-    """PostgreSQL as its own user, without fsync: a test's data need not survive the machine."""
+    """PostgreSQL as its own user, without fsync: a test's data need not survive the machine.
+
+    Nothing lives long enough to be compiled or swept.
+    """
     programs = _postgres_programs()
     as_user = _unprivileged()
     folder = Path(tempfile.mkdtemp(prefix="customhouse-pg-"))
@@ -92,7 +96,7 @@ def running_postgres() -> Iterator[Postgres]:
         server = subprocess.Popen(
             [*MORTAL, str(programs / "postgres"), "-D", str(data), "-p", str(port), "-k", str(folder),
              "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "full_page_writes=off",
-             "-c", "synchronous_commit=off", "-c", "max_connections=200"],
+             "-c", "synchronous_commit=off", "-c", "max_connections=200", "-c", "jit=off", "-c", "autovacuum=off"],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder,
             user=as_user, group=as_user, extra_groups=_none(as_user),
         )  # fmt: skip
