@@ -341,7 +341,9 @@ class Together:
         return "\n".join(f"[{name}] {one.log[-1500:]}" for name, one in self.machines.items())
 
     def end(self) -> None:
-        """End every machine."""
+        """End every machine, and close every browser."""
+        for one in self.people.values():
+            one.person.client.close()
         for machine in self.machines.values():
             if machine.process is not None and machine.process.poll() is None:
                 machine.process.kill()

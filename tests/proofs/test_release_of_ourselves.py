@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
-import sys
 import tarfile
 import zipfile
 from collections.abc import Iterator
@@ -126,8 +125,9 @@ def test_another_byte_is_no_file_of_this_release(shipped: Shipped) -> None:
 def test_the_cell_has_no_network(shipped: Shipped) -> None:
     port = shipped.world.host.url.rpartition(":")[2]
     asked = f"import socket; socket.create_connection(('127.0.0.1', {port}), 5)"
-    assert subprocess.run([sys.executable, "-c", asked], check=False).returncode == 0
-    done = shut_in(shipped.stranger.folder, [sys.executable, "-c", asked])
+    python = shipped.stranger.command.parent / "python"
+    assert subprocess.run([python, "-c", asked], check=False).returncode == 0
+    done = shut_in(shipped.stranger.folder, [python, "-c", asked])
     assert "Connection refused" in done.stderr or "unreachable" in done.stderr
 
 
