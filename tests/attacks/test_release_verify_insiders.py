@@ -12,6 +12,7 @@ import pytest
 
 from customhouse.release.children import Children
 from customhouse.release.engine.anchor import anchored_by
+from customhouse.release.evidence import bundle
 from customhouse.release.evidence.bundle import manifest, read_bundle, write_bundle
 from customhouse.release.evidence.points.case import Remembered
 from customhouse.release.evidence.points.yours import pipeline_of_repository
@@ -107,11 +108,11 @@ def test_a_newer_pipeline_is_not_believed_because_an_older_one_is_remembered(tmp
 def test_nothing_is_remembered_that_nobody_has_compared(released: Puppet, tmp_path: Path) -> None:
     """Seen once and never compared, a false root would be the right one the next time."""
     memory = tmp_path / "seen.json"
-    bundle = released.bundle()
-    _remember(memory, verify(bundle, released.brought(trust_root=b"")))
-    _remember(memory, verify(bundle, released.brought(pipeline_sha256="")))
+    told = released.bundle()
+    _remember(memory, verify(told, released.brought(trust_root=b"")))
+    _remember(memory, verify(told, released.brought(pipeline_sha256="")))
     again = released.brought(trust_root=b"", pipeline_sha256="", remembered=read_remembered(memory, "sealed"))
-    assert verify(bundle, again).exit_code == 3
+    assert verify(told, again).exit_code == 3
 
 
 def test_a_log_whose_growth_nobody_has_shown_is_not_remembered(released: Puppet, tmp_path: Path) -> None:
@@ -142,13 +143,13 @@ def test_an_entry_whose_place_is_made_up_is_refused(released: Puppet) -> None:
     sealer = notary.sealer("rosa")
     for _ in range(4):
         sealer.statement(b"{}")
-    bundle = json.loads(sealer.statement(b"{}"))
+    made = json.loads(sealer.statement(b"{}"))
     judge = Judge(notary.trusted_root)
-    assert judge.statement(json.dumps(bundle).encode(), "here").log_index == 4
-    proof = bundle["verificationMaterial"]["tlogEntries"][0]["inclusionProof"]
+    assert judge.statement(json.dumps(made).encode(), "here").log_index == 4
+    proof = made["verificationMaterial"]["tlogEntries"][0]["inclusionProof"]
     proof["logIndex"], proof["treeSize"] = "8", "9"
     with pytest.raises(Rejected, match="size"):
-        judge.statement(json.dumps(bundle).encode(), "here")
+        judge.statement(json.dumps(made).encode(), "here")
 
 
 def test_a_statement_says_nothing_besides(tmp_path: Path) -> None:
@@ -202,6 +203,13 @@ def test_a_digest_of_a_root_is_no_root(released: Puppet) -> None:
     run["manifest.json"] = manifest(run, read_bundle(released.bundle()).created, released.run)
     report = verify(write_bundle(run), released.brought(trust_root=b"", trust_root_sha256="0" * 64))
     assert "the trust root is the one that you brought" not in said(report)
+
+
+def test_a_journal_has_an_end(released: Puppet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes hours says neither yes nor no."""
+    monkeypatch.setattr(bundle, "MOST_LINES", 20)
+    with pytest.raises(Rejected, match="lines"):
+        read_bundle(released.bundle())
 
 
 # What is shown.

@@ -37,6 +37,8 @@ from customhouse.release.things import Thing
 from customhouse.terms.errors import Rejected
 
 SCHEMA = 1
+MOST_LINES = 50_000
+"""Of a journal. A run has some hundred; the rules look at everything that came before, so time grows with the square."""
 JOURNAL = "journal.jsonl"
 PIPELINE = "pipeline.toml"
 ROOT = "trust/trusted_root.json"
@@ -195,4 +197,6 @@ def _as_listed(members: Mapping[str, bytes], listed: Mapping[str, tuple[str, int
 def _lines_of(body: bytes) -> tuple[Sealed, ...]:
     if not body.endswith(b"\n"):
         raise Rejected("journal-broken", JOURNAL, "does not end with a line's end", _ACCEPTED)
+    if (number := body.count(b"\n")) > MOST_LINES:
+        raise Rejected("bundle-too-large", JOURNAL, f"has {number:,} lines", f"at most {MOST_LINES:,}")
     return tuple(read_line(raw, where=f"{JOURNAL} line {number}") for number, raw in enumerate(body[:-1].split(b"\n")))
