@@ -38,7 +38,7 @@ from customhouse.terms.errors import Rejected
 
 SCHEMA = 1
 MOST_LINES = 50_000
-"""Of a journal. A run has some hundred; the rules look at everything that came before, so time grows with the square."""
+"""Of a journal. A run has some hundred; rules look at all that came before, so time grows with the square."""
 JOURNAL = "journal.jsonl"
 PIPELINE = "pipeline.toml"
 ROOT = "trust/trusted_root.json"
