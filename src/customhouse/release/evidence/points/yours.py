@@ -106,11 +106,12 @@ def _repository(case: Case, path: Path) -> Iterator[Finding]:
         else:
             yield holds(f"the {kind.removeprefix('git-')} of {tag} is {seen[:12]}…, as in your repository")
     name = _pipeline_in(git, path, commit, tree, case.state.pipeline_sha256)
-    yield (
-        holds(f"its pipeline is the file {plain(name, 80)} of that commit")
-        if name
-        else unknown("its pipeline is not a file at the top of that commit: compare it with the one that you know")
-    )
+    if name:
+        yield holds(f"its pipeline is the file {plain(name, 80)} of that commit")
+    elif case.brought.pipeline_sha256 == case.state.pipeline_sha256:
+        yield holds("its pipeline is the one that you brought")
+    else:
+        yield unknown("its pipeline is not a file at the top of that commit: compare it with the one that you know")
 
 
 def pipeline_of_repository(git: Git, path: Path, ref: str, sha256: str) -> str:
