@@ -13,6 +13,7 @@ from clock import TurnableClock
 from customhouse.accounts.users import find_user
 from customhouse.release.journal import Head
 from customhouse.release.room import states as states_module
+from customhouse.release.room.journal import lines_after
 from customhouse.release.room.runs import Run, find_run
 from customhouse.release.room.tables import release_line, release_run
 from customhouse.terms.errors import Broken
@@ -36,7 +37,7 @@ def run_of(here: Meeting) -> Run:
 @pytest.fixture
 def read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """After which lines journals were read."""
-    found, real = list[int](), states_module.lines_after
+    found, real = list[int](), lines_after
 
     def told(sql: sa.Connection, run: str, after: int = -1) -> object:
         found.append(after)
