@@ -127,7 +127,11 @@ def test_every_route_is_a_door_that_the_table_knows(town: Town) -> None:
 
 def test_tob8_reading_and_writing_never_share_a_permission(town: Town) -> None:
     for one in town.doors:
-        reads = one.verb in READS or one.permission in (Permission.XMLRPC_READ, Permission.OSV_READ, Permission.SIGSTORE_ASK)
+        reads = one.verb in READS or one.permission in (
+            Permission.XMLRPC_READ,
+            Permission.OSV_READ,
+            Permission.SIGSTORE_ASK,
+        )
         assert one.permission.writes is not reads, f"{one.verb} {one.path} under {one.permission.title}"
     titles = [permission.title for permission in Permission]
     assert len(set(titles)) == len(titles)
