@@ -50,7 +50,7 @@ def _needs(
         return
     if step.uses.startswith("index.") and places.get(step.env, {}).get("adapter") != "folder":
         yield step.env, "url", "http://127.0.0.1:8417"
-    if step.uses == "sign.all" and "sigstore" in (step.options.get("how") or ("sigstore",)):
+    if step.uses == "sign.all" and "sigstore" in str(step.options.get("how", "sigstore")):
         yield "sigstore", "trust_config", "./trust_config.json"
     if step.uses == "announce" and not any(one in places for one in _CHANNELS):
         yield "atom", "path", "./releases.atom"
