@@ -40,6 +40,7 @@ from customhouse.release.children import Children
 from customhouse.release.engine.forecast import times_of
 from customhouse.release.evidence.points.case import Brought
 from customhouse.release.evidence.verify import verify
+from customhouse.release.room.proof import check_proof
 from customhouse.release.signing.sealer import SigstoreSealer
 from customhouse.terms.clock import SystemClock
 from customhouse.trust.private_sigstore.entries import Proposed
@@ -161,10 +162,15 @@ def _verifying(run: Besieged, bounds: Bounds) -> None:
     if done.returncode != 0:
         raise SystemExit(done.stderr)
     data = next(run.folder.glob("*.release.tar")).read_bytes()
-    codes = set[int]()
-    took = [_took(lambda: codes.add(verify(data, Brought()).exit_code)) for _ in range(ROUNDS)]
-    if 1 in codes:
-        raise SystemExit("the bundle does not verify")
+    wrong = [
+        one.text
+        for point in verify(data, Brought(check_key=check_proof)).points
+        for one in point.findings
+        if one.sign == "fails"
+    ]
+    if wrong:
+        raise SystemExit(f"the bundle does not verify: {wrong}")
+    took = [_took(lambda: verify(data, Brought(check_key=check_proof))) for _ in range(ROUNDS)]
     bounds.row(f"verification of its bundle ({len(data):,} bytes)", statistics.median(took), VERIFY_SECONDS)
 
 
