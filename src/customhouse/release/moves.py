@@ -38,6 +38,10 @@ SIGSTORE = "sigstore"
 """The place whose Sigstore signs what the journal tells."""
 LAST_WORD = timedelta(minutes=5)
 """A release is not held up for longer by machines that do not sign what they did."""
+TESTS_WORD = timedelta(minutes=2)
+"""Nor is a key, by machines that do not sign that they have tested."""
+TESTS = "test."
+"""How actions that test are called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +115,7 @@ def wakes_at(state: State, now: datetime) -> datetime | None:
     """When something happens by time alone, if nobody acts: a lease or a question ends."""
     ends = [one.lease_until for one in state.steps.values() if one.status == "running" and one.lease_until]
     ends += [one.asked.expires_at for one in state.steps.values() if one.status == "asked" and one.asked]
-    until = _last_word_until(state)
-    ends += [until] if until is not None else []
+    ends += [one for one in (_last_word_until(state), _tests_word_until(state)) if one is not None]
     return min((one for one in ends if one > now), default=None) if state.status in ("open", "aborting") else None
 
 
@@ -121,14 +124,39 @@ def _last_word_until(state: State) -> datetime | None:
 
     Machines sign what they have done and log it a moment later; after the last line nobody could.
     """
-    place = state.places.get(SIGSTORE, {})
-    nobody = not meets_at_a_room(state) or SIGSTORE not in state.places or place.get("attest") == "false"
-    if nobody or state.rehearsal or state.last_word == "logged":
+    if not _machines_sign(state) or state.last_word == "logged":
         return None
-    if state.last_word == "said" and place.get("anchor") == "false":
+    if state.last_word == "said" and state.places[SIGSTORE].get("anchor") == "false":
         return None
     ends = [one.ended_at for one in state.steps.values() if one.ended_at is not None]
     return max(ends) + LAST_WORD if ends else None
+
+
+def _machines_sign(state: State) -> bool:
+    """Whether machines say under signature what they have done, each for itself and a moment later."""
+    signs_here = SIGSTORE in state.places and state.places[SIGSTORE].get("attest") != "false"
+    return meets_at_a_room(state) and signs_here and not state.rehearsal
+
+
+def _tests_word_until(state: State) -> datetime | None:
+    """How long a key is held back until the machines that tested have said so; None if they have, or nobody signs.
+
+    What was tested is signed afterwards, and strangers see that by the log's clock alone.
+    """
+    if not _machines_sign(state):
+        return None
+    silent = [
+        found.ended_at
+        for name, found in state.steps.items()
+        if state.pipeline.step(name).uses.startswith(TESTS) and found.status == "done" and not found.attested
+        if found.ended_at is not None
+    ]
+    return max(silent) + TESTS_WORD if silent else None
+
+
+def _awaits_word_of_tests(state: State, now: datetime) -> bool:
+    until = _tests_word_until(state)
+    return until is not None and now < until
 
 
 def _awaits_last_word(state: State, now: datetime) -> bool:
@@ -174,6 +202,8 @@ def _towards(state: State, step: Step, found: StepState, now: datetime) -> Itera
             yield Say(question(state, step, now))
         return
     missing = [key for key in keys_wanted(state, step) if key not in {one.key for one in found.grants}]
+    if signs(step) and missing and _awaits_word_of_tests(state, now):
+        return
     if signs(step) and missing:
         for key in missing:
             yield Say(_grant(state, step, found, key))

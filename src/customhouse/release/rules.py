@@ -663,6 +663,8 @@ def _noted(state: State, _line: Sealed, event: said.Noted | said.Anchored | said
         return replace(state, last_word="said")
     if isinstance(event, said.Anchored) and state.last_word == "said":
         return replace(state, last_word="logged")
+    if isinstance(event, said.Attested) and event.step in state.steps:
+        return _with(state, replace(state.steps[event.step], attested=True))
     return state
 
 

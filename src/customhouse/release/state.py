@@ -40,6 +40,8 @@ class StepState:
     signed: tuple[SignedThing, ...] = ()
     failure: str = ""
     recovered: bool = False
+    attested: bool = False
+    """Whether something of this attempt was said under signature (an `Attested` of this step)."""
     owed: StepState | None = None
     """An earlier attempt that has to be taken back before this one starts."""
 
