@@ -38,15 +38,18 @@ def test(version: str, tests: tuple[str, ...]) -> int:
         archive.extractall("unpacked", filter="data")
     root = Path("unpacked", f"Python-{version}").resolve()
     jobs = f"-j{os.cpu_count() or 1}"
+    is_it = f"import platform, sys; sys.exit(platform.python_version() != {version!r})"
     for command in (
         ["./configure", "--quiet"],
         ["make", "--quiet", jobs],
+        ["./python", "-c", is_it],
         ["./python", "-m", "test", *(tests or TESTS)],
     ):
         done = subprocess.run(command, cwd=root, check=False)  # noqa: S603 - arguments of our own, no shell
         if done.returncode:
             sys.stderr.write(f"{' '.join(command)} ended with {done.returncode}\n")
             return 1
+    sys.stderr.write(f"Python {version} passed {' '.join(tests or TESTS)}\n")
     return 0
 
 
