@@ -74,7 +74,7 @@ def refuse_markup(answer: httpx.Response, where: str) -> None:
         assert answer.headers["x-content-type-options"] == "nosniff", where
         assert not answer.content or kind.startswith(
             ("text/plain", "text/css", "text/csv", "application/json", "application/problem+json", "application/x-ndjson",
-             "application/octet-stream", "application/zip", "application/toml", "application/vnd.pypi.simple.v1+json")), f"{where}: {kind}"  # fmt: skip
+             "application/octet-stream", "application/zip", "application/x-tar", "application/toml", "application/vnd.pypi.simple.v1+json")), f"{where}: {kind}"  # fmt: skip
         return
     assert not found, f"{where}: {found} in {_near(answer.text, found[0])}"
 
