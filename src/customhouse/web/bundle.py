@@ -8,6 +8,7 @@ from starlette.background import BackgroundTask
 from starlette.responses import FileResponse, Response
 
 from customhouse.app import App
+from customhouse.formats.problems import SECURITY_HEADERS
 from customhouse.infra.blob_files import local_file
 from customhouse.infra.spool import open_spool
 from customhouse.release.room.runs import Run
@@ -24,10 +25,9 @@ def bundle_answer(app: App, run: Run) -> Response:
         )  # fmt: skip
     open_files = ExitStack()
     path = open_files.enter_context(local_file(app.blobs, Digest(run.bundle), open_spool(app.settings.data)))
-    headers = {
-        "cache-control": "private, no-store", "x-content-type-options": "nosniff", "etag": f'"{run.bundle}"',
+    headers = {name.decode(): text.decode() for name, text in SECURITY_HEADERS} | {
+        "cache-control": "private, no-store", "etag": f'"{run.bundle}"',
         "content-disposition": f'attachment; filename="{run.bundle_name}"',
-        "content-security-policy": "default-src 'none'; sandbox", "referrer-policy": "no-referrer",
     }  # fmt: skip
     return FileResponse(
         path, headers=headers, media_type="application/x-tar", background=BackgroundTask(open_files.close)

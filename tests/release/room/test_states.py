@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -84,3 +85,26 @@ def test_a_journal_that_was_put_back_is_gone_on_with_from_there(here: Meeting) -
     with app.database.read() as sql, pytest.raises(Broken):
         app.room.states.of(sql, replace(run_of(here), head=Head(99, "0" * 64)))
     assert here.state.status == "open"
+
+
+def test_a_process_that_remembers_what_did_not_happen_reads_anew(here: Meeting) -> None:
+    """A backup was put back, and something else went on from there in another process."""
+    app, old = here.world.app, run_of(here)
+    assert here.decide("rosa", "confirm").is_success
+    assert here.state.status == "open"
+    memory = app.room.states._known[here.run]
+    with app.database.read() as sql:
+        app.room.states.of(sql, run_of(here))
+    remembered = memory.known
+    assert remembered is not None
+    with app.database.write() as sql:
+        sql.execute(release_line.delete().where(release_line.c.run_id == here.run, release_line.c.seq > old.head.seq))
+        sql.execute(release_run.update().values(seq=old.head.seq, head=old.head.hash, status="gathering"))
+    here.world.clock.turn(timedelta(seconds=5))
+    assert here.decide("rosa", "confirm").is_success
+    assert here.decide("rosa", "abort", why="Not today.").is_success
+    assert run_of(here).head.seq > remembered.state.seq
+    memory.known = remembered
+    memory.past.clear()
+    with app.database.read() as sql:
+        assert app.room.states.of(sql, run_of(here)).status == "abandoned"

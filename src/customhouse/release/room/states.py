@@ -7,6 +7,7 @@ those after it. A journal that was changed in the database is seen here: its cha
 from __future__ import annotations
 
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Lock
 
@@ -65,7 +66,7 @@ class States:
             if known is not None and known.state.seq >= run.head.seq:
                 # A backup was put back: what is remembered did not happen.
                 known = None
-            memory.known = self._read(sql, run, known)
+            memory.known = self._read_on(sql, run, known)
             memory.past[run.head.hash] = memory.known.state
             while len(memory.past) > MOST_PAST:
                 memory.past.popitem(last=False)
@@ -86,6 +87,13 @@ class States:
             while len(self._known) > MOST_KEPT:
                 self._known.popitem(last=False)
             return memory
+
+    def _read_on(self, sql: Connection, run: Run, known: _Known | None) -> _Known:
+        """What is new, or all of it where that does not follow what is remembered: another past was put back."""
+        if known is not None:
+            with suppress(Broken, Refused):
+                return self._read(sql, run, known)
+        return self._read(sql, run, None)
 
     def _read(self, sql: Connection, run: Run, known: _Known | None) -> _Known:
         try:

@@ -22,6 +22,7 @@ from starlette.responses import FileResponse, Response
 
 from customhouse.accounts import index_flags
 from customhouse.app import App
+from customhouse.formats.problems import SECURITY_HEADERS
 from customhouse.infra.blob_files import local_file
 from customhouse.infra.spool import Spooled, SpoolWriter, open_spool
 from customhouse.release.codec import to_body, write_line
@@ -56,7 +57,7 @@ LOOK_EVERY_SECONDS = 0.2
 WAITING_AT_ONCE = 64
 """Of one process; whoever comes when so many wait is answered at once."""
 THREADS = 16
-_HEADERS = {"cache-control": "private, no-store", "x-content-type-options": "nosniff"}
+_HEADERS = {"cache-control": "private, no-store"} | {name.decode(): text.decode() for name, text in SECURITY_HEADERS}
 T = TypeVar("T")
 
 
@@ -270,9 +271,8 @@ class ReleaseRoom:
         path = await self._on_disk(
             open_files.enter_context, local_file(self._app.blobs, Digest(digest), self._spool)
         )  # fmt: skip
-        headers = {**_HEADERS, "content-security-policy": "default-src 'none'; sandbox"}
         return FileResponse(
-            path, headers=headers, media_type="application/octet-stream", background=BackgroundTask(open_files.close)
+            path, headers=_HEADERS, media_type="application/octet-stream", background=BackgroundTask(open_files.close)
         )
 
     async def take(self, request: Request) -> Response:
