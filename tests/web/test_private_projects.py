@@ -75,7 +75,7 @@ class Vault:
             assert match[1] in known, f"say in this test what stands for {{{match[1]}}} in {door.path}"
             return known[match[1]]
 
-        return re.sub(r"\{(\w+)\}", place, door.path)
+        return re.sub(r"\{(\w+)(?::path)?\}", place, door.path)
 
 
 @pytest.fixture(
@@ -138,6 +138,7 @@ def _furnished(world: World, how: str) -> Vault:
         "advisory": "PYSEC-2026-1", "statement": "x" * 26, "amendment": "x" * 26, "standing": "x" * 26, "login": "guild", "campaign": "keys", "change": "1", "mandate": "1", "factor": "1", "exemption": "1", "table": "accounts",
         "linked": "1", "publisher": "1", "day": "2026-01-01", "session": "x" * 26, "stage": "x" * 64, "staged_file": "x" * 26,
         "address": static_address("house.css").rpartition("/")[2],
+        "uuid": "0" * 64, "level": "0", "tile": "000", "metadata": "1.root.json", "target": "trusted_root.json", "outing": "x" * 40,
     }  # fmt: skip
     return Vault(world, dists, facts)
 
