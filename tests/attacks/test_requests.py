@@ -263,21 +263,27 @@ def test_a53_nothing_is_deserialised_that_could_run_code() -> None:
 
 
 def test_a51_only_archives_of_advisories_are_read_by_other_readers_than_ours() -> None:
-    """They are data of a database, read member by member within bounds; nothing of them is ever a file on the disk."""
+    """They are data of a database, read member by member within bounds. Builds of a release make archives of their own."""
     places = {one.partition(":")[0] for one in _calls_of("tarfile.open", "zipfile.ZipFile")}
     assert places == {
         "advisories/archive.py",  # writes all.zip
         "advisories/triage/sources.py",
         "consume/snapshot/sources.py",
         "formats/osv/zipped.py",
+        # What a build has made in its cell, before it is written anew and read strictly, and what was read so.
+        "release/building/archives.py",
+        "release/building/python.py",
+        "release/building/repack.py",
     }
 
 
 def _calls_of(*names: str) -> list[str]:
-    """Places in our code that call one of these."""
+    """Places in our code that call one of these; programs that templates hand to projects run in their cells."""
     found = []
     root = Path(customhouse.__file__).parent
     for path in sorted(root.rglob("*.py")):
+        if path.is_relative_to(root / "release" / "templates"):
+            continue
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call):
                 called = ast.unparse(node.func)
