@@ -60,13 +60,14 @@ def test_what_the_folder_says_is_filled_in(project: Path) -> None:
     assert "git init --bare ../My.Lib-fork.git" in done.stdout
 
 
-def test_it_says_the_next_three_commands(project: Path) -> None:
+def test_it_says_the_next_three_commands(project: Path, home: Path) -> None:
     done = customhouse("release", "new", folder=project)
     assert done.stdout.splitlines()[-4:] == [
         "Next:", "  customhouse release lint", "  customhouse release draw -o release.svg",
         "  customhouse release run --param version=1.2.3 --rehearse",
     ]  # fmt: skip
-    assert max(map(len, done.stdout.splitlines())) <= 80
+    # A path is as long as it is, and stands alone on its line.
+    assert max(len(line) for line in done.stdout.splitlines() if str(home) not in line) <= 80
 
 
 def test_a_remote_called_upstream_leaves_origin_to_be_the_fork(project: Path) -> None:
