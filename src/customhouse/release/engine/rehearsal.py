@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import tomlkit
@@ -35,6 +36,7 @@ from customhouse.release.state import State
 from customhouse.terms.clock import Clock, SystemClock
 from customhouse.terms.errors import Refused
 
+_PROGRAMS = "/usr/local/bin:/usr/bin:/bin"
 _QUIET = ("mail", "webhook", "webhooks", "case")
 """Places that reach people, or a case that is under embargo."""
 
@@ -78,8 +80,11 @@ def rehearse(
         try:
             made = around.enter_context(scratch(pipeline, folder))
             keys = {one.id: MachineKey.new() for one in pipeline.actors}
-            gpg = _gpg(pipeline, folder / "gnupg", children)
-            where = _places(pipeline, places, made, folder, children, gpg)
+            home = around.enter_context(_gpg_home(children))
+            gpg = _gpg(pipeline, home, children)
+            where = _places(pipeline, places, made, folder, children)
+            if gpg:
+                where["gpg"] = {"home": str(home), "key": gpg}
         except Problem as problem:
             raise Refused("no-rehearsal", f"It cannot be rehearsed: {problem}") from problem
         played = _with_identities(text, pipeline, keys, gpg, made.logins)
@@ -134,7 +139,6 @@ def _places(
     made: Scratch,
     folder: Path,
     children: Children,
-    gpg: str,
 ) -> dict[str, dict[str, str]]:
     """The places of the rehearsal."""
     stores = {one.id for one in pipeline.environments if one.kind == "store"}
@@ -153,8 +157,6 @@ def _places(
         found[name] = {**found.get(name, {}), **stood_in}
     if any(step.uses == "announce" for step in pipeline.steps):
         found["atom"] = {"path": str(folder / "feed.atom")}
-    if gpg:
-        found["gpg"] = {"home": str(folder / "gnupg"), "key": gpg}
     return found
 
 
@@ -175,14 +177,24 @@ def _clone(settings: Mapping[str, str], into: Path, children: Children) -> str:
     return str(into)
 
 
+@contextmanager
+def _gpg_home(children: Children) -> Iterator[Path]:
+    """A home of GnuPG for the time of the rehearsal. Its path is short: names of sockets have 107 letters at most."""
+    with TemporaryDirectory(prefix="ch", ignore_cleanup_errors=True) as home:
+        try:
+            yield Path(home)
+        finally:
+            with suppress(FileNotFoundError):
+                children.run(["gpgconf", "--homedir", home, "--kill", "all"], env={"PATH": _PROGRAMS})
+
+
 def _gpg(pipeline: Pipeline, home: Path, children: Children) -> str:
     """The fingerprint of a fresh key, if anybody signs by GPG."""
     wanted = any("gpg" in str(step.options.get("how", "")) or "key" in step.options for step in pipeline.steps)
     if not wanted and not any(one.startswith("gpg:") for actor in pipeline.actors for one in actor.identities):
         return ""
-    home.mkdir(mode=0o700)
     base = ["gpg", "--homedir", str(home), "--batch", "--no-tty", "--quiet", "--pinentry-mode", "loopback"]
-    env = {"PATH": "/usr/local/bin:/usr/bin:/bin", "GNUPGHOME": str(home), "HOME": str(home)}
+    env = {"PATH": _PROGRAMS, "GNUPGHOME": str(home), "HOME": str(home)}
     made = children.run(
         [*base, "--passphrase", "", "--quick-generate-key", "Rehearsal <rehearsal@invalid>", "ed25519", "sign", "1d"],
         env=env,
