@@ -11,6 +11,7 @@ from customhouse.release.ship.signed import signed_files, signings
 from customhouse.release.signing.declared import Declared, declared, files_of, signatures_of, signing_steps
 from customhouse.release.signing.signatures import judge_of, read_signature
 from customhouse.release.signing.tested import tested, untested
+from customhouse.release.standing import flat, to_sign
 from customhouse.release.things import Thing, Things
 
 NOT_YET = "nothing is signed yet"
@@ -89,8 +90,7 @@ def _wanted(run: StepRun) -> list[tuple[Declared, Things]]:
         state = run.state.steps.get(step.id)
         if state is None or state.status == "skipped":
             continue
-        inputs = {one for things in state.inputs.values() for one in things if one.algorithm == "sha256"}
-        found.append((declared(run, step), tuple(sorted(inputs))))
+        found.append((declared(run, step), to_sign(flat(state.inputs))))
     return found
 
 

@@ -9,6 +9,7 @@ from customhouse.release.ship.compare import Difference, compare, digests, refus
 from customhouse.release.ship.download_folder import DownloadFolder, folder_of
 from customhouse.release.ship.portions import portions
 from customhouse.release.ship.staged import stage_step
+from customhouse.release.standing import flat, to_sign
 from customhouse.release.things import Things
 
 
@@ -69,8 +70,7 @@ def _staged(run: StepRun) -> dict[str, str]:
     state = run.state.steps.get(step.id) if step is not None else None
     if state is None or state.status != "done":
         raise Problem("not-staged", "no step has staged the release here", "a stage", place=run.step.env)
-    things = tuple(sorted({one for things in state.inputs.values() for one in things if one.algorithm == "sha256"}))
-    return digests(portions(run, things).files)
+    return digests(portions(run, to_sign(flat(state.inputs))).files)
 
 
 def _facts(folder: DownloadFolder) -> dict[str, str]:

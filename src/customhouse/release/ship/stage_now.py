@@ -13,6 +13,7 @@ from customhouse.release.ship.index_door import project_of
 from customhouse.release.ship.portions import Portions, portions
 from customhouse.release.ship.public_page import JSON, SMALL_BYTES, Stranger, stranger
 from customhouse.release.ship.staged import stage_facts, stage_step
+from customhouse.release.standing import flat, to_sign
 from customhouse.release.things import Things
 
 
@@ -33,7 +34,7 @@ def staged_things(run: StepRun) -> Things:
     step = stage_step_of(run)
     state = run.state.steps.get(step.id)
     inputs = run.inputs if step.id == run.step.id else state.inputs if state is not None else {}
-    return tuple(sorted({one for things in inputs.values() for one in things if one.algorithm == "sha256"}))
+    return to_sign(flat(inputs))
 
 
 def stage_step_of(run: StepRun) -> Step:

@@ -10,6 +10,7 @@ from typing import Literal
 from customhouse.formats.pipeline.model import Pipeline, Step
 from customhouse.release.actions import Problem, StepRun, Tampered
 from customhouse.release.signing.gpg import fingerprint_of
+from customhouse.release.standing import flat, to_sign
 from customhouse.release.things import Thing, Things
 
 How = Literal["sigstore", "gpg"]
@@ -90,7 +91,7 @@ def _choose(known: list[str], wanted: str, step: Step, form: str, setting: str) 
 
 def files_of(run: StepRun) -> Things:
     """Every file that comes into this step, once; raises `Tampered` for two of one name: one would stand for both."""
-    found = tuple(sorted({one for things in run.inputs.values() for one in things if one.algorithm == "sha256"}))
+    found = to_sign(flat(run.inputs))
     for one, other in itertools.pairwise(found):
         if one.name == other.name and one.digest != other.digest:
             raise Tampered("two-files", f"two files are called so: {one.digest}, {other.digest}", "one", place=one.name)
