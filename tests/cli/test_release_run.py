@@ -183,6 +183,13 @@ def test_a_place_that_is_not_said_is_told_before_anything_begins(
     assert not (tmp_path / ".customhouse").exists()
 
 
+def test_the_pipeline_of_a_run_is_the_file_byte_for_byte(desk: Desk) -> None:
+    file = desk.folder / "release.toml"
+    file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
+    found = RunFolder(Path(json.loads(desk.run("--json").stdout)["folder"]))
+    assert found.created().pipeline.encode() == file.read_bytes()
+
+
 def test_a_run_as_json_says_everything_on_one_stream(desk: Desk) -> None:
     done = desk.run("--json")
     assert json.loads(done.stdout)["status"] == "gathering"

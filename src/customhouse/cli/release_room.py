@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from customhouse.cli.exit_codes import FINDINGS
+from customhouse.cli.release_lint import read_file
 from customhouse.formats.plain import plain
+from customhouse.release.engine.places import read_params, read_places
 from customhouse.terms.errors import Refused, Rejected
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def open_run(
     if not address:
         raise Rejected("no-index", "--index", "no server is named", "--index https://HOST, or CUSTOMHOUSE_INDEX")
     opened = open_at(
-        address, _text_of(pipeline), _pairs(param or (), "--param"), _places(places, place or ()),
+        address, read_file(pipeline), read_params(param or ()), read_places(places, place or ()),
         rehearsal=rehearsal, token=_token(token), allow_http=allow_http,
     )  # fmt: skip
     _say("The run is open. Whoever it needs says there that he is around:")
@@ -104,7 +105,7 @@ def join(
     CUSTOMHOUSE_RELEASE_NAME_FILE.
     """
     door = _door(url, allow_http, quiet=quiet)
-    state = _work(door, actor, identity_token, token, folder, _places(None, place or ()), quiet=quiet)
+    state = _work(door, actor, identity_token, token, folder, read_places(None, place or ()), quiet=quiet)
     _say(f"The run is {state.status}.")
     return 0 if state.status == "released" else FINDINGS
 
@@ -185,42 +186,6 @@ def _token(given: str, *, required: bool = True) -> str:
     found = given or os.environ.get(TOKEN_VARIABLE, "").strip()
     if not found and required:
         raise Rejected("no-token", "--token", "nothing says who you are", f"an API token, or {TOKEN_VARIABLE}")
-    return found
-
-
-def _text_of(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Rejected("unreadable", plain(str(path), 200), plain(error), "a file in UTF-8") from error
-
-
-def _pairs(given: Sequence[str], flag: str) -> dict[str, str]:
-    found = {}
-    for one in given:
-        name, equals, value = one.partition("=")
-        if not equals or not name:
-            raise Rejected("bad-option", flag, f"{plain(one, 80)!r} has no '='", "NAME=VALUE")
-        found[name] = value
-    return found
-
-
-def _places(path: Path | None, given: Sequence[str]) -> dict[str, dict[str, str]]:
-    found: dict[str, dict[str, str]] = {}
-    if path is not None:
-        try:
-            tables = tomllib.loads(_text_of(path))
-        except tomllib.TOMLDecodeError as error:
-            raise Rejected("bad-places", plain(str(path), 200), plain(error), "a TOML file") from error
-        for name, settings in tables.items():
-            if not isinstance(settings, dict):
-                raise Rejected("bad-places", f"{path}: {name}", "is no table", f"[{name}]")
-            found[name] = {key: str(value) for key, value in settings.items()}
-    for name, value in _pairs(given, "--place").items():
-        place, dot, key = name.partition(".")
-        if not dot or not key:
-            raise Rejected("bad-option", "--place", f"{plain(name, 80)!r} names no setting", "ID.KEY=VALUE")
-        found.setdefault(place, {})[key] = value
     return found
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from customhouse.cli.release_lint import PIPELINE, read_file
 from customhouse.formats.plain import plain
 from customhouse.terms.clock import SystemClock
 from customhouse.terms.errors import Rejected
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from customhouse.release.engine.folder import RunFolder
     from customhouse.release.state import State
 
-PIPELINE = Path("release.toml")
 PipelineFile = Annotated[Path, Parameter(help="The pipeline (default release.toml).")]
 Params = Annotated[list[str] | None, Parameter(name="--param", negative="", help="A parameter: version=1.2.3.")]
 PlaceFlags = Annotated[
@@ -54,19 +54,18 @@ def run(
     A run that was begun for the same parameters goes on where it stood, whatever ended it: each step that had started
     is looked at first. Exit code 0: released; 1: it stands still; 3: it waits for people.
     """
-    from customhouse.formats.pipeline.read import read_pipeline  # noqa: PLC0415 - the engine is loaded where it runs
-    from customhouse.release.engine.alone import Alone  # noqa: PLC0415 - as above
+    from customhouse.release.engine.alone import Alone  # noqa: PLC0415 - the engine is loaded where it runs
     from customhouse.release.engine.folder import RUNS, begin_run, unfinished  # noqa: PLC0415 - as above
     from customhouse.release.engine.places import read_params, read_places, refuse_unsaid  # noqa: PLC0415 - as above
 
-    text = _text(file)
+    pipeline = read_file(file)
+    text = pipeline.text
     folder = (runs or file.resolve().parent / RUNS).resolve()
     params = read_params(param or ())
     if places is None and (beside := file.resolve().parent / "places.toml").is_file():
         places = beside
     where = read_places(places, place or ())
     clock = SystemClock()
-    pipeline = read_pipeline(text, where=str(file))
     if rehearse:
         refuse_unsaid(pipeline, where, rehearsal=True)
         from customhouse.cli.scratch_index import stand_in  # noqa: PLC0415 - only where it is asked for
@@ -134,12 +133,3 @@ def _teller(*, quiet: bool) -> _Teller:
 
 def _say(text: str, *, quiet: bool) -> None:
     print(text, file=sys.stderr if quiet else sys.stdout, flush=True)
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Rejected(
-            "no-pipeline", str(file), "it cannot be read", "a pipeline: customhouse release new writes one"
-        ) from error

@@ -6,21 +6,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from customhouse.client.address import Index
-from customhouse.formats.pipeline.read import read_pipeline
+from customhouse.formats.pipeline.model import Pipeline
 from customhouse.formats.pipeline.resolve import resolve
 from customhouse.release.work.room_door import Place, RoomDoor
 from customhouse.terms.errors import Refused
 
 
 def open_at(
-    server: str, text: str, params: Mapping[str, str], places: Mapping[str, Mapping[str, str]], *, rehearsal: bool,
-    token: str, allow_http: bool = False,
+    server: str, pipeline: Pipeline, params: Mapping[str, str], places: Mapping[str, Mapping[str, str]], *,
+    rehearsal: bool, token: str, allow_http: bool = False,
 ) -> str:  # fmt: skip
-    """Open a run; returns its address. What is wrong with the pipeline is said before anything is sent."""
-    resolve(read_pipeline(text), params)
+    """Open a run; returns its address. What is wrong with the parameters is said before anything is sent."""
+    resolve(pipeline, params)
     door = RoomDoor(Place(Index.parse(server, allow_http=allow_http).base.rstrip("/"), ""), token=token)
     try:
-        document = {"pipeline": text, "params": dict(params), "places": places, "rehearsal": rehearsal}
+        document = {"pipeline": pipeline.text, "params": dict(params), "places": places, "rehearsal": rehearsal}
         opened = door.post_to_server("/api/release/runs", document)
     finally:
         door.close()
