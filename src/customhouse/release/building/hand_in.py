@@ -31,14 +31,15 @@ from customhouse.release.building.outputs import declared, keep, kept, matches, 
 from customhouse.release.events import Attested
 from customhouse.release.evidence.statements.commits import commits_in
 from customhouse.release.evidence.statements.statement import Statement, read_statement
+from customhouse.release.machine_key import signed_by
+from customhouse.release.sealing import pae
 from customhouse.release.signing.gpg import fingerprint_of, public_key, verify_detached
 from customhouse.release.signing.trust_config import read_trust
-from customhouse.release.signing.verify import verify_bundle
+from customhouse.release.signing.verify import IN_TOTO, verify_bundle
 from customhouse.terms.errors import Rejected
 
 BUNDLE, ENVELOPE, PLAIN, DETACHED = ".sigstore.json", ".dsse.json", ".intoto.json", ".intoto.json.asc"
 _PREDICATES = {"provenance": "https://slsa.dev/provenance/v1", "link": "https://in-toto.io/attestation/link/v0.3"}
-_IN_TOTO = "application/vnd.in-toto+json"
 _LOOK_SECONDS = 1.0
 _MOST_EVIDENCE_BYTES = 4 * 2**20
 
@@ -230,32 +231,20 @@ def _by_gpg(run: StepRun, path: Path, identities: tuple[str, ...]) -> tuple[byte
 
 
 def _by_key(path: Path, identities: tuple[str, ...]) -> tuple[bytes, str]:
-    from cryptography.exceptions import InvalidSignature  # noqa: PLC0415 - slow to import
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415 - as above
-
     try:
         envelope = json.loads(path.read_bytes())
         payload = base64.b64decode(envelope["payload"], validate=True)
         kind = envelope["payloadType"]
-        signatures = [base64.b64decode(one["sig"], validate=True) for one in envelope["signatures"]]
+        signatures = [str(one["sig"]) for one in envelope["signatures"]]
     except (ValueError, KeyError, TypeError, RecursionError, binascii.Error) as error:
         expected = "payload, payloadType, signatures"
         raise Problem("bad-evidence", "it is no DSSE envelope", expected, place=path.name) from error
-    if kind != _IN_TOTO:
-        raise Problem("bad-evidence", f"its payload is {plain(str(kind), 80)}", _IN_TOTO, place=path.name)
-    encoded = b"DSSEv1 %d %s %d %s" % (len(kind), kind.encode(), len(payload), payload)
+    if kind != IN_TOTO:
+        raise Problem("bad-evidence", f"its payload is {plain(str(kind), 80)}", IN_TOTO, place=path.name)
+    message = pae(kind, payload)
     for name in identities:
-        if not name.startswith("key:"):
-            continue
-        try:
-            key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(name.removeprefix("key:")))
-        except ValueError:
-            continue
-        for signature in signatures:
-            try:
-                key.verify(signature, encoded)
-            except InvalidSignature:
-                continue
+        key = name.removeprefix("key:")
+        if key != name and any(signed_by(key, one, message) for one in signatures):
             return payload, name
     raise Problem("bad-evidence", "no key of the actor has signed it", "a signature by key:HEX", place=path.name)
 
