@@ -80,39 +80,23 @@ def verify_bundle(
     return Verified(identity, issuer, min(times), entry.log_id.key_id.hex(), int(entry.log_index), payload)
 
 
-def signatory(bundle: str) -> tuple[str, str]:
-    """Whom a bundle's certificate names, and who vouches for him. Nothing is verified. Raises `Problem`."""
-    from sigstore.models import Bundle  # noqa: PLC0415 - slow to import
-
-    try:
-        found = _signatory(Bundle.from_json(bundle))
-    except Exception as error:  # as above
-        raise Problem("bad-bundle", f"cannot be read: {plain(error, 200)}", "a Sigstore bundle") from error
-    return " ".join(sorted(found[0])), found[1]
-
-
-def _signatory(bundle: Bundle) -> tuple[frozenset[str], str]:
-    found = signer_of(bundle.signing_certificate)
-    return found.names, found.issuer
-
-
 def _as_declared(bundle: Bundle, identity: str, issuer: str, where: str) -> str:
     """The declared name as the certificate spells it; the library's policy judges the same once more."""
     if not identity or not issuer:
         raise Problem("no-identity", "nobody is declared as the signer", "an identity and its issuer", place=where)
     try:
-        names, vouches = _signatory(bundle)
+        signer = signer_of(bundle.signing_certificate)
     except Exception as error:  # as above
         raise Problem("bad-bundle", f"its certificate cannot be read: {plain(error, 200)}", place=where) from error
-    if vouches != issuer:
+    if signer.issuer != issuer:
         raise Problem(
-            "wrong-issuer", f"signed with an identity of {plain(vouches, 200)!r}", issuer, place=where,
+            "wrong-issuer", f"signed with an identity of {plain(signer.issuer, 200)!r}", issuer, place=where,
             next_step="Sign in with the declared provider and sign again.",
         )  # fmt: skip
     for spelled in (identity, subject_name(issuer, identity)):
-        if spelled in names:
+        if spelled in signer.names:
             return spelled
-    shown = ", ".join(sorted(plain(name, 200) for name in names)) or "nobody"
+    shown = ", ".join(sorted(plain(name, 200) for name in signer.names)) or "nobody"
     raise Problem(
         "wrong-identity", f"signed by {shown}", identity, place=where,
         next_step="Sign in as the declared one and sign again.",
