@@ -116,5 +116,5 @@ def test_a_short_key_id_is_no_key(ring: tuple[Path, list[str]], tmp_path: Path) 
     home, keys = ring
     desk = Desk(tmp_path / "desk", steps(), places={"gpg": {"home": str(home), "key": keys[0][-16:]}})
     desk.go("freeze", "fork", "bump")
-    with pytest.raises(Problem, match="no fingerprint"):
+    with pytest.raises(Problem, match="no full fingerprint"):
         desk.do("commit")

@@ -13,9 +13,9 @@ from typing import Literal
 from customhouse.release.actions import Problem, StepRun, Tampered
 from customhouse.release.git.git import one_line
 from customhouse.release.git.repository import Repository
+from customhouse.release.signing.gpg import fingerprint_of
 
 _VALID = re.compile(r"^\[GNUPG:\] VALIDSIG ([0-9A-F]{40,64})(?: \S+){8} ([0-9A-F]{40,64})$", re.MULTILINE)
-_FINGERPRINT = re.compile(r"[0-9A-F]{40}|[0-9A-F]{64}")
 _SIGNED = re.compile(r"-----BEGIN (PGP|SSH) SIGNATURE-----")
 _KEY_PARTS = 2
 
@@ -88,13 +88,8 @@ def signer_of(run: StepRun, email: str) -> Signer:
     if kind != "gpg":
         raise Problem("no-key", f"key = {kind!r}", "gpg, gpg:FINGERPRINT, ssh or none", place=run.step.id)
     place = run.place("gpg")
-    key = place.get("key", "").upper().replace(" ", "")
-    if not _FINGERPRINT.fullmatch(key):
-        raise Problem(
-            "no-key", f"{key[:80]!r} is no fingerprint", "all 40 or 64 hexadecimal digits", place="gpg.key",
-            next_step="gpg --list-secret-keys --with-colons shows it (fpr).",
-        )  # fmt: skip
-    if wanted and wanted.upper() != key:
+    key = fingerprint_of(place.get("key", ""))
+    if wanted and fingerprint_of(wanted) != key:
         raise Problem("other-key", f"the place gpg has {key}", wanted, place="gpg.key")
     return Signer("gpg", key, place.get("home", ""))
 
