@@ -19,11 +19,11 @@ from pathlib import Path
 
 from customhouse.release.actions import Problem, StepRun, Tampered
 from customhouse.release.git.git import Git
+from customhouse.release.git.names import object_format
 from customhouse.release.git.remotes import both
 
 _KINDS = {1: "commit", 2: "tree", 3: "blob", 4: "tag"}
 _LINK, _FOLDER, _SUBMODULE, _PROGRAM = 0o120000, 0o040000, 0o160000, 0o100755
-_SHA1_DIGITS = 40
 _HEADER_BYTES = 12
 _COMMITTER = re.compile(rb"^committer .*> (\d+) [+-]\d{4}$", re.MULTILINE)
 
@@ -97,8 +97,7 @@ def find_commit(run: StepRun, commit: str) -> Path:
         return run.repository
     bare = run.folder / "objects.git"
     if not bare.exists():
-        kind = "sha1" if len(commit) == _SHA1_DIGITS else "sha256"
-        git.ask("init", "--quiet", "--bare", f"--object-format={kind}", "--template=", str(bare))
+        git.ask("init", "--quiet", "--bare", f"--object-format={object_format(commit)}", "--template=", str(bare))
     tried = []
     for remote in reversed(both(run)):
         # By its own name where the server gives that away; whatever else is fetched is only looked through.
@@ -136,7 +135,7 @@ def read_tree(run: StepRun, repository: Path, commit: str) -> SourceTree:
     ).strip()  # fmt: skip
     pack = folder / f"tree-{name}.pack"
     try:
-        objects = dict(_objects(pack.read_bytes(), "sha1" if len(commit) == _SHA1_DIGITS else "sha256"))
+        objects = dict(_objects(pack.read_bytes(), object_format(commit)))
     except (zlib.error, IndexError, ValueError) as error:
         raise Problem("git-failed", f"the pack of {commit[:12]} cannot be read: {error}") from error
     finally:

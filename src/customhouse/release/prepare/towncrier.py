@@ -23,7 +23,7 @@ class Towncrier:
         version = run.params["version"]
         arguments = ["build", "--yes", "--version", version, "--date", today(run), "--name", _name(run, settings)]
         ran = tool(run, copy, "towncrier", [*arguments, "--config", config])
-        news = _news(copy, config, settings)
+        news = _news(config, settings)
         text = copy.file(news).read_text("utf-8", "replace") if copy.file(news).is_file() else ""
         if version not in text:
             raise Problem("no-heading", f"{news} does not name {version}", "a heading for it", place=news)
@@ -67,8 +67,7 @@ def _name(run: StepRun, settings: Mapping[str, Any]) -> str:
     return str(settings.get("name") or run.pipeline.project)
 
 
-def _news(copy: Copy, config: str, settings: Mapping[str, Any]) -> str:
-    del copy
+def _news(config: str, settings: Mapping[str, Any]) -> str:
     base = PurePosixPath(config).parent
     return str(base / str(settings.get("filename", "NEWS.rst")).replace("{version}", ""))
 
