@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from customhouse.formats.toml_keys import deep_key_line
+from customhouse.formats.toml_text.keys import deep_key_line
 from customhouse.terms.errors import Rejected
 
 CODE = "bad-lock"

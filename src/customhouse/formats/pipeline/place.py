@@ -2,84 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import NoReturn
 
-from customhouse.formats.policy.lines import Lines, Path
-from customhouse.formats.policy.rejected import shown, suggestion
-from customhouse.terms.errors import Rejected
-
-__all__ = ["BadPipeline", "Place", "shown", "suggestion"]
-
-_MEANT = "did you mean "
+from customhouse.formats.toml_text import place as toml_text
+from customhouse.formats.toml_text.fault import TextRejected, shown, suggestion
 
 
-class BadPipeline(Rejected):
+class BadPipeline(TextRejected):
     """The pipeline is refused as a whole: the line, the key, what is wrong with it, and what was probably meant."""
 
     def __init__(self, where: str, line: int, key: str, why: str, accepted: str = "") -> None:
-        """``line`` counts from 1; ``key`` is its path as it is written, like ``step 'build', rebuild.agree``."""
-        self.line = line
-        self.key = key
-        place = ", ".join(filter(None, (where, f"line {line}", key)))
-        super().__init__("bad-pipeline", place, why, accepted)
-        if accepted.startswith(_MEANT):
-            self.args = (f"{place}: {why}; {accepted}",)
+        """``where`` is what the text is: a file's name, or ``pipeline``. The rest as `TextRejected` has it."""
+        super().__init__("bad-pipeline", line, key, why, accepted, file=where)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """One key of the text."""
+class Place(toml_text.Place):
+    """One key of the pipeline."""
 
-    lines: Lines
-    where: str
+    where: str = "pipeline"
     """What the text is: a file's name, or ``pipeline``."""
-    path: Path = ()
-    label: str = ""
-    """What people call the nearest thing around: ``step 'build'``."""
-    since: int = 0
-    """How much of the path the label stands for."""
-
-    @property
-    def key(self) -> str:
-        """The path for people: ``step 'build', rebuild.agree``."""
-        rest = ""
-        for part in self.path[self.since :]:
-            if isinstance(part, int):
-                rest += f"[{part}]"
-            else:
-                rest += f".{part}" if rest else part
-        return ", ".join(one for one in (self.label, rest) if one)
-
-    def at(self, *parts: str | int) -> Place:
-        """A place inside this one."""
-        return replace(self, path=(*self.path, *parts))
-
-    def called(self, label: str) -> Place:
-        """The same place, with what people call it."""
-        return replace(self, label=label, since=len(self.path))
 
     def reject(self, why: str, accepted: str = "") -> NoReturn:
         """Refuse the pipeline because of what stands here."""
-        raise BadPipeline(self.where, self.lines.of(self.path), self.key, why, accepted)
-
-    def only(self, table: Mapping[str, object], keys: Iterable[str], what: str = "key") -> None:
-        """Refuse a key that is none of these."""
-        known = tuple(keys)
-        for key in table:
-            if key not in known:
-                self.at(key).reject(f"there is no {what} {shown(key)}", suggestion(key, known))
+        raise BadPipeline(self.where, self.line, self.key, why, accepted)
 
     def text(self, value: object, example: str) -> str:
         """A text that is not empty, without control characters."""
-        if value is None:
-            self.reject("it is missing", example)
-        if not isinstance(value, str) or not value.strip():
-            self.reject(f"{shown(value)} is no text", example)
-        if not value.isprintable():
+        text = toml_text.Place.text(self, value, example)
+        if not str(value).isprintable():
             self.reject(f"{shown(value)} holds a character that does not print", example)
-        return value.strip()
+        return text
 
     def argument(self, value: object, example: str) -> str:
         """An argument of a program, as it stands: it may be empty and may begin with spaces, but holds no NUL."""
@@ -97,23 +52,11 @@ class Place:
             self.reject(why, suggestion(value, known) if known else f"declare the {what} first")
         return value
 
-    def flag(self, value: object) -> bool:
-        """True or false."""
-        if not isinstance(value, bool):
-            self.reject(f"{shown(value)} is neither true nor false", "true or false")
-        return value
-
     def number(self, value: object, least: int, most: int) -> int:
         """A whole number in these bounds, both included."""
         if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
             between = f"from {least} to {most}" if most != least else f"{least}"
             self.reject(f"{shown(value)} is no number that fits here", between)
-        return value
-
-    def table(self, value: object, example: str) -> dict[str, object]:
-        """A table."""
-        if not isinstance(value, dict):
-            self.reject(f"{shown(value)} is no table", example)
         return value
 
     def list(self, value: object, example: str) -> list[object]:

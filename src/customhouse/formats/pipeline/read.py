@@ -31,12 +31,13 @@ from customhouse.formats.pipeline.model import (
 )  # fmt: skip
 from customhouse.formats.pipeline.parameters import value_fault
 from customhouse.formats.pipeline.patterns import BadPattern, read_pattern
-from customhouse.formats.pipeline.place import BadPipeline, Place, shown, suggestion
+from customhouse.formats.pipeline.place import BadPipeline, Place
 from customhouse.formats.pipeline.placeholders import ARTIFACT, OWN, placeholder_fault
 from customhouse.formats.pipeline.vocabulary import ACTIONS, CHECKS, MITIGATIONS
 from customhouse.formats.pipeline.words import DURATION_EXAMPLE, duration_of
-from customhouse.formats.policy.lines import Lines
-from customhouse.formats.toml_keys import DEEPEST, deep_key_line
+from customhouse.formats.toml_text.fault import shown, suggestion
+from customhouse.formats.toml_text.keys import DEEPEST, deep_key_line
+from customhouse.formats.toml_text.lines import Lines
 
 LONGEST = 256 * 1024
 """Bytes of a pipeline."""
@@ -88,7 +89,7 @@ def read_pipeline(text: str, *, where: str = "pipeline") -> Pipeline:
     ``where`` is what an error calls the text: a file's name.
     """
     document, lines = _parse(text, where)
-    return _Reader(document, Place(lines, where)).read(text)
+    return _Reader(document, Place(lines, where=where)).read(text)
 
 
 def _parse(text: str, where: str) -> tuple[dict[str, object], Lines]:

@@ -9,8 +9,8 @@ from typing import NoReturn
 from customhouse.formats.pipeline.model import Artifact, Pipeline, Step
 from customhouse.formats.pipeline.parameters import value_fault
 from customhouse.formats.pipeline.patterns import read_pattern
-from customhouse.formats.pipeline.place import shown, suggestion
 from customhouse.formats.pipeline.placeholders import filled
+from customhouse.formats.toml_text.fault import shown, suggestion
 from customhouse.terms.errors import Rejected
 
 Option = str | int | bool | tuple[str, ...]

@@ -9,8 +9,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from customhouse.formats.policy.conditions.read import check_name, check_possible
 from customhouse.formats.policy.globs import matcher_of, project_pattern
 from customhouse.formats.policy.place import Place
-from customhouse.formats.policy.rejected import shown, suggestion
 from customhouse.formats.policy.rule import Rule, Spared
+from customhouse.formats.toml_text.fault import shown, suggestion
 from customhouse.terms.versions import specifiers_of
 
 LONGEST_DAYS = 180

@@ -19,13 +19,14 @@ from customhouse.formats.policy.durations import EXAMPLE, duration_of
 from customhouse.formats.policy.exceptions import read_exception
 from customhouse.formats.policy.globs import matcher_of, project_pattern
 from customhouse.formats.policy.level_texts import DEFAULT, LEVELS, level_text
-from customhouse.formats.policy.lines import Lines
 from customhouse.formats.policy.model import Action
 from customhouse.formats.policy.place import Place
-from customhouse.formats.policy.rejected import BadPolicy, shown, suggestion
+from customhouse.formats.policy.rejected import BadPolicy
 from customhouse.formats.policy.rule import Limit, Policy, Rule, Spared, Table, Unknown
 from customhouse.formats.policy.signals import SIGNALS
-from customhouse.formats.toml_keys import DEEPEST, deep_key_line
+from customhouse.formats.toml_text.fault import shown, suggestion
+from customhouse.formats.toml_text.keys import DEEPEST, deep_key_line
+from customhouse.formats.toml_text.lines import Lines
 from customhouse.terms.errors import Rejected
 
 __all__ = ["Policy", "read_level", "read_policy"]

@@ -1,38 +1,13 @@
-"""A policy that cannot be used: the line, the key, what is wrong with it, and what was probably meant."""
+"""A policy that cannot be used."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from difflib import get_close_matches
-
-from customhouse.terms.errors import Rejected
-
-_MEANT = "did you mean "
-SHOWN = 60
-"""Characters of somebody's text that an error repeats."""
+from customhouse.formats.toml_text.fault import TextRejected
 
 
-class BadPolicy(Rejected):
+class BadPolicy(TextRejected):
     """The policy is refused as a whole; the view goes on with the one it has."""
 
     def __init__(self, line: int, key: str, why: str, accepted: str = "", *, file: str = "") -> None:
-        """``line`` counts from 1; ``key`` is its path as it is written, like ``rule 'cooldown', deny-if.age``."""
-        self.line = line
-        self.key = key
-        where = ", ".join(filter(None, (file, f"line {line}", key)))
-        super().__init__("bad-policy", where, why, accepted)
-        if accepted.startswith(_MEANT):
-            self.args = (f"{where}: {why}; {accepted}",)
-
-
-def shown(value: object) -> str:
-    """Somebody's value in an error: one line, not endless."""
-    text = repr(value)
-    return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
-
-
-def suggestion(word: str, words: Iterable[str]) -> str:
-    """What was probably meant, or all that there is to choose from."""
-    known = {one.lower(): one for one in sorted(words)}
-    close = get_close_matches(word.lower(), known, n=1, cutoff=0.6)
-    return f"{_MEANT}'{known[close[0]]}'?" if close else f"one of {', '.join(known.values())}"
+        """As `TextRejected` has it."""
+        super().__init__("bad-policy", line, key, why, accepted, file=file)

@@ -22,9 +22,9 @@ from customhouse.formats.policy.durations import EXAMPLE as DURATION
 from customhouse.formats.policy.durations import duration_of
 from customhouse.formats.policy.globs import is_usable, matcher_of, may_be_a_name, project_pattern
 from customhouse.formats.policy.place import Place
-from customhouse.formats.policy.rejected import shown, suggestion
 from customhouse.formats.policy.signals import SIGNALS, Signal, Type
 from customhouse.formats.policy.signals import Vulnerability as Known
+from customhouse.formats.toml_text.fault import shown, suggestion
 from customhouse.terms.versions import specifiers_of
 
 ALIASES = {

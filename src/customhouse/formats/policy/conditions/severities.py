@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from customhouse.formats.policy.conditions.values import COMPARE
 from customhouse.formats.policy.place import Place
-from customhouse.formats.policy.rejected import shown, suggestion
+from customhouse.formats.toml_text.fault import shown, suggestion
 
 ORDER = ("low", "medium", "high", "critical")
 UNKNOWN = "unknown"

@@ -9,7 +9,7 @@ import pytest
 
 from customhouse.formats.inventory.toml_lock import read_lock_toml
 from customhouse.formats.policy.read import read_policy
-from customhouse.formats.toml_keys import deep_key_line
+from customhouse.formats.toml_text.keys import deep_key_line
 from customhouse.terms.errors import Rejected
 
 PARTS = 50_000

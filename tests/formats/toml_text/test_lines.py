@@ -10,7 +10,7 @@ import tomlkit
 from hypothesis import given
 from hypothesis import strategies as st
 
-from customhouse.formats.policy.lines import Lines, Path
+from customhouse.formats.toml_text.lines import Lines, Path
 
 DOCUMENT = '''\
 # a comment with [brackets] and "quotes"
