@@ -17,7 +17,7 @@ from customhouse.release.building.variation import Variation, told, variation, v
 from customhouse.release.building.wheels import NOTHING, Lock, read_lock, virtual_environment
 
 SOURCE, OUT = "/given/source", "/given/out"
-_SCRATCH_BYTES = 8 * 2**30
+SCRATCH_BYTES = 8 * 2**30
 USUAL_LOCK = "requirements/build.txt"
 """Where a lock is looked for when the step names none."""
 
@@ -50,9 +50,9 @@ def prepare(run: StepRun) -> Build:
     return Build(run, variation(run), tree, source, int(epoch), lock_of(run, tree), pythons_of(run))
 
 
-def lock_of(run: StepRun, tree: SourceTree) -> Lock:
+def lock_of(run: StepRun, tree: SourceTree, usual: str = USUAL_LOCK) -> Lock:
     """The lock that the step names, or the usual one, from the commit; raises `Problem`."""
-    path = option_text(run, "requires") or (USUAL_LOCK if USUAL_LOCK in tree.entries else "")
+    path = option_text(run, "requires") or (usual if usual in tree.entries else "")
     if not path:
         return NOTHING
     entry = tree.entries.get(path)
@@ -114,7 +114,7 @@ def cell_of(
         copies=(Copied(SOURCE, how.folder),),
         python=build.pythons[0].path,
         seconds=run.step.timeout.total_seconds(),
-        scratch_bytes=place_bytes(run.places.get(run.step.env, {}), "scratch_mib", _SCRATCH_BYTES),
+        scratch_bytes=place_bytes(run.places.get(run.step.env, {}), "scratch_mib", SCRATCH_BYTES),
     )
     return varied(cell, how)
 

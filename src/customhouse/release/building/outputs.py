@@ -91,6 +91,15 @@ def option_texts(run: StepRun, name: str, otherwise: tuple[str, ...] = ()) -> tu
     return value
 
 
+def option_paths(run: StepRun, name: str, otherwise: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """A setting of the step as patterns of paths below the work folder; raises `Problem` for one that leads out."""
+    found = option_texts(run, name, otherwise)
+    bad = [one for one in found if one.startswith("/") or ".." in one.split("/")]
+    if bad:
+        raise Problem("option", f"{name} names {bad[0]!r}", "paths below the work folder", place=run.step.id)
+    return found
+
+
 def option_flag(run: StepRun, name: str, *, otherwise: bool) -> bool:
     """A setting of the step that is true or false."""
     value = run.step.options.get(name, otherwise)

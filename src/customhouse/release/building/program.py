@@ -21,7 +21,7 @@ from customhouse.release.actions import Outcome, Problem, StepRun
 from customhouse.release.building.archives import TARBALLS, walk_archive
 from customhouse.release.building.build import OUT, Build, cell_of, environment, facts_of, prepare
 from customhouse.release.building.isolation import run_in
-from customhouse.release.building.outputs import declared, keep, kept, option_flag, option_texts
+from customhouse.release.building.outputs import declared, keep, kept, option_flag, option_paths
 from customhouse.release.building.repack import repack_tar, repack_wheel
 from customhouse.terms.errors import Rejected
 
@@ -53,11 +53,7 @@ class BuildProgram:
 
 def produced(run: StepRun) -> tuple[str, ...]:
     """The patterns of the files that are taken."""
-    found = option_texts(run, "produces")
-    if found:
-        bad = [one for one in found if one.startswith("/") or ".." in one.split("/")]
-        if bad:
-            raise Problem("option", f"produces names {bad[0]!r}", "paths below the work folder", place=run.step.id)
+    if found := option_paths(run, "produces"):
         return found
     names = [pattern for name in run.step.outputs for pattern in run.pipeline.artifact(name).names]
     return tuple(f"{folder}{name}" for name in names for folder in ("", "dist/"))

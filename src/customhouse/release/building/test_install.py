@@ -16,24 +16,22 @@ from pathlib import Path
 
 from customhouse.formats.filenames import SdistName, WheelName, parse_filename
 from customhouse.formats.inspection import Limits
-from customhouse.formats.plain import plain
 from customhouse.formats.wheel import inspect_wheel
 from customhouse.release.actions import Outcome, Problem, StepRun, Tampered
-from customhouse.release.building.build import USUAL_LOCK, Build
-from customhouse.release.building.isolation import find_isolation, run_in
-from customhouse.release.building.outputs import keep, kept, option_text, option_texts
+from customhouse.release.building.build import USUAL_LOCK, Build, lock_of
+from customhouse.release.building.isolation import find_isolation
+from customhouse.release.building.outputs import keep, kept, option_texts
 from customhouse.release.building.python import built, unpack
 from customhouse.release.building.pythons import Python, find_python, own_python
 from customhouse.release.building.source_tree import SourceTree, source_tree
-from customhouse.release.building.tried import cell_for_tests
+from customhouse.release.building.tried import TEST_LOCK, cell_for_tests, passed
 from customhouse.release.building.variation import A
-from customhouse.release.building.wheels import NOTHING, Lock, last_error, pip, read_lock, virtual_environment
+from customhouse.release.building.wheels import NOTHING, last_error, pip, read_lock, virtual_environment
 from customhouse.release.ship.public_page import JSON, stranger
 from customhouse.release.ship.staged import stage_facts, stage_steps
 from customhouse.release.things import Thing
 from customhouse.terms.errors import Rejected
 
-_TEST_LOCK = "requirements/test.txt"
 _NO_WHEEL = ("No matching distribution", "Could not find a version")
 
 
@@ -100,7 +98,7 @@ def _tested(run: StepRun, python: Python, dists: dict[str, Thing], tree: SourceT
     folder.mkdir(exist_ok=True)
     got = _from_stage(run, python, dists, folder)
     wheel = got if got.name.endswith(".whl") else _built_here(run, python, got, tree)
-    program = virtual_environment(run, python, folder / "env", lock_for_tests(run, tree), wheel)
+    program = virtual_environment(run, python, folder / "env", lock_of(run, tree, TEST_LOCK), wheel)
     with wheel.open("rb") as file:
         name = parse_filename(wheel.name)
         assert isinstance(name, WheelName)  # noqa: S101  # by its ending
@@ -110,30 +108,7 @@ def _tested(run: StepRun, python: Python, dists: dict[str, Thing], tree: SourceT
     cell = cell_for_tests(
         run, python, program, tree, folder, without=("src", *modules, *(f"{one}.py" for one in modules))
     )
-    ran = run_in(cell, argv, run.children, run.folder)
-    if not ran.ok:
-        raise Problem(
-            "tests-failed", f"{argv[0]} ended with {ran.code} on Python {python.version}: {ran.tail[-1500:]}",
-            "0", place=got.name,
-        )  # fmt: skip
-    lines = [line for line in f"{ran.out}\n{ran.err}".splitlines() if line.strip()]
-    said = plain(" ".join(lines[-3:]), 200)
-    return {
-        f"test.{python.tag}": f"passed in {ran.seconds:.1f} s on Python {python.version}",
-        f"test.{python.tag}.file": got.name,
-        f"test.{python.tag}.said": said,
-    }
-
-
-def lock_for_tests(run: StepRun, tree: SourceTree) -> Lock:
-    """The lock of what the tests need, from the commit."""
-    path = option_text(run, "requires") or (_TEST_LOCK if _TEST_LOCK in tree.entries else "")
-    if not path:
-        return NOTHING
-    entry = tree.entries.get(path)
-    if entry is None:
-        raise Problem("lock", f"the commit has no file {path}", "a requirements file with hashes", place=run.step.id)
-    return read_lock(entry.body, path)
+    return {f"test.{python.tag}.file": got.name, **passed(run, cell, argv, python, got.name)}
 
 
 def _stage(run: StepRun) -> str:

@@ -9,13 +9,13 @@ lock of what the tests need).
 
 from __future__ import annotations
 
-from customhouse.formats.plain import plain
 from customhouse.release.actions import Outcome, Problem, StepRun
-from customhouse.release.building.isolation import find_isolation, run_in
+from customhouse.release.building.build import lock_of
+from customhouse.release.building.isolation import find_isolation
 from customhouse.release.building.outputs import keep, kept
 from customhouse.release.building.source_tree import source_tree
-from customhouse.release.building.test_install import lock_for_tests, wanted_pythons
-from customhouse.release.building.tried import cell_for_tests
+from customhouse.release.building.test_install import wanted_pythons
+from customhouse.release.building.tried import TEST_LOCK, cell_for_tests, passed
 from customhouse.release.building.wheels import virtual_environment
 
 
@@ -38,18 +38,10 @@ class TestProgram:
         for python in wanted_pythons(run):
             folder = run.folder / f"test-{python.tag}"
             folder.mkdir(exist_ok=True)
-            program = virtual_environment(run, python, folder / "env", lock_for_tests(run, tree))
+            program = virtual_environment(run, python, folder / "env", lock_of(run, tree, TEST_LOCK))
             run.tell(f"testing on Python {python.version}")
             cell = cell_for_tests(run, python, program, tree, folder, given=given)
-            ran = run_in(cell, run.step.run, run.children, run.folder)
-            if not ran.ok:
-                raise Problem(
-                    "tests-failed", f"{run.step.run[0]} ended with {ran.code}: {ran.tail[-1500:]}", "0",
-                    place=f"Python {python.version}",
-                )  # fmt: skip
-            lines = [line for line in f"{ran.out}\n{ran.err}".splitlines() if line.strip()]
-            facts[f"test.{python.tag}"] = f"passed in {ran.seconds:.1f} s on Python {python.version}"
-            facts[f"test.{python.tag}.said"] = plain(" ".join(lines[-3:]), 200)
+            facts |= passed(run, cell, run.step.run, python)
         return keep(run, Outcome(facts=facts))
 
     def probe(self, run: StepRun) -> Outcome | None:

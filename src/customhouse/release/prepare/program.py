@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from customhouse.release.actions import Outcome, Problem, StepRun, Tampered
-from customhouse.release.building.outputs import declared, keep, kept, option_texts
+from customhouse.release.building.outputs import declared, keep, kept, option_paths, option_texts
 from customhouse.release.children import Ran
 from customhouse.release.git.worktree import TREE
 from customhouse.release.prepare.copy import Copy, copied, environment, found, left, shut_in, taken
@@ -102,10 +102,7 @@ def _made(run: StepRun, copy: Copy) -> Mapping[str, Things]:
     files = [name for name in run.step.outputs if run.pipeline.artifact(name).type == "files"]
     if not files:
         return {}
-    patterns = option_texts(run, "produces", ("dist/*",))
-    bad = [one for one in patterns if one.startswith("/") or ".." in one.split("/")]
-    if bad:
-        raise Problem("option", f"produces names {bad[0]!r}", "paths below the work folder", place=run.step.id)
+    patterns = option_paths(run, "produces", ("dist/*",))
     # A folder on the way may be a link that the program has laid: what lies behind it is not what it made.
     paths = {copy.file(str(path.relative_to(copy.folder))) for pattern in patterns
              for path in copy.folder.glob(pattern) if path.is_file() and not path.is_symlink()}  # fmt: skip
