@@ -16,12 +16,7 @@ class FetchBack:
         Facts: ``fetched:NAME`` the SHA-256 of what came, ``from:NAME`` its address.
         """
         found = some(portions(run), run)
-        facts: dict[str, str] = {}
-        if found.dists:
-            facts |= index_fetch_back.fetch_back(run, found.dists)
-        if found.files:
-            facts |= folder_fetch_back.fetch_back(run, found.files, found.env)
-        return found.outcome(run, facts)
+        return found.outcome(run, found.done(run, index_fetch_back.fetch_back, folder_fetch_back.fetch_back))
 
     def probe(self, _run: StepRun) -> Outcome | None:
         """It changes nothing, so it is simply done again."""

@@ -10,7 +10,7 @@ from customhouse.release.ship.compare import compare, digests
 from customhouse.release.ship.download_folder import SUMS, DownloadFolder, digests_in, folder_of, read_sums
 from customhouse.release.ship.patient import patiently
 from customhouse.release.ship.public_page import SMALL_BYTES, Stranger, stranger
-from customhouse.release.things import Thing, Things
+from customhouse.release.things import Things
 
 
 def fetch_back(run: StepRun, things: Things, env: str) -> dict[str, str]:
@@ -50,11 +50,12 @@ def _look(
         if found:
             return Tampered(found.code, found.sentence, found.expected, place=f"{folder.url}{SUMS}")
         for one in things:
-            fault = _file(public, folder, one, into)
+            url = f"{folder.url}{quote(one.name)}"
+            fault = public.fault(url, one, into / one.name)
             if fault is not None:
                 return fault
             facts[f"fetched:{one.name}"] = one.digest
-            facts[f"from:{one.name}"] = f"{folder.url}{quote(one.name)}"
+            facts[f"from:{one.name}"] = url
     except Tampered:
         raise
     except Problem as problem:
@@ -62,12 +63,3 @@ def _look(
     # Whoever publishes sees more than a stranger: files that no list names.
     found = compare(digests(things), folder.public_digests() or digests(things))
     return Tampered(found.code, found.sentence, found.expected, place=str(folder.public)) if found else None
-
-
-def _file(public: Stranger, folder: DownloadFolder, wanted: Thing, into: Path) -> Problem | None:
-    url = f"{folder.url}{quote(wanted.name)}"
-    seen = public.download(url, into / wanted.name, wanted.size_bytes)
-    if seen == wanted.digest:
-        return None
-    saw = f"SHA-256 {seen}" if seen is not None else "it is not there"
-    return Tampered("digest", f"{wanted.name}: {saw}", f"SHA-256 {wanted.digest}", place=url)

@@ -43,7 +43,8 @@ def _look(
             if found:
                 return Tampered(found.code, found.sentence, found.expected, place=f"{url} ({form})")
         for filename, one in listed.items():
-            fault = _file(public, one, wanted[filename], folder / filename) or _beside(public, one, folder / filename)
+            into, most = folder / filename, one.size_bytes or 0
+            fault = public.fault(one.url, wanted[filename], into, most) or _beside(public, one, into)
             if fault is not None:
                 return fault
             facts[f"fetched:{filename}"] = wanted[filename].digest
@@ -53,15 +54,6 @@ def _look(
     except Problem as problem:
         return problem
     return None
-
-
-def _file(public: Stranger, listed: ListedFile, wanted: Thing, into: Path) -> Problem | None:
-    # A byte more than there should be is enough to see that it is another file.
-    seen = public.download(listed.url, into, max(wanted.size_bytes, listed.size_bytes or 0))
-    if seen == wanted.digest:
-        return None
-    saw = f"SHA-256 {seen}" if seen is not None else "it is not there"
-    return Tampered("digest", f"{wanted.name}: {saw}", f"SHA-256 {wanted.digest}", place=listed.url)
 
 
 def _beside(public: Stranger, listed: ListedFile, file: Path) -> Problem | None:

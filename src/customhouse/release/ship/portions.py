@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from customhouse.formats.filenames import parse_filename
 from customhouse.release.actions import Outcome, Problem, StepRun
@@ -11,6 +12,7 @@ from customhouse.release.signing.declared import files_of
 from customhouse.release.things import Things
 from customhouse.terms.errors import Rejected
 
+Facts: TypeAlias = dict[str, str]
 FOLDER = "folder"
 """The place's ``adapter`` for a download server's folder; anything else is an index."""
 
@@ -31,6 +33,26 @@ class Portions:
     def all(self) -> Things:
         """What goes somewhere."""
         return tuple(sorted({*self.dists, *self.files}))
+
+    def done(
+        self, run: StepRun, index: Callable[[StepRun, Things], Facts], folder: Callable[[StepRun, Things, str], Facts]
+    ) -> Facts:
+        """What these two do with their files, the index first, which may say no: facts of both."""
+        return {
+            **(index(run, self.dists) if self.dists else {}),
+            **(folder(run, self.files, self.env) if self.files else {}),
+        }
+
+    def seen(
+        self, run: StepRun, index: Callable[[StepRun, Things], Facts | None],
+        folder: Callable[[StepRun, Things, str], Facts | None],
+    ) -> Facts | None:  # fmt: skip
+        """What these two see of their files: facts of both; None as soon as one of them sees that it is not done."""
+        of_index = index(run, self.dists) if self.dists else {}
+        if of_index is None:
+            return None
+        of_folder = folder(run, self.files, self.env) if self.files else {}
+        return None if of_folder is None else {**of_index, **of_folder}
 
     def outcome(self, run: StepRun, facts: Mapping[str, str]) -> Outcome:
         """The step's outcome with these facts."""

@@ -16,7 +16,8 @@ from customhouse.client.address import Index
 from customhouse.formats.upstream.model import PAGE_BYTES, ListedFile, Listing
 from customhouse.formats.upstream.read import read_page
 from customhouse.infra.system_trust import system_trust
-from customhouse.release.actions import Problem
+from customhouse.release.actions import Problem, Tampered
+from customhouse.release.things import Thing
 from customhouse.terms.errors import Rejected
 from customhouse.terms.versions import version_of
 
@@ -74,6 +75,15 @@ class Stranger:
                     if size > most_bytes:
                         break
         return digest.hexdigest()
+
+    def fault(self, url: str, wanted: Thing, into: Path, most_bytes: int = 0) -> Problem | None:
+        """Fetch a file that is published; `Tampered`, returned and not raised, if its bytes are not the wanted ones."""
+        # A byte more than there should be is enough to see that it is another file.
+        seen = self.download(url, into, max(wanted.size_bytes, most_bytes))
+        if seen == wanted.digest:
+            return None
+        saw = f"SHA-256 {seen}" if seen is not None else "it is not there"
+        return Tampered("digest", f"{wanted.name}: {saw}", f"SHA-256 {wanted.digest}", place=url)
 
     @contextmanager
     def _asked(self, url: str, accept: str) -> Iterator[httpx2.Response]:

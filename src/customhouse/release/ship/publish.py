@@ -23,28 +23,13 @@ class Publish:
         """
         refuse_unsigned(run, signed_files(run))
         found = some(portions(run), run)
-        facts: dict[str, str] = {}
-        if found.dists:
-            facts |= index_publish.publish(run, found.dists)
-        if found.files:
-            facts |= folder_publish.publish(run, found.files, found.env)
-        return _outcome(run, found, facts)
+        return _outcome(run, found, found.done(run, index_publish.publish, folder_publish.publish))
 
     def probe(self, run: StepRun) -> Outcome | None:
         """Whether exactly these files are public. Raises `Tampered` if others are."""
         found = some(portions(run), run)
-        facts: dict[str, str] = {}
-        if found.dists:
-            seen = index_publish.probe(run, found.dists)
-            if seen is None:
-                return None
-            facts |= seen
-        if found.files:
-            seen = folder_publish.probe(run, found.files, found.env)
-            if seen is None:
-                return None
-            facts |= seen
-        return _outcome(run, found, facts)
+        facts = found.seen(run, index_publish.probe, folder_publish.probe)
+        return None if facts is None else _outcome(run, found, facts)
 
     def undo(self, _run: StepRun) -> str:
         """What strangers have cannot be taken from them."""

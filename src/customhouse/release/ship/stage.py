@@ -13,28 +13,13 @@ class Stage:
     def do(self, run: StepRun) -> Outcome:
         """Stage; raises `Problem`, `Tampered` where the stage holds what nobody here has made."""
         found = some(portions(run), run)
-        facts: dict[str, str] = {}
-        if found.dists:
-            facts |= index_stage.stage(run, found.dists)
-        if found.files:
-            facts |= folder_stage.stage(run, found.files, found.env)
-        return found.outcome(run, facts)
+        return found.outcome(run, found.done(run, index_stage.stage, folder_stage.stage))
 
     def probe(self, run: StepRun) -> Outcome | None:
         """Whether the stage of this attempt holds exactly these files."""
         found = some(portions(run), run)
-        facts: dict[str, str] = {}
-        if found.dists:
-            seen = index_stage.probe(run, found.dists)
-            if seen is None:
-                return None
-            facts |= seen
-        if found.files:
-            seen = folder_stage.probe(run, found.files, found.env)
-            if seen is None:
-                return None
-            facts |= seen
-        return found.outcome(run, facts)
+        facts = found.seen(run, index_stage.probe, folder_stage.probe)
+        return None if facts is None else found.outcome(run, facts)
 
     def undo(self, run: StepRun) -> str:
         """Throw the stage away."""
