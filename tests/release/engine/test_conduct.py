@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -33,7 +33,10 @@ from customhouse.release.events import (
     TagSeen,
     Undone,
 )
+from customhouse.release.journal import Head
+from customhouse.release.journal_file import FileJournal
 from customhouse.release.rules import replay
+from customhouse.release.sealed import Sealed
 from customhouse.release.sealing import verify_lines
 from customhouse.terms.errors import Refused
 from toy_release import (
@@ -211,9 +214,7 @@ def test_a_no_stops_the_run_until_somebody_looks(tmp_path: Path) -> None:
 
 def test_people_are_asked_again_when_their_yes_has_expired(tmp_path: Path) -> None:
     clock = TurnableClock(START)
-    made = conductor(tmp_path, clock=clock, answer=Crowd(silent=("macos", "windows")), journal=None)
-    # Windows is an expert: he is around, and then silent.
-    made.answer = Crowd()
+    made = conductor(tmp_path, clock=clock)
     made.conduct(until=lambda state: len(state.steps["stop"].approvals) == 1)
     clock.turn(timedelta(hours=25))
     assert made.conduct().status == "released"
@@ -285,6 +286,20 @@ def test_a_fault_of_an_action_is_a_failed_step_and_no_traceback(tmp_path: Path) 
     made = conductor(tmp_path, words(tmp_path, before={"stage": fault}))
     assert made.conduct().status == "stopped"
     assert [event.code for event in kinds(made, StepFailed)] == ["fault"]
+
+
+def test_a_journal_that_takes_nothing_more_ends_the_conductor_with_its_reason(tmp_path: Path) -> None:
+    class Full(FileJournal):
+        def append(self, lines: Sequence[Sealed], expected: Head) -> None:
+            if any(isinstance(line.event, StepDone | StepFailed) for line in lines):
+                raise Refused("journal-full", "A journal takes no more lines.", status=409)
+            super().append(lines, expected)
+
+    journal = Full(open_journal(tmp_path / "journal.jsonl").path)
+    made = conductor(tmp_path, journal=journal)
+    with pytest.raises(Refused, match="takes no more lines"):
+        made.conduct()
+    assert made.state.steps["freeze"].status == "running"
 
 
 def test_long_steps_keep_their_lease(tmp_path: Path) -> None:

@@ -370,7 +370,12 @@ class Conductor:
             return
 
     def _not_written(self, events: Sequence[Event], refusal: Refused) -> None:
-        """The rules say no to what a step has made: the step has failed, if it still runs, and the run stands still."""
+        """The rules say no to what a step has made: the step has failed, if it still runs, and the run stands still.
+
+        Raises `Refused` when not even that may be said: a journal that is full takes nothing more.
+        """
+        if isinstance(events[-1], StepFailed):
+            raise refusal
         step, attempt = (getattr(events[-1], one, None) for one in ("step", "attempt"))
         self.tell(f"not written down: {refusal.sentence}")
         self.catch_up()
@@ -379,10 +384,12 @@ class Conductor:
             self._append([StepFailed(found.id, found.attempt, refusal.code, refusal.sentence)])
 
     def _renew(self, now: datetime) -> None:
-        """Long steps keep their lease."""
+        """Long steps keep their lease. What this machine builds once more is another's step, and its lease too."""
         for name, attempt in list(self._working):
             found = self.state.steps[name]
             if found.status != "running" or found.attempt != attempt or found.lease_until is None:
+                continue
+            if found.machine != self.machine:
                 continue
             if found.lease_until - now < self.lease / 2 and self.state.status in ("open", "aborting"):
                 renewed = StepStarted(

@@ -106,14 +106,6 @@ class Worker(Conductor):
             self._told_of = self.state.seq
             self.tell(text)
 
-    def _renew(self, now: datetime) -> None:
-        """Only leases of this machine: what it builds once more is another's step."""
-        for name, attempt in list(self._working):
-            if self.state.steps[name].machine != self.machine:
-                return
-            del attempt
-        super()._renew(now)
-
     def _wait(self, seconds: float) -> None:
         """Wait for what runs here; if nothing does, for something new at the room."""
         if self._working or self.room is None:
