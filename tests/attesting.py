@@ -18,10 +18,10 @@ from customhouse.ledger.tx import Tx
 from customhouse.terms.clock import Clock
 from customhouse.trust.attestations import keep_attestations
 from customhouse.trust.private_sigstore.ca import OidcIdentity
-from customhouse.trust.private_sigstore.sign import PrivateSigstore
 from customhouse.trust.roots import Root
 from customhouse.trust.signer_identity import GITHUB_ISSUER, SignerIdentity, github
 from customhouse.trust.verify import Verified, verify_attestations
+from memory_sigstore import PrivateSigstore
 from packages import Dist
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)

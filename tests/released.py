@@ -6,27 +6,23 @@ hand in between.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import cbor2
-import rfc8785
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from attesting import LONG_AGO
 from authenticator import Authenticator, text_of
 from clock import TurnableClock
+from customhouse.formats.attestations import signed_bytes
 from customhouse.release.engine.anchor import anchored_by
 from customhouse.release.events import (
     Approved,
@@ -58,8 +54,8 @@ from customhouse.release.state import State
 from customhouse.release.store_folder import FolderStore
 from customhouse.release.things import Thing, Things
 from customhouse.trust.private_sigstore.ca import OidcIdentity
-from customhouse.trust.private_sigstore.merkle import inclusion_proof, leaf_hash, tree_hash
-from customhouse.trust.private_sigstore.sign import PrivateSigstore
+from customhouse.trust.private_sigstore.keys import SigningKey
+from memory_sigstore import PrivateSigstore, b64, new_key
 
 ISSUER = "https://issuer.example"
 SERVER = "http://localhost:8417"
@@ -222,12 +218,11 @@ no_return = true
 
 
 class Notary:
-    """A private Sigstore in this process that signs statements and files; its log is that of Rekor's first version."""
+    """A Sigstore in memory that signs statements and files."""
 
     def __init__(self, clock: TurnableClock, seed: bytes = b"released") -> None:
-        self.clock = clock
-        self.sigstore = PrivateSigstore.open(clock, seed, "released")
-        self.leaves: list[bytes] = []
+        self.sigstore = PrivateSigstore.open(clock, seed, "released", "log.example")
+        self.log = self.sigstore.log
 
     @property
     def trusted_root(self) -> bytes:
@@ -237,34 +232,6 @@ class Notary:
 
     def sealer(self, subject: str, issuer: str = ISSUER) -> Seal:
         return Seal(self, subject, issuer)
-
-    def entry(self, kind: str, spec: Mapping[str, Any]) -> dict[str, Any]:
-        key = self.sigstore.log.key
-        body = rfc8785.dumps({"apiVersion": "0.0.1", "kind": kind, "spec": dict(spec)})
-        self.leaves.append(leaf_hash(body))
-        index, at = len(self.leaves) - 1, int(self.clock.now().timestamp())
-        promise: dict[str, Any] = {
-            "body": _b64(body), "integratedTime": at, "logID": key.id.hex(), "logIndex": index,
-        }  # fmt: skip
-        return {
-            "logIndex": str(index),
-            "logId": {"keyId": _b64(key.id)},
-            "kindVersion": {"kind": kind, "version": "0.0.1"},
-            "integratedTime": str(at),
-            "inclusionPromise": {"signedEntryTimestamp": _b64(key.sign(rfc8785.dumps(promise)))},
-            "inclusionProof": {
-                "logIndex": str(index), "rootHash": _b64(tree_hash(self.leaves)), "treeSize": str(len(self.leaves)),
-                "hashes": [_b64(one) for one in inclusion_proof(index, self.leaves)],
-                "checkpoint": {"envelope": self.checkpoint()},
-            },
-            "canonicalizedBody": _b64(body),
-        }  # fmt: skip
-
-    def checkpoint(self, size: int | None = None) -> str:
-        leaves = self.leaves[:size] if size is not None else self.leaves
-        key = self.sigstore.log.key
-        note = f"log.example\n{len(leaves)}\n{_b64(tree_hash(leaves))}\n"
-        return f"{note}\n— log.example {_b64(key.id[:4] + key.sign(note.encode()))}\n"
 
 
 @dataclass
@@ -276,43 +243,32 @@ class Seal:
     issuer: str
 
     def statement(self, payload: bytes) -> str:
-        kind = "application/vnd.in-toto+json"
         key, certificate = self._certificate()
-        pae = b"DSSEv1 %d %s %d %s" % (len(kind), kind.encode(), len(payload), payload)
-        signature = key.sign(pae, ec.ECDSA(hashes.SHA256()))
-        envelope = {"payload": _b64(payload), "payloadType": kind, "signatures": [{"sig": _b64(signature)}]}
-        spec = {
-            "envelopeHash": {"algorithm": "sha256", "value": hashlib.sha256(json.dumps(envelope).encode()).hexdigest()},
-            "payloadHash": {"algorithm": "sha256", "value": hashlib.sha256(payload).hexdigest()},
-            "signatures": [{"signature": _b64(signature), "verifier": _b64(certificate.public_bytes(Encoding.PEM))}],
-        }
-        return self._bundle(certificate, self.notary.entry("dsse", spec), {"dsseEnvelope": envelope})
+        signature = key.sign(signed_bytes(payload))
+        entry = self.notary.log.add(payload, signature, certificate)
+        envelope = {
+            "payload": b64(payload), "payloadType": "application/vnd.in-toto+json",
+            "signatures": [{"sig": b64(signature)}],
+        }  # fmt: skip
+        return self._bundle(certificate, entry, {"dsseEnvelope": envelope})
 
     def file(self, path: Path) -> str:
-        digest = hashlib.sha256(path.read_bytes()).digest()
+        body = path.read_bytes()
+        digest = hashlib.sha256(body).digest()
         key, certificate = self._certificate()
-        signature = key.sign(digest, ec.ECDSA(Prehashed(hashes.SHA256())))
-        spec = {
-            "data": {"hash": {"algorithm": "sha256", "value": digest.hex()}},
-            "signature": {
-                "content": _b64(signature), "publicKey": {"content": _b64(certificate.public_bytes(Encoding.PEM))},
-            },
-        }  # fmt: skip
-        content = {
-            "messageSignature": {
-                "messageDigest": {"algorithm": "SHA2_256", "digest": _b64(digest)}, "signature": _b64(signature),
-            }
-        }  # fmt: skip
-        return self._bundle(certificate, self.notary.entry("hashedrekord", spec), content)
+        signature = key.sign(body)
+        entry = self.notary.log.add_file(digest, signature, certificate)
+        signed = {"messageDigest": {"algorithm": "SHA2_256", "digest": b64(digest)}, "signature": b64(signature)}
+        return self._bundle(certificate, entry, {"messageSignature": signed})
 
-    def _certificate(self) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
-        key = ec.generate_private_key(ec.SECP256R1())
+    def _certificate(self) -> tuple[SigningKey, x509.Certificate]:
+        key = new_key()
         identity = OidcIdentity(self.issuer, self.identity)
-        return key, self.notary.sigstore.authority.issue(identity, key.public_key())
+        return key, self.notary.sigstore.certificate(identity, key.private.public_key())
 
     def _bundle(self, certificate: x509.Certificate, entry: dict[str, Any], content: dict[str, Any]) -> str:
         material = {
-            "certificate": {"rawBytes": _b64(certificate.public_bytes(Encoding.DER))}, "tlogEntries": [entry],
+            "certificate": {"rawBytes": b64(certificate.public_bytes(Encoding.DER))}, "tlogEntries": [entry],
             "timestampVerificationData": {},
         }  # fmt: skip
         return json.dumps(
@@ -321,10 +277,6 @@ class Seal:
                 "verificationMaterial": material, **content,
             }
         )  # fmt: skip
-
-
-def _b64(body: bytes) -> str:
-    return base64.b64encode(body).decode()
 
 
 @dataclass

@@ -21,8 +21,8 @@ from attesting import LONG_AGO
 from customhouse.formats.attestations import signed_bytes
 from customhouse.terms.clock import SystemClock
 from customhouse.trust.private_sigstore.claims import identity_of
-from customhouse.trust.private_sigstore.sign import PrivateSigstore
 from customhouse.trust.roots import Root
+from memory_sigstore import PrivateSigstore
 from receiver import Receiver, Reply, Request, receiver
 
 ClaimsOf = Callable[[str], Mapping[str, Any]]
@@ -84,7 +84,7 @@ class SigstoreServer:
         key = csr.public_key()
         if not csr.is_signature_valid or not isinstance(key, ec.EllipticCurvePublicKey):
             raise ValueError("the request is not signed with an ECDSA key")
-        made = self.sigstore.authority.issue(identity_of(self.claims_of(token)), key)
+        made = self.sigstore.certificate(identity_of(self.claims_of(token)), key)
         chain = [one.public_bytes(Encoding.PEM).decode() for one in (made, self.sigstore.authority.certificate)]
         body = {"signedCertificateEmbeddedSct": {"chain": {"certificates": chain}}}
         return Reply(200, json.dumps(body).encode(), _JSON)

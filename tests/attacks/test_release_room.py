@@ -412,6 +412,13 @@ def test_nobody_opens_runs_without_end(here: Meeting, monkeypatch: pytest.Monkey
     refused(here.open(version="1.4", places={"a" * 200: {"url": "x"}}), "bad-places", 400)
 
 
+@pytest.mark.parametrize(
+    "place", [{"token": "x"}, {"api_password": "x"}, {"url": "https://rosa:pw@index.example/"}]
+)  # fmt: skip
+def test_places_that_everybody_reads_hold_no_secret(here: Meeting, place: dict[str, str]) -> None:
+    refused(here.open(version="1.1", places={"index": place}), "secret-in-places", 400)
+
+
 def test_a50_a_question_that_nobody_answers_is_not_asked_for_ever(here: Meeting, clock: TurnableClock) -> None:
     here.built()
     clock.turn(timedelta(hours=1, seconds=5))
@@ -443,6 +450,17 @@ def test_a_run_that_cannot_go_on_keeps_no_other_from_it(
     app.room.wake()
     app.room.wake()
     assert here.state.status == "stopped"
+
+
+def test_a_run_that_cannot_be_read_hides_no_other_from_its_people(here: Meeting) -> None:
+    broken = here.run
+    assert here.open(version="2.0").status_code == 201
+    with here.world.app.database.write() as sql:
+        sql.execute(release_run.update().where(release_run.c.id == broken).values(seq=99, head="0" * 64))
+    listed = here.world.person("rosa").get("/release/runs/")
+    assert listed.status_code == 200
+    assert here.run in listed.text
+    assert broken not in listed.text
 
 
 def test_a41_what_a_machine_says_is_shown_as_text_and_hides_nothing(here: Meeting) -> None:

@@ -117,9 +117,9 @@ def test_nothing_is_remembered_that_nobody_has_compared(released: Puppet, tmp_pa
 
 def test_a_log_whose_growth_nobody_has_shown_is_not_remembered(released: Puppet, tmp_path: Path) -> None:
     notary = Notary(released.clock)
-    notary.leaves = released.notary.leaves[:5]
+    notary.log.leaves = released.notary.log.leaves[:5]
     memory = tmp_path / "seen.json"
-    memory.write_text(json.dumps({"projects": {}, "logs": {"log.example": notary.checkpoint()}}))
+    memory.write_text(json.dumps({"projects": {}, "logs": {"log.example": notary.log.checkpoint()}}))
     report = verify(released.bundle(), released.brought(remembered=read_remembered(memory, "sealed")))
     assert "nothing shows how the log came from 5 to" in said(report, 3)
     _remember(memory, report)
@@ -180,7 +180,7 @@ def test_lines_after_the_last_anchor_that_tell_of_the_release_are_not_vouched_fo
 
 @pytest.mark.parametrize("body", [b"[" * 100_000, b'{"checkpoint": "", "new": 1e999}', b"{}", b"\xff"])
 def test_an_odd_proof_of_growth_is_a_finding_and_no_crash(released: Puppet, body: bytes) -> None:
-    note = released.notary.checkpoint()
+    note = released.notary.log.checkpoint()
     if b"1e999" in body:
         body = json.dumps({"checkpoint": note, "origin": "log.example", "old": 1, "hashes": []})[:-1].encode()
         body += b', "new": 1e999}'

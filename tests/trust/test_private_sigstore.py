@@ -1,4 +1,4 @@
-"""The private Sigstore by itself: its log against the published vectors and the library's own reader, its keys."""
+"""The Sigstore in memory that tests sign with: its log against the published vectors and the library, its keys."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ from sigstore_models.rekor.v1 import TransparencyLogEntry as Message
 from attesting import LONG_AGO, RELEASE
 from clock import TurnableClock
 from customhouse.formats.attestations import signed_bytes, statement_bytes
-from customhouse.trust.private_sigstore.keys import SigningKey
-from customhouse.trust.private_sigstore.merkle import inclusion_proof, leaf_hash, tree_hash
-from customhouse.trust.private_sigstore.sign import PrivateSigstore
+from customhouse.trust.private_sigstore.merkle import leaf_hash
+from memory_sigstore import PrivateSigstore, inclusion_proof, new_key, seeded_key, tree_hash
 
 # The leaves and roots with which Certificate Transparency's implementations test their trees (RFC 6962).
 LEAVES = [bytes.fromhex(text) for text in (
@@ -44,8 +43,8 @@ def test_the_tree_is_that_of_rfc_6962() -> None:
 
 def test_every_entry_of_logs_of_every_size_is_proved(clock: TurnableClock) -> None:
     sigstore = PrivateSigstore.open(clock, b"log")
-    key, statement = SigningKey.new(), statement_bytes("demo-1.0.tar.gz", "0" * 64)
-    certificate = sigstore.authority.issue(RELEASE.identity, key.private.public_key())
+    key, statement = new_key(), statement_bytes("demo-1.0.tar.gz", "0" * 64)
+    certificate = sigstore.certificate(RELEASE.identity, key.private.public_key())
     for size in range(1, 40):
         entry = sigstore.log.add(statement, key.sign(signed_bytes(statement) + bytes([size])), certificate)
         assert entry["inclusionProof"]["treeSize"] == str(size)
@@ -76,18 +75,18 @@ def test_many_signers_at_once_get_a_place_each(clock: TurnableClock) -> None:
 
 
 def test_a_seed_gives_the_same_keys_and_none_gives_new_ones(clock: TurnableClock) -> None:
-    assert SigningKey.from_seed(b"x").public_der == SigningKey.from_seed(b"x").public_der
-    assert SigningKey.from_seed(b"x").public_der != SigningKey.from_seed(b"y").public_der
+    assert seeded_key(b"x").public_der == seeded_key(b"x").public_der
+    assert seeded_key(b"x").public_der != seeded_key(b"y").public_der
     made = {PrivateSigstore.open(clock).log.key.public_der for _ in range(2)}
     assert len(made) == 2
     one = PrivateSigstore.open(clock, b"x")
-    assert len({one.log.key.id, one.timestamps.key.id, SigningKey.from_seed(b"x").id}) == 3
+    assert len({one.log.key.id, one.timestamps.key.id, seeded_key(b"x").id}) == 3
 
 
 def test_a_certificate_lives_for_ten_minutes_by_the_given_clock(clock: TurnableClock) -> None:
     sigstore = PrivateSigstore.open(clock, b"x")
     clock.turn(timedelta(days=100))
-    certificate = sigstore.authority.issue(RELEASE.identity, SigningKey.new().private.public_key())
+    certificate = sigstore.certificate(RELEASE.identity, new_key().private.public_key())
     assert certificate.not_valid_before_utc == clock.now().replace(microsecond=0)
     assert certificate.not_valid_after_utc - certificate.not_valid_before_utc == timedelta(minutes=10)
 

@@ -127,9 +127,7 @@ def test_keys_in_hardware_sign_and_never_leave(
     with pytest.raises(TypeError, match="never leaves"):
         key.private_numbers()
     root = x509.load_der_x509_certificate(keys.record("authority").certificates[0])
-    authority = Authority(
-        SigningKey(key), TimestampLog(SigningKey(keys.ecdsa("certificates"))), clock, certificate=root
-    )
+    authority = Authority(SigningKey(key), TimestampLog(SigningKey(keys.ecdsa("certificates"))), clock, root)
     made = authority.certify(
         OidcIdentity("https://issuer.test", "builder"), ec.generate_private_key(ec.SECP256R1()).public_key()
     )

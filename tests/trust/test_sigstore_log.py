@@ -17,13 +17,14 @@ from customhouse.ledger.tx import Deeds, Tx
 from customhouse.terms.errors import Refused
 from customhouse.trust.private_sigstore.entries import Proposed
 from customhouse.trust.private_sigstore.logbook import Logbook
-from customhouse.trust.private_sigstore.merkle import leaf_hash, tree_hash
+from customhouse.trust.private_sigstore.merkle import leaf_hash
 from customhouse.trust.private_sigstore.note import Checkpoint, ecdsa_signed, read_checkpoint
 from customhouse.trust.private_sigstore.service import Sigstore, make_ready
 from customhouse.trust.private_sigstore.tables import sigstore_leaf, sigstore_tile
 from customhouse.trust.private_sigstore.tiles import includes, is_consistent
 from customhouse.trust.private_sigstore.tree import CERTIFICATES, ENTRIES, Leaf, append, size_of
 from customhouse.trust.private_sigstore.trust_config import note_key
+from memory_sigstore import tree_hash
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from customhouse.trust.private_sigstore.merkle import inclusion_proof, leaf_hash, tree_hash
+from customhouse.trust.private_sigstore.merkle import leaf_hash
 from customhouse.trust.private_sigstore.tiles import (
     EMPTY,
     HASH_BYTES,
@@ -23,6 +23,7 @@ from customhouse.trust.private_sigstore.tiles import (
     subtree_root,
     width_of,
 )
+from memory_sigstore import consistency_proof, inclusion_proof, tree_hash
 
 MOST = 300
 LEAVES = [leaf_hash(b"%d" % number) for number in range(70_000)]
@@ -64,6 +65,12 @@ def test_every_size_is_consistent_with_every_earlier_one() -> None:
         for old in range(size + 1):
             proof = prove_consistency(tiles, old, size)
             assert is_consistent(old, ROOTS[old], size, ROOTS[size], proof), (old, size)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 8, 20, 255, 256, 257, MOST])
+def test_that_a_log_has_grown_is_proved_as_rfc_6962_has_it(size: int) -> None:
+    for old in range(1, size + 1):
+        assert prove_consistency(tiles, old, size) == consistency_proof(old, LEAVES[:size])
 
 
 def test_a_proof_holds_for_no_other_pair_of_sizes() -> None:

@@ -25,11 +25,10 @@ from customhouse.trust import signer_identity as identities
 from customhouse.trust.certificate import signer_of
 from customhouse.trust.private_sigstore.ca import OidcIdentity
 from customhouse.trust.private_sigstore.ct import TimestampLog
-from customhouse.trust.private_sigstore.keys import SigningKey
-from customhouse.trust.private_sigstore.sign import PrivateSigstore
 from customhouse.trust.roots import PUBLIC_GOOD, Root, public_good_root
 from customhouse.trust.signer_identity import SignerIdentity
 from customhouse.trust.verify import Verified, verify_attestations
+from memory_sigstore import PrivateSigstore, new_key
 from packages import wheel
 
 DATA = Path(__file__).parent.parent / "data" / "attestations"
@@ -332,8 +331,8 @@ def test_who_is_no_trusted_publisher_can_attest_nothing(house: House) -> None:
 
 
 def test_a_certificate_that_was_over_when_the_log_saw_it_is_refused(clock: TurnableClock, house: House) -> None:
-    key, statement = SigningKey.new(), statement_bytes(*FILE)
-    certificate = house.sigstore.authority.issue(RELEASE.identity, key.private.public_key())
+    key, statement = new_key(), statement_bytes(*FILE)
+    certificate = house.sigstore.certificate(RELEASE.identity, key.private.public_key())
     clock.turn(timedelta(minutes=11))
     signature = key.sign(signed_bytes(statement))
     late = house.attestation(*FILE)
@@ -367,8 +366,8 @@ def test_the_key_of_another_log_is_refused(clock: TurnableClock, house: House) -
     """The certificate is ours, and what says that it is in the log is not."""
     stranger = House(clock, "stranger")
     good, statement = house.attestation(*FILE), statement_bytes(*FILE)
-    key = SigningKey.new()
-    certificate = house.sigstore.authority.issue(RELEASE.identity, key.private.public_key())
+    key = new_key()
+    certificate = house.sigstore.certificate(RELEASE.identity, key.private.public_key())
     signature = key.sign(signed_bytes(statement))
     forged = changed(good, "envelope", "signature", to=base64.b64encode(signature).decode())
     raw = base64.b64encode(certificate.public_bytes(Encoding.DER)).decode()
@@ -392,7 +391,7 @@ def test_a_certificate_of_another_authority_is_refused(clock: TurnableClock, hou
 
 
 def test_a_certificate_without_a_signed_timestamp_of_ours_is_refused(house: House) -> None:
-    house.sigstore.authority._timestamps = TimestampLog(SigningKey.new())
+    house.sigstore.authority._timestamps = TimestampLog(new_key())
     with pytest.raises(Rejected, match="SCT"):
         verify(house, house.attestation(*FILE))
 
@@ -400,14 +399,14 @@ def test_a_certificate_without_a_signed_timestamp_of_ours_is_refused(house: Hous
 def test_a_certificate_for_another_kind_of_key_is_refused(house: House) -> None:
     """PEP 740 ties version 1 to ECDSA over P-256; a verifier that casts would fall over an RSA key."""
     for key in (ec.generate_private_key(ec.SECP384R1()), rsa.generate_private_key(65537, 2048)):
-        made = house.sigstore.authority.issue(RELEASE.identity, key.public_key())  # type: ignore[arg-type] # on purpose
+        made = house.sigstore.certificate(RELEASE.identity, key.public_key())  # type: ignore[arg-type] # on purpose
         raw = base64.b64encode(made.public_bytes(Encoding.DER)).decode()
         with pytest.raises(Rejected, match="its key is not one of ECDSA over P-256"):
             verify(house, changed(house.attestation(*FILE), "verification_material", "certificate", to=raw))
 
 
 def test_a_certificate_that_names_nobody_is_nobodys(clock: TurnableClock) -> None:
-    key, now = SigningKey.new(), clock.now()
+    key, now = new_key(), clock.now()
     made = (
         x509.CertificateBuilder().subject_name(x509.Name([])).issuer_name(x509.Name([])).serial_number(1)
         .public_key(key.private.public_key()).not_valid_before(now).not_valid_after(now + timedelta(minutes=1))

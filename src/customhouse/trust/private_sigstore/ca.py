@@ -1,7 +1,7 @@
 """A certificate authority for signing certificates that live ten minutes, as Sigstore's Fulcio issues them.
 
-The identity that it puts into a certificate is the caller's business: who calls `issue` has verified a token of OpenID
-Connect that says it.
+The identity that it puts into a certificate is the caller's business: who calls `certify` has verified a token of
+OpenID Connect that says it.
 """
 
 from __future__ import annotations
@@ -54,22 +54,18 @@ class Certified:
 class Authority:
     """Issues certificates under one root of its own."""
 
-    def __init__(
-        self, key: SigningKey, timestamps: TimestampLog, clock: Clock, name: str = "customhouse",
-        certificate: x509.Certificate | None = None,
-    ) -> None:  # fmt: skip
-        """``certificate`` is the root of a key that has one already."""
+    def __init__(self, key: SigningKey, timestamps: TimestampLog, clock: Clock, certificate: x509.Certificate) -> None:
+        """``certificate`` is the root of this key (`root_certificate`)."""
         self._key = key
         self._timestamps = timestamps
         self._clock = clock
-        self.certificate = certificate or root_certificate(key.private, f"{name} certificates", clock.now())
-
-    def issue(self, identity: OidcIdentity, key: ec.EllipticCurvePublicKey) -> x509.Certificate:
-        """A certificate for whoever holds this key, with a signed timestamp of the certificate transparency log."""
-        return self.certify(identity, key).certificate
+        self.certificate = certificate
 
     def certify(self, identity: OidcIdentity, key: ec.EllipticCurvePublicKey) -> Certified:
-        """The same, with what the log of certificates must keep before anybody sees it."""
+        """A certificate for whoever holds this key, with a signed timestamp of the log of certificates.
+
+        Beside it is what that log must keep before anybody sees the certificate.
+        """
         now = self._clock.now().replace(microsecond=0)
         bare = self._bare(identity, key, now)
         # RFC 6962, section 3.2: the log signs the certificate as it is without the log's own extension.

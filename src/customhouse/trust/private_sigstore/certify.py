@@ -97,7 +97,7 @@ class Certifying:
         record = keys.record("authority")
         chain = [x509.load_der_x509_certificate(one) for one in record.certificates]
         timestamps = TimestampLog(SigningKey(keys.ecdsa("certificates")))
-        authority = Authority(SigningKey(keys.ecdsa("authority")), timestamps, self.deeds.clock, certificate=chain[0])
+        authority = Authority(SigningKey(keys.ecdsa("authority")), timestamps, self.deeds.clock, chain[0])
         try:
             made = authority.certify(identity, request.key)
         except ValueError as error:

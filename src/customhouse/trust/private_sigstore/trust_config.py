@@ -18,9 +18,9 @@ from cryptography.x509.oid import NameOID
 from customhouse.infra.sigstore_keys import KeyRecord
 from customhouse.trust.private_sigstore.keyring import Keyring
 from customhouse.trust.private_sigstore.note import ED25519, NoteKey, raw_ed25519
-from customhouse.trust.private_sigstore.trusted_root import MEDIA_TYPE
 
 OPERATOR = "customhouse"
+ROOT_TYPE = "application/vnd.dev.sigstore.trustedroot+json;version=0.1"
 CONFIG_TYPE = "application/vnd.dev.sigstore.signingconfig.v0.2+json"
 TRUST_CONFIG_TYPE = "application/vnd.dev.sigstore.clienttrustconfig.v0.1+json"
 OIDC_PATH = "/oidc"
@@ -30,7 +30,7 @@ TIME_PATH = "/api/v1/timestamp"
 def trusted_root_of(keys: Keyring) -> dict[str, Any]:
     """``trusted_root.json``: every key that has ever signed here, and nothing secret."""
     return {
-        "mediaType": MEDIA_TYPE,
+        "mediaType": ROOT_TYPE,
         "tlogs": [
             *(_log(one, "PKIX_ED25519", log_id_v2(one)) for one in keys.all("entries-v2")),
             *(_log(one, "PKIX_ECDSA_P256_SHA_256", _key_id(one)) for one in keys.all("entries-v1")),

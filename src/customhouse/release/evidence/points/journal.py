@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 
 from customhouse.formats.strict_json import read_json
 from customhouse.release.events import Anchored, Attested, Finished, Noted
-from customhouse.release.evidence.consistency import consistent
 from customhouse.release.evidence.points.case import Case, Finding, Point, fails, holds, some, unknown
 from customhouse.terms.errors import Rejected
 from customhouse.trust.private_sigstore.note import Checkpoint, read_checkpoint
+from customhouse.trust.private_sigstore.tiles import is_consistent
 
 _SAYS_NOTHING_NEW = (Anchored, Attested, Noted, Finished)
 """May stand after the last head that was logged: statements are signed and logged themselves."""
@@ -87,7 +87,7 @@ def _against(origin: str, old: Checkpoint, roots: Roots, proofs: list[Mapping[st
     small, large = sorted((old, newest), key=lambda one: one.size)
     hashes = _hashes(proofs, origin, small.size, large.size)
     if hashes is not None:
-        if consistent(small.size, large.size, small.root, large.root, hashes):
+        if is_consistent(small.size, small.root, large.size, large.root, hashes):
             return holds(f"the log has only grown between {small.size:,} and {large.size:,} entries")
         return fails(f"the log {origin} was rewritten between {small.size:,} and {large.size:,} entries")
     return unknown(
@@ -137,7 +137,7 @@ def _proof_fault(body: bytes, roots: Roots) -> str:
     root = roots.get((old.origin, new))
     if not fits or root is None:
         return "is of no checkpoint of this bundle"
-    return "" if consistent(old.size, new, old.root, root, hashes) else "does not hold"
+    return "" if is_consistent(old.size, old.root, new, root, hashes) else "does not hold"
 
 
 def _proofs(case: Case) -> Iterator[Mapping[str, object]]:
