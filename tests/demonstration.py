@@ -303,8 +303,15 @@ class Together:
                     if (actor, ask["question"]) not in asked:
                         asked.add((actor, ask["question"]))
                         self.people[actor].decide(self.run, step)
+            self._somebody_works()
             threading.Event().wait(POLL_SECONDS)
         raise TimeoutError(f"the release does not end: {json.dumps(self.status())}\n{self.logs()}")
+
+    def _somebody_works(self) -> None:
+        """Raises when every machine has given up: nobody waits for a run that can only stand still."""
+        processes = [one.process for one in self.machines.values() if one.process is not None]
+        if processes and all((one.poll() or 0) > 0 for one in processes):
+            raise ChildProcessError(f"every machine has given up\n{self.logs()}")
 
     def meanwhile(self, found: dict[str, Any]) -> None:
         """What else happens while the run stands as ``found`` says: machines get ID tokens, before theirs end."""
