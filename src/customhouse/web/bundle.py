@@ -1,4 +1,4 @@
-"""The bundle of a release run as an answer: the file as it was made once, streamed."""
+"""Files of a release run as answers, streamed: one by its digest, and the bundle as it was made once."""
 
 from __future__ import annotations
 
@@ -23,12 +23,17 @@ def bundle_answer(app: App, run: Run) -> Response:
             "no-bundle", "There is no bundle of this release run.",
             "It is made within a minute after the run is released, and only then.", status=404,
         )  # fmt: skip
+    return file_answer(
+        app, run.bundle, "application/x-tar", etag=f'"{run.bundle}"',
+        content_disposition=f'attachment; filename="{run.bundle_name}"',
+    )  # fmt: skip
+
+
+def file_answer(app: App, digest: str, media_type: str, **headers: str) -> Response:
+    """A file from the store, which must be there; its bytes may come to local disk first. Nobody keeps it."""
     open_files = ExitStack()
-    path = open_files.enter_context(local_file(app.blobs, Digest(run.bundle), open_spool(app.settings.data)))
-    headers = {name.decode(): text.decode() for name, text in SECURITY_HEADERS} | {
-        "cache-control": "private, no-store", "etag": f'"{run.bundle}"',
-        "content-disposition": f'attachment; filename="{run.bundle_name}"',
+    path = open_files.enter_context(local_file(app.blobs, Digest(digest), open_spool(app.settings.data)))
+    sent = {name.decode(): text.decode() for name, text in SECURITY_HEADERS} | {
+        "cache-control": "private, no-store", **{name.replace("_", "-"): text for name, text in headers.items()},
     }  # fmt: skip
-    return FileResponse(
-        path, headers=headers, media_type="application/x-tar", background=BackgroundTask(open_files.close)
-    )
+    return FileResponse(path, headers=sent, media_type=media_type, background=BackgroundTask(open_files.close))

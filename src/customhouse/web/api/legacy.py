@@ -6,14 +6,9 @@ batches of 1 MiB, at most a set number of bodies at once, and hands over to `ind
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
 from http import HTTPStatus
-from pathlib import Path
 
-import anyio
-import anyio.to_thread
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from customhouse.accounts import index_flags
@@ -25,15 +20,13 @@ from customhouse.index.publisher import Publisher
 from customhouse.index.publishing.only import token_beside, word_about_token
 from customhouse.index.staging.stage_upload import Waiting
 from customhouse.index.upload import Upload
-from customhouse.infra.spool import SpoolWriter, open_spool
+from customhouse.infra.spool import SpoolWriter
 from customhouse.terms.errors import Refused, Rejected
 from customhouse.terms.identity import NOBODY, Actor
 from customhouse.terms.numbers import number_of
 from customhouse.web.api.multipart import FormReader, boundary_of, too_large
 from customhouse.web.credentials import client_of, token_of
-
-BATCH_BYTES = 2**20
-SILENCE_SECONDS = 30.0
+from customhouse.web.intake import BATCH_BYTES, Intake, pieces_of
 
 
 class LegacyUpload:
@@ -41,17 +34,15 @@ class LegacyUpload:
 
     def __init__(self, app: App) -> None:
         self._app = app
-        self._spool: Path = open_spool(app.settings.data)
-        self._bodies = anyio.CapacityLimiter(app.settings.bodies_at_once)
-        self._disk = anyio.CapacityLimiter(app.settings.bodies_at_once * 2)
+        self._intake = Intake(app.settings)
 
     async def __call__(self, request: Request) -> Response:
         """Take one file in. Raises the errors that `web.problems` translates."""
         boundary = self._check_headers(request)
         token = token_of(request.headers.get("authorization"))
         address = client_of(self._app.settings, request)
-        sender = await anyio.to_thread.run_sync(self._authenticate, token, address, limiter=self._disk)
-        async with self._bodies:
+        sender = await self._intake.on_disk(self._authenticate, token, address)
+        async with self._intake.bodies:
             return await self._take_in(request, sender, boundary)
 
     def _authenticate(self, token: str, address: str) -> Actor:
@@ -84,13 +75,13 @@ class LegacyUpload:
             async for piece in pieces_of(request):
                 form.feed(piece)
                 if form.waiting_bytes >= BATCH_BYTES:
-                    writer = writer or SpoolWriter(self._spool)
-                    await anyio.to_thread.run_sync(writer.write, form.take(), limiter=self._disk)
+                    writer = writer or SpoolWriter(self._intake.spool)
+                    await self._intake.on_disk(writer.write, form.take())
             if not form.complete:
                 raise Rejected("bad-form", "body", "the form ends before its last boundary", "a whole body")
-            writer = writer or SpoolWriter(self._spool)
+            writer = writer or SpoolWriter(self._intake.spool)
             # A thread is not stopped half-way: a client that leaves now has a deed that is done or not.
-            return await anyio.to_thread.run_sync(self._receive, sender, form, writer, limiter=self._disk)
+            return await self._intake.on_disk(self._receive, sender, form, writer)
         finally:
             if writer is not None:
                 writer.discard()
@@ -128,23 +119,6 @@ class LegacyUpload:
             beside = accepted.beside if accepted.beside is not None else token_beside(sql, project, sender)
             word = word_about_token(project, beside)
             return [*reminders(sql, Publisher(sender, project, self._app.clock.now(), site)), *([word] if word else [])]
-
-
-async def pieces_of(request: Request) -> AsyncIterator[bytes]:
-    """The body as it comes. A sender who is silent for too long is sent away."""
-    stream = request.stream()
-    while True:
-        try:
-            async with asyncio.timeout(SILENCE_SECONDS):
-                piece = await anext(stream)
-        except StopAsyncIteration:
-            return
-        except TimeoutError as error:
-            raise Refused("too-slow", "The body stopped coming.", "Send it again.", status=408) from error
-        except ClientDisconnect as error:
-            raise Rejected("client-gone", "body", "the client went away", "a whole body") from error
-        if piece:
-            yield piece
 
 
 def _receipt(accepted: Accepted) -> str:

@@ -8,23 +8,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, TypeVar
 
 import anyio
 import anyio.to_thread
-from starlette.background import BackgroundTask
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 
 from customhouse.accounts import index_flags
 from customhouse.app import App
 from customhouse.formats.problems import SECURITY_HEADERS
-from customhouse.infra.blob_files import local_file
-from customhouse.infra.spool import Spooled, SpoolWriter, open_spool
+from customhouse.infra.spool import Spooled
 from customhouse.release.codec import to_body, write_line
 from customhouse.release.events import Joined as JoinedEvent
 from customhouse.release.journal import Head
@@ -38,15 +34,14 @@ from customhouse.release.room.proof import Decision, said_so
 from customhouse.release.room.runs import Run
 from customhouse.release.room.say import MOST_CLAIMS, Say, read_claim
 from customhouse.release.state import State
-from customhouse.terms.digest import Digest
 from customhouse.terms.errors import Refused, Rejected
 from customhouse.terms.identity import NOBODY, Actor
 from customhouse.terms.numbers import number_of
-from customhouse.web.api.legacy import BATCH_BYTES, pieces_of
 from customhouse.web.body import read_body
-from customhouse.web.bundle import bundle_answer
+from customhouse.web.bundle import bundle_answer, file_answer
 from customhouse.web.credentials import client_of, token_of
 from customhouse.web.doors import Door, own_door
+from customhouse.web.intake import Intake, pieces_of
 from customhouse.web.permissions import Permission
 
 ROOT = "/api/release/runs"
@@ -65,11 +60,15 @@ T = TypeVar("T")
 class Call:
     """One request of somebody who may be here."""
 
-    request: Request
     run: Run
     state: State
     guest: Guest
-    document: Mapping[str, Any]
+    body: bytes = b""
+
+    @property
+    def document(self) -> Mapping[str, Any]:
+        """What was sent; raises `Rejected` for what is no JSON object."""
+        return read_document(self.body)
 
     @property
     def member(self) -> Member:
@@ -91,9 +90,7 @@ class ReleaseRoom:
 
     def __init__(self, app: App) -> None:
         self._app = app
-        self._spool: Path = open_spool(app.settings.data)
-        self._bodies = anyio.CapacityLimiter(app.settings.bodies_at_once)
-        self._disk = anyio.CapacityLimiter(app.settings.bodies_at_once * 2)
+        self._intake = Intake(app.settings)
         self._threads = anyio.CapacityLimiter(THREADS)
         self._waiting = 0
 
@@ -107,7 +104,7 @@ class ReleaseRoom:
             own_door("GET", one, self._plain(self.show), reads),
             own_door("GET", f"{one}/lines", self.lines, reads),
             own_door("GET", f"{one}/bundle", self._plain(self.bundle), reads),
-            own_door("POST", f"{one}/claims", self._plain(self.claim, machines=True), writes),
+            own_door("POST", f"{one}/claims", self._plain(self.claim), writes),
             own_door("POST", f"{one}/join", self.join, Permission.RELEASE_RUN_JOIN),
             own_door("POST", f"{one}/decisions", self._plain(self.decide), Permission.RELEASE_RUN_DECIDE),
             own_door("GET", thing, self.fetch, reads),
@@ -194,12 +191,13 @@ class ReleaseRoom:
 
     def claim(self, call: Call) -> Response:
         """What a machine says, all or nothing: ``claims``, and ``expected``, the head after which it was thought."""
-        claims = call.document.get("claims")
+        machine, document = call.machine.machine, call.document
+        claims = document.get("claims")
         if not isinstance(claims, list) or not 0 < len(claims) <= MOST_CLAIMS:
             raise Rejected("bad-claims", "claims", "is no list of claims", f"1 to {MOST_CLAIMS} of them")
-        expected = call.document.get("expected")
+        expected = document.get("expected")
         command = Say(
-            call.machine.machine.id,
+            machine.id,
             tuple(read_claim(one, f"claims[{number}]") for number, one in enumerate(claims)),
             _read_head(expected) if expected is not None else None,
         )
@@ -267,13 +265,7 @@ class ReleaseRoom:
         size = await self._in_thread(self._app.room.size_of, run.id, digest)
         if size is None:
             raise Refused("unknown-object", "The run has no such file.", status=404)
-        open_files = ExitStack()
-        path = await self._on_disk(
-            open_files.enter_context, local_file(self._app.blobs, Digest(digest), self._spool)
-        )  # fmt: skip
-        return FileResponse(
-            path, headers=_HEADERS, media_type="application/octet-stream", background=BackgroundTask(open_files.close)
-        )
+        return await self._intake.on_disk(file_answer, self._app, digest, "application/octet-stream")
 
     async def take(self, request: Request) -> Response:
         """Take a file in under its digest. 201, or 200 if it was here."""
@@ -282,11 +274,12 @@ class ReleaseRoom:
         digest = check_digest(request.path_params["digest"])
         added_by = guest.machine.actor if isinstance(guest, Joined) else f"user:{guest.name}"
         if await self._in_thread(self._app.room.size_of, run.id, digest) is not None:
-            async for _piece in request.stream():
+            async for _piece in pieces_of(request):
                 pass
             return _json({"digest": digest}, status=200)
-        async with self._bodies:
-            return await self._spooled(request, partial(self._keep, run.id, digest, added_by))
+        keep = partial(self._keep, run.id, digest, added_by)
+        async with self._intake.bodies:
+            return await self._intake.take(request, LARGEST_OBJECT_BYTES, keep, accepted="Send smaller files.")
 
     def _refuse_onlooker(self, guest: Guest) -> None:
         if isinstance(guest, Member) and not guest.actors:
@@ -296,30 +289,23 @@ class ReleaseRoom:
         new = self._app.room.keep(run_id, digest, spooled, added_by)
         return _json({"digest": digest, "size_bytes": spooled.size_bytes}, status=201 if new else 200)
 
-    def _plain(
-        self, handler: Callable[[Call], Response], *, machines: bool = False
-    ) -> Callable[[Request], Awaitable[Response]]:
-        """An endpoint whose body is a document; everything happens in a thread. It may be for machines alone."""
+    def _plain(self, handler: Callable[[Call], Response]) -> Callable[[Request], Awaitable[Response]]:
+        """An endpoint whose body is a document; everything happens in a thread."""
 
         async def endpoint(request: Request) -> Response:
-            reads = request.method in ("GET", "HEAD")
-            body = b"" if reads else await read_body(request, DOCUMENT_BYTES)
-            return await self._in_thread(self._call, request, body, handler, machines)
+            body = b"" if _reads(request) else await read_body(request, DOCUMENT_BYTES)
+            return await self._in_thread(self._call, request, body, handler)
 
         return endpoint
 
-    def _call(self, request: Request, body: bytes, handler: Callable[[Call], Response], machines: bool) -> Response:
-        run, state, guest = self._guest(request)
-        if machines and not isinstance(guest, Joined):
-            raise Refused("not-a-machine", "Join first, and use the token that you get.", "customhouse release join")
-        document = {} if request.method in ("GET", "HEAD") else read_document(body)
-        return handler(Call(request, run, state, guest, document))
+    def _call(self, request: Request, body: bytes, handler: Callable[[Call], Response]) -> Response:
+        return handler(Call(*self._guest(request), body))
 
     def _guest(self, request: Request) -> tuple[Run, State, Guest]:
         self._refuse_switched_off(request)
         run_id, token = request.path_params["run"], token_of(request.headers.get("authorization"))
-        writes = request.method not in ("GET", "HEAD")
-        return self._app.room.guest(run_id, token, lambda text: self._actor_of(request, text), writes=writes)
+        actor_of = partial(self._actor_of, request)
+        return self._app.room.guest(run_id, token, actor_of, writes=not _reads(request))
 
     def _person(self, request: Request) -> Actor:
         self._refuse_switched_off(request)
@@ -333,32 +319,15 @@ class ReleaseRoom:
             raise Rejected("null-character", "address", "holds the character 0", "text without it")
         with self._app.database.read() as sql:
             index_flags.refuse_banned(sql, client_of(self._app.settings, request))
-            if request.method not in ("GET", "HEAD"):
+            if not _reads(request):
                 index_flags.refuse_if_flagged(sql, actor=NOBODY)
-
-    async def _spooled(self, request: Request, then: Callable[[Spooled], Response]) -> Response:
-        """Spool the body in batches of 1 MiB, then go on in a thread. A client that leaves, leaves nothing."""
-        writer = await self._on_disk(SpoolWriter, self._spool)
-        try:
-            batch, size_bytes = bytearray(), 0
-            async for piece in pieces_of(request):
-                size_bytes += len(piece)
-                if size_bytes > LARGEST_OBJECT_BYTES:
-                    raise Refused("too-large", f"More than {LARGEST_OBJECT_BYTES:,} bytes.", status=413)
-                batch += piece
-                if len(batch) >= BATCH_BYTES:
-                    await self._on_disk(writer.write, batch)
-                    batch = bytearray()
-            await self._on_disk(writer.write, batch)
-            return await self._on_disk(lambda: then(writer.finish("")))
-        finally:
-            writer.discard()
 
     async def _in_thread(self, work: Callable[..., T], *arguments: object) -> T:
         return await anyio.to_thread.run_sync(work, *arguments, limiter=self._threads)
 
-    async def _on_disk(self, work: Callable[..., T], *arguments: object) -> T:
-        return await anyio.to_thread.run_sync(work, *arguments, limiter=self._disk)
+
+def _reads(request: Request) -> bool:
+    return request.method in ("GET", "HEAD")
 
 
 def read_document(body: bytes) -> Mapping[str, Any]:

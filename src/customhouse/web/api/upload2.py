@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
-from pathlib import Path
 from typing import TypeVar
 
 import anyio
@@ -39,11 +38,10 @@ from customhouse.index.staging.files import look_at_file
 from customhouse.index.staging.hashes import check_hashes
 from customhouse.index.staging.policy import BYTES, LARGEST_PART_BYTES, PARTS
 from customhouse.index.staging.rights import look_at
-from customhouse.infra.spool import Spooled, SpoolWriter, open_spool
+from customhouse.infra.spool import Spooled
 from customhouse.terms.errors import CustomhouseError, Rejected
 from customhouse.terms.identity import NOBODY, Actor
 from customhouse.web.address import site_url
-from customhouse.web.api.legacy import BATCH_BYTES, pieces_of
 from customhouse.web.api.upload2_documents import (
     POLL_SECONDS,
     ROOT,
@@ -55,8 +53,8 @@ from customhouse.web.api.upload2_documents import (
     session_document,
 )
 from customhouse.web.api.upload2_requests import (
+    ANNOUNCED,
     Document,
-    beyond,
     digest_of,
     offset_of,
     read_document,
@@ -66,6 +64,7 @@ from customhouse.web.api.upload2_requests import (
 from customhouse.web.body import read_body
 from customhouse.web.credentials import client_of, token_of
 from customhouse.web.doors import Door, own_door
+from customhouse.web.intake import Intake
 from customhouse.web.permissions import Permission
 
 DOCUMENT_BYTES = 64 * 1024
@@ -102,9 +101,7 @@ class Upload2:
 
     def __init__(self, app: App) -> None:
         self._app = app
-        self._spool: Path = open_spool(app.settings.data)
-        self._bodies = anyio.CapacityLimiter(app.settings.bodies_at_once)
-        self._disk = anyio.CapacityLimiter(app.settings.bodies_at_once * 2)
+        self._intake = Intake(app.settings)
         self._threads = anyio.CapacityLimiter(REQUESTS_AT_ONCE)
 
     def doors(self) -> list[Door]:
@@ -221,14 +218,16 @@ class Upload2:
         """Take the bytes of a file in."""
         file = await self._in_thread(self._expected, call, BYTES)
         refuse_other_bytes(call.request, file.size_bytes)
-        return await self._spooled(call, file.size_bytes, partial(self._took, call, file))
+        took = partial(self._took, call, file)
+        return await self._intake.take(call.request, file.size_bytes, took, accepted=ANNOUNCED)
 
     async def take_part(self, call: Call) -> Response:
         """Take a part of a file in."""
         file = await self._in_thread(self._expected, call, PARTS)
         refuse_other_bytes(call.request, LARGEST_PART_BYTES)
         offset, sha256 = offset_of(call.request), digest_of(call.request)
-        return await self._spooled(call, LARGEST_PART_BYTES, partial(self._took_part, call, file, offset, sha256))
+        took = partial(self._took_part, call, file, offset, sha256)
+        return await self._intake.take(call.request, LARGEST_PART_BYTES, took, accepted=ANNOUNCED)
 
     def _took(self, call: Call, file: StagedFile, spooled: Spooled) -> Response:
         self._app.staging.take(file, spooled, call.by)
@@ -276,7 +275,7 @@ class Upload2:
             at = Addresses(site_url(self._app.settings, request))
             try:
                 by = await self._in_thread(self._authenticated, request)
-                async with self._bodies:
+                async with self._intake.bodies:
                     return await handler(Call(request, by, at))
             except CustomhouseError as error:
                 return problem(at, error)
@@ -307,27 +306,5 @@ class Upload2:
             found = find_session(sql, session) if session else session_of_stage(sql, stage) if stage else None
         return found.normalized if found is not None else ""
 
-    async def _spooled(self, call: Call, limit_bytes: int, then: Callable[[Spooled], Response]) -> Response:
-        """Spool the body in batches of 1 MiB, then go on in a thread. A client that leaves, leaves nothing."""
-        writer = await self._on_disk(SpoolWriter, self._spool)
-        try:
-            batch, size_bytes = bytearray(), 0
-            async for piece in pieces_of(call.request):
-                size_bytes += len(piece)
-                if size_bytes > limit_bytes:
-                    raise beyond(limit_bytes)
-                batch += piece
-                if len(batch) >= BATCH_BYTES:
-                    await self._on_disk(writer.write, batch)
-                    batch = bytearray()
-            await self._on_disk(writer.write, batch)
-            # A thread is not stopped half-way: a client that leaves now has a deed that is done or not.
-            return await self._on_disk(lambda: then(writer.finish("")))
-        finally:
-            writer.discard()
-
     async def _in_thread(self, work: Callable[..., T], *arguments: object) -> T:
         return await anyio.to_thread.run_sync(work, *arguments, limiter=self._threads)
-
-    async def _on_disk(self, work: Callable[..., T], *arguments: object) -> T:
-        return await anyio.to_thread.run_sync(work, *arguments, limiter=self._disk)

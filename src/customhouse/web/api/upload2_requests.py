@@ -14,11 +14,13 @@ from customhouse.formats.negotiate import choose_among
 from customhouse.formats.strict_json import read_json
 from customhouse.terms.errors import Refused, Rejected
 from customhouse.web.api.upload2_documents import API_VERSION, MEDIA_TYPE, PROBLEM
+from customhouse.web.intake import beyond
 
 LONGEST_TEXT = 500
 MAX_DEPTH = 6
 _DIGEST = re.compile(r"(?:^|,)\s*sha-256=:([A-Za-z0-9+/]{43}=):\s*(?:$|,)")
 _NUMBER = re.compile(r"[0-9]{1,16}")
+ANNOUNCED = "Send what was announced."
 JSON_ACCEPTED = 'a JSON object in UTF-8 with {"meta": {"api-version": "2.0"}} and the members that PEP 694 names'
 
 
@@ -84,12 +86,7 @@ def refuse_other_bytes(request: Request, limit_bytes: int, kind: str = "applicat
         raise Refused("encoded-body", f"A body in {encoding[:40]!r} is not taken.", "Send it plain.", status=415)
     length = request.headers.get("content-length")
     if length is not None and (not _NUMBER.fullmatch(length) or int(length) > limit_bytes):
-        raise beyond(limit_bytes)
-
-
-def beyond(limit_bytes: int) -> Refused:
-    """More bytes came than were announced, or than a part may have."""
-    return Refused("too-large", f"More than {limit_bytes} bytes.", "Send what was announced.", status=413)
+        raise beyond(limit_bytes, ANNOUNCED)
 
 
 def offset_of(request: Request) -> int:
