@@ -12,10 +12,15 @@ import pytest
 from attesting import House
 from clock import TurnableClock
 from conftest import prepared
+from customhouse.formats.attestations import SLSA, statement_bytes
+from customhouse.index.publishing.add import RemovePublisher, remove_publisher
+from customhouse.index.publishing.only import SetPublishersOnly, set_publishers_only
+from customhouse.index.publishing.pending import AddPending, add_pending
 from customhouse.infra.settings import Settings
+from customhouse.terms.errors import Refused
 from customhouse.trust.private_sigstore.claims import identity_of
 from packages import Dist, form_fields, wheel
-from publishing import PublishingWorld, publishing_world
+from publishing import PublishingWorld, publishing_world, reasons
 from staging import Stager
 from trust.claims import GITHUB
 from world import Answered, upload
@@ -114,3 +119,62 @@ def test_a_session_verifies_before_a_file_is_completed_and_publishes_the_provena
     assert stager.publish(session).status_code == 201
     listed = world.listed()
     assert (listed[dist.filename] is not None, listed[second.filename]) == (True, None)
+
+
+BUILDER = {"repository": "acme/builder", "job_workflow_ref": "acme/builder/.github/workflows/build.yml@refs/tags/v1.0"}
+DECLARED = {"owner": "acme", "repository": "builder", "workflow": "build.yml", "environment": ""}
+
+
+def with_provenance(world: AttestingWorld, dist: Dist) -> str:
+    """What the publisher says of a file, and what a build elsewhere says of how it was made."""
+    who = identity_of(
+        {**GITHUB, **BUILDER, "workflow_ref": BUILDER["job_workflow_ref"], "iss": world.forge.service.url}
+    )
+    statement = statement_bytes(dist.filename, dist.sha256, SLSA, {"runDetails": {"builder": {"id": "acme"}}})
+    return json.dumps([*json.loads(world.attestations(dist)), world.house.sigstore.sign(statement, who)])
+
+
+def test_a_builder_is_declared_attests_and_publishes_nothing(world: AttestingWorld) -> None:
+    forge, dist = world.forge, wheel()
+    refused = world.send(dist, with_provenance(world, dist))
+    assert (refused.status, "acme/builder" in refused.text) == (400, True), refused.text
+    builder = forge.trust(settings=DECLARED, rules={"attests_only": "true"})
+    answer = world.send(dist, with_provenance(world, dist))
+    assert answer.status == 200, answer.text
+    address = world.listed()[dist.filename]
+    assert address is not None
+    bundles = forge.world.client.get(address).json()["attestation_bundles"]
+    assert [one["publisher"]["repository"] for one in bundles] == ["acme/demo", "acme/builder"]
+    assert [len(one["attestations"]) for one in bundles] == [1, 1]
+    token = forge.token(**BUILDER, workflow_ref=BUILDER["job_workflow_ref"], sub="repo:acme/builder:ref:refs/tags/v1.0")
+    assert reasons(forge.exchange(token)) == ["invalid-publisher"]
+    assert forge.publisher(builder.id).used_at is None
+
+
+def test_a_project_does_not_shut_itself_out_with_builders_alone(world: AttestingWorld) -> None:
+    forge = world.forge
+    forge.project("other")
+    forge.trust("other", settings=DECLARED, rules={"attests_only": "true"})
+    with pytest.raises(Refused, match="no trusted publisher"):
+        forge.app.do(set_publishers_only, SetPublishersOnly("other", on=True))
+    with pytest.raises(Refused, match="begins no project"):
+        forge.app.do(
+            add_pending, AddPending("new", forge.described(DECLARED, {"attests_only": "true"}), forge.person().actor)
+        )
+
+
+def test_a_builder_who_is_taken_back_vouches_for_nothing_that_was_staged(world: AttestingWorld) -> None:
+    forge, dist = world.forge, wheel()
+    builder = forge.trust(settings=DECLARED, rules={"attests_only": "true"})
+    stager = Stager(forge.world.client, forge.minted())
+    session = stager.session()
+    file = stager.announce(session, dist).json()
+    assert stager.post_bytes(file, dist.body).status_code == 200
+    place = file["mechanism"]["attestations_url"]
+    assert stager.send("POST", place, with_provenance(world, dist).encode(), "application/json").is_success
+    done = stager.complete(file)
+    assert done.status_code == 201, done.text
+    forge.app.do(remove_publisher, RemovePublisher("demo", builder.id, forge.person().actor))
+    answer = stager.publish(session)
+    assert (answer.status_code, "no builder" in answer.text) == (409, True), answer.text
+    assert world.listed() == {}

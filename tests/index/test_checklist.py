@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from customhouse.formats.attestations import PUBLISH, SLSA
 from customhouse.index.checklist.items import checklist
 from customhouse.index.checklist.model import Facts, Item
-from customhouse.index.checklist.slsa import is_hosted, is_isolated, level_of
+from customhouse.index.checklist.slsa import is_hosted, level_of, level_of_file
+from customhouse.trust.attestations import Attested
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 GOOD = Facts(
@@ -102,9 +104,25 @@ def test_a_machine_of_ones_own_is_no_build_service() -> None:
     assert is_hosted({"kind": "GitHub", "claims": {"runner_environment": "github-hosted"}})
     assert not is_hosted({"kind": "GitHub", "claims": {"runner_environment": "self-hosted"}})
     assert not is_hosted({"kind": "custom", "issuer": "https://ci.example"})
-    generator = "https://github.com/slsa-framework/slsa-github-generator/.github/workflows/generator.yml@refs/tags/v2"
-    assert is_isolated({"kind": "GitHub"}, generator)
-    assert not is_isolated(
-        {"kind": "GitHub"}, "https://github.com/octo/demo/.github/workflows/release.yml@refs/tags/v1"
-    )
-    assert not is_isolated({"kind": "custom"}, generator)
+    assert is_hosted({"kind": "OIDC", "issuer": "https://ci.example"}, {"https://ci.example"})
+
+
+GENERATOR = "https://github.com/slsa-framework/slsa-github-generator/.github/workflows/generator.yml@refs/tags/v2"
+OWN = "https://github.com/octo/demo/.github/workflows/release.yml@refs/tags/v1"
+
+
+@pytest.mark.parametrize(
+    ("kind", "publisher", "builder", "level"),
+    [
+        (SLSA, {"kind": "GitHub"}, GENERATOR, 3),
+        (SLSA, {"kind": "GitHub"}, OWN, 2),
+        (SLSA, {"kind": "OIDC", "issuer": "https://ci.example"}, GENERATOR, 1),
+        (SLSA, {"kind": "OIDC", "issuer": "https://known.example"}, OWN, 2),
+        (PUBLISH, {"kind": "GitHub"}, "", 0),
+    ],
+)
+def test_a_file_has_the_level_that_who_has_signed_is_known_for(
+    kind: str, publisher: dict[str, Any], builder: str, level: int
+) -> None:
+    one = Attested(publisher, kind, {"builder": builder}, "house")
+    assert level_of_file([one], {"https://known.example"}) == level

@@ -27,6 +27,7 @@ from customhouse.terms.names import normalize
 from customhouse.trust.described import Described, describe, rules_in_words
 from customhouse.trust.issuers import issuer_named
 from customhouse.trust.providers.known import PROVIDERS
+from customhouse.trust.providers.provider import rules_of
 from customhouse.trust.publishers import TrustedPublisher, all_pending, publishers_of
 
 app = App(name="publisher", help="Trusted publishers: builds that publish without a stored secret.")
@@ -65,7 +66,7 @@ def add(
     if isinstance(added, PendingChange):
         print(added.says_when)
     else:
-        print(f"{added.title} may publish into {project}. Number: {added.id}")
+        print(f"{added.title} may {added.may} {project}. Number: {added.id}")
 
 
 @app.command(name="list")
@@ -129,7 +130,7 @@ def issuers(*, data: Data = None) -> None:
         for one in parts.minting.known:
             provider = PROVIDERS[one.kind]
             fields = "\n".join(field.name + ("" if field.required else " (if any)") for field in provider.fields(one))
-            table.add_row(one.name, one.url, fields, "\n".join(field.name for field in provider.rules(one)))
+            table.add_row(one.name, one.url, fields, "\n".join(field.name for field in rules_of(provider, one)))
     Console().print(table)
 
 

@@ -33,9 +33,9 @@ from customhouse.terms.errors import Broken, Refused
 from customhouse.terms.identity import Actor
 from customhouse.terms.names import ProjectName, normalize
 from customhouse.trust import minted
-from customhouse.trust.attestations import keep_attestations
+from customhouse.trust.attestations import builders_among, keep_attestations
 from customhouse.trust.events import FileAttested, ReleaseBuilt
-from customhouse.trust.publishers import find_publisher
+from customhouse.trust.publishers import find_publisher, publishers_of
 from customhouse.trust.queries import publishes_into
 from customhouse.trust.verify import Verified
 
@@ -200,6 +200,7 @@ def add_files(tx: Tx, project: Project, version: str, files: tuple[StoredFile, .
     if fresh and files:
         tx.record(ReleaseCreated(files[0].by.identity, project.normalized, version=version))
     _note_builds(tx, project, version, files)
+    _refuse_gone_builders(tx, project, files)
     ids = []
     for stored in files:
         if stored.kind == "sdist" and any(kind == "sdist" for _, kind, _ in siblings):
@@ -208,6 +209,18 @@ def add_files(tx: Tx, project: Project, version: str, files: tuple[StoredFile, .
         siblings.append((stored.name.filename, stored.kind, queries.unpack_metadata(stored.packed_metadata)))
         ids.append(_add_file(tx, project, release_id, version, stored))
     return ids
+
+
+def _refuse_gone_builders(tx: Tx, project: Project, files: tuple[StoredFile, ...]) -> None:
+    """A builder that an owner has taken back since a file was staged vouches for nothing any more."""
+    needed = {number: one.name.filename for one in files for number in builders_among(one.attested)}
+    known = {one.id for one in publishers_of(tx.sql, project.id) if one.attests_only} if needed else set()
+    gone = sorted(filename for number, filename in needed.items() if number not in known)
+    if gone:
+        raise Refused(
+            "builder-gone", f"Who has attested how {gone[0]} was built is no builder of {project.display!r} any more.",
+            "Delete it from the session, and send it again without that, or with another builder's word.", status=409,
+        )  # fmt: skip
 
 
 def _note_builds(tx: Tx, project: Project, version: str, files: tuple[StoredFile, ...]) -> None:

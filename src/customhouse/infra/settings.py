@@ -71,6 +71,9 @@ class OidcIssuer(BaseModel):
     """How old a token may be, whatever it says itself. Some issue it when the job begins, not when it publishes."""
     key_hosts: tuple[str, ...] = ()
     """Hosts that its keys may come from besides its own."""
+    build_service: bool = False
+    """Whether it speaks for a build service alone, on machines that are nobody's own: your word. On it rests that what
+    such a build says of itself (SLSA provenance) reaches level 2 on checklists."""
 
     @field_validator("issuer")
     @classmethod

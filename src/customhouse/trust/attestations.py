@@ -15,6 +15,8 @@ from customhouse.formats.provenance import provenance_object
 from customhouse.trust.tables import attestation
 from customhouse.trust.verify import Verified
 
+_SIGNED_BY, _BUILDER = "signed_by", "builder"
+"""In the summary of what a builder has signed; nothing where the sender has."""
 _OF_FILE = (
     sa.select(attestation.c.publisher, attestation.c.body)
     .where(attestation.c.file_id == sa.bindparam("file"))
@@ -30,6 +32,16 @@ class Attested:
     predicate_type: str
     summary: Mapping[str, str]
     trust_root: str
+
+    @property
+    def of_builder(self) -> bool:
+        """Whether a builder has signed it, whom the project has declared, and not who has sent the file."""
+        return signed_by_builder(self.summary)
+
+
+def signed_by_builder(summary: Mapping[str, str]) -> bool:
+    """The same of a row's summary."""
+    return summary.get(_SIGNED_BY) == _BUILDER
 
 
 def keep_attestations(sql: Connection, file_id: int, verified: Sequence[Verified], now: datetime) -> None:
@@ -68,6 +80,7 @@ def to_json(verified: Sequence[Verified]) -> list[dict[str, Any]]:
             "body": one.body,
             "trust_root": one.trust_root,
             "signed_at": one.signed_at.isoformat(),
+            "builder": one.builder,
         }
         for one in verified
     ]
@@ -83,5 +96,11 @@ def attested(verified: Sequence[Verified]) -> tuple[Attested, ...]:
     return tuple(Attested(one.publisher, one.predicate_type, _summary(one), one.trust_root) for one in verified)
 
 
+def builders_among(verified: Sequence[Verified]) -> frozenset[int]:
+    """The builders on whose word this rests, by the numbers of their rows."""
+    return frozenset(one.builder for one in verified if one.builder)
+
+
 def _summary(one: Verified) -> dict[str, str]:
-    return {**one.summary, "signed_at": one.signed_at.isoformat()}
+    signed_by = {_SIGNED_BY: _BUILDER} if one.builder else {}
+    return {**one.summary, "signed_at": one.signed_at.isoformat(), **signed_by}

@@ -49,6 +49,11 @@ class Signer:
         return self.claims.get("issuer", "")
 
 
+def read_signer(certificate: bytes) -> Signer:
+    """The same of a certificate's bytes (DER), whatever they are worth; raises `ValueError`, and what parsers raise."""
+    return signer_of(x509.load_der_x509_certificate(certificate))
+
+
 def signer_of(certificate: x509.Certificate) -> Signer:
     """Who a certificate is for; raises `ValueError` for one that says it in a way that none of Sigstore's does."""
     key = certificate.public_key()

@@ -42,8 +42,14 @@ class ReleaseProvenance:
         return "full" if len(self.attested) == len(self.files) else "partial"
 
     def values(self, aspect: Aspect) -> frozenset[str]:
-        """What the attestations say of one aspect; what they do not say is left out."""
-        return frozenset(filter(None, (aspect.read(one) for found in self.files.values() for one in found)))
+        """What the attestations say of one aspect; what they do not say is left out.
+
+        A builder whom the project has declared is another than who sends the files: each has aspects of his own.
+        """
+        said = (one for found in self.files.values() for one in found)
+        return frozenset(
+            filter(None, (aspect.read(one) for one in said if aspect.of in ("all", _speaker(one))))
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +122,12 @@ class Aspect:
 
     title: str
     read: Callable[[Attested], str]
+    of: Literal["sender", "builder", "all"] = "sender"
+    """Whose attestations say it."""
+
+
+def _speaker(one: Attested) -> str:
+    return "builder" if one.of_builder else "sender"
 
 
 def _claim(name: str) -> Callable[[Attested], str]:
@@ -141,11 +153,15 @@ _PUBLISHER = Aspect("publisher", _own("kind", "issuer", "email", "subject"))
 _REPOSITORY = Aspect("repository", lambda one: in_small_letters(_claim("repository_uri")(one)))
 _REPOSITORY_ID = Aspect("repository's number", _claim("repository_id"))
 _WORKFLOW = Aspect("workflow", _own("workflow", "workflow_filepath"))
-_BUILDER = Aspect("builder", _builder)
+_BUILDER = Aspect("builder", _builder, "all")
+_VOUCHES = Aspect(
+    "identity that speaks for the builder",
+    _own("kind", "issuer", "email", "subject", "repository", "workflow", "workflow_filepath"), "builder",
+)  # fmt: skip
 _ASPECTS = (
     _PUBLISHER, _REPOSITORY, _REPOSITORY_ID, _WORKFLOW, Aspect("environment", _own("environment")),
     Aspect("trigger", _claim("trigger")), Aspect("ref", _ref), Aspect("kind of runner", _claim("runner_environment")),
-    _BUILDER,
+    _BUILDER, _VOUCHES,
 )  # fmt: skip
 _COMMIT = Aspect("commit", _claim("commit"))
 _ONE_FOR_ALL = (_PUBLISHER, _REPOSITORY, _WORKFLOW, _COMMIT)
@@ -196,6 +212,9 @@ def _contradictions(now: ReleaseProvenance) -> list[Alarm]:
 def _is_new(aspect: Aspect, now: ReleaseProvenance, before: ReleaseProvenance) -> bool:
     """Something is said now that nothing said before. An environment is new, too, where there was none."""
     known, said = before.values(aspect), now.values(aspect)
+    if aspect is _VOUCHES:
+        # Where no builder speaks any more, that is lost; where the sender himself speaks for it, it is changed.
+        return bool(known and now.values(_BUILDER)) and (not said or not said <= known)
     if aspect is _BUILDER or aspect is _REPOSITORY_ID:
         return bool(known) and not said <= known
     return bool(now.attested) and (not said <= known or (not said and bool(known)))

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from customhouse.terms.errors import Rejected
 from customhouse.trust.issuers import Kind, PublisherIssuer
 from customhouse.trust.providers.known import PROVIDERS
-from customhouse.trust.providers.provider import read_fields
+from customhouse.trust.providers.provider import ATTESTS_ONLY, read_fields, rules_of
 
 LONGEST_TITLE = 300
 
@@ -41,9 +42,23 @@ def describe(issuer: PublisherIssuer, typed: Mapping[str, str], rules: Mapping[s
     """Check what somebody has typed; raises `Rejected` naming the field."""
     provider = PROVIDERS[issuer.kind]
     settings = provider.settings(issuer, typed)
-    asked = {name: text for name, text in read_fields(provider.rules(issuer), rules).items() if text}
+    asked = {name: text for name, text in read_fields(rules_of(provider, issuer), rules).items() if text}
+    if asked.get(ATTESTS_ONLY.name):
+        _refuse_unproved(provider.certified, settings, asked)
     title = provider.title(issuer, settings)[:LONGEST_TITLE]
     return Described(issuer.kind, issuer.url, settings, asked, provider.place(settings), title)
+
+
+def _refuse_unproved(certified: frozenset[str], settings: Mapping[str, str], asked: Mapping[str, str]) -> None:
+    """A builder shows no token, only its certificate: what that does not prove would be asked for in vain."""
+    more = [name for name, text in settings.items() if text and name not in certified]
+    more += [name for name in asked if name != ATTESTS_ONLY.name]
+    if more or not any(settings.get(name) for name in certified):
+        raise Rejected(
+            "bad-setting", ATTESTS_ONLY.name,
+            f"nothing proves {', '.join(sorted(more)) or 'who it is'} of who attests without a token",
+            f"nothing but {', '.join(sorted(certified))}",
+        )  # fmt: skip
 
 
 def rules_in_words(rules: Mapping[str, str]) -> str:

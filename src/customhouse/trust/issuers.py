@@ -33,6 +33,8 @@ class PublisherIssuer:
     ids: tuple[str, ...] = ()
     refused: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     kept: tuple[str, ...] = ()
+    build_service: bool = False
+    """Of one that is listed: see `OidcIssuer`."""
 
     @property
     def source(self) -> Source:
@@ -87,5 +89,5 @@ def _listed(one: OidcIssuer) -> PublisherIssuer:
     return PublisherIssuer(
         one.name, one.kind, one.title, one.issuer, one.jti or one.kind != "custom",
         timedelta(seconds=one.longest_age_seconds), frozenset(one.key_hosts), one.claims, one.optional_claims, one.ids,
-        {name: tuple(values) for name, values in one.refused.items()}, one.kept,
+        {name: tuple(values) for name, values in one.refused.items()}, one.kept, one.build_service,
     )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from customhouse.trust.issuers import PublisherIssuer
 from customhouse.trust.jwt import Claims
 from customhouse.trust.providers.known import PROVIDERS
-from customhouse.trust.providers.provider import Mismatch
+from customhouse.trust.providers.provider import ATTESTS_ONLY, Mismatch
 from customhouse.trust.publishers import TrustedPublisher
 
 
@@ -25,4 +25,7 @@ def judge(issuer: PublisherIssuer, publisher: TrustedPublisher, claims: Claims) 
                 f"has the {name} {shown.get(name, '')[:80]!r} where this publisher's is {known!r}:"
                 " another place has its name now",
             )  # fmt: skip
-    return provider.mismatch(issuer, publisher.settings, publisher.rules, claims)
+    wrong = provider.mismatch(issuer, publisher.settings, publisher.rules, claims)
+    if wrong is None and publisher.attests_only:
+        return Mismatch("broken-rule", ATTESTS_ONLY.name, "is a builder's, which attests here and publishes nothing")
+    return wrong

@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection
 from customhouse.terms.errors import Refused
 from customhouse.terms.identity import Identity
 from customhouse.trust.issuers import Kind
+from customhouse.trust.providers.provider import ATTESTS_ONLY, TRUE
 from customhouse.trust.tables import trusted_publisher
 
 _COLUMNS = [column for column in trusted_publisher.c if column.name not in ("key", "place", "pending_ultranormalized")]
@@ -75,6 +76,16 @@ class TrustedPublisher:
         return self.project_id is None
 
     @property
+    def attests_only(self) -> bool:
+        """Whether it is a builder: it gets no token, and its provenance of what other publishers send is taken."""
+        return self.rules.get(ATTESTS_ONLY.name) == TRUE
+
+    @property
+    def may(self) -> str:
+        """What it may do with a project, before its name: ``publish into``."""
+        return may(self.rules)
+
+    @property
     def identity(self) -> Identity:
         """The publisher as the ledger names it."""
         return Identity("publisher", str(self.id), self.title)
@@ -120,6 +131,11 @@ def find_publisher(sql: Connection, publisher_id: int, *, lock: bool = False) ->
 def unknown_publisher() -> Refused:
     """There is no such publisher, or it is none of who asks."""
     return Refused("unknown-publisher", "There is no such trusted publisher here.", status=404)
+
+
+def may(rules: Mapping[str, str]) -> str:
+    """What a publisher with these rules may do with a project, before its name."""
+    return "attest what others publish into" if rules.get(ATTESTS_ONLY.name) == TRUE else "publish into"
 
 
 def key_of(whom: str, kind: str, issuer: str, settings: Mapping[str, str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from packaging.version import Version
@@ -14,15 +14,13 @@ from customhouse.advisories.known import OfPackage
 from customhouse.catalog import queries
 from customhouse.catalog.model import File, Project
 from customhouse.catalog.public_signals import public_signals
-from customhouse.formats.attestations import SLSA
 from customhouse.formats.metadata import CoreMetadata, parse_stored_metadata
 from customhouse.formats.osv.merging import merge
 from customhouse.formats.project_json import choose_version
 from customhouse.formats.project_urls import labelled_urls
 from customhouse.index.checklist.model import Facts
-from customhouse.index.checklist.slsa import is_hosted, is_isolated
+from customhouse.index.checklist.slsa import builders_of, level_of_file
 from customhouse.index.provenance import attestations_of
-from customhouse.trust.attestations import Attested
 
 _LICENCE_CLASSIFIER = "License ::"
 
@@ -35,13 +33,18 @@ def checklist_facts(
     now: datetime,
     *,
     rebuilds: int | None = None,
+    build_services: Collection[str] = (),
 ) -> Facts:
-    """The facts of a project, whose offered ``files`` these are. ``rebuilds`` is known to who knows release runs."""
+    """The facts of a project, whose offered ``files`` these are.
+
+    ``rebuilds`` is known to who knows release runs; ``build_services`` are issuers that the operator calls so.
+    """
     yanked = _yanked(files)
     version = newest(files)
     mine = [row for row in files if row.version == version]
     signals = public_signals(sql, found.id)
     attested = attestations_of(sql, mine)
+    levels = [level_of_file(attested.get(row.id, ()), build_services) for row in mine]
     metadata = _metadata(sql, mine) if mine else CoreMetadata("2.1", found.display, "")
     links = labelled_urls(metadata.project_urls, metadata.home_page, metadata.download_url)
     other = metadata.license or next((one for one in metadata.classifiers if one.startswith(_LICENCE_CLASSIFIER)), "")
@@ -57,18 +60,10 @@ def checklist_facts(
         files=len(mine),
         from_publisher=sum(1 for row in mine if row.publisher_id is not None),
         attested=len(attested),
-        with_provenance=sum(1 for row in mine if _provenances(attested.get(row.id, ()))),
-        hosted=sum(
-            1 for row in mine if any(is_hosted(one.publisher) for one in _provenances(attested.get(row.id, ())))
-        ),
-        isolated=sum(
-            1
-            for row in mine
-            if any(
-                is_isolated(one.publisher, one.summary.get("builder", ""))
-                for one in _provenances(attested.get(row.id, ()))
-            )
-        ),
+        with_provenance=sum(level >= 1 for level in levels),
+        hosted=sum(level >= 2 for level in levels),  # noqa: PLR2004 - SLSA's level 2, as below its level 3
+        isolated=sum(level >= 3 for level in levels),  # noqa: PLR2004 - as above
+        builders=tuple(sorted({name for found in attested.values() for name in builders_of(found)})),
         has_wheel=any(row.kind == "bdist_wheel" for row in mine),
         has_sdist=any(row.kind == "sdist" for row in mine),
         rebuilds=rebuilds,
@@ -100,10 +95,6 @@ def _yanked(files: Sequence[File]) -> dict[str, str]:
         for version, rows in sorted(by_version.items(), key=lambda pair: Version(pair[0]), reverse=True)
         if all(row.yanked_at is not None for row in rows)
     }
-
-
-def _provenances(attested: Sequence[Attested]) -> list[Attested]:
-    return [one for one in attested if one.predicate_type == SLSA]
 
 
 def _metadata(sql: Connection, files: Sequence[File]) -> CoreMetadata:

@@ -36,6 +36,8 @@ class Facts:
     """How many of these were signed by a build service that is nobody's own machine."""
     isolated: int = 0
     """How many of these by a builder that the project's own steps cannot reach."""
+    builders: tuple[str, ...] = ()
+    """Who has signed it, as people read it."""
     has_wheel: bool = False
     has_sdist: bool = False
     rebuilds: int | None = None

@@ -6,16 +6,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from customhouse.index.letters.letter import Draft, Fact, Site, Write, draft, object_to
+from customhouse.trust.providers.provider import ATTESTS_ONLY
 
 
 def added(values: Mapping[str, Any], site: Site) -> Draft:
     """Builds of some place may publish into a project from now on."""
     fact = Fact.of(values)
-    stages = " What it sends waits until people approve it." if fact.body.get("stages_only") else ""
+    if ATTESTS_ONLY.name in fact.text("rules").split("; "):
+        may, made = "attest what others publish into", "a builder"
+        then = "It publishes nothing there; what it says of how files were built is taken, and shown."
+    else:
+        may, made, then = "publish into", "a trusted publisher", "Its builds publish there without any token of yours."
+        then += " What it sends waits until people approve it." if fact.body.get("stages_only") else ""
     return draft(
-        site, fact, f"{fact.text('title')} may publish into {fact.project}",
-        f"{fact.who} made {fact.text('title')} a trusted publisher of {fact.project}, {fact.when}. Its builds publish"
-        f" there without any token of yours.{stages}",
+        site, fact, f"{fact.text('title')} may {may} {fact.project}",
+        f"{fact.who} made {fact.text('title')} {made} of {fact.project}, {fact.when}. {then}",
         f"See it here:\n{_page(site, fact)}",
         object_to(site, fact, "remove it there"),
     )  # fmt: skip

@@ -22,6 +22,7 @@ from customhouse.trust.publishers import (
     find_publisher,
     for_project,
     key_of,
+    may,
     publishers_of,
     unknown_publisher,
 )
@@ -75,7 +76,7 @@ def add_publisher(command: AddPublisher, tx: Tx) -> TrustedPublisher | PendingCh
             "project": found.normalized, "described": described.plain(), "stages_only": command.stages_only,
             "reason": command.reason,
         },
-        sentence=f"{described.title} may publish into {found.display}",
+        sentence=f"{described.title} may {may(described.rules)} {found.display}",
     )  # fmt: skip
     if waits is not None:
         return waits

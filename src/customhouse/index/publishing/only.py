@@ -45,7 +45,7 @@ def set_publishers_only(command: SetPublishersOnly, tx: Tx) -> PendingChange | N
         raise Refused("not-an-owner", f"You are not an owner of {found.display!r}.", "Ask one of its owners.")
     if publishers_only(tx.sql, found.id) == command.on:
         raise Refused("same-rule", f"That is so already for {found.display!r}.", status=409)
-    if command.on and not publishers_of(tx.sql, found.id):
+    if command.on and all(one.attests_only for one in publishers_of(tx.sql, found.id)):
         raise Refused("no-publisher", f"{found.display!r} has no trusted publisher.", "Add one first.", status=409)
     if not command.on:
         waits = put_off(

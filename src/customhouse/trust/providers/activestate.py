@@ -36,6 +36,8 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]*", re.ASCII)
 class ActiveState:
     """Builds that ActiveState publishes."""
 
+    certified = frozenset({"organization", "project"})
+
     def fields(self, _issuer: PublisherIssuer) -> Sequence[Field]:
         """Organization, project, user, ingredient."""
         return FIELDS

@@ -29,6 +29,8 @@ from customhouse.trust.signer_identity import custom as signed_by_custom
 class Custom:
     """Whatever the settings describe."""
 
+    certified = frozenset({"sub"})
+
     def fields(self, issuer: PublisherIssuer) -> Sequence[Field]:
         """The claims that the operator names."""
         asked = [Field(name, name) for name in issuer.claims]
@@ -88,8 +90,8 @@ class Custom:
         return ""
 
     def signer(
-        self, issuer: PublisherIssuer, _settings: Settings, _learned: Ids, claims: Mapping[str, str]
+        self, issuer: PublisherIssuer, settings: Settings, _learned: Ids, claims: Mapping[str, str]
     ) -> SignerIdentity | None:
-        """The subject of its tokens; nobody without one."""
-        subject = claims.get("subject")
+        """The subject of its tokens, or the one that its settings ask for; nobody without one."""
+        subject = claims.get("subject") or settings.get("sub")
         return signed_by_custom(issuer.url, subject) if subject else None

@@ -68,6 +68,8 @@ _KEPT = {
 class GitHub:
     """Workflows of GitHub Actions."""
 
+    certified = frozenset({"owner", "repository", "workflow"})
+
     def fields(self, _issuer: PublisherIssuer) -> Sequence[Field]:
         """Owner, repository, workflow file, environment."""
         return FIELDS

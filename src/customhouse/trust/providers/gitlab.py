@@ -57,6 +57,8 @@ _KEPT = {
 class GitLab:
     """Pipelines of a GitLab."""
 
+    certified = frozenset({"namespace", "project", "workflow"})
+
     def fields(self, _issuer: PublisherIssuer) -> Sequence[Field]:
         """Namespace, project, pipeline's file, environment."""
         return FIELDS

@@ -32,6 +32,8 @@ _SUBJECT = re.compile(r"[0-9]{1,40}", re.ASCII)
 class Google:
     """Service accounts."""
 
+    certified = frozenset({"email"})
+
     def fields(self, _issuer: PublisherIssuer) -> Sequence[Field]:
         """Address and id."""
         return FIELDS

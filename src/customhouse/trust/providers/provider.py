@@ -50,8 +50,18 @@ class Field:
     """Whether it is a box to tick: ``true`` or empty."""
 
 
+ATTESTS_ONLY = Field(
+    "attests_only", "It publishes nothing: it attests how files were built that another publisher sends",
+    required=False, choice=True,
+)  # fmt: skip
+"""The one rule that every kind has: a builder, which is no publisher (`docs/decisions/0041`)."""
+
+
 class Provider(Protocol):
     """One kind of publisher."""
+
+    certified: frozenset[str]
+    """The settings that a signing certificate proves without a token: a builder is told by these alone."""
 
     def fields(self, issuer: PublisherIssuer) -> Sequence[Field]:
         """What a publisher is told by."""
@@ -101,6 +111,11 @@ class Provider(Protocol):
         ``claims`` are those that were kept.
         """
         ...
+
+
+def rules_of(provider: Provider, issuer: PublisherIssuer) -> tuple[Field, ...]:
+    """What may be asked of a publisher besides: of its kind, and of every kind."""
+    return (*provider.rules(issuer), ATTESTS_ONLY)
 
 
 def read_fields(fields: Iterable[Field], typed: Mapping[str, str]) -> dict[str, str]:

@@ -27,6 +27,7 @@ from customhouse.formats.metadata import parse_stored_metadata
 from customhouse.formats.osv.model import Record
 from customhouse.formats.policy.globs import project_pattern
 from customhouse.mirror.object_tables import mirrored_attestation, mirrored_library, mirrored_object
+from customhouse.trust.attestations import signed_by_builder
 from customhouse.trust.tables import attestation
 from customhouse.views.facts.bundled import Held
 from customhouse.views.facts.provenance import Seen, publisher_of
@@ -63,7 +64,7 @@ _METADATA = sa.select(file.c.id, file.c.metadata).where(
     file.c.project_id == sa.bindparam("project"), file.c.erased_at.is_(None)
 )
 _ATTESTED_OURS = (
-    sa.select(attestation.c.file_id, attestation.c.publisher, attestation.c.verified_at)
+    sa.select(attestation.c.file_id, attestation.c.publisher, attestation.c.summary, attestation.c.verified_at)
     .join(file, file.c.id == attestation.c.file_id)
     .where(file.c.project_id == sa.bindparam("project"))
     .order_by(attestation.c.id)
@@ -210,6 +211,9 @@ def look_up_seen(sql: Connection, subject: Subject) -> dict[str, Seen]:
     project = subject.hosted.id if subject.hosted is not None else None
     found: dict[str, Seen] = {}
     for row in sql.execute(_ATTESTED_OURS, {"project": project}):
+        if signed_by_builder(row.summary):
+            # Policies are about who publishes; he has attested each of these files, too.
+            continue
         before = found.get(names[row.file_id])
         publishers = frozenset({publisher_of(row.publisher)}) | (before.publishers if before else frozenset())
         # Nothing is taken in here that was not verified.

@@ -10,6 +10,7 @@ from customhouse.index.checklist.facts import checklist_facts, newest
 from customhouse.index.checklist.items import checklist
 from customhouse.index.checklist.model import Checklist
 from customhouse.release.room.agreed import builders_agreed
+from customhouse.trust.issuers import issuers_of
 from customhouse.web.doors import Door, door
 from customhouse.web.facts import facts_of
 from customhouse.web.permissions import Permission
@@ -53,4 +54,8 @@ def _checklist(visit: Visit) -> Checklist:
     version = newest(facts.files)
     with visit.app.database.read() as sql:
         rebuilds = builders_agreed(sql, visit.app.room.states, project.id, version) if version else None
-        return checklist(checklist_facts(sql, project, facts.files, advice, visit.app.clock.now(), rebuilds=rebuilds))
+        found = checklist_facts(
+            sql, project, facts.files, advice, visit.app.clock.now(), rebuilds=rebuilds,
+            build_services=frozenset(one.url for one in issuers_of(visit.app.settings) if one.build_service),
+        )  # fmt: skip
+        return checklist(found)

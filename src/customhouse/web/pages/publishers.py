@@ -32,7 +32,7 @@ from customhouse.trust.advice import advice
 from customhouse.trust.described import Described, describe
 from customhouse.trust.issuers import PublisherIssuer, issuer_named, issuers_of
 from customhouse.trust.providers.known import PROVIDERS
-from customhouse.trust.providers.provider import Field
+from customhouse.trust.providers.provider import Field, rules_of
 from customhouse.trust.publishers import TrustedPublisher, pending_of, publishers_of, unknown_publisher
 from customhouse.web.doors import Door, door
 from customhouse.web.permissions import Permission
@@ -94,7 +94,9 @@ def add(visit: Visit) -> Response:
         visit.field("reason"),
     )  # fmt: skip
     done = visit.app.do(add_publisher, command)
-    said = done.says_when if isinstance(done, PendingChange) else f"{done.title} may publish from now on."
+    if isinstance(done, PendingChange):
+        return visit.go(_here(visit), said=done.says_when)
+    said = f"{done.title} may {'attest' if done.attests_only else 'publish'} from now on."
     return visit.go(_here(visit), said=said)
 
 
@@ -148,7 +150,7 @@ def _described(visit: Visit) -> Described:
     found = issuer_named(issuers_of(visit.app.settings), visit.field("issuer", limit=100, required=True))
     provider = PROVIDERS[found.kind]
     typed = {one.name: visit.field(f"field-{one.name}", limit=400) for one in provider.fields(found)}
-    rules = {one.name: visit.field(f"rule-{one.name}", limit=400) for one in provider.rules(found)}
+    rules = {one.name: visit.field(f"rule-{one.name}", limit=400) for one in rules_of(provider, found)}
     return describe(found, typed, rules)
 
 
@@ -162,7 +164,7 @@ def _line(one: TrustedPublisher, issuer: PublisherIssuer | None) -> Line:
     if issuer is None:
         return Line(one, one.issuer, "", tuple(sorted(one.rules)), known_here=False, advice=told)
     provider = PROVIDERS[issuer.kind]
-    titles = {rule.name: rule for rule in provider.rules(issuer)}
+    titles = {rule.name: rule for rule in rules_of(provider, issuer)}
     rules = tuple(_in_words(titles.get(name), name, text) for name, text in sorted(one.rules.items()) if text)
     return Line(one, issuer.title, provider.address(issuer, one.settings), rules, known_here=True, advice=told)
 
@@ -176,7 +178,7 @@ def _forms(visit: Visit) -> list[Form]:
     found = []
     for issuer in issuers_of(visit.app.settings):
         provider = PROVIDERS[issuer.kind]
-        found.append(Form(issuer, tuple(provider.fields(issuer)), tuple(provider.rules(issuer))))
+        found.append(Form(issuer, tuple(provider.fields(issuer)), rules_of(provider, issuer)))
     return found
 
 
