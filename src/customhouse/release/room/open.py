@@ -27,6 +27,7 @@ from customhouse.release.room.runs import Run, newest_definition, open_run_of, o
 from customhouse.release.room.tables import release_run
 from customhouse.release.room.writer import Writer
 from customhouse.release.sealed import GENESIS
+from customhouse.release.secret_places import secret_in
 from customhouse.release.standing import ROOM
 from customhouse.terms.encode import new_id
 from customhouse.terms.errors import Refused, Rejected
@@ -40,7 +41,6 @@ MOST_CHARACTERS = 64 * 2**10
 """Of all places together."""
 MOST_OPEN, MOST_A_DAY = 20, 50
 """Runs of one project."""
-_SECRET_WORDS = ("password", "passwd", "secret", "token", "private")
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,9 +200,10 @@ def _check_places(places: Mapping[str, Mapping[str, str]]) -> None:
             where = f"places.{name}.{setting}"[:120]
             if len(value) > LONGEST_SETTING:
                 raise Rejected("bad-places", where, f"{len(value)} characters", f"at most {LONGEST_SETTING}")
-            if any(word in setting.lower() for word in _SECRET_WORDS):
+            secret = secret_in(setting, value)
+            if secret:
                 raise Rejected(
-                    "secret-in-places", where, "looks like a secret, and everybody who joins reads the places",
+                    "secret-in-places", where, f"{secret}, and everybody who joins reads the places",
                     "the secret in the environment of the one machine that needs it",
                 )  # fmt: skip
 

@@ -36,7 +36,7 @@ from customhouse.release.room.sitting import Sitting, sit
 from customhouse.release.room.states import States
 from customhouse.release.sealed import Said, Sealed
 from customhouse.release.state import State
-from customhouse.terms.errors import CustomhouseError
+from customhouse.terms.errors import Broken, CustomhouseError
 from customhouse.terms.identity import Actor
 from customhouse.trust.issuers import PublisherIssuer
 from customhouse.trust.roots import Root
@@ -105,10 +105,13 @@ class Room:
         found = []
         with self.deeds.database.read(snapshot=True) as sql:
             for run in runs_of(sql, by.account_id):
-                # What is over stands still no more, and its journal may be long.
-                state = self.states.beginning(sql, run) if run.over else self.states.of(sql, run)
                 try:
+                    # What is over stands still no more, and its journal may be long.
+                    state = self.states.beginning(sql, run) if run.over else self.states.of(sql, run)
                     found.append(Look(run, state, member_of(sql, run, state.pipeline, by)))
+                except Broken as error:
+                    # One run that cannot be read hides no other.
+                    log.error("release run %s: %s", run.id, error)  # noqa: TRY400 - the error says it all
                 except CustomhouseError:
                     continue
         return found

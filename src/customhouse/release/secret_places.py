@@ -1,0 +1,19 @@
+"""Places hold no secrets: they stand in the journal, which everybody in the run reads, and all who have its bundle."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+_WORDS = ("password", "passwd", "secret", "token", "private")
+
+
+def secret_in(setting: str, value: str) -> str:
+    """What makes a setting of a place look like a secret; empty if nothing does."""
+    if any(word in setting.lower() for word in _WORDS):
+        return "looks like a secret"
+    try:
+        password = "://" in value and urlsplit(value).password
+    except ValueError:
+        # No address, so no password of one; whoever goes there says so.
+        return ""
+    return "holds a password" if password else ""
