@@ -44,11 +44,12 @@ from customhouse.release.evidence.points.case import Brought
 from customhouse.release.journal import Head
 from customhouse.release.machine_key import MachineKey
 from customhouse.release.moves import Say, Start, next_moves
-from customhouse.release.question import idempotency_key, proof_by_key
+from customhouse.release.question import answer_message, idempotency_key, proof_by_gpg, proof_by_key
 from customhouse.release.room.proof import Decision, check_proof, proof_of
 from customhouse.release.rules import apply, begin
 from customhouse.release.sealed import ENGINE, Sealed
 from customhouse.release.sealing import EMPTY, say, seal
+from customhouse.release.signing.openpgp import joining_bytes, joining_evidence
 from customhouse.release.standing import flat, inputs_of
 from customhouse.release.state import State
 from customhouse.release.store_folder import FolderStore
@@ -303,6 +304,10 @@ class Puppet:
     sealers: dict[str, Any] = field(default_factory=dict)
     issuer: str = ISSUER
     trusted_root: bytes = b""
+    openpgp: dict[str, Callable[[bytes], str]] = field(default_factory=dict)
+    """Who proves himself by an OpenPGP key: the armored signature of a text."""
+    fingerprints: dict[str, str] = field(default_factory=dict)
+    public_keys: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.notary = Notary(self.clock)
@@ -323,10 +328,13 @@ class Puppet:
 
     @property
     def pipeline(self) -> str:
-        return PIPELINE.format(
+        text = PIPELINE.format(
             edition=self.edition, issuer=self.issuer, factor=self.factor, rosa=self.keys["rm"].public,
             wim=self.keys["windows"].public, mara=self.keys["macos"].public,
         )  # fmt: skip
+        for who, fingerprint in self.fingerprints.items():
+            text = text.replace(f"key:{self.keys[who].public}", f"gpg:{fingerprint}")
+        return text
 
     @property
     def places(self) -> dict[str, dict[str, str]]:
@@ -356,10 +364,17 @@ class Puppet:
         )  # fmt: skip
         assert self.state is not None
         for who in ("rm", "windows", "macos"):
-            self.speak(who, Joined(who, f"key:{self.keys[who].public}", self.keys[who].public))
+            self.speak(who, self.joined(who))
             self.speak(who, Confirmed(who, self.person(who)))
         for who, subject in (("ci-a", "builder-a"), ("ci-b", "builder-b")) if self.room else ():
             self.speak(who, Joined(who, f"oidc:{self.issuer}#{subject}", self.keys[who].public))
+
+    def joined(self, who: str) -> Joined:
+        key = self.keys[who].public
+        if who not in self.fingerprints:
+            return Joined(who, f"key:{key}", key)
+        signature = self.openpgp[who](joining_bytes(self.run, who, key))
+        return Joined(who, f"gpg:{self.fingerprints[who]}", key, joining_evidence(self.public_keys[who], signature))
 
     def turn(self) -> None:
         """The next thing that can happen."""
@@ -394,6 +409,8 @@ class Puppet:
         self.speak(who, Approved(step, asked.attempt, asked.question, who, self.person(who), factor, proof))
 
     def proof(self, step: str, attempt: int, question: str, who: str) -> str:
+        if who in self.fingerprints:
+            return proof_by_gpg(self.fingerprints[who], self.openpgp[who](answer_message(question, actor=who)))
         if self.factor != "webauthn":
             return proof_by_key(question, actor=who, key=self.keys[who])
         account = self.person(who).removeprefix("user:")

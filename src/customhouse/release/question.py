@@ -1,7 +1,7 @@
 """What people are asked, and how an answer is bound to it: to the run, the step, the attempt and every digest.
 
 One function makes a question's digest, for the engine, the room and the evidence. A person proves an answer by a
-signature over `answer_bytes`, or by a WebAuthn assertion whose challenge is their SHA-256.
+signature over `answer_message`, or by a WebAuthn assertion whose challenge is their SHA-256.
 """
 
 from __future__ import annotations
@@ -64,14 +64,19 @@ def answer_bytes(question: str, *, actor: str, decision: str = "approve") -> byt
     return canonical({"actor": actor, "decision": decision, "question": question})
 
 
+def answer_message(question: str, *, actor: str, decision: str = "approve") -> bytes:
+    """`answer_bytes` in DSSE's encoding, which says what they are: the exact bytes that a key of a person signs."""
+    return pae(ANSWER_TYPE, answer_bytes(question, actor=actor, decision=decision))
+
+
 def proof_by_key(question: str, *, actor: str, key: MachineKey, decision: str = "approve") -> str:
     """The proof of an answer by a person's own Ed25519 key, as `Approved.proof` holds it."""
-    message = pae(ANSWER_TYPE, answer_bytes(question, actor=actor, decision=decision))
+    message = answer_message(question, actor=actor, decision=decision)
     return canonical({"type": "key", "credential": key.public, "signature": key.sign(message)}).decode()
 
 
 def proof_by_gpg(fingerprint: str, armored: str) -> str:
-    """The proof of an answer by an OpenPGP key: its detached signature over `answer_bytes`."""
+    """The proof of an answer by an OpenPGP key: its detached signature over `answer_message`."""
     return canonical({"type": "gpg", "credential": fingerprint.upper(), "signature": armored}).decode()
 
 
@@ -79,7 +84,7 @@ def read_proof(proof: str) -> Mapping[str, Any]:
     """The proof as an object; empty for what is none."""
     try:
         found = json.loads(proof) if proof else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 
@@ -98,7 +103,7 @@ def credential_of(proof: str) -> str:
 def key_proof_holds(proof: str, question: str, *, actor: str, decision: str = "approve") -> bool:
     """Whether a proof of the type ``key`` is of this answer."""
     found = read_proof(proof)
-    message = pae(ANSWER_TYPE, answer_bytes(question, actor=actor, decision=decision))
+    message = answer_message(question, actor=actor, decision=decision)
     return signed_by(str(found.get("credential", "")), str(found.get("signature", "")), message)
 
 

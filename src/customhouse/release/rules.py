@@ -244,8 +244,11 @@ def _approved(state: State, line: Sealed, event: said.Approved) -> State:
             "needs-room", f"One machine alone verifies no {event.factor!r}.", "Open the run at a release room."
         )
     _proved(state, line, event.proof)
-    if read_proof(event.proof).get("type") == "key":
+    kind = read_proof(event.proof).get("type")
+    if kind == "key":
         _key_proof(state, event)
+    elif kind == "gpg":
+        _names_his_key(state, event)
     _another_person(state, line, event, found)
     return _with(state, replace(found, approvals=(*found.approvals, (line.seq, line.at, event))))
 
@@ -257,6 +260,13 @@ def _key_proof(state: State, event: said.Approved) -> None:
     _unless(used in known | joined, "wrong-identity", f"The proof is by a key that is not one of {event.actor}.")
     if not key_proof_holds(event.proof, event.question, actor=event.actor):
         raise Refused("false-proof", f"The signature of {event.actor} is not of this question.")
+
+
+def _names_his_key(state: State, event: said.Approved) -> None:
+    """That it has signed, gpg tells: whoever says yes here verifies it at once, and every stranger in the bundle."""
+    known = {canonical_identity(one) for one in state.pipeline.actor(event.actor).identities}
+    used = canonical_identity(f"gpg:{credential_of(event.proof)}")
+    _unless(used in known, "wrong-identity", f"The proof is by a key that is not one of {event.actor}.")
 
 
 def _another_person(state: State, line: Sealed, event: said.Approved, found: StepState) -> None:

@@ -16,8 +16,9 @@ from customhouse.release.engine.forecast import forecast_in
 from customhouse.release.engine.person import person_of
 from customhouse.release.engine.places import read_params, read_places
 from customhouse.release.engine.secrets import Secrets
-from customhouse.release.events import Confirmed, Joined, Noted
+from customhouse.release.events import Asked, Confirmed, Joined, Noted
 from customhouse.release.machine_key import MachineKey, open_key
+from customhouse.release.question import read_proof
 from customhouse.terms.errors import Refused, Rejected
 from toy_release import OTHER, PEOPLE, PIPELINE, START, VERSION, Crowd, Outside, ToyWords
 
@@ -113,6 +114,11 @@ def test_a_person_with_an_openpgp_key_proves_that_a_key_file_speaks_for_him(tmp_
         assert state.confirmed == {"rm": "rm"}
         joined = next(line.event for line in run.journal.read() if isinstance(line.event, Joined))
         assert "BEGIN PGP PUBLIC KEY" in joined.evidence
+        asked = Asked("sign", 1, "0" * 64, "Sign?", ("rm",), 1, "none", START, ())
+        proof = read_proof(rosa.yes(state, asked).proof)
+        assert (proof["type"], proof["credential"]) == ("gpg", fingerprint)
+        again = person_of(state, rosa.key, gpg=fingerprint, home=str(home))
+        assert again.evidence == "", "it has said so already"
         with pytest.raises(Refused, match="gpg has not proved"):
             person_of(run.state(), MachineKey.new(), gpg=fingerprint, home=str(tmp_path))
     finally:

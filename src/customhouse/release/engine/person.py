@@ -1,8 +1,8 @@
 """A person at the machine that conducts: who he is, proved by a key that the pipeline names, and what he says.
 
 ``key:HEX`` is an Ed25519 key file of his own; ``gpg:FINGERPRINT`` an OpenPGP key, which signs that a key file speaks
-for it in this run. Accounts (``user:``) and logins (``oidc:``) only a server can verify, and so with security keys:
-whoever must show one meets at a release room.
+for it in this run, and signs each yes. Accounts (``user:``) and logins (``oidc:``) only a server can verify, and
+security keys, too: whoever must show one meets at a release room.
 """
 
 from __future__ import annotations
@@ -14,13 +14,12 @@ from tempfile import TemporaryDirectory
 
 from customhouse.formats.pipeline.model import Actor, Pipeline
 from customhouse.release.actions import Problem
-from customhouse.release.children import Children
-from customhouse.release.codec import canonical
 from customhouse.release.events import Approved, Asked, Event, Joined
 from customhouse.release.machine_key import MachineKey
-from customhouse.release.question import proof_by_key, rank
+from customhouse.release.question import answer_message, proof_by_gpg, proof_by_key, rank
 from customhouse.release.sealed import Said
 from customhouse.release.sealing import say
+from customhouse.release.signing.openpgp import OwnKey, joining_bytes, joining_evidence
 from customhouse.release.standing import canonical_identity, factor_demanded, same_people
 from customhouse.release.state import State
 from customhouse.terms.errors import Refused
@@ -43,6 +42,8 @@ class Person:
     identity: str
     key: MachineKey
     evidence: str = ""
+    openpgp: OwnKey | None = None
+    """Where he proves himself by one: it signs each yes itself."""
 
     def said(self, event: Event, run: str) -> Said:
         """His signature."""
@@ -71,8 +72,14 @@ class Person:
             )  # fmt: skip
         return Approved(
             asked.step, asked.attempt, asked.question, self.actor.id, self.name(state.pipeline), "none",
-            proof_by_key(asked.question, actor=self.actor.id, key=self.key),
+            self._proof(asked.question),
         )  # fmt: skip
+
+    def _proof(self, question: str) -> str:
+        if self.openpgp is None:
+            return proof_by_key(question, actor=self.actor.id, key=self.key)
+        signature = _signed(self.openpgp, answer_message(question, actor=self.actor.id))
+        return proof_by_gpg(self.openpgp.fingerprint, signature)
 
 
 def person_of(state: State, key: MachineKey, *, actor: str = "", gpg: str = "", home: str = "") -> Person:
@@ -99,30 +106,28 @@ def person_of(state: State, key: MachineKey, *, actor: str = "", gpg: str = "", 
         raise Refused(
             "which-actor", f"You are several actors: {', '.join(one.id for one in mine)}.", "Say which: --as ACTOR"
         )
-    evidence = _gpg_evidence(state.run, mine[0].id, key, gpg, home) if gpg else ""
-    return Person(mine[0], identity, key, evidence)
+    if not gpg:
+        return Person(mine[0], identity, key)
+    openpgp = _own_openpgp(gpg, home)
+    joined = key.public in state.keys.get(mine[0].id, ())
+    evidence = "" if joined else _vouched(state.run, mine[0].id, key, openpgp)
+    return Person(mine[0], identity, key, evidence, openpgp)
 
 
-def joining_bytes(run: str, actor: str, machine_key: str) -> bytes:
-    """What an OpenPGP key signs, so that a key file speaks for it in this run."""
-    return canonical({"actor": actor, "machine_key": machine_key, "run": run})
-
-
-def _gpg_evidence(run: str, actor: str, key: MachineKey, fingerprint: str, home: str) -> str:
-    """The signature, verified at once, with the public key, so that strangers can verify it, too."""
-    from customhouse.release.signing.gpg import public_key, sign_detached, verify_detached  # noqa: PLC0415
-
-    children = Children()
+def _own_openpgp(fingerprint: str, home: str) -> OwnKey:
     gnupg = Path(home or os.environ.get("GNUPGHOME", "") or Path.home() / ".gnupg")
+    return OwnKey(fingerprint, gnupg, os.environ.get("CUSTOMHOUSE_RELEASE_GPG_PASSPHRASE", ""))
+
+
+def _vouched(run: str, actor: str, key: MachineKey, openpgp: OwnKey) -> str:
+    """That this OpenPGP key lets the key file speak for it, with the public key, so that strangers can verify it."""
+    signature = _signed(openpgp, joining_bytes(run, actor, key.public))
+    return joining_evidence(openpgp.public(), signature)
+
+
+def _signed(openpgp: OwnKey, message: bytes) -> str:
     try:
-        with TemporaryDirectory(prefix="customhouse-join-") as folder:
-            file = Path(folder) / "join"
-            file.write_bytes(joining_bytes(run, actor, key.public))
-            signature = sign_detached(
-                children, gnupg, fingerprint, file, passphrase=os.environ.get("CUSTOMHOUSE_RELEASE_GPG_PASSPHRASE", "")
-            )
-            public = public_key(children, gnupg, fingerprint)
-            verify_detached(children, signature, file, key=fingerprint, public=public)
+        with TemporaryDirectory(prefix="customhouse-gpg-") as folder:
+            return openpgp.sign(message, Path(folder))
     except Problem as problem:
         raise Refused("not-proved", f"gpg has not proved who you are: {problem}") from problem
-    return canonical({"type": "gpg", "public_key": public, "signature": signature}).decode()

@@ -18,7 +18,7 @@ whether the whole is what it says, `verify.py` judges.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,12 +26,14 @@ import rfc8785
 
 from customhouse.formats.strict_json import read_json
 from customhouse.release.codec import read_line, write_line
-from customhouse.release.events import Attested, Created, StepDone
+from customhouse.release.events import Attested, Created, Joined, StepDone
 from customhouse.release.evidence.archive import FIRST, read_archive, write_archive
 from customhouse.release.evidence.statements.history import history
 from customhouse.release.evidence.statements.sbom import documents
 from customhouse.release.evidence.statements.told import MAKERS
 from customhouse.release.sealed import Sealed
+from customhouse.release.signing.gpg import FINGERPRINT
+from customhouse.release.signing.openpgp import read_evidence
 from customhouse.release.state import State
 from customhouse.release.things import Thing
 from customhouse.terms.errors import Rejected
@@ -93,7 +95,7 @@ def members_of(
     }
     if trust_root:
         members[ROOT] = trust_root
-    members |= gpg_keys(state)
+    members |= gpg_keys(state, lines)
     members |= {f"{LOG}{name}": one for name, one in (log or {}).items()}
     for name, thing in files_in_bundle(state, lines).items():
         members[name] = body(thing)
@@ -101,13 +103,23 @@ def members_of(
     return members
 
 
-def gpg_keys(state: State) -> dict[str, bytes]:
-    """The OpenPGP keys that signed, as the signing steps have noted them: members by name."""
-    return {
-        f"trust/gpg-{one.facts['gpg_fingerprint']}.asc": one.facts["gpg_public_key"].encode()
-        for one in state.steps.values()
-        if one.facts.get("gpg_fingerprint", "").isalnum() and one.facts.get("gpg_public_key")
-    }
+def gpg_keys(state: State, lines: Iterable[Sealed]) -> dict[str, bytes]:
+    """The OpenPGP keys of people and signing steps, as they were noted then: members by name.
+
+    They are in the journal. Here other programs find them; and where both have noted one, it is the signing step's.
+    """
+    joined = (line.event for line in lines if isinstance(line.event, Joined))
+    said = [(one.identity.removeprefix("gpg:"), read_evidence(one.evidence).get("public_key", "")) for one in joined]
+    said += [
+        (one.facts.get("gpg_fingerprint", ""), one.facts.get("gpg_public_key", "")) for one in state.steps.values()
+    ]
+    keys = {name.upper(): key.encode("utf-8", "replace") for name, key in said if key}
+    return {gpg_member(name): key for name, key in keys.items() if FINGERPRINT.fullmatch(name)}
+
+
+def gpg_member(fingerprint: str) -> str:
+    """What the public key with this fingerprint is called."""
+    return f"trust/gpg-{fingerprint.upper()}.asc"
 
 
 def files_in_bundle(state: State, lines: Sequence[Sealed]) -> dict[str, Thing]:

@@ -152,10 +152,10 @@ def _members(bundle: Bundle, state: State) -> tuple[str, str, str] | None:
         found = hashlib.sha256(bundle.members[name]).hexdigest()
         if found != thing.digest:
             return name, f"has SHA-256 {found}", f"SHA-256 {thing.digest}, as the journal says"
-    keys = gpg_keys(state)
+    keys = gpg_keys(state, bundle.lines)
     for name, key in keys.items():
         if bundle.members.get(name) != key:
-            return name, "is missing or another", "the key that the signing step has noted"
+            return name, "is missing or another", "the OpenPGP key that the journal has noted"
     for name in bundle.members:
         folder = name.partition("/")[0] + "/"
         if folder in (STATEMENTS, SIGNATURES, SBOMS) and name not in files:

@@ -29,6 +29,8 @@ _WEAK_HASHES = {"1": "MD5", "2": "SHA-1", "3": "RIPEMD-160", "11": "SHA-224"}
 _RSA, _ELGAMAL, _DSA = frozenset({"1", "2", "3"}), frozenset({"16", "20"}), frozenset({"17"})
 SHORTEST_RSA = 2048
 """Bits; NIST SP 800-131A disallows less."""
+_ALONE = ("--no-autostart",)
+"""Public keys need no agent: none is started, so the home's path may be long, and nothing stays behind."""
 _PATH = "/usr/local/bin:/usr/bin:/bin"
 _BAD: Sequence[tuple[str, str, str]] = (
     ("BADSIG", "bad-signature", "the signature is not of this file"),
@@ -87,19 +89,30 @@ def public_key(children: Children, home: Path, key: str) -> str:
 
 
 def verify_detached(
-    children: Children, signature: str, file: Path, *, key: str, public: str, where: str = "signature"
+    children: Children, signature: str, file: Path | bytes, *, key: str, public: str, where: str = "signature",
+    at: datetime | None = None,
 ) -> Signed:  # fmt: skip
-    """Verify an armored signature of a file for the one key that was declared.
+    """Verify an armored signature of a file (or of these bytes) for the one key that was declared.
 
-    ``key`` is its full fingerprint, ``public`` its armored public key. Raises `Problem`: ``bad-signature``,
-    ``other-key``, ``revoked-key``, ``expired-key``, ``weak-key``, ``weak-digest``, ``no-key``, ``not-verified``.
+    ``key`` is its full fingerprint, ``public`` its armored public key. ``at`` is when it was signed, by a clock that
+    is not the signer's: the key must have been good then, and what has expired since does not matter. Without it the
+    key must be good now. A key whose revocation is known is never good: nobody knows who has had it before. Raises
+    `Problem`: ``bad-signature``, ``other-key``, ``revoked-key``, ``expired-key``, ``weak-key``, ``weak-digest``,
+    ``no-key``, ``not-verified``, ``no-gpg``.
     """
     key = fingerprint_of(key)
+    then = () if at is None else ("--faked-system-time", f"{int(at.timestamp())}!")
     with _keyring(children, public, where) as home:
-        _judge_key(children, home, key, where)
-        beside = home / "signature.asc"
-        beside.write_text(signature, encoding="utf-8")
-        done = _run(children, home, "--status-fd", "1", "--trust-model", "always", "--verify", str(beside), str(file))
+        _judge_key(children, home, key, where, then)
+        beside, signed = home / "signature.asc", home / "signed"
+        beside.write_bytes(signature.encode("utf-8", "replace"))
+        if isinstance(file, bytes):
+            signed.write_bytes(file)
+        looked_at = str(signed if isinstance(file, bytes) else file)
+        done = _run(
+            children, home, *_ALONE, *then, "--status-fd", "1", "--trust-model", "always", "--verify", str(beside),
+            looked_at,
+        )  # fmt: skip
     said = [line.removeprefix("[GNUPG:] ").split() for line in done.out.splitlines() if line.startswith("[GNUPG:] ")]
     words = {line[0]: line[1:] for line in said if line}
     if "NO_PUBKEY" in words:
@@ -125,9 +138,9 @@ def _judge_signature(fields: Sequence[str], key: str, where: str) -> Signed:
     return Signed(primary, datetime.fromtimestamp(int(fields[2]), UTC))
 
 
-def _judge_key(children: Children, home: Path, key: str, where: str) -> None:
+def _judge_key(children: Children, home: Path, key: str, where: str, then: Sequence[str]) -> None:
     """The declared key must be the one in the keyring, strong, and neither revoked nor expired."""
-    listed = _run(children, home, "--with-colons", "--fixed-list-mode", "--fingerprint", "--list-keys")
+    listed = _run(children, home, *_ALONE, *then, "--with-colons", "--fixed-list-mode", "--fingerprint", "--list-keys")
     primary, sub, found = "", "", False
     for line in listed.out.splitlines():
         fields = line.split(":")
@@ -160,7 +173,7 @@ def _keyring(children: Children, public: str, where: str) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="ch-gpg-") as folder:
         home = Path(folder)
         home.chmod(0o700)
-        done = _run(children, home, "--import", stdin=public.encode())
+        done = _run(children, home, *_ALONE, "--import", stdin=public.encode("utf-8", "replace"))
         if not done.ok:
             raise Problem("no-key", f"the declared public key cannot be read: {plain(done.tail, 200)}", place=where)
         yield home
