@@ -150,6 +150,12 @@ def undoable(step: Step) -> bool:
     return step.undo and word is not None and word.undoes
 
 
+def case_named(pipeline: Pipeline, places: Mapping[str, Mapping[str, str]]) -> str:
+    """The disclosure case of a release under embargo: what its publishing step says, or the place ``case``; or none."""
+    said = (str(step.options.get("case", "")) for step in pipeline.steps if step.uses == PUBLISH)
+    return next(filter(None, said), places.get("case", {}).get("id", ""))
+
+
 def public(step: Step) -> bool:
     """Whether strangers see what it does."""
     word = ACTIONS.get(step.uses)

@@ -150,6 +150,12 @@ def member_of_account(sql: Connection, case_id: int, account_id: int) -> Member 
     return min(found, key=lambda one: (not one.handles, one.id), default=None)
 
 
+def there_is_case(sql: Connection, public_id: str) -> bool:
+    """Whether this index has a case of that id."""
+    known = sa.select(disclosure_case.c.id).where(disclosure_case.c.public_id == public_id)
+    return sql.execute(known).first() is not None
+
+
 def is_in_case(sql: Connection, public_id: str, account_id: int | None) -> bool:
     """Whether somebody belongs to a case and may know what it is about."""
     if account_id is None:

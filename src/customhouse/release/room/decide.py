@@ -50,7 +50,7 @@ class Decide:
 
 def decide(command: Decide, sitting: Sitting) -> tuple[Sealed, ...]:
     """Write a decision, and what follows from it; returns the new lines."""
-    member = still_member(sitting.tx.sql, sitting.run, sitting.pipeline, command.member)
+    member = still_member(sitting.tx.sql, sitting.run, sitting.state, command.member)
     sitting.writer.who = member.identity
     _DEEDS[command.what](replace(command, member=member), sitting)
     return sitting.rise()

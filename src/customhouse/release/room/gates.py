@@ -19,11 +19,12 @@ def stop_if_approvers_left(writer: Writer) -> bool:
         if found.status != "asked" or not found.approvals:
             continue
         names = {name: one for _seq, _at, one in found.approvals if (name := account_in(one))}
-        gone = who_left(writer.tx.sql, writer.run.project_id, names)
+        gone = who_left(writer.tx.sql, state, writer.run.project_id, names)
         if gone:
+            circle = "in the project or its case" if state.pipeline.embargoed else "in the project"
             writer.say(
                 Stopped(
-                    APPROVER_LEFT, f"{', '.join(gone)} said yes before {found.id!r} and has no role in the project now",
+                    APPROVER_LEFT, f"{', '.join(gone)} said yes before {found.id!r} and has no role {circle} now",
                     f"a yes of people of the project: restart from {found.id!r}, so that it is asked again", found.id,
                 )
             )  # fmt: skip

@@ -7,12 +7,13 @@ version must be the same text. Of two who open at once, one does, and the other 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
 from customhouse.accounts.server_key import ServerKey
 from customhouse.accounts.users import find_user
+from customhouse.advisories.disclosure.queries import is_in_case, there_is_case
 from customhouse.catalog import queries, rights
 from customhouse.catalog.model import Project
 from customhouse.formats.pipeline.model import Pipeline
@@ -22,13 +23,23 @@ from customhouse.ledger.tx import Tx
 from customhouse.release.events import Created
 from customhouse.release.journal import Head
 from customhouse.release.room.conduct import conduct
+from customhouse.release.room.journal import first_line
 from customhouse.release.room.keys import engine_key
-from customhouse.release.room.runs import Run, newest_definition, open_run_of, open_runs, runs_since
+from customhouse.release.room.people import may_see
+from customhouse.release.room.runs import (
+    Run,
+    newest_definition,
+    open_run_of,
+    open_runs,
+    runs_since,
+    secret_runs,
+)
 from customhouse.release.room.tables import release_run
 from customhouse.release.room.writer import Writer
+from customhouse.release.rules import begin
 from customhouse.release.sealed import GENESIS
 from customhouse.release.secret_places import secret_in
-from customhouse.release.standing import ROOM
+from customhouse.release.standing import ROOM, case_named
 from customhouse.terms.encode import new_id
 from customhouse.terms.errors import Refused, Rejected
 from customhouse.terms.identity import Actor
@@ -76,15 +87,17 @@ def open_run(key: ServerKey, command: OpenRun, tx: Tx) -> str:
     if found is None or found.deleted_at is not None:
         raise _unknown(pipeline)
     account_id = _may_open(tx, found, by, version, pipeline)
-    _refuse_older(tx, found, pipeline, command)
-    _refuse_strangers(tx, found, pipeline)
-    there = open_run_of(tx.sql, found.id, version, rehearsal=command.rehearsal)
+    case = _case(tx, command, account_id)
+    unseen = _unseen(tx, found, by)
+    _refuse_older(tx, found, pipeline, command, unseen)
+    _refuse_strangers(tx, found, pipeline, case)
+    there = open_run_of(tx.sql, found.id, version, rehearsal=command.rehearsal, but=unseen)
     if there is not None:
         raise Refused(
             "run-exists", f"A run of {found.display} {version} is open already: {there}.",
             f"Join it, or abort it first: /release/run/{there}/", status=409,
         )  # fmt: skip
-    _refuse_flood(tx, found)
+    _refuse_flood(tx, found, unseen)
     run = _insert(tx, found, command, version, account_id)
     writer = Writer(tx, run, engine_key(key, run.id), None, who=by.identity)
     # By this place the rules know that each actor speaks for himself (`standing.ROOM`).
@@ -114,23 +127,44 @@ def _may_open(tx: Tx, found: Project, by: Actor, version: str, pipeline: Pipelin
     return by.account_id
 
 
-def _refuse_flood(tx: Tx, found: Project) -> None:
+def _case(tx: Tx, command: OpenRun, account_id: int) -> str:
+    """The disclosure case of this index that the run belongs to, with the opener in it; empty for one of elsewhere."""
+    resolved = resolve(command.pipeline, command.params)
+    case = case_named(resolved, command.places) if resolved.embargoed else ""
+    here = any(settings.get("url", "").rstrip("/") == command.server for settings in command.places.values())
+    known = bool(case) and there_is_case(tx.sql, case)
+    if case and (known or here) and not is_in_case(tx.sql, case, account_id):
+        # The same for a case that never was.
+        raise Refused("unknown-case", "There is no such case, or it is not yours.", status=404)
+    return case if known else ""
+
+
+def _unseen(tx: Tx, found: Project, by: Actor) -> list[str]:
+    """Runs under embargo that he may not know of: he runs into none of them."""
+    return [
+        run.id
+        for run in secret_runs(tx.sql, found.id)
+        if not may_see(tx.sql, begin(first_line(tx.sql, run.id)), found.id, by, opened_by=run.opened_by)
+    ]
+
+
+def _refuse_flood(tx: Tx, found: Project, unseen: Collection[str]) -> None:
     """Everybody in the project gets a letter of each run, so there are only so many."""
     now = tx.now()
-    if runs_since(tx.sql, found.id, now - timedelta(days=1)) >= MOST_A_DAY:
+    if runs_since(tx.sql, found.id, now - timedelta(days=1), but=unseen) >= MOST_A_DAY:
         raise Refused(
             "too-many-runs", f"{MOST_A_DAY} runs of {found.display} were opened in 24 hours.",
             "Rehearse on your own machine: customhouse release run --rehearsal.", status=429,
         )  # fmt: skip
-    if open_runs(tx.sql, found.id) >= MOST_OPEN:
+    if open_runs(tx.sql, found.id, but=unseen) >= MOST_OPEN:
         raise Refused(
             "too-many-runs", f"{MOST_OPEN} runs of {found.display} are open already.", "Finish or abort one first.",
             status=409,
         )  # fmt: skip
 
 
-def _refuse_older(tx: Tx, found: Project, pipeline: Pipeline, command: OpenRun) -> None:
-    newest = newest_definition(tx.sql, found.id)
+def _refuse_older(tx: Tx, found: Project, pipeline: Pipeline, command: OpenRun, unseen: Collection[str]) -> None:
+    newest = newest_definition(tx.sql, found.id, but=unseen)
     if newest is None or command.rehearsal:
         return
     if pipeline.version < newest[0]:
@@ -146,19 +180,25 @@ def _refuse_older(tx: Tx, found: Project, pipeline: Pipeline, command: OpenRun) 
         )  # fmt: skip
 
 
-def _refuse_strangers(tx: Tx, found: Project, pipeline: Pipeline) -> None:
-    """Whoever is to decide must belong to the project, or nobody could ever answer for him."""
+def _refuse_strangers(tx: Tx, found: Project, pipeline: Pipeline, case: str) -> None:
+    """Whoever is to decide must belong to the project, and to the case, or nobody could ever answer for him."""
     for actor in pipeline.actors:
         names = [text.removeprefix("user:") for text in actor.identities if text.startswith("user:")]
         for name in names if not actor.machine else ():
             try:
-                role = rights.role_of(tx.sql, found.id, find_user(tx.sql, name).id)
+                account_id = find_user(tx.sql, name).id
+                role = rights.role_of(tx.sql, found.id, account_id)
             except Refused:
-                role = None
+                account_id, role = None, None
             if role is None:
                 raise Refused(
                     "actor-no-member", f"The actor {actor.id!r} is user:{name}, who has no role in {found.display}.",
                     "Invite him as a maintainer, or name somebody who has a role.", status=409,
+                )  # fmt: skip
+            if case and not is_in_case(tx.sql, case, account_id):
+                raise Refused(
+                    "actor-not-in-case", f"The actor {actor.id!r} is user:{name}, who is not in the case.",
+                    "Put him into it on its page, or name somebody who is.", status=409,
                 )  # fmt: skip
 
 

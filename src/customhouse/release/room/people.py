@@ -1,7 +1,7 @@
 """Who may see a run, whose actor somebody is, and who is one person although he has two accounts.
 
-Nothing of it is copied into the run: it is computed from accounts and roles of the moment, so whoever has left the
-project decides nothing any more.
+Nothing of it is copied into the run: it is computed from accounts, roles and disclosure cases of the moment, so whoever
+has left the project, or the case of a run under embargo, decides nothing any more.
 
 Two accounts are one person if they have the same mailbox (whatever its case and what stands behind a ``+``), or if an
 actor of the pipeline names them together. A security key or a linked login belongs to one account by the tables'
@@ -18,9 +18,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from customhouse.accounts.tables import account, linked_identity
+from customhouse.advisories.disclosure.queries import is_in_case, there_is_case
 from customhouse.catalog import rights
 from customhouse.formats.pipeline.model import Actor as PipelineActor
 from customhouse.formats.pipeline.model import Pipeline
+from customhouse.release.standing import case_named
+from customhouse.release.state import State
 from customhouse.terms.errors import Refused
 from customhouse.terms.identity import Actor
 
@@ -80,37 +83,50 @@ def person_of(sql: Connection, pipeline: Pipeline, account_id: int) -> str:
     return f"{_USER}{humans[min(same)].name}"
 
 
-def may_see(
-    sql: Connection, pipeline: Pipeline, project_id: int, by: Actor, *, embargoed: bool, opened_by: int
-) -> bool:  # fmt: skip
+def may_see(sql: Connection, state: State, project_id: int, by: Actor, *, opened_by: int) -> bool:
     """Whether he is a member: one of the project's people now; under embargo only who is named in it, or has opened it.
 
-    Machines are members by having joined, which their token shows.
+    Of those who are named, whoever is not in its disclosure case is none. Machines are members by having joined, which
+    their token shows.
     """
     if by.account_id is None:
         return False
-    if rights.role_of(sql, project_id, by.account_id) is None:
+    if rights.role_of(sql, project_id, by.account_id) is None or not is_inside(sql, state, by.account_id):
         return False
-    return not embargoed or by.account_id == opened_by or bool(actors_of(sql, pipeline, by.account_id))
+    named = by.account_id == opened_by or bool(actors_of(sql, state.pipeline, by.account_id))
+    return named or not state.pipeline.embargoed
 
 
-def may_act(sql: Connection, project_id: int, account_id: int) -> bool:
-    """Whether an account has a role in the project now, and is neither frozen nor closed."""
+def is_inside(sql: Connection, state: State, account_id: int) -> bool:
+    """Whether the embargo lets him in: he is in its disclosure case, if that is one of this index, or it is over."""
+    if not state.pipeline.embargoed or state.published_at is not None:
+        return True
+    case = case_named(state.pipeline, state.places)
+    return not case or is_in_case(sql, case, account_id) or not there_is_case(sql, case)
+
+
+def may_act(sql: Connection, state: State, project_id: int, account_id: int) -> bool:
+    """Whether an account has a role in the project now, is in the case of an embargo, and neither frozen nor closed."""
     able = sa.select(account.c.id).where(
         account.c.id == account_id, account.c.frozen_at.is_(None), account.c.closed_at.is_(None)
     )
-    return sql.execute(able).first() is not None and rights.role_of(sql, project_id, account_id) is not None
+    there = sql.execute(able).first() is not None and rights.role_of(sql, project_id, account_id) is not None
+    return there and is_inside(sql, state, account_id)
 
 
-def who_left(sql: Connection, project_id: int, names: Iterable[str]) -> list[str]:
-    """Those among these accounts who have no role in the project any more, or cannot act now."""
+def who_left(sql: Connection, state: State, project_id: int, names: Iterable[str]) -> list[str]:
+    """Those among these accounts who have no role in the project any more, or left its case, or cannot act now."""
     wanted = {name.lower(): name for name in names}
     rows = sql.execute(
         sa.select(account.c.id, account.c.normalized).where(
             account.c.normalized.in_(sorted(wanted)), account.c.frozen_at.is_(None), account.c.closed_at.is_(None)
         )
     ).all()
-    there = {row.normalized for row in rows if rights.role_of(sql, project_id, row.id) is not None}
+    there = {
+        row.normalized
+        for row in rows
+        if rights.role_of(sql, project_id, row.id) is not None and is_inside(sql, state, row.id)
+    }
     return sorted(name for normalized, name in wanted.items() if normalized not in there)
 
 

@@ -92,7 +92,7 @@ class Room:
             run = find_run(sql, run_id)
             state = self.states.of(sql, run)
             try:
-                return Look(run, state, member_of(sql, run, state.pipeline, by))
+                return Look(run, state, member_of(sql, run, state, by))
             except CustomhouseError:
                 if run.shown_to_all:
                     return Look(run, state, None)
@@ -108,7 +108,7 @@ class Room:
                 try:
                     # What is over stands still no more, and its journal may be long.
                     state = self.states.beginning(sql, run) if run.over else self.states.of(sql, run)
-                    found.append(Look(run, state, member_of(sql, run, state.pipeline, by)))
+                    found.append(Look(run, state, member_of(sql, run, state, by)))
                 except Broken as error:
                     # One run that cannot be read hides no other.
                     log.error("release run %s: %s", run.id, error)  # noqa: TRY400 - the error says it all
@@ -130,10 +130,10 @@ class Room:
                 machine_id = machine_of_token(self.key, token, run.id)
                 if machine_id is None:
                     raise unknown_run()
-                machine = welcome_machine(sql, run, machine_id)
-                return run, self.states.of(sql, run), Joined(machine)
+                state = self.states.of(sql, run)
+                return run, state, Joined(welcome_machine(sql, run, state, machine_id))
             state = self.states.of(sql, run)
-            return run, state, member_of(sql, run, state.pipeline, by, writes=writes)
+            return run, state, member_of(sql, run, state, by, writes=writes)
 
     def lines(self, run_id: str, after: int) -> list[str]:
         """The lines after this one, as they are written; at most `MOST_LINES`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -105,8 +106,18 @@ def runs_of(sql: Connection, account_id: int) -> list[Run]:
     return [_run(row) for row in sql.execute(query.limit(MOST_LISTED))]
 
 
-def open_run_of(sql: Connection, project_id: int, version: str, *, rehearsal: bool) -> str | None:
-    """The run of this version that is not over, if there is one."""
+def secret_runs(sql: Connection, project_id: int) -> list[Run]:
+    """The newest runs of a project under embargo that have not published: `people.may_see` says who knows of one."""
+    query = _RUNS.where(
+        release_run.c.project_id == project_id, release_run.c.embargoed.is_(True), release_run.c.published_at.is_(None)
+    )
+    return [_run(row) for row in sql.execute(query.order_by(release_run.c.created_at.desc()).limit(MOST_LISTED))]
+
+
+def open_run_of(
+    sql: Connection, project_id: int, version: str, *, rehearsal: bool, but: Collection[str] = ()
+) -> str | None:  # fmt: skip
+    """The run of this version that is not over, if there is one ``but`` these."""
     found: str | None = sql.execute(
         sa.select(release_run.c.id)
         .where(
@@ -114,20 +125,23 @@ def open_run_of(sql: Connection, project_id: int, version: str, *, rehearsal: bo
             release_run.c.version == version,
             release_run.c.rehearsal.is_(rehearsal),
             release_run.c.status.not_in(OVER),
+            release_run.c.id.not_in(but),
         )
         .limit(1)
     ).scalar_one_or_none()
     return found
 
 
-def open_runs(sql: Connection, project_id: int) -> int:
-    """How many runs of a project are not over."""
-    return _count(sql, release_run.c.project_id == project_id, release_run.c.status.not_in(OVER))
+def open_runs(sql: Connection, project_id: int, *, but: Collection[str] = ()) -> int:
+    """How many runs of a project are not over, ``but`` these."""
+    r = release_run.c
+    return _count(sql, r.project_id == project_id, r.status.not_in(OVER), r.id.not_in(but))
 
 
-def runs_since(sql: Connection, project_id: int, since: datetime) -> int:
-    """How many runs of a project were opened since then, rehearsals too."""
-    return _count(sql, release_run.c.project_id == project_id, release_run.c.created_at > since)
+def runs_since(sql: Connection, project_id: int, since: datetime, *, but: Collection[str] = ()) -> int:
+    """How many runs of a project were opened since then, rehearsals too, ``but`` these."""
+    r = release_run.c
+    return _count(sql, r.project_id == project_id, r.created_at > since, r.id.not_in(but))
 
 
 def _count(sql: Connection, *where: sa.ColumnElement[bool]) -> int:
@@ -139,11 +153,14 @@ def put_to_sleep(sql: Connection, run_id: str, until: datetime) -> None:
     sql.execute(release_run.update().where(release_run.c.id == run_id).values(wake_at=until))
 
 
-def newest_definition(sql: Connection, project_id: int) -> tuple[int, str] | None:
-    """Version and digest of the newest pipeline by which this project was ever released; rehearsals do not count."""
+def newest_definition(sql: Connection, project_id: int, *, but: Collection[str] = ()) -> tuple[int, str] | None:
+    """Version and digest of the newest pipeline by which this project was ever released; rehearsals do not count.
+
+    Nor do those that ``but`` names.
+    """
     row = sql.execute(
         sa.select(release_run.c.pipeline_version, release_run.c.pipeline_sha256)
-        .where(release_run.c.project_id == project_id, release_run.c.rehearsal.is_(False))
+        .where(release_run.c.project_id == project_id, release_run.c.rehearsal.is_(False), release_run.c.id.not_in(but))
         .order_by(release_run.c.pipeline_version.desc(), release_run.c.created_at.desc())
         .limit(1)
     ).one_or_none()

@@ -110,7 +110,8 @@ def say(command: Say, sitting: Sitting) -> tuple[tuple[Sealed, ...], bool]:
     if command.expected is not None and command.expected != sitting.run.head:
         raise journal_moved(sitting.run.head)
     machine = machine_by_id(sitting.tx.sql, sitting.run.id, command.machine_id)
-    if machine.account_id is not None and not may_act(sitting.tx.sql, sitting.run.project_id, machine.account_id):
+    owner = machine.account_id
+    if owner is not None and not may_act(sitting.tx.sql, sitting.state, sitting.run.project_id, owner):
         raise Refused("left-the-project", "Whose machine this is has no role in the project any more.")
     _refuse_flood(command, sitting)
     if stop_if_approvers_left(sitting.writer):

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from customhouse.client.problem import Declined
 from customhouse.client.upload_2 import Upload2
 from customhouse.release.actions import Problem, StepRun
+from customhouse.release.standing import case_named
 
 _HEADERS = {"Content-Type": "application/json", "Accept": "application/json"}
 _CONFLICT = 409
@@ -30,11 +31,8 @@ class Case:
 
 
 def case_id(run: StepRun) -> str:
-    """The case: what the publishing step says (``with.case``), or the place ``case``; empty if there is none."""
-    for step in (run.step, *(one for one in run.pipeline.steps if one.uses == "index.publish")):
-        if said := step.options.get("case", ""):
-            return str(said)
-    return run.places.get("case", {}).get("id", "")
+    """The case that this release belongs to; empty if there is none."""
+    return str(run.step.options.get("case", "")) or case_named(run.pipeline, run.places)
 
 
 def case_of(run: StepRun, door: Upload2) -> Case:
