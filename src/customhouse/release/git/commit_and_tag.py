@@ -110,7 +110,7 @@ class CommitAndTag:
         by = "nobody" if signer.kind == "none" and not is_signed(text) else signer.verify(clone, tagged)
         made = outputs(run, git_commit=(short(branch(run)), commit), git_tag=(short(ref), tagged))
         facts = {"commit": commit, "tag": tagged, "tree": clone.tree_of(commit), "parent": frozen(run), "signed_by": by}
-        return Outcome(made, facts)
+        return Outcome(made, {**facts, **signer.public_facts(run.children, by)})
 
 
 def refuse_undeclared(run: StepRun, changes: Iterable[Change]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,9 +12,10 @@ from tempfile import TemporaryDirectory
 from typing import Literal
 
 from customhouse.release.actions import Problem, StepRun, Tampered
+from customhouse.release.children import Children
 from customhouse.release.git.git import one_line
 from customhouse.release.git.repository import Repository
-from customhouse.release.signing.gpg import fingerprint_of
+from customhouse.release.signing.gpg import fingerprint_of, public_key
 
 _VALID = re.compile(r"^\[GNUPG:\] VALIDSIG ([0-9A-F]{40,64})(?: \S+){8} ([0-9A-F]{40,64})$", re.MULTILINE)
 _SIGNED = re.compile(r"-----BEGIN (PGP|SSH) SIGNATURE-----")
@@ -56,6 +58,14 @@ class Signer:
             "bad-tag-signature", one_line(said) or "no signature", f"a good signature of {self.kind}:{self.key}",
             place=tag, next_step="Look at the key (place gpg or ssh), then make the tag again: restart this step.",
         )  # fmt: skip
+
+    def public_facts(self, children: Children, by: str) -> Mapping[str, str]:
+        """What strangers need to verify a tag signed ``by`` this: the public key, where it is an OpenPGP one."""
+        if self.kind != "gpg":
+            return {}
+        home = Path(self.home or os.environ.get("GNUPGHOME", "") or Path.home() / ".gnupg")
+        fingerprint = by.removeprefix("gpg:")
+        return {"gpg_fingerprint": fingerprint, "gpg_public_key": public_key(children, home, fingerprint)}
 
     @contextmanager
     def _trusting(self) -> Iterator[Mapping[str, str]]:

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 
 from customhouse.formats.plain import plain
 from customhouse.release.actions import Problem
 from customhouse.release.children import Children
+from customhouse.release.events import SignedThing
+from customhouse.release.evidence.bundle import gpg_member
 from customhouse.release.evidence.points.case import Case, Finding, Point, fails, holds, unasked, unknown
 from customhouse.release.evidence.points.handovers import published_things
+from customhouse.release.evidence.points.openpgp import NO_PROGRAM
 from customhouse.release.git.git import Git
+from customhouse.release.git.released import COMMIT
 from customhouse.release.signing.gpg import fingerprint_of, verify_detached
+
+_PGP, _SSH = "-----BEGIN PGP SIGNATURE-----", "-----BEGIN SSH SIGNATURE-----"
 
 
 def yours(case: Case) -> Point:
@@ -55,36 +62,70 @@ def _gpg(case: Case, path: Path, name: str) -> Iterator[Finding]:
     signature = case.bundle.members.get(f"signatures/{name}.asc")
     if signature is None:
         return
-    try:
-        keys = {fingerprint_of(one.removeprefix("gpg:")): one for one in _granted(case)}
-    except Problem as problem:
-        yield fails(f"{name}.asc: {problem.saw}")
-        return
-    known = {key: case.bundle.members.get(f"trust/gpg-{key}.asc") for key in keys}
+    told = f"{name}.asc is by the OpenPGP key {{}}, which the pipeline names"
+    yield _by_openpgp(
+        case, signature.decode("utf-8", "replace"), path.absolute(), _granted(case), _signed_at(case, f"{name}.asc"),
+        f"{name}.asc", told,
+    )  # fmt: skip
+
+
+def _by_openpgp(
+    case: Case, signature: str, signed: Path | bytes, identities: Iterable[str], at: datetime | None, where: str,
+    told: str,
+) -> Finding:  # fmt: skip
+    """Whether one of these ``gpg:`` identities has signed, with the public key that the bundle has of it."""
     tried = ""
-    for key, public in known.items():
-        if public is None:
-            continue
+    for identity in identities:
         try:
-            signed = verify_detached(
-                Children(), signature.decode("utf-8", "replace"), path.absolute(), key=key,
-                public=public.decode("utf-8", "replace"), where=f"{name}.asc",
-            )  # fmt: skip
-        except FileNotFoundError:
-            yield unknown(f"{name}.asc: there is no program gpg here to verify it")
-            return
+            key = fingerprint_of(identity.removeprefix("gpg:"))
+            public = case.bundle.members.get(gpg_member(key))
+            if public is None:
+                continue
+            found = verify_detached(
+                Children(), signature, signed, key=key, public=public.decode("utf-8", "replace"), where=where, at=at
+            )
         except Problem as problem:
+            if problem.code == "no-gpg":
+                return unknown(f"{where}: {NO_PROGRAM}")
             tried = problem.saw
             continue
-        yield holds(f"{name}.asc is by the key {signed.fingerprint[-16:]}, which the pipeline names")
-        return
-    yield fails(f"{name}.asc: {tried}") if tried else unknown(f"{name}.asc: the bundle has no key for it")
+        return holds(told.format(found.fingerprint))
+    return fails(f"{where}: {plain(tried, 200)}") if tried else unknown(f"{where}: the bundle has no key for it")
+
+
+def _signed_at(case: Case, name: str) -> datetime | None:
+    """When the journal says that this signature was made."""
+    times = [
+        line.at
+        for line in case.bundle.lines
+        if isinstance(line.event, SignedThing) and line.event.signature.name == name
+    ]
+    return times[-1] if times else None
 
 
 def _granted(case: Case) -> list[str]:
     """The keys that were released to signing: others that the pipeline names sign other things."""
     grants = [grant.key for step in case.state.steps.values() for grant in step.grants]
     return [one for one in dict.fromkeys(grants) if one.startswith("gpg:")]
+
+
+def _signature_of_tag(case: Case, text: str) -> Finding:
+    """Who has signed the tag, by the keys that the pipeline names for the actor whose step made it."""
+    tag = case.state.pipeline.tag
+    where = f"the signature of the tag {tag}"
+    message, begin, rest = text.partition(_PGP)
+    if not begin and _SSH in text:
+        return unasked(f"{where} is by an SSH key, and pipelines name none: git verify-tag {tag}, with your own list")
+    if not begin:
+        return unasked(f"the tag {tag} carries no signature")
+    step = next(iter(case.told.used(COMMIT)), None)
+    identities = case.state.pipeline.actor(step.actor).identities if step else ()
+    keys = [one for one in identities if one.startswith("gpg:")]
+    if step is None or not keys:
+        return unasked(f"{where} is by an OpenPGP key, and the pipeline names none of {step.actor if step else 'it'}")
+    done = case.told.attempt(step.id).done
+    told = f"the tag {tag} is signed by the OpenPGP key {{}}, which the pipeline names"
+    return _by_openpgp(case, begin + rest, message.encode(), keys, done.at if done else None, where, told)
 
 
 def _repository(case: Case, path: Path) -> Iterator[Finding]:
@@ -105,6 +146,8 @@ def _repository(case: Case, path: Path) -> Iterator[Finding]:
             yield fails(f"the {kind.removeprefix('git-')} of {tag} is {seen[:16]}… here, and {made[-1][:16]}… in it")
         else:
             yield holds(f"the {kind.removeprefix('git-')} of {tag} is {seen[:12]}…, as in your repository")
+    if oid in _made(case, "git-tag"):
+        yield _signature_of_tag(case, git.run(["cat-file", "tag", oid], at=path).out)
     name = _pipeline_in(git, path, commit, tree, case.state.pipeline_sha256)
     if name:
         yield holds(f"its pipeline is the file {plain(name, 80)} of that commit")
