@@ -13,7 +13,6 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,6 +26,7 @@ from customhouse.app import App, open_app
 from customhouse.cli.options import read_settings
 from customhouse.release.codec import read_line
 from customhouse.release.picture.terminal import progress
+from customhouse.terms.clock import SystemClock
 from customhouse.release.rules import replay
 from customhouse.release.sealing import verify_lines
 from customhouse.release.state import State
@@ -81,7 +81,7 @@ def ship(
         with step("customhouse", f"releases sealed {shown.version}: two builders, three approvers, tag last"):
             shown.release()
         state = _state(shown)
-        console.print(progress(state.pipeline, state, datetime.now(UTC), COLUMNS))
+        console.print(progress(state.pipeline, state, SystemClock().now(), COLUMNS))
         if state.status != "released":
             raise ReleaseFailed(f"the release is {state.status}:\n{shown.logs()}")
         with step("customhouse", "writes the release's bundle, and verifies it as a stranger would, offline"):

@@ -16,7 +16,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,6 +25,7 @@ from rich.console import Console
 
 from customhouse.release.picture.draw import draw
 from customhouse.release.picture.terminal import progress
+from customhouse.terms.clock import SystemClock
 from demonstration import builders, settings_for_builders
 from own_release import OwnRelease, own_release, stranger
 from world import Server
@@ -61,8 +61,8 @@ def played(world: OwnRelease, folder: Path) -> int:
     with step(f"customhouse {world.version}: two people, two builders, tag last"):
         world.release()
     state = world.state()
-    console.print(progress(state.pipeline, state, datetime.now(UTC), COLUMNS))
-    (folder / "run.svg").write_text(draw(state.pipeline, state, now=datetime.now(UTC)), "utf-8")
+    console.print(progress(state.pipeline, state, SystemClock().now(), COLUMNS))
+    (folder / "run.svg").write_text(draw(state.pipeline, state, now=SystemClock().now()), "utf-8")
     if state.status != "released":
         console.print(world.logs(), markup=False)
         return 1

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
 from customhouse.cli.release_lint import PIPELINE, read_file
+from customhouse.terms.clock import SystemClock
 
 What = Annotated[str, Parameter(help="A pipeline's file (default release.toml), or a run's name.")]
 Out = Annotated[Path | None, Parameter(name=["--output", "-o"], help="Where to write it (default: standard output).")]
@@ -30,7 +30,7 @@ def draw(
         from customhouse.release.engine.folder import RUNS, find_run  # noqa: PLC0415 - only runs need the engine
 
         state = find_run((runs or RUNS).resolve(), what).state()
-        svg = picture_of(state.pipeline, state, now=datetime.now(UTC), theme=theme, shape=shape)
+        svg = picture_of(state.pipeline, state, now=SystemClock().now(), theme=theme, shape=shape)
     else:
         svg = picture_of(read_file(file), theme=theme, shape=shape)
     if output is None:

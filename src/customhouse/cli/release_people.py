@@ -7,7 +7,6 @@ is named by its address: an API token says who one is, and where a factor is ask
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -167,7 +166,7 @@ def _say(
 
 def _asked(state: State, step: str, person: Person) -> Asked:
     """The question that is open for this person."""
-    now = datetime.now(UTC)
+    now = SystemClock().now()
     open_ones = [
         one.asked
         for name, one in state.steps.items()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json as json_text
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -101,7 +100,7 @@ def _whom(one: RunFolder, state: State, *, quiet: bool) -> None:
     """Whom the run waits for, and what they type."""
     from customhouse.release.moves import waits_for_people  # noqa: PLC0415 - the engine is loaded where it runs
 
-    for step, people in waits_for_people(state, datetime.now(UTC)):
+    for step, people in waits_for_people(state, SystemClock().now()):
         deed = f"approve {one.name} {step}" if step else f"confirm {one.name}"
         _say(f"Waits for {', '.join(people)}: customhouse release {deed}", quiet=quiet)
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json as json_text
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from customhouse.cli.exit_codes import FINDINGS, FINE, PARTIAL
+from customhouse.terms.clock import SystemClock
 
 if TYPE_CHECKING:
     from customhouse.release.engine.folder import RunFolder
@@ -55,7 +55,7 @@ def show(one: RunFolder, state: State) -> None:
     width = min(console.width, WIDTH) if console.is_terminal else WIDTH
     expected = forecast_in(one.path.parent, state.pipeline.project, but=one.name)
     printed = Console(width=width)
-    printed.print(progress(state.pipeline, state, datetime.now(UTC), width, forecast=expected))
+    printed.print(progress(state.pipeline, state, SystemClock().now(), width, forecast=expected))
 
 
 def as_json(one: RunFolder, state: State) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def as_json(one: RunFolder, state: State) -> dict[str, Any]:
         "head": state.head,
         "lines": state.seq + 1,
         "waits_for": [
-            {"step": step, "people": list(people)} for step, people in waits_for_people(state, datetime.now(UTC))
+            {"step": step, "people": list(people)} for step, people in waits_for_people(state, SystemClock().now())
         ],
         "stop": None
         if stop is None
