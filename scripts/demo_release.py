@@ -26,10 +26,10 @@ from customhouse.app import App, open_app
 from customhouse.cli.options import read_settings
 from customhouse.release.codec import read_line
 from customhouse.release.picture.terminal import progress
-from customhouse.terms.clock import SystemClock
 from customhouse.release.rules import replay
 from customhouse.release.sealing import verify_lines
 from customhouse.release.state import State
+from customhouse.terms.clock import SystemClock
 from demonstration import Demonstration, builders, demonstration, settings_for_builders
 
 __all__ = ["BuildService", "ReleaseFailed", "Released", "builders", "settings_for_builders", "ship"]
