@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from threading import Semaphore
@@ -202,8 +202,7 @@ class App:
         """Delete by the policy of the settings; returns what it cost, or what waits."""
         settings = self.settings
         policy = DeletionPolicy(timedelta(hours=settings.free_deletion_hours), settings.deletion_downloads)
-        answer = timedelta(days=settings.deleted_files_days)
-        return self.do(delete, replace(wish, policy=policy, addresses_answer=answer))
+        return self.do(delete, replace(wish, policy=policy, addresses_answer=_answer_for_deleted(settings)))
 
     def check(self, *, sample: int | None = None) -> list[invariants.Checked]:
         """Test every invariant of the design."""
@@ -214,7 +213,7 @@ class App:
                 self.pages,
                 self.clock.now(),
                 self._sweep_grace() * 2,
-                deleted_files_answer=timedelta(days=self.settings.deleted_files_days),
+                deleted_files_answer=_answer_for_deleted(self.settings),
                 site=self.settings.public_url,
                 sample=sample,
             )
@@ -259,31 +258,27 @@ def open_app(
 
     Walkers that are handed in are shared and stay open. Pages are closed with the rest, whoever has opened them.
     """
-    clock = clock or SystemClock()
-    database = Database(database_url(settings))
-    blobs = blobs or open_blobs(settings)
-    pages = pages or open_pages(settings)
-    own = walkers is None
-    walkers = walkers or Walkers(
-        count=os.cpu_count() or 1, seconds=settings.walk_seconds, memory_bytes=settings.walk_memory_bytes
-    )
-    deeds = Deeds(database, clock, pages.forget, delay=timedelta(hours=settings.slow_motion_hours))
-    key = read_key(settings)
-    outbound = Outbound(Reach.parse(settings.private_networks_allowed))
-    issuers = Issuers(outbound, clock)
-    sigstore = Sigstore.open(settings, deeds, issuers) if settings.sigstore else None
-    # What is signed with our own Sigstore is believed here.
-    roots = (*roots_of(settings), *([sigstore.root] if sigstore is not None else []))
-    attesting = Attesting(database, clock, roots, issuers_of(settings))
-
-    upstreams, objects = _open_mirror(settings, deeds, blobs, outbound, walkers)
-    advice = Known(database)
-    views = Views(
-        database, clock, upstreams, Surroundings(advice, settings.internal_names),
-        timedelta(days=settings.deleted_files_days), settings.public_url,
-    )  # fmt: skip
-
-    try:
+    clock, blobs = clock or SystemClock(), blobs or open_blobs(settings)
+    with ExitStack() as closes:
+        database = closes.enter_context(closing(Database(database_url(settings))))
+        pages = closes.enter_context(closing(pages or open_pages(settings)))
+        walkers = walkers or closes.enter_context(closing(_open_walkers(settings)))
+        deeds = Deeds(database, clock, pages.forget, delay=timedelta(hours=settings.slow_motion_hours))
+        key, known = read_key(settings), issuers_of(settings)
+        outbound = Outbound(Reach.parse(settings.private_networks_allowed))
+        issuers = Issuers(outbound, clock)
+        sigstore = Sigstore.open(settings, deeds, issuers) if settings.sigstore else None
+        # What is signed with our own Sigstore is believed here.
+        roots = (*roots_of(settings), *([sigstore.root] if sigstore is not None else []))
+        reception, staging = _open_reception(settings, deeds, blobs, walkers, Attesting(database, clock, roots, known))
+        upstreams, objects = _open_mirror(settings, deeds, blobs, outbound, walkers)
+        closes.callback(upstreams.close)
+        closes.callback(objects.close)
+        advice = Known(database)
+        views = Views(
+            database, clock, upstreams, Surroundings(advice, settings.internal_names), _answer_for_deleted(settings),
+            settings.public_url,
+        )  # fmt: skip
         yield App(
             settings=settings,
             clock=clock,
@@ -293,30 +288,11 @@ def open_app(
             deeds=deeds,
             walkers=walkers,
             renderer=Renderer(
-                database,
-                pages,
-                clock,
-                deleted_files_answer=timedelta(days=settings.deleted_files_days),
-                site=settings.public_url,
+                database, pages, clock, deleted_files_answer=_answer_for_deleted(settings), site=settings.public_url
             ),
-            reception=Reception(
-                deeds,
-                blobs,
-                walkers.examine,
-                open_spool(settings.data),
-                policy_of(settings),
-                attesting,
-            ),
-            staging=Desk(
-                deeds,
-                blobs,
-                walkers.examine,
-                open_spool(settings.data),
-                policy_of(settings),
-                verify=attesting.verify_staged,
-            ),
-            # One reader at least stays for uploads, where there are several.
-            comparisons=Comparisons(blobs, walkers, open_spool(settings.data), at_once=max(1, walkers.count - 1)),
+            reception=reception,
+            staging=staging,
+            comparisons=Comparisons(blobs, walkers, open_spool(settings.data), at_once=_readers_besides(walkers)),
             outbound=outbound,
             upstreams=upstreams,
             objects=objects,
@@ -333,15 +309,28 @@ def open_app(
             views=views,
             view_renderer=ViewRenderer(views, pages),
             sigstore=sigstore,
-            room=Room(deeds, key, blobs, issuers, issuers_of(settings), settings.audience, settings.public_url),
+            room=Room(deeds, key, blobs, issuers, known, settings.audience, settings.public_url),
         )
-    finally:
-        objects.close()
-        upstreams.close()
-        if own:
-            walkers.close()
-        pages.close()
-        database.close()
+
+
+def _open_walkers(settings: Settings) -> Walkers:
+    return Walkers(count=os.cpu_count() or 1, seconds=settings.walk_seconds, memory_bytes=settings.walk_memory_bytes)
+
+
+def _readers_besides(walkers: Walkers) -> int:
+    """How many readers do other work at once: one at least stays for uploads, where there are several."""
+    return max(1, walkers.count - 1)
+
+
+def _open_reception(
+    settings: Settings, deeds: Deeds, blobs: Blobs, walkers: Walkers, attesting: Attesting
+) -> tuple[Reception, Desk]:  # fmt: skip
+    """Where files come in: each by itself, or as a release that is staged."""
+    spool, policy = open_spool(settings.data), policy_of(settings)
+    return (
+        Reception(deeds, blobs, walkers.examine, spool, policy, attesting),
+        Desk(deeds, blobs, walkers.examine, spool, policy, verify=attesting.verify_staged),
+    )
 
 
 def _open_mirror(
@@ -359,8 +348,7 @@ def _open_mirror(
         indexes,
         settings.mirror_file_bytes,
         offline=settings.offline,
-        # One reader at least stays for uploads, where there are several.
-        readers=Semaphore(max(1, walkers.count - 1)),
+        readers=Semaphore(_readers_besides(walkers)),
     )
     upstreams = Upstreams(
         deeds, deeds.clock, outbound, indexes, KnownNames(settings.internal_names), settings.data,
@@ -394,6 +382,11 @@ def forget_addresses(settings: Settings) -> None:
             sql.execute(edition.delete())
     finally:
         database.close()
+
+
+def _answer_for_deleted(settings: Settings) -> timedelta:
+    """So long the addresses of deleted files answer."""
+    return timedelta(days=settings.deleted_files_days)
 
 
 def limits_of(settings: Settings) -> Limits:
