@@ -10,8 +10,8 @@ import pytest
 from customhouse.release import registry
 from customhouse.release.actions import Look, Outcome
 from customhouse.release.things import Thing
-from release_desk import Desk, desk_at, pushed, refs, stranger
-from sealed_project import git
+from release_desk import ALL, Desk, desk_at, pushed, refs, stranger
+from sealed_project import commit_all, git
 
 pytestmark = pytest.mark.slow
 
@@ -38,6 +38,33 @@ def test_all_hold_for_what_the_release_made(committed: Desk) -> None:
     for name in ("clean-worktree", "parent-is-frozen", "paths-allowed", "same-commit", "fast-forward", "branch-locked"):
         found = look(committed, name, "commit")
         assert found.ok, found
+
+
+def test_the_release_s_commit_upstream_under_any_name_is_no_secret(committed: Desk, tmp_path: Path) -> None:
+    desk = committed.copy(tmp_path / "desk")
+    assert look(desk, "nothing-public", "push-fork").ok
+    git(desk.folder / "clone", "push", "-q", str(desk.upstream), "HEAD:refs/heads/backport")
+    found = look(desk, "nothing-public", "push-fork")
+    assert (found.ok, found.place) == (False, str(desk.upstream))
+    assert "refs/heads/backport" in found.saw
+
+
+def test_a_fix_of_the_private_fork_upstream_is_no_secret(tmp_path: Path) -> None:
+    """Nothing is released yet; somebody has pushed the first of two commits of the fix to where everybody reads."""
+    steps = ALL.replace('freeze upstream git.freeze out=["frozen"] checks=["branch-locked"]\n', "").replace(
+        'fork fork git.sync in=["frozen"] checks', 'fork fork git.sync out=["frozen"] checks'
+    )
+    desk = Desk(tmp_path / "desk", steps, embargoed=True)
+    fix = stranger(desk, desk.fork)
+    first = git(fix, "rev-parse", "HEAD")
+    (fix / "README.md").write_text("mended\n")
+    commit_all(fix, "The rest of it")
+    pushed(fix, "origin", "main")
+    desk.do("fork")
+    assert look(desk, "nothing-public", "bump").ok
+    git(fix, "push", "-q", str(desk.upstream), f"{first}:refs/heads/wip")
+    found = look(desk, "nothing-public", "bump")
+    assert (found.ok, "refs/heads/wip" in found.saw) == (False, True), found
 
 
 def test_a_commit_on_another_parent_or_on_two_is_seen(committed: Desk) -> None:

@@ -6,7 +6,9 @@ import os
 from collections.abc import Iterator
 
 from customhouse.client.problem import Declined
+from customhouse.formats.plain import plain
 from customhouse.release.actions import Look, Outcome, Problem, StepRun
+from customhouse.release.git.released import repository, upstream_at
 from customhouse.release.ship.case import case_id, case_of
 from customhouse.release.ship.compare import compare, digests
 from customhouse.release.ship.download_folder import folder_of
@@ -20,7 +22,7 @@ _SHOWN = ("index.stage", "index.publish", "index.fetch_back")
 
 
 class NothingPublic:
-    """``nothing-public``: no tag upstream, no page, no file, no advisory tells of the release yet."""
+    """``nothing-public``: no tag, branch or commit upstream, no page, no file, no advisory tells of the release yet."""
 
     def look(self, run: StepRun, outcome: Outcome | None) -> Look:
         """Look as strangers do; at the case, as its member. The first leak is what was seen."""
@@ -63,7 +65,7 @@ def _first(run: StepRun) -> tuple[str, str] | None:
 
 def _leaks(run: StepRun) -> Iterator[tuple[str, str]]:
     """What tells of the release already, and where."""
-    yield from _tags(run)
+    yield from _refs(run)
     for env in sorted({step.env for step in run.pipeline.steps if step.uses in _SHOWN}):
         if is_folder(run.place(env)):
             yield from _folder(run, env)
@@ -75,19 +77,51 @@ def _leaks(run: StepRun) -> Iterator[tuple[str, str]]:
             yield from _case(run, env)
 
 
-def _tags(run: StepRun) -> Iterator[tuple[str, str]]:
-    """The tag on every remote that strangers read: where the pipeline pushes last."""
-    ref = f"refs/tags/{run.pipeline.tag}"
+def _refs(run: StepRun) -> Iterator[tuple[str, str]]:
+    """The tag, or a branch or tag at a commit of the release, on every remote that strangers read (`git.push_last`)."""
+    ref, ours = f"refs/tags/{run.pipeline.tag}", _unpublished(run)
     for env in sorted({step.env for step in run.pipeline.steps if step.uses in ("git.freeze", "git.push_last")}):
         url = run.place(env).get("url", "")
         if not url:
             continue
         environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
-        done = run.children.run(["git", "ls-remote", "--", url, ref], env=environment, timeout=_SECONDS)
+        asked = ["git", "ls-remote", "--heads", "--tags", "--", url]
+        done = run.children.run(asked, env=environment, timeout=_SECONDS)
         if not done.ok:
             raise Problem("unavailable", f"git ls-remote: {done.tail[:200]}", place=url)
-        if done.out.strip():
-            yield f"the tag {run.pipeline.tag} is there", url
+        for line in done.out.splitlines():
+            oid, _, name = line.partition("\t")
+            if name == ref:
+                yield f"the tag {run.pipeline.tag} is there", url
+            elif oid in ours:
+                yield f"{plain(name, 200)} is at {oid}, which this release alone should have", url
+
+
+def _unpublished(run: StepRun) -> set[str]:
+    """Object ids that upstream did not have when the release began: commit, tag, and what a private fork has before."""
+    made = {
+        thing.digest
+        for artifact in run.pipeline.artifacts
+        for thing in run.state.artifacts.get(artifact.id, ())
+        if thing.algorithm in ("gitCommit", "gitTag")
+    }
+    clone = repository(run)
+    if not made or not clone.there:
+        return made - _known(run)
+    commits = sorted(one for one in made if clone.has(one))
+    known = sorted(one for one in _known(run) if clone.has(one))
+    if not known:
+        return made
+    between = clone.ask("rev-list", *commits, *(f"^{one}" for one in known)).split() if commits else []
+    return (made | set(between)) - set(known)
+
+
+def _known(run: StepRun) -> set[str]:
+    """Where upstream's branch was; empty before anybody has looked."""
+    try:
+        return {upstream_at(run)}
+    except Problem:
+        return set()
 
 
 def _index(run: StepRun, env: str) -> Iterator[tuple[str, str]]:
