@@ -110,7 +110,7 @@ def _releases(world: Besieged, count: int, bounds: Bounds) -> Besieged:
     """From the start of the machines to the end of the run, as somebody waits for it."""
     walls, owns, steps, run = list[float](), list[float](), dict[str, list[float]](), world
     for number in range(count):
-        run = world.fresh(f"release-{number}")
+        run = world.fresh(f"release-{number}", attested=True)
         run.open()
         began = time.monotonic()
         end = run.release()

@@ -90,6 +90,9 @@ def ship(
             bundle = next(folder.glob("*.release.tar"))
             said = _verified(bundle, _brought(shown, folder))
         console.print(said, style="dim", markup=False)
+        with step("customhouse", "reads off the checklist what is attested of these files, and SLSA's level"):
+            said = _level(shown)
+        console.print(said, style="dim", markup=False)
     finally:
         world.__exit__(None, None, None)
     return Released(shown.page, bundle)
@@ -109,6 +112,16 @@ def _verified(bundle: Path, brought: list[str]) -> str:
     if done.returncode not in (0, 3):
         raise ReleaseFailed(f"the bundle does not verify:\n{done.stdout}{done.stderr}")
     return done.stdout.rstrip()
+
+
+def _level(shown: Demonstration) -> str:
+    """What the project's page says: builder B has uploaded, builder A has built and said how."""
+    done = _run("release", "checklist", shown.name, "--index", shown.host.url)
+    level, _, rest = done.stdout.partition("\n\n")[2].partition("\n\n")
+    attested = [line for line in rest.splitlines() if "is attested:" in line]
+    if done.returncode not in (0, 1, 3) or not level.startswith("SLSA build level 2") or not attested:
+        raise ReleaseFailed(f"the index does not show how the release was built:\n{done.stdout}{done.stderr}")
+    return "\n".join([level, *attested, f"All of it: {shown.host.url}/project/{shown.name}/checklist/"])
 
 
 def _customhouse(*arguments: str) -> None:

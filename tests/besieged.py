@@ -46,6 +46,8 @@ class Besieged(Demonstration):
     program: ClassVar[Sequence[str]] = (str(JOINING),)
 
     server: Server = field(kw_only=True)
+    attested: bool = field(default=False, kw_only=True)
+    """Attacks are on a run whose release manager uploads."""
     number: int = field(default=0, kw_only=True)
     """Of the pipeline's definition: each run has a newer one, so that each may be another."""
     told: dict[str, str] = field(default_factory=dict, kw_only=True)

@@ -38,12 +38,15 @@ from customhouse.accounts.users import AddUser, add_user, find_user
 from customhouse.app import App
 from customhouse.catalog.tables import project_role
 from customhouse.index.new_project import CreateProject, new_project
+from customhouse.index.publishing.add import AddPublisher, add_publisher
 from customhouse.infra.db import insert_new
 from customhouse.release.codec import read_line
 from customhouse.release.sealed import Sealed
 from customhouse.release.sealing import verify_lines
 from customhouse.release.template_texts import template_text
 from customhouse.terms.clock import SystemClock
+from customhouse.trust.described import describe
+from customhouse.trust.issuers import PublisherIssuer
 from person import Person, hashed_password
 from sealed_project import NEXT_VERSION, SealedProject, write_sealed_project
 from servers import MORTAL
@@ -52,6 +55,9 @@ from shipping import GpgHome, gpg_home
 PEOPLE = {"rm": "rosa", "reviewer": "ravi", "tester": "tora"}
 """Account by actor."""
 BUILDERS = ("ci-a", "ci-b")
+UPLOADER = "ci-b"
+_STAGED_BY = """title = "Upload into a staged release"
+actor = "{actor}\""""
 PATIENCE_SECONDS = 300.0
 AFRESH_SECONDS = 100.0
 """ID tokens of the build service end after five minutes; on a busy machine a release takes longer."""
@@ -247,8 +253,7 @@ class Together:
         if machine.actor in self.accounts:
             path = _private(machine.home / "token", self.people[machine.actor].token)
             return ["--token", path.read_text()]
-        audience = httpx.get(f"{self.host.url}/_/oidc/audience", timeout=30).json()["audience"]
-        token = self.builds.token({"sub": _subject(machine.actor)}, aud=audience)
+        token = self.builds.token({"sub": _subject(machine.actor)}, aud=_audience(self.host.url))
         return ["--identity-token", str(_private(machine.home / "identity", token))]
 
     def own_places(self, actor: str) -> list[str]:
@@ -352,10 +357,30 @@ class Together:
 
 @dataclass
 class Demonstration(Together):
-    """The release of a C extension."""
+    """The release of a C extension. Builder A builds, and says at the index how; builder B uploads.
+
+    B, who has built the same again, is a trusted publisher of the project; A publishes nothing there and only attests.
+    """
 
     name: ClassVar[str] = "sealed"
     project: SealedProject = field(kw_only=True)
+    attested: bool = field(default=True, kw_only=True)
+    """Where not, the release manager's machine uploads, and the index shows nothing of who has built."""
+
+    def furnish(self, source: Path) -> None:
+        """Besides, an owner says who uploads and who attests."""
+        super().furnish(source)
+        with self.host.opened() as app:
+            _let_builders(app, self.name, next(iter(self.accounts.values())), self.builds.url)
+
+    def secrets(self, machine: Machine) -> dict[str, str]:
+        """Builder B shows itself at the index, too."""
+        known = super().secrets(machine)
+        if machine.actor != UPLOADER or not self.attested:
+            return known
+        token = self.builds.token({"sub": _subject(machine.actor)}, aud=_audience(self.host.url))
+        name = "CUSTOMHOUSE_RELEASE_INDEX_IDENTITY_FILE"
+        return {**known, name: str(_private(machine.home / "index-identity", token))}
 
     def pipeline(self) -> str:
         """The template ``compiled-library``, for these people and machines."""
@@ -365,12 +390,14 @@ class Demonstration(Together):
             "oidc:https://ci-a.example#builder-a": f"oidc:{self.builds.url}#builder-a",
             "oidc:https://ci-b.example#builder-b": f"oidc:{self.builds.url}#builder-b",
         }
+        if self.attested:
+            told |= {_STAGED_BY.format(actor="rm"): _STAGED_BY.format(actor=UPLOADER)}
         return told_anew(template_text("compiled-library"), told)
 
     def places(self) -> dict[str, dict[str, str]]:
         """Where things are."""
         builder = {"wheelhouse": str(self.project.wheelhouse)}
-        index = {"url": self.host.url, "project": self.name}
+        index = {"url": self.host.url, "project": self.name} | ({"attest": "provenance"} if self.attested else {})
         return {**super().places(), "desk": {}, "ci": builder, "ci-b": builder, "index": index}
 
 
@@ -403,7 +430,7 @@ def settings_for_builders(builds: BuildService, allowed: Sequence[str] = ()) -> 
     return {
         "CUSTOMHOUSE_SIGSTORE": "true",
         "CUSTOMHOUSE_SIGSTORE_ISSUERS": json.dumps(["forge"]),
-        "CUSTOMHOUSE_OIDC_ISSUERS": json.dumps([builds.setting()]),
+        "CUSTOMHOUSE_OIDC_ISSUERS": json.dumps([builds.setting("custom", claims=["sub"], build_service=True)]),
         "CUSTOMHOUSE_PRIVATE_NETWORKS_ALLOWED": json.dumps(["127.0.0.0/8", *allowed]),
     }
 
@@ -453,6 +480,21 @@ def _found(app: App, project: str, people: Sequence[str]) -> None:
         number = sql.exec_driver_sql(f"SELECT id FROM project WHERE normalized = '{project}'").scalar_one()  # noqa: S608 - our own word
         for other in others:
             insert_new(sql, project_role, project_id=number, account_id=other.id, role="maintainer")
+
+
+def _let_builders(app: App, project: str, owner: str, issuer: str) -> None:
+    """Builder B may upload; builder A may say how files were built, and nothing else."""
+    with app.database.read() as sql:
+        by = find_user(sql, owner).actor
+    # As the server is told: see `settings_for_builders`.
+    forge = PublisherIssuer("forge", "custom", "Forge", issuer, claims=("sub",))
+    for builder in BUILDERS:
+        rules = {} if builder == UPLOADER else {"attests_only": "true"}
+        app.do(add_publisher, AddPublisher(project, describe(forge, {"sub": _subject(builder)}, rules), by=by))
+
+
+def _audience(url: str) -> str:
+    return str(httpx.get(f"{url}/_/oidc/audience", timeout=30).json()["audience"])
 
 
 def _with_key(url: str, name: str, token: str) -> Approver:

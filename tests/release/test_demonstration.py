@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 import threading
 import time
@@ -18,10 +20,12 @@ import pytest
 
 from besieged import SIMPLE, Besieged, besieged
 from command_line import customhouse
-from customhouse.release.events import Published, StepStarted, TagSeen
+from customhouse.formats.attestations import PUBLISH, SLSA
+from customhouse.release.events import Attested, Published, StepStarted, TagSeen
 from customhouse.release.sealed import Sealed
 from customhouse.release.state import State
 from demonstration import PEOPLE, builders, settings_for_builders
+from library_trust import cache_that_trusts
 from mail_sink import MailSink, mail_sink
 from sealed_project import git
 from world import Server
@@ -52,7 +56,7 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shipped]:
         server.start()
         try:
             with besieged(server, folder / "world", builds) as furnished:
-                world = furnished.fresh("release")
+                world = furnished.fresh("release", attested=True)
                 try:
                     world.release()
                     state = world.state
@@ -147,6 +151,71 @@ def test_the_tag_is_upstream_as_in_the_fork_and_came_there_after_publication(shi
 
 def test_the_index_has_exactly_what_was_built(shipped: Shipped) -> None:
     assert shipped.world.on_the_index() == {one.name: one.digest for one in shipped.state.artifacts["dists"]}
+
+
+PROVED = """
+import json, sys
+from pypi_attestations import Attestation, Distribution
+from sigstore.verify.policy import Identity
+for path, name, digest, identity, issuer in json.load(sys.stdin):
+    attestation = Attestation.model_validate_json(open(path).read())
+    attestation.verify(Identity(identity=identity, issuer=issuer), Distribution(name=name, digest=digest), offline=True)
+    print(name, attestation.statement["predicateType"])
+"""
+"""The unmodified library, in a process of its own that knows the one root in its cache."""
+
+
+def test_the_index_shows_who_has_uploaded_each_file_and_how_its_builder_says_it_was_built(shipped: Shipped) -> None:
+    world, desk = shipped.world, shipped.world.folder / "auditor"
+    root = httpx.get(f"{world.host.url}/sigstore/trusted_root.json", timeout=30).text
+    cache = cache_that_trusts(root, desk / "cache")
+    asked, wanted, issuer = [], [], world.builds.url
+    for name, digest in world.on_the_index().items():
+        url = f"{world.host.url}/integrity/{world.name}/{world.version}/{name}/provenance"
+        bundles = httpx.get(url, timeout=30).raise_for_status().json()["attestation_bundles"]
+        shown = {one["publisher"]["subject"]: one["attestations"] for one in bundles}
+        assert set(shown) == {f"{issuer}#builder-a", f"{issuer}#builder-b"}
+        for who, kind in (("builder-b", PUBLISH), ("builder-a", SLSA)):
+            (one,) = shown[f"{issuer}#{who}"]
+            path = desk / f"{name}.{who}.json"
+            path.write_text(json.dumps(one))
+            asked.append((str(path), name, digest, f"{issuer}#{who}", issuer))
+            wanted.append(f"{name} {kind}")
+    done = subprocess.run(
+        [sys.executable, "-c", PROVED], input=json.dumps(asked), capture_output=True, text=True, check=False,
+        env={"PATH": os.environ["PATH"], "HOME": str(desk), "XDG_CACHE_HOME": str(cache)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == wanted
+    assert len(wanted) == 4
+
+
+def test_what_the_builder_says_at_the_index_stands_in_the_bundle_too_and_came_back_as_it_was_sent(
+    shipped: Shipped,
+) -> None:
+    names = sorted(shipped.world.on_the_index())
+    said = [
+        line.event.bundle.name.split(".provenance.", 1)[1].removesuffix(".sigstore.json")
+        for line in shipped.lines
+        if isinstance(line.event, Attested) and ".provenance." in line.event.bundle.name
+    ]
+    assert sorted(one for one in said if one in names) == names
+    facts = shipped.state.steps["stage"].facts
+    assert sorted(key for key in facts if key.startswith("attested:")) == [f"attested:{one}" for one in names]
+    assert all(len(facts[f"attested:{one}"].split(",")) == 2 for one in names)
+
+
+def test_the_checklist_shows_the_level_that_was_reached_and_why_it_is_no_higher(shipped: Shipped) -> None:
+    world = shipped.world
+    done = customhouse("release", "checklist", world.name, "--index", world.host.url, "--json")
+    found = json.loads(done.stdout)
+    assert (found["slsa"]["level"], "#builder-a" in found["slsa"]["why"]) == (2, True), found["slsa"]
+    assert "could not reach the identity that signs" in found["slsa"]["why_not_higher"]
+    states = {one["key"]: one["state"] for one in found["items"]}
+    wanted = ("trusted-publisher", "attested", "slsa", "rebuilt", "wheel-and-sdist")
+    assert {key: states[key] for key in wanted} == dict.fromkeys(wanted, "met")
+    page = httpx.get(f"{world.host.url}/project/{world.name}/checklist/", timeout=30).text
+    assert "Level 2" in page
 
 
 def test_people_had_letters_when_it_began_when_they_were_asked_and_when_it_was_released(shipped: Shipped) -> None:

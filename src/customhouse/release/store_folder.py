@@ -85,6 +85,18 @@ class FolderStore:
             sync_folder(folder)
 
 
+def keep_durably(path: Path, text: str) -> None:
+    """Write a note that is whole and durable when this returns, or was not written at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}")
+    with aside.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    aside.replace(path)
+    sync_folder(path.parent)
+
+
 def sync_folder(path: Path) -> None:
     """Make the names in a folder durable."""
     descriptor = os.open(path, os.O_RDONLY)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import socket
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -208,6 +209,14 @@ def test_a_trusted_publisher_stages_without_a_stored_secret_and_attests(harbour:
     (bundle,) = found["attestation_bundles"]
     assert bundle["publisher"]["kind"] == "OIDC"
     assert len(bundle["attestations"]) == 1
+    # What was sent stands in the journal; an index that shows less, or something else, is found out.
+    run, stage = shipping.run_of("fetch-back"), state.steps["stage"]
+    run = replace(run, places={**run.places, "index": {**run.places["index"], "cache_seconds": "0"}})
+    FetchBack().do(run)
+    more = {key: f"{value},{'0' * 64}" if key == f"attested:{name}" else value for key, value in stage.facts.items()}
+    steps = {**run.state.steps, "stage": replace(stage, facts=more)}
+    with pytest.raises(Tampered, match="1 of the attestations that were sent are not there"):
+        FetchBack().do(replace(run, state=replace(run.state, steps=steps)))
 
 
 def test_without_anything_to_show_nothing_is_sent(harbour: Harbour, tmp_path: Path) -> None:

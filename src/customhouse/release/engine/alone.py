@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from customhouse.release.actions import Problem
@@ -56,25 +56,24 @@ class Alone:
             children=Children(), tell=self.tell, secrets=self.secrets, words=self.words, answer=self.answer,
             wait=wait, changed=self.changed,
         )  # fmt: skip
-        self._seal(conductor, conductor.catch_up().places)
+        self._seal(conductor, conductor.catch_up())
         return conductor
 
-    def _seal(self, conductor: Conductor, places: Mapping[str, Mapping[str, str]]) -> None:
+    def _seal(self, conductor: Conductor, state: State) -> None:
         """Sign and log what happens, at the place ``sigstore``; ``attest = "false"`` there leaves it out."""
-        place = places.get(SIGSTORE)
+        place = state.places.get(SIGSTORE)
         if place is None or place.get("attest") == "false":
             return
-        from customhouse.release.evidence.attest import attested_by  # noqa: PLC0415 - slow to import
-        from customhouse.release.signing.sealer import SigstoreSealer  # noqa: PLC0415 - slow to import
+        from customhouse.release.evidence.attest import attested_by, sealers  # noqa: PLC0415 - slow to import
         from customhouse.release.signing.trust_config import read_trust  # noqa: PLC0415 - as above
 
         try:
-            sealer = SigstoreSealer(read_trust(place).config, lambda: self.secrets("sigstore-token"))
+            sealer, shown = sealers(read_trust(place).config, lambda: self.secrets("sigstore-token"), state)
         except Problem as problem:
             self.tell(f"Nothing is signed or logged on the way: {problem}")
             return
         conductor.anchor = anchored_by(sealer)
-        conductor.attest = attested_by(sealer, conductor.store)
+        conductor.attest = attested_by(sealer, conductor.store, shown=shown)
 
     def _note_share(self, conductor: Conductor, began: float) -> None:
         """How much of the time the engine itself took: what no program of a step covers."""

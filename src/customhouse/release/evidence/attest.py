@@ -13,9 +13,11 @@ from typing import Protocol
 
 from customhouse.formats.pipeline.model import Pipeline
 from customhouse.release.events import Attested
+from customhouse.release.evidence.statements.at_index import is_shown
 from customhouse.release.evidence.statements.history import history
 from customhouse.release.evidence.statements.told import Owed, owed, verdict_owed
 from customhouse.release.sealed import ENGINE, Sealed
+from customhouse.release.signing.sealer import Sealer
 from customhouse.release.state import State
 from customhouse.release.store import Store
 from customhouse.release.things import Thing
@@ -34,17 +36,19 @@ Attest = Callable[[State, Sequence[Sealed]], list[Attested]]
 
 
 def attest(
-    state: State, lines: Sequence[Sealed], sealer: Signs, store: Store, *, speakers: Collection[str] | None = None
-) -> list[Attested]:
+    state: State, lines: Sequence[Sealed], sealer: Signs, store: Store, *, speakers: Collection[str] | None = None,
+    shown: Signs | None = None,
+) -> list[Attested]:  # fmt: skip
     """Sign what the journal owes and nobody has said; ``lines`` is the whole journal, ``state`` what it folds to.
 
     ``speakers`` are the actors in whose name this machine signs, and `sealed.ENGINE` for what is of the whole run;
-    None for all. The events are returned, not written. Raises `Problem` if nobody signs or a file is missing.
+    None for all. ``shown`` signs what an index will show (`statements.at_index`); None: the same sealer. The events are
+    returned, not written. Raises `Problem` if nobody signs or a file is missing.
     """
     told = history(state.pipeline, lines)
     said = {one.event.bundle.name for one in told.attested if isinstance(one.event, Attested)}
     wanted = [one for one in owed(told) if one.name not in said and (speakers is None or one.speaker in speakers)]
-    found = [_attested(one, sealer, store) for one in wanted]
+    found = [_attested(one, sealer if one.shown is None else shown or sealer, store) for one in wanted]
     # The last word counts on all others, so it comes when they have been said.
     last = verdict_owed(told)
     if last is None or last.name in said or wanted or (speakers is not None and last.speaker not in speakers):
@@ -66,9 +70,24 @@ def speakers_of(pipeline: Pipeline, actor: str) -> frozenset[str]:
     return frozenset({actor, ENGINE, *mute})
 
 
-def attested_by(sealer: Signs, store: Store, *, speakers: Collection[str] | None = None) -> Attest:
+def attested_by(
+    sealer: Signs, store: Store, *, speakers: Collection[str] | None = None, shown: Signs | None = None
+) -> Attest:
     """`attest` with everything that stays the same on one machine, for a conductor."""
-    return lambda state, lines: attest(state, lines, sealer, store, speakers=speakers)
+    return lambda state, lines: attest(state, lines, sealer, store, speakers=speakers, shown=shown)
+
+
+def sealers(trust_config: str, token: Callable[[], str], state: State) -> tuple[Sealer, Sealer | None]:
+    """Who signs for the run, and who what an index will show, where it shows something; raises `Problem`.
+
+    Both have one certificate: they are one identity. PEP 740's verifiers take entries of Rekor v1 alone.
+    """
+    from customhouse.release.signing.sealer import SigstoreSealer  # noqa: PLC0415 - slow to import
+
+    sealer = SigstoreSealer(trust_config, token)
+    if not is_shown(state.pipeline, state.places):
+        return sealer, None
+    return sealer, SigstoreSealer(trust_config, token, rekor=1)
 
 
 def _attested(one: Owed, sealer: Signs, store: Store) -> Attested:

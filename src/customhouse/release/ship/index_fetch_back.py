@@ -9,10 +9,12 @@ from customhouse.client.dists import read_releases
 from customhouse.formats.attestations import parse_attestations
 from customhouse.formats.upstream.model import ListedFile
 from customhouse.release.actions import Problem, StepRun, Tampered
+from customhouse.release.ship.attest import FACT, marks
 from customhouse.release.ship.compare import compare, digests
 from customhouse.release.ship.index_door import index_of, project_of, version_in
 from customhouse.release.ship.patient import patiently
 from customhouse.release.ship.public_page import HTML, JSON, SMALL_BYTES, Stranger, of_version, stranger
+from customhouse.release.ship.staged import stage_facts
 from customhouse.release.things import Thing, Things
 from customhouse.terms.errors import CustomhouseError
 
@@ -44,7 +46,8 @@ def _look(
                 return Tampered(found.code, found.sentence, found.expected, place=f"{url} ({form})")
         for filename, one in listed.items():
             into, most = folder / filename, one.size_bytes or 0
-            fault = public.fault(one.url, wanted[filename], into, most) or _beside(public, one, into)
+            sent = stage_facts(run).get(f"{FACT}{filename}", "")
+            fault = public.fault(one.url, wanted[filename], into, most) or _beside(public, one, into, sent)
             if fault is not None:
                 return fault
             facts[f"fetched:{filename}"] = wanted[filename].digest
@@ -56,8 +59,8 @@ def _look(
     return None
 
 
-def _beside(public: Stranger, listed: ListedFile, file: Path) -> Problem | None:
-    """Metadata (PEP 658) must be what the file holds; attestations (PEP 740) must be of the file."""
+def _beside(public: Stranger, listed: ListedFile, file: Path, sent: str) -> Problem | None:
+    """Metadata (PEP 658) must be what the file holds; attestations (PEP 740) those that were sent with it, if any."""
     if listed.has_metadata:
         url = f"{listed.url}.metadata"
         answer = public.get(url, SMALL_BYTES)
@@ -65,7 +68,9 @@ def _beside(public: Stranger, listed: ListedFile, file: Path) -> Problem | None:
             saw = "it is not there" if answer is None else "it is not what the file holds"
             return Tampered("metadata", saw, "the METADATA of the file", place=url)
     if listed.provenance_url:
-        return _provenance(public, listed)
+        return _provenance(public, listed, sent)
+    if sent:
+        return Tampered("provenance", "none is listed", "the attestations that were sent", place=listed.url)
     return None
 
 
@@ -74,7 +79,8 @@ def _metadata(file: Path) -> bytes:
     return release.dists[0].metadata_text.encode()
 
 
-def _provenance(public: Stranger, listed: ListedFile) -> Problem | None:
+def _provenance(public: Stranger, listed: ListedFile, sent: str) -> Problem | None:
+    """What is served of a file's attestations. An index may add others to those that were sent (PEP 740), later."""
     url = listed.provenance_url
     answer = public.get(url, SMALL_BYTES)
     if answer is None:
@@ -82,10 +88,16 @@ def _provenance(public: Stranger, listed: ListedFile) -> Problem | None:
     try:
         bundles = json.loads(answer[0])["attestation_bundles"]
         listed_ones = [one for bundle in bundles for one in bundle["attestations"]]
-        found = [one.statement for one in parse_attestations(json.dumps(listed_ones))]
+        # Each by itself: of one kind there may be one of each who has signed.
+        found = [one for each in listed_ones for one in parse_attestations(json.dumps([each]))]
+        shown = {marks(json.dumps([each])) for each in listed_ones}
     except (ValueError, KeyError, TypeError, CustomhouseError) as error:
         return Tampered("provenance", f"it cannot be read: {error}", "a provenance object (PEP 740)", place=url)
-    for statement in found:
+    for statement in (one.statement for one in found):
         if statement.sha256 != listed.sha256:
             return Tampered("provenance", f"it is of the SHA-256 {statement.sha256}", listed.sha256, place=url)
+    missing = set(filter(None, sent.split(","))) - shown
+    if missing:
+        saw = f"{len(missing)} of the attestations that were sent are not there"
+        return Tampered("provenance", saw, "each that was sent with the file", place=url)
     return None

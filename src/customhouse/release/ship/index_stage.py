@@ -7,7 +7,6 @@ has put there, and the release stops.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from customhouse.client.dists import Release
@@ -17,12 +16,12 @@ from customhouse.client.releasing import Plan, Result, publish_releases
 from customhouse.client.session import Session
 from customhouse.client.upload_2 import NOT_FOUND, NoUpload2, Upload2
 from customhouse.release.actions import Problem, StepRun, Tampered
-from customhouse.release.ship.attest import attestations_for
+from customhouse.release.ship.attest import attestations_for, attested_facts
 from customhouse.release.ship.case import case_of, open_case_stage
 from customhouse.release.ship.compare import compare, digests, refuse_difference
 from customhouse.release.ship.index_door import index_door, read_release
 from customhouse.release.ship.staged import stage_facts
-from customhouse.release.store_folder import sync_folder
+from customhouse.release.store_folder import keep_durably
 from customhouse.release.things import Things
 
 _NOTE = "session"
@@ -41,7 +40,7 @@ def stage(run: StepRun, things: Things) -> dict[str, str]:
         _refuse_unless_staged(result)
         session = door.session(session.url)
         refuse_difference(digests(things), staged_digests(door, session), f"the stage {session.stage}")
-        return _facts(session)
+        return _facts(run, session)
 
 
 def probe(run: StepRun, things: Things) -> dict[str, str] | None:
@@ -55,7 +54,7 @@ def probe(run: StepRun, things: Things) -> dict[str, str] | None:
             return None
         if compare(digests(things), staged_digests(door, session)):
             return None
-        return _facts(session)
+        return _facts(run, session)
 
 
 def undo(run: StepRun) -> str:
@@ -158,8 +157,8 @@ def _refuse_unless_staged(result: Result) -> None:
     )  # fmt: skip
 
 
-def _facts(session: Session) -> dict[str, str]:
-    facts = {"session": session.url, "stage": session.stage or ""}
+def _facts(run: StepRun, session: Session) -> dict[str, str]:
+    facts = {"session": session.url, "stage": session.stage or ""} | attested_facts(run)
     return facts | ({"page": session.page} if session.page else {})
 
 
@@ -176,11 +175,4 @@ def _noted(run: StepRun) -> str:
 
 
 def _note(run: StepRun, address: str) -> None:
-    run.folder.mkdir(parents=True, exist_ok=True)
-    aside = run.folder / f".{_NOTE}"
-    with aside.open("w", encoding="utf-8") as file:
-        file.write(address)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(run.folder / _NOTE)
-    sync_folder(run.folder)
+    keep_durably(run.folder / _NOTE, address)

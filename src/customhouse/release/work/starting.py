@@ -50,17 +50,16 @@ def _seal(worker: Worker) -> None:
     if SIGSTORE not in state.places or place.get("attest") == "false":
         return
     from customhouse.release.engine.anchor import anchored_by  # noqa: PLC0415 - slow to import, and not everywhere
-    from customhouse.release.evidence.attest import attested_by, speakers_of  # noqa: PLC0415 - as above
-    from customhouse.release.signing.sealer import SigstoreSealer  # noqa: PLC0415 - as above
+    from customhouse.release.evidence.attest import attested_by, sealers, speakers_of  # noqa: PLC0415 - as above
     from customhouse.release.signing.trust_config import read_trust  # noqa: PLC0415 - as above
 
     try:
         worker.secrets(TOKEN)
-        sealer = SigstoreSealer(read_trust(place).config, lambda: worker.secrets(TOKEN))
+        sealer, shown = sealers(read_trust(place).config, lambda: worker.secrets(TOKEN), state)
     except Problem as problem:
         worker.tell(f"This machine signs nothing but its lines of the journal: {problem}")
         return
     speakers = speakers_of(state.pipeline, worker.actor)
-    worker.attest = attested_by(sealer, worker.store, speakers=speakers)
+    worker.attest = attested_by(sealer, worker.store, speakers=speakers, shown=shown)
     if ENGINE in speakers and place.get("anchor") != "false":
         worker.anchor = anchored_by(sealer)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from customhouse.release.events import Published, Rebuilt, StepDone, StepStarted
 from customhouse.release.evidence.statements import uris
 from customhouse.release.evidence.statements.approval import approval
+from customhouse.release.evidence.statements.at_index import provenance_of_file, shown_files
 from customhouse.release.evidence.statements.history import History
 from customhouse.release.evidence.statements.link import link
 from customhouse.release.evidence.statements.provenance import provenance
@@ -28,8 +29,9 @@ MAKERS = 1
 """The edition of these makers. A bundle names it, because verification makes every statement once more: whoever changes
 what a maker says gives it a new number and keeps the old ones."""
 
+_PROVENANCE = "provenance"
 _OF_KIND: dict[str, Maker] = {
-    "provenance": provenance,
+    _PROVENANCE: provenance,
     "link": link,
     "test-result": test_result,
     "ref-state": ref_state,
@@ -75,6 +77,8 @@ class Owed:
     speaker: str
     """The actor whose fact it is; `ENGINE` for what is of the whole run."""
     make: Callable[[Body], Statement]
+    shown: Thing | None = None
+    """The file beside which an index shows it (`at_index`); None if it stays in the bundle."""
 
 
 def owed(told: History) -> tuple[Owed, ...]:
@@ -121,6 +125,12 @@ def _of_step(told: History, line: Sealed, name: str) -> Iterator[Owed]:
     kind = kind_of(step.uses, step.attest)
     if kind:
         yield _owed(told, line, name, kind, _OF_KIND[kind], step.actor)
+    if kind == _PROVENANCE:
+        for thing in shown_files(told, line):
+            yield Owed(
+                bundle_name(line, name, f"{kind}.{thing.name}"), line, name, step.actor,
+                lambda _, thing=thing: provenance_of_file(told, line, thing), thing,  # type: ignore[misc]
+            )  # fmt: skip
     for thing in documents(told, line):
         yield Owed(
             bundle_name(line, name, f"sbom.{thing.name}"), line, name, step.actor,
