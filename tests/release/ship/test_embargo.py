@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx2 as httpx
@@ -11,15 +13,16 @@ import pytest
 from customhouse.accounts.users import AddUser, SetSiteRole, add_user, set_site_role
 from customhouse.advisories.disclosure.model import Case
 from customhouse.index.disclosing.access import Knock
-from customhouse.index.disclosing.move import Move, move
-from customhouse.release.actions import Outcome
+from customhouse.index.disclosing.move import Exploited, Extend, Move, Schedule, exploited, extend, move, schedule
+from customhouse.release.actions import Outcome, StepRun
+from customhouse.release.events import Restarted
 from customhouse.release.ship.index_door import index_door
 from customhouse.release.ship.stage import Stage
 from customhouse.release.state import State
 from packages import wheel
 from shipping import PIPELINE, VERSION, Harbour, Shipping
 from town_disclosure import accepted_case, actor_of
-from toy_release import Toy
+from toy_release import Toy, speak
 from world import upload
 
 pytestmark = pytest.mark.slow
@@ -41,25 +44,31 @@ EMBARGOED = EMBARGOED.replace('index = { kind = "store" }', 'index = { kind = "s
 @pytest.fixture(scope="module")
 def case(harbour: Harbour) -> Case:
     """A vulnerability of a project of alice, whose fix is ready."""
-    server = harbour.server
-    with httpx.Client(base_url=server.url) as client:
-        found = upload(client, harbour.index_token, wheel("hushed", "1.0.0"), name="hushed", version="1.0.0")
-    assert found.status == 200, found.text
-    with server.opened() as app:
+    with harbour.server.opened() as app:
         app.do(add_user, AddUser("olga"))
         app.do(set_site_role, SetSiteRole("olga", "operator"))
-        made, _link = accepted_case(app, actor_of(app, "olga"), "alice", project="hushed", fixed=VERSION)
+    return case_about(harbour, "hushed")
+
+
+def case_about(harbour: Harbour, project: str) -> Case:
+    """A case about a project that is made for it."""
+    server = harbour.server
+    with httpx.Client(base_url=server.url) as client:
+        found = upload(client, harbour.index_token, wheel(project, "1.0.0"), name=project, version="1.0.0")
+    assert found.status == 200, found.text
+    with server.opened() as app:
+        made, _link = accepted_case(app, actor_of(app, "olga"), "alice", project=project, fixed=VERSION)
         for state in ("fixing", "fix-ready"):
             app.do(move, Move(Knock(made.public_id, actor_of(app, "alice")), state))
     return made
 
 
-def hushed(folder: Path, harbour: Harbour, case: Case) -> Shipping:
+def hushed(folder: Path, harbour: Harbour, case: Case, project: str = "hushed") -> Shipping:
     """A run for that case, with an upstream that has no tag yet."""
     upstream = folder / "upstream.git"
     subprocess.run(["git", "init", "-q", "--bare", str(upstream)], check=True)
     made = Shipping(
-        folder, harbour, project="hushed", pipeline=EMBARGOED,
+        folder, harbour, project=project, pipeline=EMBARGOED,
         places={"case": {"id": case.public_id}, "upstream": {"url": str(upstream)}},
     )  # fmt: skip
     toy = made.words._toy
@@ -68,9 +77,9 @@ def hushed(folder: Path, harbour: Harbour, case: Case) -> Shipping:
     return made
 
 
-def versions(harbour: Harbour) -> list[str]:
+def versions(harbour: Harbour, project: str = "hushed") -> list[str]:
     page = httpx.get(
-        f"{harbour.server.url}/simple/hushed/", headers={"accept": "application/vnd.pypi.simple.v1+json"}
+        f"{harbour.server.url}/simple/{project}/", headers={"accept": "application/vnd.pypi.simple.v1+json"}
     )  # fmt: skip
     return [str(one) for one in page.json()["versions"]]
 
@@ -124,6 +133,63 @@ def test_release_and_advisory_appear_in_one_moment(harbour: Harbour, case: Case,
     with index_door(shipping.run_of("publish")) as door:
         told = door.wire.ask("GET", f"{harbour.server.url}/api/security/cases/{case.public_id}").json("index")
     assert (told["state"], told["session"]) == ("published", None)
+
+
+@pytest.mark.usefixtures("case")
+def test_a_case_that_is_withdrawn_while_the_run_waits_is_not_published(harbour: Harbour, tmp_path: Path) -> None:
+    case = case_about(harbour, "withdrawn")
+    shipping = hushed(tmp_path, harbour, case, "withdrawn")
+    shipping.words.before["sign"] = lambda _run: moved(harbour, case, "withdrawn", "It is none after all.")
+    state = shipping.conduct()
+    assert state.stop is not None
+    assert state.stop.code == "check:nothing-public", state.stop
+    assert "the case is withdrawn" in state.stop.saw
+    assert (versions(harbour, "withdrawn"), advisory(harbour, case)) == (["1.0.0"], 404)
+
+
+@pytest.mark.usefixtures("case")
+def test_an_embargo_that_is_extended_after_people_said_yes_holds(harbour: Harbour, tmp_path: Path) -> None:
+    """They said yes to now. They are asked again; the agreed day is kept; and if it is exploited, nobody waits for it."""
+    case = case_about(harbour, "delayed")
+    shipping = hushed(tmp_path, harbour, case, "delayed")
+
+    def handles(deed: Callable[..., object], wish: Callable[[Knock], object]) -> None:
+        with harbour.server.opened() as app:
+            app.do(deed, wish(Knock(case.public_id, actor_of(app, "olga"))))
+
+    def again(step: str) -> State:
+        conductor = shipping.conductor()
+        conductor.catch_up()
+        speak(conductor, "rm", Restarted(step, "It is looked at.", "rm"))
+        return shipping.conduct()
+
+    soon = datetime.now(UTC) + timedelta(days=2)
+    at_publish = [
+        lambda _run: handles(extend, lambda knock: Extend(knock, "A downstream needs it.")),
+        lambda _run: handles(schedule, lambda knock: Schedule(knock, soon)),
+        lambda _run: handles(exploited, lambda knock: Exploited(knock, "It stands in a log.")),
+    ]
+    codes = []
+
+    def something_happens(run: StepRun) -> None:
+        at_publish.pop(0)(run)
+
+    shipping.words.before["publish"] = something_happens
+    state = shipping.conduct()
+    while state.stop is not None:
+        assert (versions(harbour, "delayed"), advisory(harbour, case)) == (["1.0.0"], 404)
+        codes.append((state.stop.code, state.stop.saw))
+        assert len(codes) < 4, codes
+        state = again("sign" if "extended" in state.stop.code else "publish")
+    assert [code for code, _saw in codes] == ["embargo-extended", "not-yet"], codes
+    assert "after people said yes" in codes[0][1]
+    assert f"{soon:%-d %B %Y}" in codes[1][1]
+    assert (versions(harbour, "delayed"), advisory(harbour, case)) == (["1.0.0", VERSION], 200)
+
+
+def moved(harbour: Harbour, case: Case, state: str, reason: str) -> None:
+    with harbour.server.opened() as app:
+        app.do(move, Move(Knock(case.public_id, actor_of(app, "olga")), state, reason))
 
 
 def _take_back(shipping: Shipping) -> State:

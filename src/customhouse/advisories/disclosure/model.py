@@ -35,7 +35,6 @@ LINE: tuple[State, ...] = (
     "published", "closed",
 )  # fmt: skip
 """The straight way."""
-_OPEN: tuple[State, ...] = tuple(state for state in STATES if state not in OVER)
 
 NEXT: Mapping[State, frozenset[State]] = {
     "received": frozenset({"acknowledged"}),
@@ -167,6 +166,19 @@ def may_publish(case: Case) -> Refused | None:
     return Refused(
         "not-publishable", f"A case that is {case.state} cannot be published.", f"It can be once {wants}.", status=409
     )
+
+
+def may_publish_by_program(case: Case, now: datetime) -> Refused | None:
+    """A program keeps the day that was agreed on; a person who presses the button may be earlier.
+
+    Where it is exploited, nobody waits.
+    """
+    if case.scheduled_for is None or case.scheduled_for <= now or case.exploited_at is not None:
+        return None
+    return Refused(
+        "not-yet", f"This case is to be published on {case.scheduled_for:%-d %B %Y at %H:%M} UTC.",
+        "Publish it then; or agree on an earlier day; or press the button yourself.", status=409,
+    )  # fmt: skip
 
 
 def _cannot(case: Case, wanted: str) -> Refused:

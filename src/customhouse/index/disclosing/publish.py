@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 
 from customhouse.advisories.disclosure.draft import Draft
 from customhouse.advisories.disclosure.events import DisclosureMoved, DisclosurePublished
-from customhouse.advisories.disclosure.model import Case, may_publish
+from customhouse.advisories.disclosure.model import Case, may_publish, may_publish_by_program
 from customhouse.advisories.disclosure.tables import disclosure_case
 from customhouse.advisories.store import write_records
 from customhouse.catalog.model import Project
@@ -46,6 +46,8 @@ class PublishCase:
     rules: Rules
     manifest: str = ""
     """The digest of its release's files, as in `staging.publish.Publish`."""
+    by_program: bool = False
+    """Whether no person has pressed it: then the agreed day is kept."""
 
 
 def publish_case(deeds: Deeds, command: PublishCase) -> Case:
@@ -68,6 +70,8 @@ def publish(command: PublishCase, tx: Tx) -> Case:
     refuse_unless_handles(found)
     case, now = found.case, tx.now()
     _refuse_unless(may_publish(case))
+    if command.by_program:
+        _refuse_unless(may_publish_by_program(case, now))
     project = find_project(tx.sql, display_of(tx.sql, case)[1], lock=True)
     session = session_of(tx.sql, case)
     _refuse_unless(may_tell(Draft.of(case.draft), session, project))

@@ -147,5 +147,7 @@ def _case(run: StepRun, env: str) -> Iterator[tuple[str, str]]:
             case = case_of(run, door)
         except Declined as declined:
             raise Problem(declined.code or "declined", str(declined), place=f"case {case_id(run)}") from declined
-    if case.state == "published":
+    if case.state in ("published", "closed"):
         yield "the case is published", case.page or case.id
+    elif case.given_up:
+        yield f"the case is {case.state}: nothing of it is to be published", case.page or case.id

@@ -57,14 +57,15 @@ def post_stage(visit: Visit) -> Response:
 
 
 def post_publish(visit: Visit) -> Response:
-    """Publish release and advisory in one transaction.
+    """Publish release and advisory in one transaction, and not before the day that was agreed on.
 
     ``manifest`` is the digest of the release's files; where it is given, nothing is published if they are others.
     """
     knock = _knock(visit, "manifest")
     manifest = visit.field("manifest", limit=LONGEST_MANIFEST)
     settings = visit.app.settings
-    done = publish_case(visit.app.deeds, PublishCase(knock, policy_of(settings), Rules.of(settings), manifest))
+    wish = PublishCase(knock, policy_of(settings), Rules.of(settings), manifest, by_program=True)
+    done = publish_case(visit.app.deeds, wish)
     with visit.app.database.read() as sql:
         _display, normalized = people.display_of(sql, done)
     if normalized:
@@ -95,6 +96,10 @@ def _told(visit: Visit, case: Case) -> Response:
         "version": session.version if session is not None else None,
         "session": Addresses(visit.site).session(session.id) if session is not None and session.ongoing else None,
         "page": f"{visit.site}/security/cases/{case.public_id}/",
+        "over": not case.open,
+        "disclose_by": case.disclose_by.isoformat(),
+        "extended_at": case.extended_at.isoformat() if case.extended_at is not None else None,
+        "scheduled_for": case.scheduled_for.isoformat() if case.scheduled_for is not None else None,
     }
     response = visit.json(body)
     response.headers["cache-control"] = "private, no-store"
