@@ -1,15 +1,19 @@
-"""Make the pictures of the documents again: of the demo, of the journeys that the tests walk, of a town with a history.
+"""Make the pictures of the documents again: of the demo, of a release, of the journeys that the tests walk, of a town.
 
-With ``trust`` as the argument only the last ones are made; with part of a journey's name, like ``admin_views``, those
-of that journey alone.
+With ``trust`` as the argument only those of the town with a history are made; with ``release-run`` those of the
+release, and the sample in `docs/verify-a-release.md`; with part of a journey's name, like ``admin_views``, those of
+that journey alone.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import tempfile
+import urllib.parse
+import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -21,9 +25,11 @@ from demo import Released, builders, demo
 import trust_town
 from customhouse.app import open_app, prepare
 from customhouse.infra.settings import Settings
+from demonstration import Demonstration, demonstration, settings_for_builders
 from world import Server
 
 FIGURES = ROOT / "docs" / "figures"
+GUIDE = ROOT / "docs" / "verify-a-release.md"
 SHOTS = {
     "project-light.png": ("/project/rich/", 1100, 900, "light"),
     "project-dark.png": ("/project/rich/", 1100, 900, "dark"),
@@ -43,10 +49,75 @@ TRUST_SHOTS = {
 }
 
 
-def photograph(_server: subprocess.Popen[bytes], url: str, released: Released) -> None:
+def photograph(_server: subprocess.Popen[bytes], url: str, _released: Released) -> None:
     """One picture of each sight of the demo."""
-    run = released.page.removeprefix(url)
-    take(url, SHOTS | {name: (run + part, *rest) for name, (part, *rest) in RUN_SHOTS.items()})
+    take(url, SHOTS)
+
+
+def show_a_release() -> None:
+    """The page of a release that is out, and what a stranger sees who verifies it."""
+    with tempfile.TemporaryDirectory(prefix="customhouse-shots-") as name, builders() as builds:
+        folder = Path(name)
+        server = Server(folder / "data", environment=settings_for_builders(builds), named=True)
+        server.start()
+        try:
+            with demonstration(server, folder / "release", builds) as shown:
+                shown.release()
+                page = shown.page.removeprefix(server.url)
+                take(server.url, {file: (page + part, *rest) for file, (part, *rest) in RUN_SHOTS.items()})
+                write_sample(stranger_sees(shown, folder / "stranger"))
+        finally:
+            server.stop()
+
+
+VERIFY = (
+    "release verify sealed-{version}.release.tar", "--trust-root trusted_root.json --pipeline release.toml",
+    "--artifact sealed-{version}.tar.gz --repo sealed",
+)  # fmt: skip
+
+
+def stranger_sees(shown: Demonstration, folder: Path) -> str:
+    """What he types, and the whole answer."""
+    folder.mkdir()
+    url = shown.host.url
+    customhouse(folder, "release", "bundle", shown.page, "--allow-http")
+    (folder / "trusted_root.json").write_bytes(get(f"{url}/sigstore/trusted_root.json"))
+    (folder / "release.toml").write_text(shown.pipeline())
+    sdist = f"sealed-{shown.version}.tar.gz"
+    files = json.loads(get(f"{url}/simple/sealed/", accept="application/vnd.pypi.simple.v1+json"))["files"]
+    address = next(one["url"] for one in files if one["filename"] == sdist)
+    (folder / sdist).write_bytes(get(urllib.parse.urljoin(f"{url}/simple/sealed/", address)))
+    subprocess.run(["git", "clone", "-q", str(shown.upstream), "sealed"], cwd=folder, check=True)
+    parts = [part.format(version=shown.version) for part in VERIFY]
+    said = customhouse(folder, *" ".join(parts).split())
+    typed = " \\\n    ".join(parts)
+    return f"$ customhouse {typed}\n{said}"
+
+
+def get(url: str, accept: str = "*/*") -> bytes:
+    """What stands there."""
+    with urllib.request.urlopen(urllib.request.Request(url, headers={"accept": accept})) as answer:
+        return bytes(answer.read())
+
+
+def customhouse(folder: Path, *arguments: str) -> str:
+    """What the command says; it has to end with 0."""
+    kept = {name: text for name, text in os.environ.items() if not name.startswith("CUSTOMHOUSE_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "customhouse", *arguments], cwd=folder, env=kept, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    if done.returncode != 0:
+        raise SystemExit(f"customhouse {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def write_sample(sample: str) -> None:
+    """The first example of the document is what was said just now."""
+    text = GUIDE.read_text()
+    before, begin, rest = text.partition("```console\n")
+    GUIDE.write_text(f"{before}{begin}{sample}```{rest.partition('```')[2]}")
+    print(GUIDE.relative_to(ROOT))
 
 
 def take(url: str, shots: dict[str, tuple[str, int, int, str]]) -> None:
@@ -77,7 +148,7 @@ def keep_what_is_shown() -> None:
     """The journeys take more pictures than the documents show."""
     texts = "".join(path.read_text() for path in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
     for picture in [*FIGURES.glob("*.png"), *FIGURES.glob("*.svg")]:
-        if picture.name not in texts:
+        if picture.name not in texts and not picture.name.startswith("pipeline-"):  # of `draw_pipelines.py`
             picture.unlink()
 
 
@@ -98,11 +169,13 @@ def visit_the_town() -> None:
 
 if __name__ == "__main__":
     part = "".join(sys.argv[1:])
-    if part != "trust":
+    if part not in ("trust", "release-run"):
         walk_the_journeys(part)
     if not part:
         with builders() as service:
             demo(photograph, service)
+    if part in ("", "release-run"):
+        show_a_release()
     if part in ("", "trust"):
         visit_the_town()
     keep_what_is_shown()
