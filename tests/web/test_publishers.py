@@ -47,6 +47,18 @@ def test_an_owner_lets_a_workflow_publish_and_takes_it_back(alice: Person) -> No
     assert "There are none yet." in words(alice.get(PAGE).text)
 
 
+def test_an_owner_declares_a_builder_who_publishes_nothing(alice: Person) -> None:
+    attests = {"rule-attests_only": "true"}
+    refused = alice.post(PAGE, **(GITHUB | {"field-environment": "pypi"} | attests))
+    assert (refused.status_code, "nothing proves environment" in words(refused.text)) == (400, True)
+    answer = alice.post(PAGE, **(GITHUB | {"field-environment": ""} | attests))
+    assert alice.said(answer) == "GitHub acme/demo release.yml may attest from now on."
+    html = alice.get(PAGE).text
+    assert '<span class="mark">attest</span>' in html
+    assert "It publishes nothing" in words(html)
+    assert "It only attests" not in words(alice.get("/account/publishing/").text)
+
+
 def test_every_issuer_has_a_form_and_a_mistake_is_named(alice: Person) -> None:
     page = words(alice.get(PAGE).text)
     for issuer in ("GitHub", "GitLab", "Google", "ActiveState"):

@@ -129,7 +129,7 @@ def test_what_nobody_has_built_here_goes_without(stage: Stage) -> None:
 
 
 def test_the_stage_waits_for_a_builder_who_has_built_and_signs_a_moment_later(stage: Stage) -> None:
-    asked = []
+    asked: list[None] = []
 
     def journal() -> Sequence[Sealed]:
         asked.append(None)

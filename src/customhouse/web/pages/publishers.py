@@ -32,7 +32,7 @@ from customhouse.trust.advice import advice
 from customhouse.trust.described import Described, describe
 from customhouse.trust.issuers import PublisherIssuer, issuer_named, issuers_of
 from customhouse.trust.providers.known import PROVIDERS
-from customhouse.trust.providers.provider import Field, rules_of
+from customhouse.trust.providers.provider import ATTESTS_ONLY, Field, rules_of
 from customhouse.trust.publishers import TrustedPublisher, pending_of, publishers_of, unknown_publisher
 from customhouse.web.doors import Door, door
 from customhouse.web.permissions import Permission
@@ -83,7 +83,7 @@ def of_project(visit: Visit) -> Response:
         only = publishers_only(sql, visit.this_project.id)
     return visit.page(
         "publishers.html", only=only, rows=_lines(visit, rows), forms=_forms(visit), most=MOST_PUBLISHERS,
-        site=visit.site, now=visit.app.clock.now(),
+        site=visit.site, now=visit.app.clock.now(), attests=ATTESTS_ONLY,
     )  # fmt: skip
 
 
@@ -178,7 +178,7 @@ def _forms(visit: Visit) -> list[Form]:
     found = []
     for issuer in issuers_of(visit.app.settings):
         provider = PROVIDERS[issuer.kind]
-        found.append(Form(issuer, tuple(provider.fields(issuer)), rules_of(provider, issuer)))
+        found.append(Form(issuer, tuple(provider.fields(issuer)), tuple(provider.rules(issuer))))
     return found
 
 
