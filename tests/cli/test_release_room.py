@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from command_line import Done, customhouse
+from customhouse.release.template_texts import template_text
 from receiver import Receiver, Reply, receiver
 from small_pipeline import SMALL
 
@@ -62,6 +63,16 @@ def test_places_are_read_as_for_a_run_on_one_machine(tmp_path: Path, server: Rec
         "sigstore": {"attest": "false"},
         "atom": {"path": str(tmp_path / "a")},
     }
+
+
+def test_without_a_name_it_is_release_toml_and_what_no_place_says_is_named(tmp_path: Path, server: Receiver) -> None:
+    (tmp_path / "release.toml").write_text(template_text("compiled-library"))
+    words = ["--index", f"http://127.0.0.1:{server.port}", "--token", "ch_x", "--param", "version=1.0.0"]
+    done = customhouse("release", "open", *words, "--place", "fork.url=/srv/fork.git", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert told(server)["pipeline"] == template_text("compiled-library")
+    said = " ".join(done.stderr.split())
+    assert "No place says upstream.url, index.url, sigstore.trust_config, atom.path: machines" in said
 
 
 def test_the_pipeline_is_sent_as_the_file_has_it_byte_for_byte(tmp_path: Path, server: Receiver) -> None:

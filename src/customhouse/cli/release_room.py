@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from customhouse.cli.exit_codes import FINDINGS
-from customhouse.cli.release_lint import read_file
+from customhouse.cli.release_lint import PIPELINE, read_file
 from customhouse.formats.plain import plain
-from customhouse.release.engine.places import read_params, read_places
+from customhouse.release.engine.places import read_params, read_places, unsaid
 from customhouse.terms.errors import Refused, Rejected
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ TOKEN_VARIABLE = "CUSTOMHOUSE_TOKEN"  # noqa: S105 - a variable's name
 MAX_TOKEN = 65_536
 COLUMNS = 80
 
-PipelineFile = Annotated[Path, Parameter(help="The pipeline's file.")]
+PipelineFile = Annotated[Path, Parameter(help="The pipeline (default release.toml).")]
 Url = Annotated[str, Parameter(help="The run's address: https://HOST/release/run/ID/")]
 IndexFlag = Annotated[str, Parameter(name="--index", show_default=False, help="The server's address.")]
 Params = Annotated[
@@ -70,7 +70,7 @@ Files = Annotated[list[Path], Parameter(help="The files, and the evidence beside
 
 
 def open_run(
-    pipeline: PipelineFile, /, *, index: IndexFlag = "", param: Params = None, place: PlaceFlag = None,
+    pipeline: PipelineFile = PIPELINE, /, *, index: IndexFlag = "", param: Params = None, place: PlaceFlag = None,
     places: PlacesFile = None, rehearsal: Rehearsal = False, token: Token = "", allow_http: AllowHttp = False,
 ) -> int:  # fmt: skip
     """Open a run on a server, where actors meet, and print its address.
@@ -83,10 +83,13 @@ def open_run(
     address = index or os.environ.get("CUSTOMHOUSE_INDEX", "")
     if not address:
         raise Rejected("no-index", "--index", "no server is named", "--index https://HOST, or CUSTOMHOUSE_INDEX")
+    read, where = read_file(pipeline), read_places(places, place or ())
     opened = open_at(
-        address, read_file(pipeline), read_params(param or ()), read_places(places, place or ()),
-        rehearsal=rehearsal, token=_token(token), allow_http=allow_http,
-    )  # fmt: skip
+        address, read, read_params(param or ()), where, rehearsal=rehearsal, token=_token(token), allow_http=allow_http
+    )
+    if missing := unsaid(read, where, rehearsal=rehearsal):
+        _say(f"No place says {', '.join(missing)}: machines that need it have to, by --place. To say it for all, give "
+             "the run up and open another with --places.")  # fmt: skip
     _say("The run is open. Whoever it needs says there that he is around:")
     sys.stdout.write(f"{opened}\n")
     _say("Machines join it by:")

@@ -31,13 +31,26 @@ def refuse_unsaid(pipeline: Pipeline, places: Mapping[str, Mapping[str, str]], *
     Places stand in a run's first line and do not change: what is missing is told before there is one. A rehearsal
     brings a scratch index, a Sigstore and a feed of its own; the remotes are cloned.
     """
+    for step, place, setting, sample in _unsaid(pipeline, places, rehearsal=rehearsal):
+        raise Rejected(
+            "no-place", f"[{place}]", f"nothing says its {setting}, and the step {step.id!r} needs it",
+            f'{setting} = "{sample}" under [{place}] in places.toml, or --place {place}.{setting}={sample}',
+        )  # fmt: skip
+
+
+def unsaid(pipeline: Pipeline, places: Mapping[str, Mapping[str, str]], *, rehearsal: bool = False) -> tuple[str, ...]:
+    """Each setting, as ``PLACE.SETTING``, that a step will need and no place says: at a room, machines may say it."""
+    found = _unsaid(pipeline, places, rehearsal=rehearsal)
+    return tuple(dict.fromkeys(f"{place}.{setting}" for _, place, setting, _ in found))
+
+
+def _unsaid(
+    pipeline: Pipeline, places: Mapping[str, Mapping[str, str]], *, rehearsal: bool
+) -> Iterator[tuple[Step, str, str, str]]:  # fmt: skip
     for step in pipeline.steps:
         for place, setting, sample in _needs(step, places, rehearsal=rehearsal):
             if not places.get(place, {}).get(setting):
-                raise Rejected(
-                    "no-place", f"[{place}]", f"nothing says its {setting}, and the step {step.id!r} needs it",
-                    f'{setting} = "{sample}" under [{place}] in places.toml, or --place {place}.{setting}={sample}',
-                )  # fmt: skip
+                yield step, place, setting, sample
 
 
 def _needs(
