@@ -7,25 +7,25 @@ that journey alone.
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 import tempfile
-import urllib.parse
-import urllib.request
+import time
 from pathlib import Path
+from urllib.parse import urljoin
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests"), str(ROOT / "tests" / "web")]
 
+import httpx2 as httpx
 from browser import chromium
 from demo import Released, builders, demo
 
 import trust_town
 from customhouse.app import open_app, prepare
 from customhouse.infra.settings import Settings
-from demonstration import Demonstration, demonstration, settings_for_builders
+from demonstration import PATIENCE_SECONDS, Demonstration, demonstration, settings_for_builders
 from world import Server
 
 FIGURES = ROOT / "docs" / "figures"
@@ -37,7 +37,7 @@ SHOTS = {
 }
 
 
-RUN_SHOTS = {
+RUN_SHOTS: dict[str, tuple[str, int, int, str]] = {
     "release-run.png": ("", 1200, 1500, "light"),
     "release-run-dark.png": ("", 1200, 1500, "dark"),
     "release-run-phone.png": ("", 390, 1400, "light"),
@@ -63,11 +63,21 @@ def show_a_release() -> None:
         try:
             with demonstration(server, folder / "release", builds) as shown:
                 shown.release()
+                wait_for_bundle(shown)
                 page = shown.page.removeprefix(server.url)
-                take(server.url, {file: (page + part, *rest) for file, (part, *rest) in RUN_SHOTS.items()})
+                take(server.url, {file: (page + shot[0], *shot[1:]) for file, shot in RUN_SHOTS.items()})
                 write_sample(stranger_sees(shown, folder / "stranger"))
         finally:
             server.stop()
+
+
+def wait_for_bundle(shown: Demonstration) -> None:
+    """The server makes it once the release is out."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while httpx.get(f"{shown.page}bundle").status_code != httpx.codes.OK:
+        if time.monotonic() > deadline:
+            raise SystemExit(f"the server has made no bundle in {PATIENCE_SECONDS:.0f} s")
+        time.sleep(1)
 
 
 VERIFY = (
@@ -81,12 +91,12 @@ def stranger_sees(shown: Demonstration, folder: Path) -> str:
     folder.mkdir()
     url = shown.host.url
     customhouse(folder, "release", "bundle", shown.page, "--allow-http")
-    (folder / "trusted_root.json").write_bytes(get(f"{url}/sigstore/trusted_root.json"))
+    (folder / "trusted_root.json").write_bytes(get(f"{url}/sigstore/trusted_root.json").content)
     (folder / "release.toml").write_text(shown.pipeline())
     sdist = f"sealed-{shown.version}.tar.gz"
-    files = json.loads(get(f"{url}/simple/sealed/", accept="application/vnd.pypi.simple.v1+json"))["files"]
+    files = get(f"{url}/simple/sealed/", accept="application/vnd.pypi.simple.v1+json").json()["files"]
     address = next(one["url"] for one in files if one["filename"] == sdist)
-    (folder / sdist).write_bytes(get(urllib.parse.urljoin(f"{url}/simple/sealed/", address)))
+    (folder / sdist).write_bytes(get(urljoin(f"{url}/simple/sealed/", address)).content)
     subprocess.run(["git", "clone", "-q", str(shown.upstream), "sealed"], cwd=folder, check=True)
     parts = [part.format(version=shown.version) for part in VERIFY]
     said = customhouse(folder, *" ".join(parts).split())
@@ -94,10 +104,9 @@ def stranger_sees(shown: Demonstration, folder: Path) -> str:
     return f"$ customhouse {typed}\n{said}"
 
 
-def get(url: str, accept: str = "*/*") -> bytes:
+def get(url: str, accept: str = "*/*") -> httpx.Response:
     """What stands there."""
-    with urllib.request.urlopen(urllib.request.Request(url, headers={"accept": accept})) as answer:
-        return bytes(answer.read())
+    return httpx.get(url, headers={"accept": accept}, timeout=60).raise_for_status()
 
 
 def customhouse(folder: Path, *arguments: str) -> str:
