@@ -51,6 +51,7 @@ from customhouse.ledger.events import Event
 from customhouse.ledger.tx import Tx
 from customhouse.reports.events import CaseDecided, CaseOpened, ProjectQuarantined
 from customhouse.terms.identity import SYSTEM, Identity
+from customhouse.trust.events import PublisherAdded
 from customhouse.views.names import events as _name_events  # noqa: F401 - whatever may happen is loaded
 from customhouse.work import FOLLOWERS, run_due_job, run_followers
 from mail_sink import MailSink, mail_sink, text_of
@@ -358,6 +359,24 @@ def test_a_webhook_that_was_switched_off_is_told_to_its_owners_or_the_operators(
     sink.clear()
     happen(small, WebhookSwitchedOff(SYSTEM, None, "h", "", "https://ci.example.org", "For 5 days nothing arrived."))
     assert told(sink) == {"olga": "A webhook of the whole index was switched off"}
+
+
+def test_owners_hear_what_a_builder_may_and_what_a_publisher_may(small: World, sink: MailSink) -> None:
+    crowd(small, sink)
+    for rules, subject, may in (
+        ("attests_only", "Forge builder-a may attest what others publish into demo", "It publishes nothing there"),
+        ("ref refs/tags/v*", "Forge builder-a may publish into demo", "without any token of yours"),
+    ):
+        sink.clear()
+        happen(
+            small,
+            PublisherAdded(
+                OLGA, "demo", publisher_id=7, title="Forge builder-a", issuer="https://forge.test", stages_only=False,
+                rules=rules,
+            ),
+        )  # fmt: skip
+        assert told(sink)["alice"] == subject
+        assert may in " ".join(letter_to(sink, "alice").split())
 
 
 def test_quotas_are_told_in_words(small: World, sink: MailSink) -> None:

@@ -58,7 +58,7 @@ def _of(outputs: object, name: str) -> Things:
 
 
 def _provenances(case: Case, step: Step) -> list[Attestation]:
-    """Those of this step's newest attempt that verify."""
+    """Those of this step's newest attempt that verify; what is shown at an index beside a file says it once more."""
     attempt = case.state.steps[step.id].attempt
     names = {
         line.event.bundle.name
@@ -72,6 +72,7 @@ def _provenances(case: Case, step: Step) -> list[Attestation]:
         for one in case.attestations
         if one.proved is not None
         and one.owed is not None
+        and one.owed.shown is None
         and one.owed.name in names
         and getattr(one.owed.line.event, "attempt", 0) == attempt
     ]
