@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from customhouse.consume.audit.read.detect import read_target
-from customhouse.formats.inventory.cyclonedx import read_cyclonedx_json, read_cyclonedx_values, read_cyclonedx_xml
+from customhouse.formats.inventory.cyclonedx import read_cyclonedx_values, read_cyclonedx_xml
 from customhouse.formats.inventory.model import Edge, Subject
 from customhouse.formats.inventory.purl import Purl, read_purl
-from customhouse.formats.inventory.spdx import read_spdx_json, read_spdx_tags, read_spdx_values
+from customhouse.formats.inventory.spdx import read_spdx_tags, read_spdx_values
 from customhouse.terms.errors import Rejected
 
 LOCKS = Path(__file__).parents[1] / "data/locks"
@@ -321,9 +321,8 @@ def test_values_of_the_wrong_kind_break_no_reader(one: Any, two: Any, three: Any
 @given(st.text(max_size=300))
 @settings(max_examples=60)
 def test_any_text_is_a_bill_or_refused(text: str) -> None:
-    for reader in (read_cyclonedx_json, read_spdx_json, read_spdx_tags):
-        with suppress(Rejected):
-            reader(text, "x")
+    with suppress(Rejected):
+        read_spdx_tags(text, "x")
     with suppress(Rejected):
         read_cyclonedx_xml(text.encode("utf-8", "replace"), "x")
     read_spdx_tags("SPDXVersion: SPDX-2.3\n" + text, "x")

@@ -14,7 +14,7 @@ from customhouse.accounts.tables import account
 from customhouse.app import App, open_app
 from customhouse.catalog import critical_counts
 from customhouse.catalog.critical import Rule
-from customhouse.catalog.critical_tables import critical_review, project_networks
+from customhouse.catalog.critical_tables import critical_count, critical_review, project_networks
 from customhouse.catalog.downloads.fold import Pace, Source, fold
 from customhouse.catalog.tables import critical_mark, file, name, project, release
 from customhouse.formats.count_line import Noted
@@ -242,5 +242,5 @@ def test_the_coverage_is_measured_and_kept_day_by_day(app: App, clock: TurnableC
     clock.turn(timedelta(days=1))
     count_now(app.deeds, "25%", ())
     with app.database.read() as sql:
-        days = [one.day for one in critical_counts.counts(sql, date(2026, 11, 1))]
+        days = list(sql.execute(sa.select(critical_count.c.day).order_by(critical_count.c.day)).scalars())
     assert days == [date(2026, 11, 24), date(2026, 11, 25)]

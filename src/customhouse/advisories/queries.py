@@ -45,21 +45,12 @@ _AFTER_ID_OF = _AFTER_ID.where(
         advisory_package.c.advisory_id == advisory.c.id, advisory_package.c.ecosystem == sa.bindparam("ecosystem")
     )
 )
-_BY_CHANGE = _ALL.order_by(advisory.c.changed_serial, advisory.c.id).limit(sa.bindparam("most"))
-_SINCE = _BY_CHANGE.where(advisory.c.changed_serial > sa.bindparam("serial"))
-_FROM = _BY_CHANGE.where(
-    sa.or_(
-        advisory.c.changed_serial > sa.bindparam("serial"),
-        sa.and_(advisory.c.changed_serial == sa.bindparam("serial"), advisory.c.id > sa.bindparam("last")),
-    )
-)
 _NAMED_BY = sa.select(advisory_alias.c.advisory_id, advisory_alias.c.alias).where(
     sa.or_(
         advisory_alias.c.alias.in_(sa.bindparam("names", expanding=True)),
         advisory_alias.c.advisory_id.in_(sa.bindparam("names", expanding=True)),
     )
 )
-_NAMES = sa.select(advisory_package.c.name).where(advisory_package.c.ecosystem == PYPI).distinct()
 _LAST = sa.select(sa.func.max(advisory.c.changed_serial))
 _IDS = sa.select(advisory.c.id)
 _COUNT = sa.select(sa.func.count()).select_from(advisory)
@@ -125,15 +116,6 @@ def same_as(sql: Connection, name: str) -> list[Stored]:
     return find_all(sql, known)
 
 
-def changed_since(sql: Connection, serial: int, last_id: str = "", *, most: int = BATCH) -> list[Stored]:
-    """Records written after this serial of the ledger, in that order, at most so many.
-
-    Several records have one serial: to go on, give the serial *and* the id of the last one that you have seen.
-    """
-    statement = _FROM if last_id else _SINCE
-    return [_stored(row) for row in sql.execute(statement, {"serial": serial, "last": last_id, "most": most})]
-
-
 def every(database: Database, ecosystem: str | None = None) -> Iterator[Stored]:
     """All records by id, read in batches, each in a transaction of its own."""
     last = ""
@@ -145,11 +127,6 @@ def every(database: Database, ecosystem: str | None = None) -> Iterator[Stored]:
         if len(rows) < BATCH:
             return
         last = rows[-1].id
-
-
-def affected_names(sql: Connection) -> set[str]:
-    """The normalised names of all PyPI packages that any record names."""
-    return set(sql.execute(_NAMES).scalars())
 
 
 def every_id(sql: Connection) -> set[str]:

@@ -155,12 +155,6 @@ def latest_count(sql: Connection) -> Count | None:
     return _count(row) if row is not None else None
 
 
-def counts(sql: Connection, since: date) -> list[Count]:
-    """The pictures since a day, the oldest first."""
-    rows = sql.execute(sa.select(critical_count).where(critical_count.c.day >= since).order_by(critical_count.c.day))
-    return [_count(row) for row in rows]
-
-
 def _count(row: Any) -> Count:
     total = row.downloads
     points = tuple(CurvePoint(number, taken, taken / total if total else 0.0) for number, taken in row.curve)

@@ -268,13 +268,6 @@ def newest_releases(sql: Connection, *, limit: int) -> list[NewestRelease]:
     return [NewestRelease(*row) for row in rows]
 
 
-def project_of_file(sql: Connection, filename: str) -> str | None:
-    """The normalised name of the project that a file belongs to."""
-    return sql.execute(
-        sa.select(project.c.normalized).join(file, file.c.project_id == project.c.id).where(file.c.filename == filename)
-    ).scalar_one_or_none()
-
-
 def listed_file(sql: Connection, project_id: int, filename: str) -> tuple[int, str] | None:
     """The id and the version of a project's file that stands in listings; None if there is none of that name."""
     row = sql.execute(_LISTED_FILE, {"project": project_id, "filename": filename}).one_or_none()

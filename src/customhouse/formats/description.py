@@ -7,7 +7,6 @@ import io
 from customhouse.terms.errors import Rejected
 
 WHERE = "Description"
-MAX_SHOWN_BYTES = 2 * 2**20
 
 
 def render_description(text: str, content_type: str) -> str:

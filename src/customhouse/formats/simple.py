@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from html import escape
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from packaging.version import Version
 
@@ -79,18 +79,6 @@ class ProjectList:
 
     names: tuple[str, ...]
     serial: int
-
-
-class Source(Protocol):
-    """Where pages come from: what we host, a mirror, or a policy around either."""
-
-    def projects(self) -> ProjectList:
-        """Every project that may be listed."""
-        ...
-
-    def project(self, normalized: str) -> SimplePage | None:
-        """One project, or None if this source does not have it."""
-        ...
 
 
 def to_json(page: SimplePage) -> bytes:

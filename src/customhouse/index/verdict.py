@@ -29,7 +29,6 @@ from customhouse.reports.tables import report_case
 from customhouse.terms.errors import Refused, Rejected
 from customhouse.terms.identity import COMMAND_LINE, Actor
 
-Effect = Literal["quarantine", "archive"]
 _UPLOADED = sa.select(sa.literal(1)).where(
     file.c.project_id == sa.bindparam("project"), file.c.uploader_id == sa.bindparam("account")
 )

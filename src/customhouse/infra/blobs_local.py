@@ -11,6 +11,7 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -78,9 +79,11 @@ class LocalBlobs:
         """Remove temporaries of killed processes that are older than a moment; returns how many."""
         removed = 0
         for path in self._temporary.iterdir():
-            if path.stat().st_mtime < before.timestamp():
-                path.unlink(missing_ok=True)
-                removed += 1
+            # Whoever wrote it may be alive, and done with it now.
+            with suppress(FileNotFoundError):
+                if path.stat().st_mtime < before.timestamp():
+                    path.unlink()
+                    removed += 1
         return removed
 
     def _path(self, digest: Digest) -> Path:

@@ -92,10 +92,3 @@ def fail(database: Database, failed: Job, why: str, *, now: datetime, attempts_a
                 last_error=why[:2000],
             )
         )
-
-
-def next_due_at(connection: Connection) -> datetime | None:
-    """When the next job that nobody holds is due."""
-    return connection.execute(
-        sa.select(sa.func.min(job.c.due_at)).where(job.c.parked_at.is_(None), job.c.leased_until.is_(None))
-    ).scalar()

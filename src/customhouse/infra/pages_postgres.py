@@ -50,7 +50,6 @@ _PUT_EDITION = (
 _SERIAL = b"SELECT serial FROM changed WHERE name=%s FOR SHARE"
 # A name that never changed has no row that could be locked: without one, a deed's first row would come unnoticed.
 _KNOWN = b"INSERT INTO changed (name, serial) VALUES (%s, 0) ON CONFLICT DO NOTHING"
-_CHANGED = b"SELECT name, serial FROM changed WHERE serial > %s"
 _PUT_PAGE = (
     b"INSERT INTO page (name, format, serial, etag, body, gzip, view, epoch, edition)"
     b" VALUES (%s,%s,%s,%s,%s,%s,%s,%s,%s)"

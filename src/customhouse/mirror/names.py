@@ -31,7 +31,3 @@ class Names(Protocol):
     def take(self, tx: Tx, normalized: str, upstream: str) -> bool:
         """Write down that the upstream has the name, unless it is somebody else's: then False."""
         ...
-
-    def let_go(self, tx: Tx, normalized: str) -> None:
-        """Free a name that an upstream had."""
-        ...

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from customhouse.formats.bundled.model import BundledLibrary, BundledScan, Evidence
+from customhouse.formats.bundled.model import BundledLibrary, BundledScan
 from customhouse.infra.db import insert_new
 from customhouse.mirror.model import Inspected
 from customhouse.mirror.object_tables import mirrored_library, mirrored_object
@@ -194,21 +194,6 @@ def stored_bytes(sql: Connection) -> int:
 def forget_bytes(sql: Connection, row: Kept) -> None:
     """Write that a file's bytes are not here any more. All that was found out stays, its digest first of all."""
     _set(sql, _setting("stored"), row, {"stored": False})
-
-
-def libraries_of(sql: Connection, upstream: str, filenames: Collection[str]) -> dict[str, list[BundledLibrary]]:
-    """Which libraries these files bundle, by file name; one read."""
-    c = mirrored_library.c
-    found: dict[str, list[BundledLibrary]] = {}
-    rows = sql.execute(
-        sa.select(mirrored_library).where(c.upstream == upstream, c.filename.in_(filenames)).order_by(c.id)
-    )
-    for row in rows:
-        evidence = tuple(Evidence(*each) for each in row.evidence)
-        found.setdefault(row.filename, []).append(
-            BundledLibrary(row.library, row.version, row.member, evidence, row.purl, row.cpe)
-        )
-    return found
 
 
 def _make(sql: Connection, row: Kept, now: datetime) -> None:

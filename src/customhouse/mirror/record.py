@@ -37,7 +37,6 @@ _C = mirror_file.c
 _FILES = sa.select(mirror_file).where(_C.name == sa.bindparam("wanted"))
 _INSERT = mirror_file.insert()
 _UPDATE = mirror_file.update().where(_C.name == sa.bindparam("of_name"), _C.filename == sa.bindparam("of_file"))
-_MARK = mirror_file.update().where(_C.name == sa.bindparam("of_name"), _C.filename == sa.bindparam("of_file"))
 _FIRST = ("sha256", "other_digest", "uploaded_at")
 """Columns whose first value stays."""
 _SAID = (

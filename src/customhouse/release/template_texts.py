@@ -13,9 +13,6 @@ TEMPLATES = {
     "security-release": "embargoed, sources only, together with an advisory",
 }
 """What each is for."""
-DEFAULT = "python-library"
-
-
 PROGRAMS = {"cpython": "release.py"}
 """By template, the program that it runs and that goes into the repository beside it."""
 _NO_DIGEST = "0" * 64

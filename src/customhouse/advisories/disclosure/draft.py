@@ -18,7 +18,6 @@ LONGEST_TITLE, LONGEST_TEXT, MOST_LINES = 200, 20_000, 30
 LONGEST_ADDRESS = 500
 _WEAKNESS = re.compile(r"CWE-[1-9][0-9]{0,5}", re.ASCII)
 _CVE = re.compile(r"CVE-[0-9]{4}-[0-9]{4,19}", re.ASCII)
-FROM_THE_BEGINNING = "0"
 NOT_FIXED = "-"
 
 

@@ -130,9 +130,3 @@ def _called(statement: Statement) -> str:
     by = statement.owner or statement.supplier
     day = statement.since.date().isoformat()
     return f"{by}'s statement of {day}" if by else f"{statement.id} of {day}"
-
-
-def lapsed(statements: Iterable[Statement], today: date) -> tuple[Statement, ...]:
-    """Those that have expired, the oldest first."""
-    over = (one for one in statements if one.expires is not None and today > one.expires)
-    return tuple(sorted(over, key=lambda one: one.expires or today))

@@ -34,7 +34,6 @@ CODE = "bad-override"
 FORMAT = 1
 MAX_BYTES = 4 * 2**20
 MOST_RUNS = 1_000
-MOST_LOG_BYTES = 64 * 2**20
 SOURCES = ("uv.lock", "pylock.toml", "requirements.txt", "pyproject.toml")
 """Where to look for what is to be installed, the first that is there."""
 

@@ -12,7 +12,6 @@ from customhouse.formats.plain import plain
 COLUMNS = 80
 _INDENT = " " * 10
 _MOST_ADDED = 30
-_WORDS = {"files": "files"}
 
 
 @dataclass(frozen=True, slots=True)

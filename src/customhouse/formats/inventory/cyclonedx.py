@@ -14,7 +14,6 @@ from customhouse.formats.inventory.bill import MOST_PARTS, Bill, Part, subject_o
 from customhouse.formats.inventory.model import PRODUCTION, Gap, Subject
 from customhouse.formats.inventory.plain_xml import Element, read_xml
 from customhouse.formats.inventory.toml_lock import some_tables, table, text, texts
-from customhouse.formats.strict_json import read_json
 from customhouse.terms.errors import Rejected
 
 CODE = "bad-sbom"
@@ -31,17 +30,8 @@ _OWN_PROPERTIES = frozenset({"uv:workspace:path", "uv:package:is_project_root"})
 _DEVELOPMENT = frozenset({"cdx:npm:package:development", "cdx:package:development"})
 
 
-def read_cyclonedx_json(body: str, where: str) -> Subject:
-    """A bill in JSON. Raises `Rejected` if it is none at all."""
-    try:
-        values = read_json(body)
-    except ValueError as error:
-        raise Rejected(CODE, where, f"it is no JSON: {str(error)[:200]}", "a CycloneDX bill of materials") from None
-    return read_cyclonedx_values(values, where)
-
-
 def read_cyclonedx_values(values: object, where: str) -> Subject:
-    """The same of JSON that was parsed before."""
+    """A bill in JSON, as it was parsed. Raises `Rejected` if it is none at all."""
     top = table(values)
     if top.get("bomFormat") != "CycloneDX":
         raise Rejected(CODE, f"{where}: bomFormat", "it is not CycloneDX", '"bomFormat": "CycloneDX"')

@@ -15,7 +15,6 @@ from customhouse.formats.inventory.bill import MOST_PARTS, Bill, Part, subject_o
 from customhouse.formats.inventory.model import PRODUCTION, Gap, Subject
 from customhouse.formats.inventory.reach import groups_of
 from customhouse.formats.inventory.toml_lock import some_tables, table, text, texts
-from customhouse.formats.strict_json import read_json
 from customhouse.terms.errors import Rejected
 
 CODE = "bad-sbom"
@@ -34,17 +33,8 @@ _TAG = re.compile(r"([A-Za-z][A-Za-z0-9]{0,60}):[ \t]*(.*)")
 _NONE = ("NOASSERTION", "NONE")
 
 
-def read_spdx_json(body: str, where: str) -> Subject:
-    """A bill in JSON, 2.x or 3.0. Raises `Rejected` if it is none at all."""
-    try:
-        values = read_json(body)
-    except ValueError as error:
-        raise Rejected(CODE, where, f"it is no JSON: {str(error)[:200]}", "an SPDX document") from None
-    return read_spdx_values(values, where)
-
-
 def read_spdx_values(values: object, where: str) -> Subject:
-    """The same of JSON that was parsed before."""
+    """A bill in JSON, 2.x or 3.0, as it was parsed. Raises `Rejected` if it is none at all."""
     top = table(values)
     if isinstance(top.get("@graph"), list):
         return _read_3(top, where)

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Literal
 
 from customhouse.terms.numbers import number_of
 
-ListSignal = Literal["downloads", "dependents", "owners", "owner-2fa", "owner-changed", "critical"]
 MAX_BYTES = 64 * 2**20
 MAX_ROWS = 1_000_000
 MAX_BAD = 20

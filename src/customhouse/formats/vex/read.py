@@ -12,7 +12,6 @@ from customhouse.terms.errors import Rejected
 
 MAX_BYTES = 16 * 2**20
 """Of one document: five thousand statements with long reasons fit."""
-KINDS = ("openvex", "csaf", "cyclonedx")
 
 
 def read_vex(content: bytes, where: str) -> Document:
@@ -27,7 +26,7 @@ def read_vex(content: bytes, where: str) -> Document:
 
 
 def kind_of(top: Mapping[str, object], where: str) -> str:
-    """Which of `KINDS` it is; raises `Rejected`."""
+    """Which of the three it is: ``openvex``, ``csaf`` or ``cyclonedx``; raises `Rejected`."""
     if "@context" in top:
         return "openvex"
     if top.get("bomFormat") == "CycloneDX":

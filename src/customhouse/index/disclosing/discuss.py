@@ -16,8 +16,6 @@ from customhouse.ledger.tx import Tx
 from customhouse.terms.errors import Refused, Rejected
 
 LONGEST_MESSAGE = 50_000
-MOST_MESSAGES = 2_000
-"""In one case: somebody who writes more is a program."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,17 +113,6 @@ def invite(command: Invite, tx: Tx) -> Member:
     return member
 
 
-def coordinate(command: AboutMember, tx: Tx) -> None:
-    """Make a member of the desk the coordinator, instead of who was it; an operator may take it himself."""
-    found = enter(tx, command.knock)
-    refuse_unless_leads(found)
-    member = find_member(tx.sql, command.member_id)
-    if member is None or member.case_id != found.case.id or not member.handles or member.left_at is not None:
-        raise Refused("no-handler", "Only somebody who works on the case coordinates it.", "Invite him first.")
-    appoint(tx, found.case, member)
-    tx.record(DisclosureStep(found.identity, None, case=found.case.public_id, step="coordinator"))
-
-
 def take(knock: Knock, tx: Tx) -> Member:
     """Coordinate it oneself; an operator who does not belong to the case does from then on."""
     found = enter(tx, knock)

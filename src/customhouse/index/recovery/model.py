@@ -23,7 +23,6 @@ from itertools import combinations
 from typing import Literal
 
 Kind = Literal["mail", "repository", "dns", "identity", "vouch", "code", "old-code"]
-KINDS: tuple[Kind, ...] = ("mail", "repository", "dns", "identity", "vouch", "code", "old-code")
 Class = Literal["mail", "repository", "domain", "identity", "person", "code"]
 CLASS: dict[Kind, Class] = {
     "mail": "mail", "repository": "repository", "dns": "domain", "identity": "identity", "vouch": "person",

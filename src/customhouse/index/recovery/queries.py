@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from customhouse.accounts.tables import account
-from customhouse.index.recovery.model import CLASS, Case, Class, Kind, Proof
+from customhouse.index.recovery.model import Case, Kind, Proof
 from customhouse.index.recovery.tables import recovery_approval, recovery_case, recovery_objection, recovery_proof
 
 _C = recovery_case.c
@@ -49,11 +49,6 @@ class Evidence:
     person_id: int | None
     accepted: bool
     own: bool
-
-    @property
-    def class_(self) -> Class:
-        """What sort of evidence it is."""
-        return CLASS[self.kind]
 
     @property
     def proof(self) -> Proof:

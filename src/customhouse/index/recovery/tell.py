@@ -8,8 +8,6 @@ from customhouse.index.recovery.model import Case
 from customhouse.index.recovery.people import co_owners
 from customhouse.index.recovery.queries import name_of
 
-Facts = dict[str, object]
-
 
 def about(sql: Connection, case: Case) -> tuple[int, str, str]:
     """What every event of a case says: its number, the account's id as text, the account's name."""

@@ -31,9 +31,6 @@ LETTER = "standing-findings"
 WEBHOOK_JOB = "standing-webhook"
 MOST_TOLD = 200
 """Of one letter or delivery; the page shows the rest."""
-CHANGES = "advisories-changed"
-EXPLOITATION = "exploitation-changed"
-CLOSED = "account-closed"
 
 
 @dataclass(frozen=True, slots=True)

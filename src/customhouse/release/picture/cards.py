@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from customhouse.formats.pipeline.model import Pipeline, Step
@@ -253,6 +253,3 @@ def spoken(pipeline: Pipeline, seen: Seen, live: bool) -> str:
     return words(
         f"{step.number} {step.title}, by {seen.who} in {pipeline.environment(step.env).title}{made}{gate}{how}."
     )
-
-
-Drawer = Callable[[float, float], str]

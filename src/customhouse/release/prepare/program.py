@@ -21,7 +21,6 @@ from customhouse.release.git.worktree import TREE
 from customhouse.release.prepare.copy import Copy, copied, environment, found, left, shut_in, taken
 from customhouse.release.things import Things
 
-_DONE = "made.json"
 _PREFIX = "sha256:"
 
 

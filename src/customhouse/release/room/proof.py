@@ -112,16 +112,6 @@ def check_proof(text: str) -> Decision:
     return decision
 
 
-def key_in(text: str) -> str:
-    """The id of the key that has signed a proof, base64url; empty where none has. Two accounts with one key are one."""
-    try:
-        proof = json.loads(text)
-    except ValueError:
-        return ""
-    webauthn = isinstance(proof, dict) and proof.get("type") == "webauthn"
-    return str(proof.get("credential_id", "")) if webauthn else ""
-
-
 def proves_nothing(why: str) -> Refused:
     """The proof of a decision is none."""
     return Refused("no-proof", f"This proves no decision: {why}.", status=409)

@@ -65,10 +65,6 @@ class KnownNames:
         held = name.update().where(name.c.normalized == normalized, name.c.state == UPSTREAM, mine)
         return bool(tx.sql.execute(held.values(upstream=upstream)).rowcount)
 
-    def let_go(self, tx: Tx, normalized: str) -> None:
-        """Free a name that an upstream had."""
-        tx.sql.execute(name.delete().where(name.c.normalized == normalized, name.c.state == UPSTREAM))
-
 
 def _pattern(text: str) -> str:
     """A pattern as names are compared; ``Acme_*`` means ``acme-*``."""

@@ -20,7 +20,6 @@ from customhouse.web.permissions import Permission
 from customhouse.web.visit import Visit
 
 SHARED_FOR_A_MINUTE = "public, max-age=0, must-revalidate, s-maxage=30"
-FILES = ("constraints.txt", "overrides.txt", "uv.toml")
 
 
 def guidance_doors() -> list[Door]:

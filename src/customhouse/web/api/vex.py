@@ -30,7 +30,6 @@ FIELDS = (
     "vulnerability", "status", "specifier", "part", "part_specifier", "justification", "impact", "action", "reason",
     "expires",
 )  # fmt: skip
-KINDS = ("openvex", "csaf", "cyclonedx")
 _MEDIA = {
     "openvex": "application/json",
     "csaf": "application/json",
@@ -84,8 +83,8 @@ def _answer(
     visit: Visit, where: str, author: str, rows: Sequence[Stated], aliases: dict[str, frozenset[str]]
 ) -> Response:
     kind = visit.query.get("format", "openvex")
-    if kind not in KINDS:
-        raise Rejected("bad-format", "format", f"{kind[:40]!r} is not known", ", ".join(KINDS))
+    if kind not in _MEDIA:
+        raise Rejected("bad-format", "format", f"{kind[:40]!r} is not known", ", ".join(_MEDIA))
     today = visit.app.clock.now().date()
     statements = [statement_of(row, visit.site, aliases[row.vulnerability]) for row in rows if row.holds(today)]
     if not statements:

@@ -66,7 +66,6 @@ class CaseView:
     ways: Sequence[State]
     invitable: Sequence[str]
     publishable: bool
-    why_not: str
 
 
 def case_view(sql: Connection, found: Access, now: datetime) -> CaseView:
@@ -88,7 +87,6 @@ def case_view(sql: Connection, found: Access, now: datetime) -> CaseView:
         draft=Draft.of(case.draft), credits=queries.credits_of(sql, case.id), session=session,
         files=files_of_session(sql, session.id) if session is not None else [], ways=ways if found.handles else (),
         invitable=owners_to_invite(sql, case) if found.handles else [], publishable=refusal is None,
-        why_not=refusal.sentence if refusal is not None else "",
     )  # fmt: skip
 
 

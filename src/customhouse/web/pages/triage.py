@@ -65,7 +65,6 @@ class Line:
     weight: str
     sentence: str
     found: str
-    for_it: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,10 +200,7 @@ def _choice(candidate: Candidate, first: bool, case: Case) -> Choice:
     return Choice(
         candidate.package,
         candidate.score,
-        [
-            Line(f"{each.weight:+d}", RULES[each.rule].sentence, each.found, each.weight > 0)
-            for each in candidate.evidence
-        ],
+        [Line(f"{each.weight:+d}", RULES[each.rule].sentence, each.found) for each in candidate.evidence],
         [_in_words(one) for one in candidate.spans],
         [STOPS[one] for one in candidate.stops],
         candidate.package in case.packages if case.packages else first,

@@ -22,8 +22,6 @@ class ReadOptions(NamedTuple):
     """The program that resolves."""
     resolve_seconds: float = 120.0
     """The most that one resolution may take."""
-    follow_urls: bool = False
-    """Whether ``-r https://…`` of a requirements file may be fetched."""
     bundled: Literal["names", "bytes", "never"] = "names"
     """How libraries that installed packages bundle are looked for: by the names of files and the bills of materials in
     packages, by the bytes of each native file too (at about 40 MB a second), or never. A wheel is read by its bytes."""
