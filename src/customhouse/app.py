@@ -62,6 +62,7 @@ from customhouse.index.trust import tables as _trust_tables  # noqa: F401 - part
 from customhouse.index.upload import Reception
 from customhouse.infra.blob_stores import open_blobs
 from customhouse.infra.blobs import Blobs
+from customhouse.infra.blobs_local import LocalBlobs
 from customhouse.infra.db import Database, database_url
 from customhouse.infra.dns import Resolver
 from customhouse.infra.fetch import Outbound
@@ -222,7 +223,12 @@ class App:
         return [*found, *check_views(self.database, self.clock, internal=internal, sample=sample)]
 
     def sweep(self) -> int:
-        """Remove objects that no row names and that are older than the grace time."""
+        """Remove objects that no row names and that are older than the grace time; returns how many.
+
+        What killed processes had begun to write into a local store goes, too.
+        """
+        if isinstance(self.blobs, LocalBlobs):
+            self.blobs.sweep_temporaries(self.clock.now() - self._sweep_grace())
         return sweep(self.deeds, self.blobs, grace=self._sweep_grace())
 
     @property
