@@ -148,9 +148,12 @@ def test_ultralytics_cache_with_one_file_more(bench: Bench, sealed: SealedProjec
         BuildPython().do(bench.run(BUILD))
 
 
-def test_ultralytics_a_builder_without_cache_does_not_even_look_there(bench: Bench, sealed: SealedProject) -> None:
+def test_ultralytics_a_builder_without_cache_does_not_even_look_there(
+    bench: Bench, sealed: SealedProject, built: Built
+) -> None:
     fill_cache(bench, sealed).write_bytes(b"poison")
-    BuildPython().do(bench.run(BUILD, rebuilder=True))  # the environment ci-b says: cache = false
+    # The environment ci-b says: cache = false.
+    assert BuildPython().do(bench.run(BUILD, rebuilder=True)).outputs == built.honest.outputs
 
 
 def changed(path: Path, target: Path, more: Mapping[str, bytes], other: Mapping[str, bytes] | None = None) -> Path:

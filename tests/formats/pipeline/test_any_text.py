@@ -6,12 +6,14 @@ import tomlkit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from customhouse.formats.pipeline.graph import cycle, order
 from customhouse.formats.pipeline.lint import lint
 from customhouse.formats.pipeline.place import BadPipeline
 from customhouse.formats.pipeline.read import read_pipeline
 from customhouse.formats.pipeline.vocabulary import ACTIONS, CHECKS
 from small_pipeline import SMALL
 
+LONGEST_REFUSAL = 1500
 _words = st.sampled_from(
     ["rm", "ci", "commit", "tag", "dists", "stop", "kind == bugfix", "rebuild:2", "gate:stop", "{version}", "{", "files", "30m",
      "git-commit", "webauthn", "user:x", "restart:stop", "", "E", *sorted(ACTIONS)[:6], *sorted(CHECKS)[:4]]
@@ -36,27 +38,26 @@ _document = st.fixed_dictionaries(
 )  # fmt: skip
 
 
-def _read(text: str) -> None:
-    refusal: BadPipeline | None = None
+def _is_read_or_refused(text: str) -> bool:
+    """Read, linted and put in order, or refused in a few words at a line that the text has."""
     try:
-        lint(read_pipeline(text))
-    except BadPipeline as error:
-        refusal = error
-    if refusal is not None:
-        assert 1 <= refusal.line <= text.count("\n") + 1
-        assert len(str(refusal)) < 1500
+        pipeline = read_pipeline(text)
+    except BadPipeline as refusal:
+        return 1 <= refusal.line <= text.count("\n") + 1 and len(str(refusal)) < LONGEST_REFUSAL
+    in_order = bool(cycle(pipeline)) or set(order(pipeline)) == {one.id for one in pipeline.steps}
+    return in_order and all(one.sentence for one in lint(pipeline))
 
 
 @settings(max_examples=80, deadline=None)
 @given(_document)
 def test_any_document_is_read_or_refused(document: dict[str, object]) -> None:
-    _read(tomlkit.dumps(document))
+    assert _is_read_or_refused(tomlkit.dumps(document))
 
 
 @settings(max_examples=120, deadline=None)
 @given(st.integers(0, len(SMALL)), st.integers(0, 40), st.text(max_size=6))
 def test_any_damage_is_read_or_refused(at: int, length: int, instead: str) -> None:
-    _read(SMALL[:at] + instead + SMALL[at + length :])
+    assert _is_read_or_refused(SMALL[:at] + instead + SMALL[at + length :])
 
 
 @settings(max_examples=80, deadline=None)
@@ -66,9 +67,9 @@ def test_any_two_words_can_be_exchanged(pairs: list[tuple[int, int]]) -> None:
     for one, two in pairs:
         first, second = one % len(words), two % len(words)
         words[first], words[second] = words[second], words[first]
-    _read('"'.join(words))
+    assert _is_read_or_refused('"'.join(words))
 
 
 @given(st.text(max_size=200))
 def test_any_text_is_read_or_refused(text: str) -> None:
-    _read(text)
+    assert _is_read_or_refused(text)

@@ -60,7 +60,8 @@ def direct(pipeline: Pipeline) -> dict[str, tuple[str, ...]]:
         before = set(step.after)
         for artifact in step.inputs:
             before |= _makers_for(step, made_by.get(artifact, ()), place)
-        before.discard(step.id) if step.id not in step.after else None
+        if step.id not in step.after:
+            before.discard(step.id)
         found[step.id] = tuple(sorted(before, key=place.__getitem__))
     return found
 
