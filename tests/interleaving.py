@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -12,10 +11,10 @@ import sqlalchemy as sa
 
 from customhouse.ledger.tx import Tx
 from customhouse.terms.errors import CustomhouseError
+from patience import until
 from world import World
 
 WAIT_SECONDS = 20.0
-POLL_SECONDS = 0.005
 Deed = Callable[[Any, Tx], object]
 
 
@@ -43,17 +42,10 @@ def one_after_the_other(world: World, first: tuple[Deed, object], second: tuple[
         assert ready.wait(WAIT_SECONDS)
         two = threads.submit(said, world, *second)
         try:
-            until(lambda: somebody_waits(world))
+            until(lambda: somebody_waits(world), why="nobody waits")
         finally:
             go.set()
         return one.result(), two.result()
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "nobody waits"
-        time.sleep(POLL_SECONDS)  # asking without a pause would take the core from those who are asked about
 
 
 def somebody_waits(world: World) -> bool:

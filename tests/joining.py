@@ -31,8 +31,10 @@ from customhouse.release.children import Children, Ran
 from customhouse.release.engine.perform import Words
 from customhouse.release.work import starting
 from customhouse.release.work.worker import Worker
+from patience import until
 
-LOOK_SECONDS = 0.02
+HELD_SECONDS = 300.0
+"""So long somebody else may act while this machine stands still."""
 MACRO = "m4/build-to-host.m4"
 FUNCTION = "sunburst"
 
@@ -56,8 +58,7 @@ class Places:
         go = self.mark.with_name(f"{self.mark.name}.go")
         if where in self.hold and not go.exists():
             self.mark.write_text(where)
-            while not go.exists():
-                time.sleep(LOOK_SECONDS)  # somebody else acts now, and says when he is done
+            until(go.exists, why=f"nobody has let go of {where}", seconds=HELD_SECONDS)
 
 
 class Implanted(Children):

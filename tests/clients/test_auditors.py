@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from customhouse.index.report import FileReport, Rules, file_report
 from customhouse.index.verdict import GiveVerdict, give_verdict
 from customhouse.reports.claim import parse_claim
 from packages import wheel
+from patience import until
 from world import Server, upload
 
 pytestmark = pytest.mark.slow
@@ -134,7 +134,7 @@ def test_uv_sync_installs_nothing_of_a_release_that_a_verdict_calls_malware(
         case = app.do(file_report, FileReport("hides-harm", claim, reporter, Rules.of(app.settings))).case_id
         app.do(give_verdict, GiveVerdict(case, "malware", "It does.", versions=("2.0",)))
     ask = {"queries": [{"package": {"purl": "pkg:pypi/hides-harm@2.0"}}]}
-    until(lambda: httpx.post(f"{running_index.url}/v1/querybatch", json=ask).json()["results"] != [{}])
+    until(lambda: httpx.post(f"{running_index.url}/v1/querybatch", json=ask).json()["results"] != [{}], seconds=60)
     for version, code in (("1.0", 0), ("2.0", 2)):
         folder = tmp_path / version
         folder.mkdir()
@@ -167,11 +167,3 @@ def lock(folder: Path, registry: str, pins: Mapping[str, str], files: str = "") 
     depends = "".join(f'    {{ name = "{name}" }},\n' for name in pins)
     job = f'[[package]]\nname = "zz-job"\nversion = "0"\nsource = {{ virtual = "." }}\ndependencies = [\n{depends}]\n'
     (folder / "uv.lock").write_text(f'version = 1\nrevision = 3\nrequires-python = ">=3.11"\n\n{packages}{job}')
-
-
-def until(there: Callable[[], bool], seconds: float = 60) -> None:
-    """Wait for what the worker does by and by."""
-    deadline = time.monotonic() + seconds
-    while not there():
-        assert time.monotonic() < deadline, "the worker has not done it"
-        time.sleep(0.05)

@@ -21,6 +21,7 @@ import pytest
 from customhouse.mirror.partial import empty_partials
 from file_door import files_door
 from packages import Dist
+from patience import until
 from upstream_files import big_wheel
 from upstream_world import Asked, Said, UpstreamWorld, upstream_world
 from world import blank_folder
@@ -63,13 +64,6 @@ def holder_of(path: Path) -> int:
         if "FLOCK" in fields and "->" not in fields and fields[5].endswith(f":{inode}"):
             return int(fields[4])
     raise AssertionError("nobody holds it")
-
-
-def until(found: object) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not found():  # type: ignore[operator]
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_fifty_clients_of_two_workers_cost_one_fetch(upstream: UpstreamWorld, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from customhouse.index.teams import AboutTeam, AboutTeamRole, create_team, set_t
 from customhouse.index.transfer import OfferTransfer, TransferToOrganization, offer_transfer, transfer_to_organization
 from customhouse.ledger.tx import Tx
 from customhouse.terms.names import ProjectName
-from interleaving import WAIT_SECONDS, Deed, one_after_the_other, said, somebody_waits, until
+from interleaving import WAIT_SECONDS, Deed, one_after_the_other, said, somebody_waits
 from neighbours import (
     actor,
     answer,
@@ -41,6 +41,7 @@ from neighbours import (
     user,
 )
 from packages import wheel
+from patience import until
 from world import World
 
 
@@ -267,7 +268,7 @@ def test_an_upload_holds_the_project_until_its_end_and_the_removal_comes_after(d
         one = threads.submit(said, demo, hold, None)
         assert ready.wait(WAIT_SECONDS)
         two = threads.submit(said, demo, remove_role, RemoveRole("demo", "carol", actor(demo, "alice")))
-        until(lambda: somebody_waits(demo))
+        until(lambda: somebody_waits(demo), why="nobody waits")
         assert "carol" in roles(demo)
         go.set()
         assert (one.result(), two.result()) == ("done", "done")

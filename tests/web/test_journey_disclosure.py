@@ -34,6 +34,7 @@ from cve_services import Simulator, cve_services
 from letters_in import letter
 from mail_sink import MailSink, text_of
 from packages import wheel
+from patience import until
 from servers import free_port
 from world import Server, upload
 
@@ -265,16 +266,6 @@ def only(there: Simulator) -> str:
     until(lambda: bool(there.ids))
     [cve_id] = there.ids
     return cve_id
-
-
-def until(ready: object) -> None:
-    """Wait until something has happened on another side, for half a minute at most."""
-    pause = threading.Event()
-    for _ in range(300):
-        if ready():  # type: ignore[operator]
-            return
-        pause.wait(0.1)
-    raise AssertionError("it has not happened")
 
 
 def publish(index: Server, token: str, file: Path) -> list[dict[str, object]]:
