@@ -40,6 +40,14 @@ def test_what_a_key_signs_verifies_for_its_full_fingerprint(rosa: GpgHome, file:
     assert verify(rosa, signature, file, key=spaced) == rosa.fingerprint
 
 
+def test_a_home_may_be_said_as_people_say_it(rosa: GpgHome, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`release new` proposes ~/.gnupg."""
+    monkeypatch.setenv("HOME", str(rosa.path.parent))
+    home = Path("~") / rosa.path.name
+    signature = sign_detached(CHILDREN, home, rosa.fingerprint, file)
+    assert verify(rosa, signature, file, public=public_key(CHILDREN, home, rosa.fingerprint)) == rosa.fingerprint
+
+
 def test_a_file_that_was_changed_does_not_verify(rosa: GpgHome, file: Path) -> None:
     signature = sign_detached(CHILDREN, rosa.path, rosa.fingerprint, file)
     file.write_bytes(b"bytes that are SIGNED")

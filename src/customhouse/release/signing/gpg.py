@@ -180,6 +180,7 @@ def _keyring(children: Children, public: str, where: str) -> Iterator[Path]:
 
 
 def _run(children: Children, home: Path, *arguments: str, stdin: bytes = b"") -> Ran:
+    home = home.expanduser()  # places say ~/.gnupg, and the program is told another HOME
     # Nothing of the user's configuration, nothing of the network, and no language but one.
     environment = {"PATH": os.environ.get("PATH", _PATH), "LC_ALL": "C", "HOME": str(home), "GNUPGHOME": str(home)}
     fixed = (
