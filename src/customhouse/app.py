@@ -95,6 +95,7 @@ from customhouse.terms.identity import Actor
 from customhouse.trust import tables as _publisher_tables  # noqa: F401 - part of the schema
 from customhouse.trust.issuers import issuers_of
 from customhouse.trust.private_sigstore import tables as _sigstore_tables  # noqa: F401 - part of the schema
+from customhouse.trust.private_sigstore.restored import standings
 from customhouse.trust.private_sigstore.service import Sigstore, make_ready
 from customhouse.trust.roots import Root, roots_of
 from customhouse.views import tables as _view_tables  # noqa: F401 - part of the schema
@@ -220,7 +221,8 @@ class App:
             )
         )
         internal = self.settings.internal_names
-        return [*found, *check_views(self.database, self.clock, internal=internal, sample=sample)]
+        views = check_views(self.database, self.clock, internal=internal, sample=sample)
+        return [*found, *views, *([] if self.sigstore is None else [_check_logs(self.sigstore)])]
 
     def sweep(self) -> int:
         """Remove objects that no row names and that are older than the grace time; returns how many.
@@ -361,6 +363,12 @@ def _open_mirror(
         offline=settings.offline, orders=lambda sql: [one.upstreams for one in all_views(sql)],
     )  # fmt: skip
     return upstreams, objects
+
+
+def _check_logs(sigstore: Sigstore) -> invariants.Checked:
+    found = standings(sigstore.logbook)
+    faults = tuple(f"{one.now.origin}: {one.fault}" for one in found if one.fault)
+    return invariants.Checked("the logs of the private Sigstore have all that they have shown", len(found), faults)
 
 
 def prepare(settings: Settings) -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Iterator
 
 import pytest
 import sqlalchemy as sa
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from clock import TurnableClock
 from customhouse.infra.db import Database, database_url
@@ -18,7 +23,7 @@ from customhouse.terms.errors import Refused
 from customhouse.trust.private_sigstore.entries import Proposed
 from customhouse.trust.private_sigstore.logbook import Logbook
 from customhouse.trust.private_sigstore.merkle import leaf_hash
-from customhouse.trust.private_sigstore.note import Checkpoint, ecdsa_signed, read_checkpoint
+from customhouse.trust.private_sigstore.note import HINT_BYTES, Checkpoint, SignedCheckpoint, read_checkpoint
 from customhouse.trust.private_sigstore.service import Sigstore, make_ready
 from customhouse.trust.private_sigstore.tables import sigstore_leaf, sigstore_tile
 from customhouse.trust.private_sigstore.tiles import includes, is_consistent
@@ -47,6 +52,20 @@ def fill(book: Logbook, count: int, start: int = 0) -> None:
     leaves = [proposed(f"entry {number}") for number in range(start, start + count)]
     with book.database.write() as sql:
         append(sql, ENTRIES, [(one.digest, one.leaf) for one in leaves], book.deeds.clock.now())
+
+
+def ecdsa_signed(public_der: bytes, note: SignedCheckpoint) -> bool:
+    """Whether a key of ECDSA has signed it, as logs of Rekor's first version do (its hint is of the key alone)."""
+    key = load_der_public_key(public_der)
+    hint = hashlib.sha256(public_der).digest()[:HINT_BYTES]
+    for one in note.signatures:
+        if one.hint == hint and isinstance(key, ec.EllipticCurvePublicKey):
+            try:
+                key.verify(one.body, note.text.encode(), ec.ECDSA(hashes.SHA256()))
+            except InvalidSignature:
+                continue
+            return True
+    return False
 
 
 def test_every_entry_gets_the_next_place_and_a_proof_that_holds(sigstore: Sigstore) -> None:

@@ -31,7 +31,7 @@ from customhouse.trust.private_sigstore.monitor import Alarm, entries_since, fol
 from customhouse.trust.private_sigstore.note import COSIGNATURE, NoteKey, read_checkpoint, stamp_of
 from customhouse.trust.private_sigstore.service import Sigstore, make_ready
 from customhouse.trust.private_sigstore.tables import sigstore_leaf, sigstore_log, sigstore_tile
-from customhouse.trust.private_sigstore.tree import CERTIFICATES, ENTRIES, Leaf
+from customhouse.trust.private_sigstore.tree import CERTIFICATES, ENTRIES, Leaf, append
 from customhouse.trust.private_sigstore.trust_config import note_key
 from customhouse.trust.private_sigstore.witness import read_submission, submission_text
 from customhouse.trust.private_sigstore.witness_files import FileWitness
@@ -79,12 +79,14 @@ def key_of(app: App) -> NoteKey:
 
 
 def roll_back(app: App, size: int) -> None:
-    """What an operator can do to his own database."""
+    """What an operator can do to his own database, and to what his server remembers of it."""
+    book_of(app).heads.path.unlink()
     with app.database.write() as sql:
         sql.execute(sigstore_leaf.delete().where(sigstore_leaf.c.place >= size))
         sql.execute(sigstore_log.update().where(sigstore_log.c.name == ENTRIES).values(size=size))
-        row = sql.execute(sa.select(sigstore_tile.c.hashes).where(sigstore_tile.c.level == 0)).scalar_one()
-        sql.execute(sigstore_tile.update().values(hashes=row[: size * 32]))
+        first = sigstore_tile.c.log == ENTRIES, sigstore_tile.c.level == 0
+        row = sql.execute(sa.select(sigstore_tile.c.hashes).where(*first)).scalar_one()
+        sql.execute(sigstore_tile.update().where(*first).values(hashes=row[: size * 32]))
     book_of(app)._tiles._kept.clear()
     book_of(app)._signed.clear()
 
@@ -250,8 +252,12 @@ def test_a_second_index_is_a_witness(app: App, blank: Path, tmp_path: Path, cloc
             listening.answer = passed_on
             said = SigstoreWitness(url=_witness_at(listening), key=client.get("/sigstore/witness/key").text.strip())
             grow(app, 3)
+            certified = Leaf(b"leaf", "precertificate", "alice", "https://issuer.test")
+            with app.database.write() as sql:
+                append(sql, CERTIFICATES, [(leaf_hash(b"leaf"), certified)], app.clock.now())
             faults = collect(book_of(app), [said], LOOPBACK)
             assert faults == []
+            assert NoteKey.read(said.key).signed(book_of(app).checkpoint(CERTIFICATES)) is not None
             assert NoteKey.read(said.key).signed(book_of(app).checkpoint(ENTRIES)) is not None
             roll_back(app, 2)
             grow(app, 3, "others")

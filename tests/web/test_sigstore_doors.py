@@ -25,6 +25,7 @@ from starlette.testclient import TestClient
 from build_service import ec_key, signed
 from clock import TurnableClock
 from customhouse.app import open_app
+from customhouse.infra.db import METADATA
 from customhouse.infra.settings import Settings
 from customhouse.infra.walkers import Walkers
 from customhouse.ledger.tables import ledger_event
@@ -38,6 +39,7 @@ from world import World
 
 pytestmark = pytest.mark.slow
 SUBJECT = "https://index.test/user/alice"
+LOG_TABLES = ("sigstore_log", "sigstore_leaf", "sigstore_tile")
 LOOPBACK = "http://localhost:41234/auth/callback"
 VERIFIER = "v" * 64
 CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).decode().rstrip("=")
@@ -401,3 +403,39 @@ def test_an_entry_costs_little(doors: Doors) -> None:
             assert doors.post("/api/v2/log/entries", request).status_code == 201
     assert (time.process_time() - began) / len(requests) < 0.02
     assert len(heard) / len(requests) < 30
+
+
+def rows_of(sql: sa.Connection, name: str) -> list[dict[str, object]]:
+    return [dict(row._mapping) for row in sql.execute(sa.select(METADATA.tables[name]))]
+
+
+def test_a_database_that_was_put_back_stops_the_log_and_not_the_page(doors: Doors) -> None:
+    holder = doors.holder()
+    doors.post("/api/v2/log/entries", holder.request_v2(b"kept"))
+    with doors.app.database.read() as sql:
+        kept = {name: rows_of(sql, name) for name in LOG_TABLES}
+    doors.post("/api/v2/log/entries", holder.request_v2(b"lost"))
+    with doors.app.database.write() as sql:
+        for name, rows in kept.items():
+            sql.execute(METADATA.tables[name].delete())
+            sql.execute(METADATA.tables[name].insert(), rows)
+    for answer in (
+        doors.post("/api/v2/log/entries", holder.request_v2(b"other")),
+        doors.client.get("/sigstore/api/v2/checkpoint"),
+        doors.client.get("/sigstore/api/v1/log/entries?logIndex=0"),
+    ):
+        assert answer.status_code == 503
+        assert answer.json()["message"].startswith(
+            "log-rolled-back: The log of signatures is not available: the database"
+        )
+        assert int(answer.headers["retry-after"]) >= 60
+    # Certificates stand in a log of their own, which has lost nothing.
+    assert doors.certificate(doors.token()).status_code == 200
+    page = doors.client.get("/trust/sigstore/")
+    assert page.status_code == 200
+    assert "Nothing is signed at the moment" in page.text
+    assert "it has 1 entries, and its checkpoint of 2 was given out" in page.text
+    found = [one for one in doors.app.check() if one.findings]
+    assert [one.promise for one in found] == ["the logs of the private Sigstore have all that they have shown"]
+    # Whoever takes its memory away takes the fault away: the rest of this world is whole.
+    doors.sigstore.logbook.heads.path.unlink()

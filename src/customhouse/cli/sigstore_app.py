@@ -8,6 +8,7 @@ app = App(name="sigstore", help="The private Sigstore: its trust root, its log, 
 _COMMANDS = (
     ("trust", "sigstore_trust:trust", "Print the trust root and the client's trust config."),
     ("keys", "sigstore_keys:keys", "Which keys there are; make them, rotate them."),
+    ("restored", "sigstore_restored:restored", "Does the database have all that the logs have shown?"),
     ("monitor", "sigstore_log:monitor", "Follow the log: is it consistent, who has signed?"),
     ("witness", "sigstore_log:witness", "Co-sign a log's checkpoints, after checking that it only grew."),
 )  # fmt: skip

@@ -136,7 +136,7 @@ def pinned_key(fetch: Fetch, state: Path, key: str) -> NoteKey:
 
 def of_log(key: NoteKey, log: LogName) -> NoteKey:
     """The same key as it signs checkpoints of this log."""
-    return key if log == ENTRIES else NoteKey(f"{key.name}/certificates", key.kind, key.raw)
+    return key if log == ENTRIES else key.of_certificates
 
 
 def sound(alarm: Alarm, kept: Path) -> int:

@@ -169,6 +169,8 @@ RULES: Mapping[str, Rule] = {
     "signing-token-refused": _OPERATORS,
     "cosignature-refused": _OPERATORS,
     "sigstore-key-rotated": _OPERATORS,
+    "sigstore-log-started": _OPERATORS,
+    "sigstore-log-kept": _OPERATORS,
     "pending-publisher-added": _ALWAYS,
     "pending-publisher-ended": _SELF,
     "pending-publisher-contested": _SELF,

@@ -339,6 +339,9 @@ class Settings(BaseSettings):
     """Whether a private Sigstore runs here: certificates, logs of signatures, timestamps, under ``/sigstore/``."""
     sigstore_keys_file: Path | None = None
     """Its keys; None means ``sigstore-keys.json`` in the data folder. Keep it out of the database's backups."""
+    sigstore_heads_file: Path | None = None
+    """What its logs have said of themselves last; None means ``sigstore-heads.json`` beside the keys. It must be
+    writable, and the same for all machines that serve one database. Never bring an old one back with the database."""
     sigstore_issuers: tuple[str, ...] = ()
     """Whose ID tokens get certificates there, besides our own for people: names of issuers that may publish here, such
     as ``github`` or those of ``oidc_issuers``."""

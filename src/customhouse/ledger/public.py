@@ -125,6 +125,8 @@ OPERATORS: Mapping[str, str] = {
     "cosignature-refused": "asked to co-sign the log {origin} at {size} entries, and was refused: {why}",
     "trust-repository-renewed": "renewed the trust repository of the private Sigstore: {versions}",
     "sigstore-key-rotated": "made a new key for {role} of the private Sigstore",
+    "sigstore-log-started": "started the log {origin} with {size} entries, because {before} had shown {said}",
+    "sigstore-log-kept": "let the log {origin} go on with {size} entries, although it had shown {said}",
     "view-amended": "said in the view {view} how {before} of {name} {releases} is to be read: {after} ({change})",
     "triage-imported": "read {records} records for triage from {origin}: {automatic} became advisories, {waiting} wait",
     "triage-decided": "judged {record} {verdict}",

@@ -43,8 +43,36 @@ def rotated(values: Mapping[str, Any], site: Site) -> Draft:
     )  # fmt: skip
 
 
+def log_started(values: Mapping[str, Any], site: Site) -> Draft:
+    """The database was put back, and the log has another name and other keys."""
+    fact = Fact.of(values)
+    return draft(
+        site, fact, f"There is a new log of signatures: {fact.text('origin')}",
+        f"The log {fact.text('before')} had shown {fact.text('said')} entries, and the database does not have them: it "
+        f"was put back. So {fact.who} started the log {fact.text('origin')} {fact.when}, with {fact.text('size')} "
+        "entries and new keys. What the old keys have signed stays good.",
+        "Tell those who follow the log, and its witnesses: they must be given the new key. Which signatures were lost "
+        "only those know who have them.",
+        f"The new key:\n{site.url}/trust/sigstore/",
+    )  # fmt: skip
+
+
+def log_kept(values: Mapping[str, Any], site: Site) -> Draft:
+    """The database was put back, and the log goes on as if nothing had been shown since."""
+    fact = Fact.of(values)
+    return draft(
+        site, fact, f"The log {fact.text('origin')} has forgotten entries",
+        f"It had shown {fact.text('said')} entries, and the database was put back: it has {fact.text('size')}. "
+        f"{fact.who} let it go on under its name {fact.when}.",
+        "Whoever follows the log will see that it was put back, and its witnesses sign nothing more. If you did not "
+        "expect this, ask who has done it, and why there is no new log.",
+    )  # fmt: skip
+
+
 LETTERS: Mapping[str, Write] = {
     "signing-token-refused": token_refused,
     "cosignature-refused": cosignature_refused,
     "sigstore-key-rotated": rotated,
+    "sigstore-log-started": log_started,
+    "sigstore-log-kept": log_kept,
 }

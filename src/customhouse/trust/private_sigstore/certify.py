@@ -36,6 +36,7 @@ from customhouse.trust.private_sigstore.ct import TimestampLog
 from customhouse.trust.private_sigstore.events import SigningCertificateIssued, SigningTokenRefused
 from customhouse.trust.private_sigstore.keyring import Keyring
 from customhouse.trust.private_sigstore.keys import SigningKey
+from customhouse.trust.private_sigstore.logbook import Logbook
 from customhouse.trust.private_sigstore.merkle import leaf_hash
 from customhouse.trust.private_sigstore.people import OwnIssuer
 from customhouse.trust.private_sigstore.tables import sigstore_token
@@ -86,10 +87,16 @@ class Certifying:
     """Whose tokens are taken, besides our own."""
     own: OwnIssuer
     keys: Callable[[], Keyring]
+    logbook: Logbook
 
     def certificate(self, request: Request) -> tuple[x509.Certificate, ...]:
-        """The new certificate and those above it; raises `Refused`, `Rejected`, or `Unavailable` for an issuer away."""
+        """The new certificate and those above it; raises `Refused`, `Rejected`, or `Unavailable` for an issuer away.
+
+        Raises `LogRolledBack`, and has not used up the token, if the log of certificates was put back.
+        """
         keys = self.keys()
+        with self.logbook.view(CERTIFICATES):
+            pass
         token, kind = self._verified(request.token, keys)
         identity = _identity(token.claims, kind)
         if request.proof:
@@ -109,6 +116,8 @@ class Certifying:
         key_hash = hashlib.sha256(request.key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
         serial = f"{made.certificate.serial_number:x}"
         self.deeds.do(_issue, _Ready(token, identity, name, key_hash, serial, leaf, leaf_hash(made.leaf)))
+        # Its timestamp is a promise of the log: what was promised is remembered like what was shown.
+        self.logbook.note(CERTIFICATES)
         return (made.certificate, *chain)
 
     def _verified(self, text: str, keys: Keyring) -> tuple[IdToken, Kind]:

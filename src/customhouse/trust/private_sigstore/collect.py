@@ -61,16 +61,14 @@ def cosigned(sql: sa.Connection) -> list[Cosigned]:
 def witnessed_checkpoint(logbook: Logbook, log: LogName) -> str:
     """The newest checkpoint that a witness has signed, with our signatures and all witnesses' of that size; or ours."""
     with logbook.database.read() as sql:
-        newest = sa.select(sa.func.max(sigstore_cosignature.c.size)).where(sigstore_cosignature.c.log == log)
-        size = sql.execute(newest).scalar()
-        rows = sa.select(sigstore_cosignature.c.note).where(
-            sigstore_cosignature.c.log == log, sigstore_cosignature.c.size == size
-        )
-        notes = [read_checkpoint(text) for text in sql.execute(rows).scalars() if text]
+        chosen = sa.select(sigstore_cosignature.c.note).where(sigstore_cosignature.c.log == log)
+        notes = [read_checkpoint(text) for text in sql.execute(chosen).scalars() if text]
+    origin = logbook.origin(log)
+    size = max((one.checkpoint.size for one in notes if one.checkpoint.origin == origin), default=0)
     if not size:
         return logbook.checkpoint(log).note()
     own = logbook.checkpoint_at(log, size)
-    lines = tuple(one for note in notes for one in note.signatures)
+    lines = tuple(line for note in notes if note.text == own.text for line in note.signatures)
     return SignedCheckpoint(own.checkpoint, own.text, (*own.signatures, *lines)).note()
 
 
@@ -80,6 +78,8 @@ def _ask(logbook: Logbook, log: LogName, said: SigstoreWitness, key: NoteKey, ou
             sigstore_cosignature.c.log == log, sigstore_cosignature.c.witness == key.name
         )
         row = sql.execute(chosen).one_or_none()
+    if row is not None and row.note and read_checkpoint(row.note).checkpoint.origin != logbook.origin(log):
+        row = None  # what it has said was of the log that had this place before
     old, size = (0 if row is None else row.size), logbook.size(log)
     if not size or (row is not None and row.size == size and row.note):
         return

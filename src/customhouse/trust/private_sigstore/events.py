@@ -92,3 +92,30 @@ class SigstoreKeyRotated(Event):
     role: str
     key: str
     """The SHA-256 of the new public key, hexadecimal."""
+
+
+@dataclass(frozen=True, slots=True)
+class SigstoreLogStarted(Event):
+    """The database did not continue what its log had said: the log goes on under another name, with new keys."""
+
+    kind: ClassVar[str] = "sigstore-log-started"
+    origin: str
+    """Of the new log."""
+    before: str
+    """Of the old one."""
+    said: int
+    """How many entries the old one has said to have."""
+    size: int
+    """With how many the new one begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class SigstoreLogKept(Event):
+    """The database was put back on purpose: a log goes on under its name, without its last entries."""
+
+    kind: ClassVar[str] = "sigstore-log-kept"
+    origin: str
+    said: int
+    """How many entries it has said to have."""
+    size: int
+    """How many it has now."""

@@ -61,6 +61,8 @@ TITLES: Mapping[Role, str] = {
 ED25519_ROLES = frozenset({"entries-v2", "witness", "tuf-root", "tuf-targets", "tuf-snapshot", "tuf-timestamp"})
 HARDWARE_ROLES: frozenset[Role] = frozenset({"authority", "certificates", "entries-v1", "time"})
 """The roles whose keys may lie in a hardware module: those of ECDSA over P-256, which every module knows."""
+LOG_ROLES: Mapping[Role, str] = {"entries-v1": "", "entries-v2": "", "certificates": "/certificates"}
+"""The roles that sign for the logs, and how the name of their log ends."""
 CERTIFIED_FOR = timedelta(days=3650)
 
 PrivateKey: TypeAlias = ec.EllipticCurvePrivateKey | Ed25519PrivateKey
@@ -148,16 +150,40 @@ def rotate_key(settings: Settings, role: Role, now: datetime) -> KeyRecord:
     """Let a role sign with a new key from now on. The old private key is gone from the file."""
     path = sigstore_keys_path(settings)
     there = read_sigstore_keys(path)
+    last = there[role][-1]
+    # A log keeps its name: its checkpoints go on where they were.
+    found = _followed(settings, there, role, now, last.origin, last.url)
+    write_sigstore_keys(path, found, replaces=True)
+    return found[role][-1]
+
+
+def name_new_log(settings: Settings, now: datetime) -> str:
+    """Let the logs go on under another name and with new keys, all in one; returns how its checkpoints begin.
+
+    The old keys end. What they have signed stays good, and nobody takes what follows for a part of it.
+    """
+    path = sigstore_keys_path(settings)
+    there = read_sigstore_keys(path)
+    first = there["entries-v2"][0]
+    number = len({one.origin for one in there["entries-v2"]}) + 1
+    origin, url = f"{first.origin}/log-{number}", f"{first.url}/log-{number}"
+    found = there
+    for role in LOG_ROLES:
+        found = _followed(settings, found, role, now, origin + LOG_ROLES[role], url)
+    write_sigstore_keys(path, found, replaces=True)
+    return origin
+
+
+def _followed(settings: Settings, there: KeyFile, role: Role, now: datetime, origin: str, url: str) -> KeyFile:
+    """The keys with a new one for a role, and the end of the last."""
     old = there[role]
     made = _new(settings, role, now, len(old) + 1)
     if old[-1].origin:
-        # A log keeps its name: its checkpoints go on where they were.
-        made = replace(made, origin=old[-1].origin, url=old[-1].url)
+        made = replace(made, origin=origin, url=url)
     # The next root of the trust repository must be signed by the key of the last one (TUF 5.3.4): `forget_ended_keys`.
     kept = old[-1].private_der if role == "tuf-root" else b""
     ended = replace(old[-1], until=now, private_der=kept, hardware_label="")
-    write_sigstore_keys(path, {**there, role: (*old[:-1], ended, made)}, replaces=True)
-    return made
+    return {**there, role: (*old[:-1], ended, made)}
 
 
 def forget_ended_keys(settings: Settings) -> None:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,11 +22,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from customhouse.infra import jobs
 from customhouse.infra.db import Database
+from customhouse.infra.sigstore_heads import Head, HeadFile
 from customhouse.ledger.tx import Deeds, Tx
 from customhouse.terms.errors import Refused
 from customhouse.terms.identity import ANONYMOUS
 from customhouse.trust.private_sigstore.entries import Proposed
 from customhouse.trust.private_sigstore.events import SignatureLogged
+from customhouse.trust.private_sigstore.heads import LogRolledBack, Told, fault_of
 from customhouse.trust.private_sigstore.keyring import Keyring, Role
 from customhouse.trust.private_sigstore.note import (
     ED25519,
@@ -40,8 +43,10 @@ from customhouse.trust.private_sigstore.tables import sigstore_cosignature
 from customhouse.trust.private_sigstore.tiles import (
     HASH_BYTES,
     WIDTH,
+    Tiles,
     prove_consistency,
     prove_inclusion,
+    remembering,
     root_of,
     width_of,
 )
@@ -75,16 +80,28 @@ class Proof:
     checkpoint: str
 
 
+@dataclass(frozen=True, slots=True)
+class View:
+    """A log at one moment, which continues what was said of it last."""
+
+    sql: sa.Connection
+    said: Head | None
+    size: int
+    tiles: Tiles
+
+
 @dataclass(frozen=True)
 class Logbook:
     """The logs of one Customhouse."""
 
     deeds: Deeds
     keys: Callable[[], Keyring]
+    heads: HeadFile
     has_witnesses: bool = False
     _tiles: TileCache = field(default_factory=TileCache)
     _signed: dict[tuple[str, int, bytes, bytes], SignedCheckpoint] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _told: Told = field(default_factory=Told)
 
     @property
     def database(self) -> Database:
@@ -92,19 +109,21 @@ class Logbook:
         return self.deeds.database
 
     def add(self, proposed: Proposed) -> Proof:
-        """Append an entry, or find it where it is already; what is proved of it is committed."""
-        with self.database.read() as sql:
-            known = find_leaf(sql, ENTRIES, proposed.digest)
+        """Append an entry, or find it where it is already; what is proved of it is committed.
+
+        Raises `LogRolledBack`, before anything is appended, if the database does not continue what was said.
+        """
+        with self.view(ENTRIES) as now:
+            known = find_leaf(now.sql, ENTRIES, proposed.digest)
         entry = known or self.deeds.do(self._append, proposed)
         return self.proof(entry)
 
     def proof(self, entry: Logged) -> Proof:
         """That an entry is in the log as it is now."""
-        with self.database.read(snapshot=True) as sql:
-            size, tiles = size_of(sql, ENTRIES), self._tiles.tiles(sql, ENTRIES)
-            root, path = root_of(tiles, size), prove_inclusion(tiles, entry.place, size)
-        note = self._sign(ENTRIES, size, root).note()
-        return Proof(entry, size, root, tuple(path), note)
+        with self.view(ENTRIES) as now:
+            root, path = root_of(now.tiles, now.size), prove_inclusion(now.tiles, entry.place, now.size)
+        note = self._sign(ENTRIES, now.size, root, now.said).note()
+        return Proof(entry, now.size, root, tuple(path), note)
 
     def at(self, place: int) -> Logged:
         """The entry at a place; raises `Refused` (404)."""
@@ -124,20 +143,54 @@ class Logbook:
 
     def checkpoint(self, log: LogName) -> SignedCheckpoint:
         """What the log says of itself now, with the signatures of witnesses that have seen just this."""
-        with self.database.read(snapshot=True) as sql:
-            size = size_of(sql, log)
-            root = root_of(self._tiles.tiles(sql, log), size)
-            witnessed = _cosignatures(sql, log, size)
-        own = self._sign(log, size, root)
-        return SignedCheckpoint(own.checkpoint, own.text, (*own.signatures, *witnessed))
+        with self.view(log) as now:
+            root = root_of(now.tiles, now.size)
+            witnessed = _cosignatures(now.sql, log, now.size)
+        own = self._sign(log, now.size, root, now.said)
+        lines = (line for note in witnessed if note.text == own.text for line in note.signatures)
+        return SignedCheckpoint(own.checkpoint, own.text, (*own.signatures, *lines))
 
     def checkpoint_at(self, log: LogName, size: int) -> SignedCheckpoint:
         """The same of an earlier size, without witnesses; raises `Refused` (404) for one that it has not had."""
-        with self.database.read(snapshot=True) as sql:
-            if not 0 <= size <= size_of(sql, log):
+        with self.view(log) as now:
+            if not 0 <= size <= now.size:
                 raise _not_there("The log has never had this size.")
-            root = root_of(self._tiles.tiles(sql, log), size)
-        return self._sign(log, size, root)
+            root = root_of(now.tiles, size)
+        return self._sign(log, size, root, now.said)
+
+    @contextmanager
+    def view(self, log: LogName) -> Iterator[View]:
+        """The log as the database has it; raises `LogRolledBack` if that does not continue what was said of it."""
+        said = self.said(log)
+        with self.database.read(snapshot=True) as sql:
+            size, tiles = size_of(sql, log), remembering(self._tiles.tiles(sql, log))
+            fault = fault_of(said, size, lambda old: root_of(tiles, old))
+            self._told.tell(log, fault)
+            if fault:
+                # What was read before may be of the other tree.
+                self._tiles.forget()
+                raise LogRolledBack(log, fault)
+            yield View(sql, said, size, tiles)
+
+    def origin(self, log: LogName) -> str:
+        """How its checkpoints begin."""
+        return self.keys().record(log_key(log)).origin
+
+    def said(self, log: LogName) -> Head | None:
+        """What was said last of a log. Ask before the database is read: what stands here was committed then."""
+        return self.heads.newest(self.origin(log))
+
+    def head_now(self, log: LogName) -> Head:
+        """The head of a log as the database has it, whatever was said before."""
+        with self.database.read(snapshot=True) as sql:
+            size = size_of(sql, log)
+            return Head(self.origin(log), size, root_of(TileCache().tiles(sql, log), size))
+
+    def note(self, log: LogName) -> None:
+        """Remember the log as it is now, because somebody is about to hear of its newest entry."""
+        with self.view(log) as now:
+            root = root_of(now.tiles, now.size)
+        self._remember(log, now.size, root, now.said)
 
     def consistency(self, log: LogName, old: int, size: int | None = None) -> tuple[int, bytes, list[bytes]]:
         """Size, root, and the hashes that show that it begins with the tree of ``old`` leaves; raises `Refused`."""
@@ -183,8 +236,21 @@ class Logbook:
                 jobs.add(tx.sql, COSIGN_JOB, {}, due_at=tx.now(), key=COSIGN_JOB)
         return logged
 
-    def _sign(self, log: LogName, size: int, root: bytes) -> SignedCheckpoint:
+    def _remember(self, log: LogName, size: int, root: bytes, said: Head | None) -> None:
+        """Write down what is about to be said, unless more was said before: ``said``, which was looked at."""
+        while said is None or size > said.size:
+            head = Head(self.origin(log), size, root)
+            if self.heads.advance(head, said):
+                return
+            # Another process has said something meanwhile. Both must be the beginning of what is there now.
+            with self.view(log) as now:
+                said = now.said
+                if fault := fault_of(head, now.size, lambda old: root_of(now.tiles, old)):
+                    raise LogRolledBack(log, fault)
+
+    def _sign(self, log: LogName, size: int, root: bytes, said: Head | None) -> SignedCheckpoint:
         """Sign what was committed. The same is signed once for each process, because some signatures are random."""
+        self._remember(log, size, root, said)
         keys = self.keys()
         roles: tuple[Role, ...] = ("entries-v2", "entries-v1" if log == ENTRIES else "certificates")
         current = b"".join(keys.record(role).public_der for role in roles)
@@ -239,8 +305,13 @@ def spelled_v1(proof: Proof, keys: Keyring) -> dict[str, Any]:
     return {proof.entry.leaf_hash.hex(): {**promise, "verification": verification}}
 
 
+def log_key(log: LogName) -> Role:
+    """The role whose key says how the checkpoints of a log begin."""
+    return "entries-v2" if log == ENTRIES else "certificates"
+
+
 def _signed(keys: Keyring, log: LogName, size: int, root: bytes) -> SignedCheckpoint:
-    record = keys.record("entries-v2" if log == ENTRIES else "certificates")
+    record = keys.record(log_key(log))
     checkpoint = Checkpoint(record.origin, size, root)
     signatures = []
     if log == ENTRIES:
@@ -259,13 +330,13 @@ def _ecdsa(keys: Keyring, role: Role, name: str, text: str) -> NoteSignature:
     return NoteSignature(name, hint, keys.ecdsa(role).sign(text.encode(), ec.ECDSA(hashes.SHA256())))
 
 
-def _cosignatures(sql: sa.Connection, log: LogName, size: int) -> list[NoteSignature]:
-    """What witnesses have said of the log at this size."""
+def _cosignatures(sql: sa.Connection, log: LogName, size: int) -> list[SignedCheckpoint]:
+    """What witnesses have said of the log at this size, or of one that had its place before."""
     chosen = sa.select(sigstore_cosignature.c.note).where(
         sigstore_cosignature.c.log == log, sigstore_cosignature.c.size == size
     )
-    notes = [read_checkpoint(text) for text in sql.execute(chosen.order_by(sigstore_cosignature.c.witness)).scalars()]
-    return [signature for note in notes for signature in note.signatures]
+    texts = sql.execute(chosen.order_by(sigstore_cosignature.c.witness)).scalars()
+    return [read_checkpoint(text) for text in texts if text]
 
 
 def _not_there(sentence: str) -> Refused:

@@ -134,7 +134,8 @@ def key_in(trusted_root: str, log: LogName = ENTRIES) -> NoteKey:
         raise Rejected(
             "bad-root", "trusted_root.json", "names no log of Ed25519 that signs now", "another root"
         ) from error
-    return NoteKey(name + ("" if log == ENTRIES else "/certificates"), ED25519, raw)
+    key = NoteKey(name, ED25519, raw)
+    return key if log == ENTRIES else key.of_certificates
 
 
 def _entry(log: LogName, place: int, body: bytes) -> Entry:

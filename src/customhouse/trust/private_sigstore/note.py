@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
@@ -112,6 +110,11 @@ class NoteKey:
             )
         return key
 
+    @property
+    def of_certificates(self) -> NoteKey:
+        """The key of a log of signatures as it signs for the log of certificates beside it."""
+        return NoteKey(f"{self.name}/certificates", self.kind, self.raw)
+
     def sign(self, private: Ed25519PrivateKey, text: str) -> NoteSignature:
         """Sign a note with the private half of a key of the kind `ED25519`."""
         return NoteSignature(self.name, self.id[:HINT_BYTES], private.sign(text.encode()))
@@ -162,20 +165,6 @@ def read_checkpoint(text: str, where: str = "checkpoint") -> SignedCheckpoint:
         raise Rejected("bad-checkpoint", where, "has no signatures, or too many", EXPECTED)
     checkpoint = Checkpoint(lines[0], int(lines[1]), root)
     return SignedCheckpoint(checkpoint, head + "\n", tuple(_signature(one, where) for one in signatures))
-
-
-def ecdsa_signed(public_der: bytes, note: SignedCheckpoint) -> bool:
-    """Whether a key of ECDSA has signed it, as logs of Rekor's first version do (its hint is of the key alone)."""
-    key = load_der_public_key(public_der)
-    hint = hashlib.sha256(public_der).digest()[:HINT_BYTES]
-    for one in note.signatures:
-        if one.hint == hint and isinstance(key, ec.EllipticCurvePublicKey):
-            try:
-                key.verify(one.body, note.text.encode(), ec.ECDSA(hashes.SHA256()))
-            except InvalidSignature:
-                continue
-            return True
-    return False
 
 
 def raw_ed25519(public_der: bytes) -> bytes:

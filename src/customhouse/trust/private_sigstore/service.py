@@ -11,6 +11,7 @@ from cryptography import x509
 
 from customhouse.infra.issuer import Issuers
 from customhouse.infra.settings import Settings, SigstoreWitness
+from customhouse.infra.sigstore_heads import HeadFile, sigstore_heads_path
 from customhouse.infra.sigstore_keys import KeyRecord
 from customhouse.ledger.tx import Deeds, Tx
 from customhouse.terms.errors import Rejected
@@ -51,11 +52,13 @@ class Sigstore:
         """From the settings; raises `Rejected` for an issuer or a key that they name and nobody knows."""
         base, keys = settings.public_url + PATH, Keys(settings)
         own = OwnIssuer(base + OIDC_PATH)
-        certifying = Certifying(deeds, issuers, _allowed(settings), own, keys.now)
-        watched = tuple(NoteKey.read(one, "sigstore_watched") for one in settings.sigstore_watched)
+        logbook = logbook_of(settings, deeds, keys)
+        certifying = Certifying(deeds, issuers, _allowed(settings), own, keys.now, logbook)
+        logs = [NoteKey.read(one, "sigstore_watched") for one in settings.sigstore_watched]
+        # Who watches a log of signatures watches the log of certificates beside it, as our own programs do.
+        watched = tuple(key for one in logs for key in (one, one.of_certificates))
         for one in settings.sigstore_witnesses:
             NoteKey.read(one.key, "sigstore_witnesses")
-        logbook = Logbook(deeds, keys.now, bool(settings.sigstore_witnesses))
         return cls(base, keys, logbook, certifying, own, settings.sigstore_witnesses, watched)
 
     @property
@@ -74,6 +77,12 @@ class Sigstore:
     def witness_key(self) -> NoteKey:
         """With which we co-sign the logs of others."""
         return witness_key(self.keys.now())
+
+
+def logbook_of(settings: Settings, deeds: Deeds, keys: Keys | None = None) -> Logbook:
+    """The logs, with what was said of them last."""
+    heads = HeadFile(sigstore_heads_path(settings))
+    return Logbook(deeds, (keys or Keys(settings)).now, heads, bool(settings.sigstore_witnesses))
 
 
 def witness_key(keys: Keyring) -> NoteKey:

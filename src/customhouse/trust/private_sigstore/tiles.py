@@ -32,12 +32,12 @@ def width_of(level: int, number: int, size: int) -> int:
 
 def root_of(tiles: Tiles, size: int) -> bytes:
     """The root of the tree of the first ``size`` leaves."""
-    return _range_hash(_remembering(tiles), 0, size) if size else EMPTY
+    return _range_hash(remembering(tiles), 0, size) if size else EMPTY
 
 
 def prove_inclusion(tiles: Tiles, index: int, size: int) -> list[bytes]:
     """The hashes that lead from a leaf to the root of the first ``size`` leaves, lowest first; 0 <= index < size."""
-    tiles, found, low, high = _remembering(tiles), [], 0, size
+    tiles, found, low, high = remembering(tiles), [], 0, size
     while high - low > 1:
         middle = low + _split(high - low)
         if index < middle:
@@ -56,7 +56,7 @@ def prove_consistency(tiles: Tiles, old: int, size: int) -> list[bytes]:
     """
     if not 0 < old < size:
         return []
-    tiles, found, low, high, whole = _remembering(tiles), [], 0, size, True
+    tiles, found, low, high, whole = remembering(tiles), [], 0, size, True
     while old != high:
         middle = low + _split(high - low)
         if old <= middle:
@@ -116,7 +116,7 @@ def is_consistent(old: int, old_root: bytes, size: int, root: bytes, proof: Sequ
     return last == 0 and found_old == old_root and found == root
 
 
-def _remembering(tiles: Tiles) -> Tiles:
+def remembering(tiles: Tiles) -> Tiles:
     """Each tile is asked for once."""
     known: dict[tuple[int, int], bytes] = {}
 

@@ -196,6 +196,11 @@ class TileCache:
 
         return tile
 
+    def forget(self) -> None:
+        """Read all of it again: the database may be another one."""
+        with self._lock:
+            self._kept.clear()
+
     def _keep(self, key: tuple[str, int, int], tile: bytes) -> None:
         with self._lock:
             while len(self._kept) >= MOST_KEPT_TILES:

@@ -98,7 +98,7 @@ def _authority(record: KeyRecord, keys: Keyring, path: str = "") -> dict[str, An
     name = own.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value
     return {
         "subject": {"organization": OPERATOR, "commonName": str(name)},
-        "uri": keys.record("entries-v2").url + path,
+        "uri": keys.all("entries-v2")[0].url + path,
         "certChain": {"certificates": [{"rawBytes": _base64(one)} for one in record.certificates]},
         "validFor": _valid(record),
     }

@@ -13,6 +13,7 @@ from customhouse.infra.sigstore_keys import KeyRecord
 from customhouse.trust.private_sigstore.collect import Cosigned, cosigned
 from customhouse.trust.private_sigstore.keyring import ROLES, TITLES, Keyring, Role
 from customhouse.trust.private_sigstore.note import NoteKey
+from customhouse.trust.private_sigstore.restored import standings
 from customhouse.trust.private_sigstore.service import Sigstore
 from customhouse.trust.private_sigstore.tree import CERTIFICATES, ENTRIES, latest
 from customhouse.trust.private_sigstore.trust_config import note_key
@@ -62,9 +63,11 @@ def page(visit: Visit) -> Response:
         rows = latest(sql, ENTRIES, SHOWN, name=name)
         certificates = latest(sql, CERTIFICATES, SHOWN, name=name) if name else []
         said, watched = cosigned(sql), all_witnessed(sql)
+    standing = standings(sigstore.logbook)
+    checkpoint = sigstore.logbook.checkpoint(ENTRIES) if not standing[0].fault else None
     return visit.page(
         "sigstore.html", kept=True, name=name, rows=rows, certificates=certificates, watched=watched,
-        checkpoint=sigstore.logbook.checkpoint(ENTRIES), certified=sigstore.logbook.checkpoint(CERTIFICATES),
+        checkpoint=checkpoint, standing=standing, sizes=[one.now.size for one in standing],
         keys=key_rows(keys), log_key=note_key(keys.record("entries-v2")).spelled, base=sigstore.base,
         witnesses=witness_rows(sigstore, said), witness_key=sigstore.witness_key.spelled,
     )  # fmt: skip
