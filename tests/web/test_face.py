@@ -94,7 +94,7 @@ def index(
     data = prepared_copy(request.getfixturevalue("blank"), tmp_path_factory.mktemp("face"))
     with open_town(Settings.model_validate({"data": data}), SystemClock(), walkers) as town:
         pass
-    with running(data) as server:
+    with running(data, environment={"CUSTOMHOUSE_SIGSTORE": "true"}) as server:
         token = server.new_token("face")
         with httpx.Client(base_url=server.url, timeout=30) as client:
             for dist, name, version in (
@@ -129,7 +129,7 @@ FACES = ["/", "/project/face-rich/", "/project/face-bare/", "/project/face-bare/
          "/advisories/?q=nothing-like-it", "/bundled/", "/bundled/?library=nothing-like-it", "/advisory/PYSEC-1/",
          "/project/nobody/", "/project/face-bare/9/"]  # fmt: skip
 MORE: Mapping[Kind, list[str]] = {
-    "anonymous": [*FACES, "/search/", "/search/?q=nothing-like-it", "/account/link/dead/"],
+    "anonymous": [*FACES, "/search/", "/search/?q=nothing-like-it", "/account/link/dead/", "/trust/sigstore/"],
     "owner": [
         "/manage/project/demo/release/0.9/", "/manage/project/demo/release/2.0/", "/manage/project/demo/delete/",
         "/manage/project/hidden/", "/manage/project/hidden/visibility/", "/project/hidden/", "/project/demo/2.0/",
