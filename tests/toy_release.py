@@ -34,7 +34,7 @@ from customhouse.release.events import (
 from customhouse.release.journal_file import FileJournal
 from customhouse.release.machine_key import MachineKey
 from customhouse.release.question import proof_by_key
-from customhouse.release.rules import begin
+from customhouse.release.rules import EDITION, begin
 from customhouse.release.sealed import Sealed
 from customhouse.release.sealing import EMPTY, say, seal
 from customhouse.release.state import State
@@ -525,10 +525,11 @@ def created(
     text: str = PIPELINE,
     version: int = 3,
     places: Mapping[str, Mapping[str, str]] | None = None,
+    rules: int = EDITION,
 ) -> Created:
     """The first event of a toy run."""
     digest = hashlib.sha256(text.encode()).hexdigest()
-    return Created("toy", text, digest, version, dict(params), places or {}, ENGINE_KEY.public)
+    return Created("toy", text, digest, version, dict(params), places or {}, ENGINE_KEY.public, rules=rules)
 
 
 def first_line(event: Created | None = None, at: datetime = START) -> Sealed:

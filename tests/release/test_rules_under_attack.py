@@ -18,11 +18,13 @@ from customhouse.release.sealed import Sealed
 from customhouse.release.sealing import say, seal
 from customhouse.release.standing import inputs_of
 from customhouse.release.state import State
+from customhouse.terms.errors import Refused
 from toy_release import ENGINE_KEY, OTHER, PEOPLE, PIPELINE, approve, conductor, created, first_line, join
 
 ROOM = {"room": {"url": "https://index.example"}}
 RM = PEOPLE["rm"]
 TAG = "refs/tags/v1.2.3"
+HOUR = timedelta(hours=1)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +62,7 @@ def told(state: State, event: Event, by: str = "engine", key: MachineKey | None 
     return rules.apply(state, line_of(state, event, by, key, timedelta()))
 
 
-def started(state: State, step: str) -> Event:
+def started(state: State, step: str) -> e.StepStarted:
     assert state.at is not None
     attempt = state.steps[step].attempt
     return e.StepStarted(
@@ -98,10 +100,85 @@ def test_a_run_that_was_stopped_before_it_opened_still_waits_for_its_experts() -
 def test_nobody_restarts_or_abandons_a_run_while_it_is_being_published(released: list[Sealed]) -> None:
     state = before(released, e.Published, "publish")
     assert state.steps["publish"].status == "running"
-    for event in (e.Restarted("build", "hurry", "rm"), e.Aborting("rm", "enough")):
+    again, enough = e.Restarted("build", "hurry", "rm"), e.Aborting("rm", "enough")
+    for event in (again, enough):
         assert refused(state, event, "rm", RM) == "publishing"
-        assert refused(state, event, "rm", RM, timedelta(hours=1)) == "", "its machine is gone"
     assert refused(state, e.Restarted("docs", "hurry", "rm"), "rm", RM) == "publishing"
+    # Its machine is gone.
+    assert refused(state, again, "rm", RM, HOUR) == "unsettled"
+    assert refused(state, enough, "rm", RM, HOUR) == ""
+
+
+def test_what_may_be_public_is_looked_at_before_an_abandoned_run_takes_anything_back(released: list[Sealed]) -> None:
+    state = before(released, e.Published, "publish")
+    state = rules.apply(state, line_of(state, e.Aborting("rm", "enough"), "rm", RM, HOUR))
+    assert refused(state, e.Undone("stage", 1, "undone")) == "unsettled"
+    assert refused(state, e.Finished("abandoned")) == "not-done"
+    seen = before(released, e.StepDone, "publish")
+    things = e.Published("publish", 1, "https://index.example/toy/", seen.artifacts["dists"])
+    assert told(state, things).published_at is not None
+    state = told(state, e.StepFailed("publish", 1, "interrupted", "it was begun, and was not done"))
+    assert refused(state, e.Undone("stage", 1, "undone")) == ""
+
+
+def test_a_journal_of_before_is_judged_as_it_was_then(released: list[Sealed]) -> None:
+    """There a run whose publishing machine was gone could be restarted, or abandoned, without a look."""
+    old = replace(before(released, e.Published, "publish"), rules=1)
+    assert refused(old, e.Restarted("build", "hurry", "rm"), "rm", RM, HOUR) == ""
+    old = rules.apply(old, line_of(old, e.Aborting("rm", "enough"), "rm", RM, HOUR))
+    assert refused(old, e.Undone("stage", 1, "undone")) == ""
+    assert refused(old, e.StepFailed("publish", 1, "machine-gone", "it is away")) == ""
+
+
+def test_a_journal_of_rules_to_come_is_not_judged_by_those_of_today() -> None:
+    with pytest.raises(Refused, match="edition 3 of the rules"):
+        rules.begin(first_line(created(rules=3)))
+
+
+def at_a_room(state: State, step: str, key: MachineKey) -> State:
+    """The step runs at a room, on the machine with this key."""
+    found = replace(state.steps[step], machine=f"rm@{key.public[:8]}", key=key.public)
+    keys = {**state.keys, "rm": (RM.public, OTHER.public)}
+    places = {**state.places, **ROOM}
+    return replace(state, places=places, keys=keys, steps={**state.steps, step: found})
+
+
+def test_a_machine_that_slept_until_another_took_its_step_over_has_nothing_more_to_say(released: list[Sealed]) -> None:
+    state = at_a_room(before(released, e.Published, "publish"), "publish", RM)
+    public = e.Published("publish", 1, "https://index.example/toy/", state.artifacts["dists"])
+    assert refused(state, public, "rm", RM) == ""
+    taken = replace(started(state, "publish"), machine="rm@other")
+    assert refused(state, taken, "rm", OTHER) == "leased"
+    assert refused(state, replace(taken, machine="rm@" + RM.public[:8]), "rm", OTHER) == "leased", "by its name alone"
+    later = rules.apply(state, line_of(state, replace(taken, lease_until=taken.lease_until + HOUR), "rm", OTHER, HOUR))
+    assert later.steps["publish"].idempotency_key == state.steps["publish"].idempotency_key
+    for event in (
+        public, e.Checked("publish", 1, "handover", True, "", ""), e.StepFailed("publish", 1, "away", "no answer"),
+        e.StepDone("publish", 1, {}, {}),
+    ):  # fmt: skip
+        assert refused(later, event, "rm", RM) == "lease-lost"
+    assert refused(later, public, "rm", OTHER) == ""
+
+
+def test_at_a_room_nobody_supposes_that_what_strangers_may_have_seen_was_not_done(released: list[Sealed]) -> None:
+    state = at_a_room(before(released, e.Published, "publish"), "publish", RM)
+    assert refused(state, e.StepFailed("publish", 1, "machine-gone", "it is away"), later=HOUR) == "wrong-speaker"
+
+
+def test_a_run_that_waits_for_a_machine_goes_on_with_it_unless_something_else_has_stopped_it(
+    released: list[Sealed],
+) -> None:
+    state = at_a_room(before(released, e.Published, "publish"), "publish", RM)
+    gone = e.Stopped(rules.MACHINE_GONE, "it is away", "a machine of rm", "publish")
+    state = rules.apply(state, line_of(state, gone, "engine", None, HOUR))
+    back = replace(started(state, "publish"), machine="rm@other")
+    assert told(state, back, "rm", OTHER).status == "open"
+    other = told(state, e.Stopped("rebuild-failed", "the disk is full", "the same bit for bit", "docs"), "rm", RM)
+    assert other.stop is not None
+    assert other.stop.code == "rebuild-failed"
+    settled = told(other, back, "rm", OTHER)
+    assert (settled.status, settled.stop) == ("stopped", other.stop)
+    assert settled.steps["publish"].key == OTHER.public
 
 
 def test_a_disputed_build_is_not_passed_by_a_restart_from_a_step_behind_it(released: list[Sealed]) -> None:

@@ -67,7 +67,7 @@ class Walk:
                     assert found.status == "done"
                     assert len({one.person for _, _, one in found.approvals}) >= step.gate.quorum
         if isinstance(event, e.StepStarted):
-            assert before.status in ("open", "aborting")
+            assert before.status in ("open", "aborting") or before.steps[event.step].status == "running"
             assert dict(event.inputs) == inputs_of(before, before.pipeline.step(event.step))
             if event.step == "push-last":
                 assert before.published_at is not None
@@ -103,7 +103,7 @@ class Walk:
         running = [name for name, one in state.steps.items() if one.status == "running"]
         return bool(running) and self.finish(self.random.choice(running))
 
-    def start(self, step: str, attempt: int) -> Event:
+    def start(self, step: str, attempt: int) -> e.StepStarted:
         state = self.state
         assert state.at is not None
         key = idempotency_key(state.run, step, attempt)
@@ -172,7 +172,8 @@ class Walk:
             (e.Checked(step, found.attempt, "tested-as-staged", False, "x", "y"), "engine"),
             (e.StepFailed(step, found.attempt, "bad", "luck"), "engine"),
             (e.StepDone(step, found.attempt, {}, {}), "engine"),
-            (self.start(step, found.attempt), "engine"),
+            (replace(self.start(step, found.attempt), machine=random.choice(["here", "there"])), "engine"),
+            (e.Stopped(rules.MACHINE_GONE, "it is away", "a machine", step), "engine"),
             (e.StepSkipped(step, "hurry"), "engine"),
             (e.Published("publish", state.steps["publish"].attempt, "https://evil.example", ()), "engine"),
             (e.Finished("released"), "engine"),

@@ -99,6 +99,10 @@ class StepRun:
     """Of a signing step: for which digests the key is released."""
     journal: Callable[[], Sequence[Sealed]] | None = None
     """The run's lines, as they are now. Who holds a key replays them himself, and believes no `state`."""
+    held: Callable[[], None] = lambda: None
+    """Asked right before anything that strangers see: raises `Problem` ("lease-lost") unless the attempt is still this
+    machine's, by the journal as it is now. A machine that slept finds out so that another one has taken it over.
+    """
 
     def place(self, name: str = "") -> Mapping[str, str]:
         """Settings of the step's environment, or of this one; raises `Problem` naming the setting that is missing."""

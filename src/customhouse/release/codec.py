@@ -2,7 +2,8 @@
 
 A line is one JSON object: ``run``, ``seq``, ``previous``, ``at``, ``by``, ``kind``, ``body`` and, where an actor's
 machine speaks, ``said``; these are the payload. Beside them stand ``hash`` and ``signature``. Unknown kinds, unknown or
-missing fields, other types and other spellings of the same value are `Rejected`, naming the line.
+missing fields, other types and other spellings of the same value are `Rejected`, naming the line. A field that came
+later (`Event.later`) is not written where it says what was so before, so that older journals keep their hashes.
 """
 
 from __future__ import annotations
@@ -41,7 +42,11 @@ KINDS = _all_kinds()
 
 def to_body(event: Event) -> dict[str, JSON]:
     """The event's fields as JSON values."""
-    return {one.name: _written(getattr(event, one.name)) for one in fields(event)}
+    return {
+        one.name: _written(value)
+        for one in fields(event)
+        if (value := getattr(event, one.name)) != one.default or one.name not in event.later
+    }
 
 
 def from_body(kind: str, body: JSON, *, where: str = "event") -> Event:
@@ -166,10 +171,13 @@ def _reader(hint: Any) -> Callable[[JSON, str], Any]:
 def _record(hint: Any) -> Callable[[JSON, str], Any]:
     known = get_type_hints(hint)
     readers = {one.name: _reader(known[one.name]) for one in fields(hint)}
+    later: frozenset[str] = getattr(hint, "later", frozenset())
+    always = tuple(name for name in readers if name not in later)
 
     def read(value: JSON, where: str) -> Any:
-        _exactly(_a(dict, value, where), tuple(readers), where)
-        return hint(**{name: reader(value[name], f"{where}.{name}") for name, reader in readers.items()})
+        _exactly(_a(dict, value, where), always, where, optional=tuple(later))
+        there = {name: reader for name, reader in readers.items() if name in value}
+        return hint(**{name: reader(value[name], f"{where}.{name}") for name, reader in there.items()})
 
     return read
 

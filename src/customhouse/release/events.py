@@ -19,6 +19,8 @@ class Event:
     """One fact. Who says so and when stands on the sealed line around it (`sealed.py`)."""
 
     kind: ClassVar[str]
+    later: ClassVar[frozenset[str]] = frozenset()
+    """Fields that older journals lack: not written where they are as they were then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,7 @@ class Created(Event):
     """The first event: which pipeline, for which parameters, at which places."""
 
     kind: ClassVar[str] = "created"
+    later: ClassVar[frozenset[str]] = frozenset({"rules"})
     project: str
     pipeline: str
     """The file's text."""
@@ -38,6 +41,8 @@ class Created(Event):
     """The public key (Ed25519, hexadecimal) that seals this journal."""
     rehearsal: bool = False
     """A dry run on clones and a scratch index."""
+    rules: int = 1
+    """By which edition of the rules it is judged (`rules.EDITION`); journals that are older do not say it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,19 @@ from typing import TypeAlias
 
 from customhouse.formats.pipeline import graph
 from customhouse.formats.pipeline.model import Step
-from customhouse.release.events import Asked, Event, Finished, KeyGranted, OpenedRun, Restarted, StepSkipped, Stopped
+from customhouse.release.events import (
+    Asked,
+    Event,
+    Finished,
+    KeyGranted,
+    Noted,
+    OpenedRun,
+    Restarted,
+    StepSkipped,
+    Stopped,
+)
 from customhouse.release.question import question_of
-from customhouse.release.rules import MOST_ATTEMPTS, TAMPERED
+from customhouse.release.rules import MOST_ATTEMPTS, TAMPERED, awaits_machine
 from customhouse.release.standing import (
     again_from,
     ended,
@@ -29,6 +39,7 @@ from customhouse.release.standing import (
     things_asked,
     to_sign,
     to_undo,
+    unsettled,
     waits_for,
 )
 from customhouse.release.state import State, StepState
@@ -69,7 +80,10 @@ class TakeUp:
 
 @dataclass(frozen=True, slots=True)
 class Settle:
-    """A step has started, and the run does not go on: ask its probe whether it was done, and do nothing."""
+    """A step has started, strangers may have seen it, and the run does not go on.
+
+    Ask its probe whether it was done, and do nothing.
+    """
 
     step: str
     attempt: int
@@ -94,7 +108,17 @@ def next_moves(state: State, now: datetime) -> list[Move]:
         return list(_open(state, now))
     if state.status == "aborting":
         return list(_aborting(state, now))
+    if state.status == "stopped":
+        return list(_stopped(state, now))
     return []
+
+
+def words_at_the_end(state: State, end: Finished) -> list[Event]:
+    """What is said when a run ends: of one that is abandoned, too, that strangers have it all the same."""
+    if end.outcome == "abandoned" and state.published_at is not None:
+        text = f"It is public since {state.published_at:%Y-%m-%d %H:%M} UTC, though the run is abandoned."
+        return [Noted(f"{text} Nothing takes that back: yank it, and release another version."), end]
+    return [end]
 
 
 def waits_for_people(state: State, now: datetime) -> list[tuple[str, tuple[str, ...]]]:
@@ -184,12 +208,30 @@ def _open(state: State, now: datetime) -> Iterator[Move]:
         if ended(state, step.id):
             continue
         waiting += 1
-        if found.status == "running" and found.lease_until is not None and now >= found.lease_until:
+        if found.status == "running" and _lease_is_over(found, now):
             yield TakeUp(step.id, found.attempt)
         elif found.status in ("waiting", "asked") and found.owed is None and not waits_for(state, step.id):
             yield from _towards(state, step, found, now)
     if not waiting and not owed and not _awaits_last_word(state, now):
         yield Say(Finished("released"))
+
+
+def _lease_is_over(found: StepState, now: datetime) -> bool:
+    return found.lease_until is not None and now >= found.lease_until
+
+
+def _stopped(state: State, now: datetime) -> Iterator[Move]:
+    """A step that nothing but a machine keeps from going on is taken up; of others that strangers see, only asked."""
+    if gone := awaits_machine(state):
+        yield TakeUp(gone, state.steps[gone].attempt)
+    yield from _settle(state, now)
+
+
+def _settle(state: State, now: datetime) -> Iterator[Move]:
+    gone = awaits_machine(state)
+    for found in unsettled(state):
+        if found.id != gone and _lease_is_over(found, now):
+            yield Settle(found.id, found.attempt)
 
 
 def _towards(state: State, step: Step, found: StepState, now: datetime) -> Iterator[Move]:
@@ -256,7 +298,10 @@ def _grant(state: State, step: Step, found: StepState, key: str) -> KeyGranted:
 
 
 def _aborting(state: State, now: datetime) -> Iterator[Move]:
-    """Take back first, newest first; then what always runs; then the end."""
+    """Ask what strangers may have seen; then take back, newest first; then what always runs; then the end."""
+    if unsettled(state):
+        yield from _settle(state, now)
+        return
     undo = to_undo(state)
     if undo:
         yield Undo(undo[0].id, undo[0].attempt)
@@ -268,7 +313,7 @@ def _aborting(state: State, now: datetime) -> Iterator[Move]:
             continue
         if found.status == "running":
             left += 1
-            if found.lease_until is not None and now >= found.lease_until:
+            if _lease_is_over(found, now):
                 yield TakeUp(name, found.attempt)
         elif found.status in ("waiting", "asked"):
             left += 1

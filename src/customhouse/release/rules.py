@@ -51,12 +51,19 @@ from customhouse.release.standing import (
     to_sign,
     to_undo,
     undoable,
+    unsettled,
     waits_for,
 )
 from customhouse.release.state import RunStatus, State, StepState, Stop
 from customhouse.release.things import Things
 from customhouse.terms.errors import Refused
 
+EDITION = 2
+"""Of these rules. What would refuse something that an older journal has is for runs that say so in their first line.
+
+2: what an attempt made counts only from the machine whose lease it is. What strangers may have seen, and whose machine
+is gone, is settled before anything takes its place: by a restart, or when the run is abandoned.
+"""
 MOST_ATTEMPTS = 3
 """Of a step, before a person has to look; people may ask for more."""
 TAMPERED = "tampered:"
@@ -68,6 +75,8 @@ _OF_WHAT_COMES_IN = frozenset({
     "handover", "tag-at-commit", "tag-unmoved", "staged-as-built", "tested-as-staged", "signed-as-tested",
 })  # fmt: skip
 """Checks that find a fault in what an earlier step made: doing the same step again mends nothing."""
+MACHINE_GONE = "machine-gone"
+"""The code of a stop that ends by itself when a machine takes up the step that stands still."""
 _LATE_CHECK = "rebuilds-agree"
 """At a room the others may build after the step's end."""
 _OWN_PROOF = ("key:", "gpg:")
@@ -84,6 +93,11 @@ def begin(line: Sealed) -> State:
     _unless(line.by == ENGINE, "wrong-speaker", "Only the engine opens a journal.")
     if hashlib.sha256(event.pipeline.encode()).hexdigest() != event.pipeline_sha256:
         raise Refused("other-pipeline", "The pipeline's digest is not that of its text.")
+    if not 1 <= event.rules <= EDITION:
+        raise Refused(
+            "unknown-rules", f"This run is judged by edition {event.rules} of the rules; known here: 1 to {EDITION}.",
+            "Use a Customhouse as new as the one that opened it.",
+        )  # fmt: skip
     written = read_pipeline(event.pipeline)
     pipeline = resolve(written, event.params)
     if (pipeline.project, pipeline.version) != (event.project, event.pipeline_version):
@@ -97,6 +111,7 @@ def begin(line: Sealed) -> State:
         places=event.places,
         engine_key=event.engine_key,
         rehearsal=event.rehearsal,
+        rules=event.rules,
         created_at=line.at,
         first=line.hash,
         steps={step.id: steps[step.id] for step in pipeline.steps},
@@ -348,7 +363,8 @@ def _approvals_for_key(state: State, line: Sealed, event: said.KeyGranted, step:
 def _started(state: State, line: Sealed, event: said.StepStarted) -> State:
     """A step starts when all before it is done, its gate is passed and what it takes is exactly what was made.
 
-    Said again for a step that runs, it renews the lease (the same machine), or takes it over (after its end).
+    Said again for a step that runs, it renews the lease (the same machine), or takes it over (after its end): the
+    attempt and its idempotency key stay the same.
     """
     step, found = _step(state, event.step, event.attempt)
     _speaks_in(state, line, step)
@@ -358,7 +374,7 @@ def _started(state: State, line: Sealed, event: said.StepStarted) -> State:
     if _sorted(event.inputs) != _sorted(inputs_of(state, step)):
         raise Refused("other-inputs", f"What {step.id!r} would take is not what the steps before it made.")
     if found.status == "running":
-        return _lease(state, line, event, found)
+        return _lease(state, line, event, step, found)
     if state.status == "aborting":
         _unless(step.always, "aborting", f"The run is being abandoned; {step.id!r} does not start.")
         _unless(found.status in ("waiting", "asked"), "twice", f"The step {step.id!r} is {found.status}.")
@@ -366,18 +382,43 @@ def _started(state: State, line: Sealed, event: said.StepStarted) -> State:
         _open(state)
         _may_start(state, line, step, found)
     new = replace(
-        found, status="running", machine=event.machine, started_at=line.at, lease_until=event.lease_until,
-        idempotency_key=event.idempotency_key, inputs=event.inputs,
+        found, status="running", machine=event.machine, key=_key_of(line), started_at=line.at,
+        lease_until=event.lease_until, idempotency_key=event.idempotency_key, inputs=event.inputs,
     )  # fmt: skip
     return _with(state, new)
 
 
-def _lease(state: State, line: Sealed, event: said.StepStarted, found: StepState) -> State:
-    _unless(state.status in ("open", "aborting"), "stopped", "The run stands still.")
+def _lease(state: State, line: Sealed, event: said.StepStarted, step: Step, found: StepState) -> State:
+    """Where the run stands still, it is renewed too, so that what runs comes to its end; nobody else begins there.
+
+    But for two: a step whose machine was gone is taken up, and with it the run goes on, if nothing else stopped it; and
+    what strangers may have seen is taken over to ask whether it was done.
+    """
+    _unless(state.status in ("open", "aborting", "stopped"), "stopped", "The run stands still.")
     over = found.lease_until is None or line.at >= found.lease_until
-    if event.machine != found.machine and not over:
+    other = event.machine != found.machine or (state.rules > 1 and _key_of(line) != found.key)
+    if other and not over:
         raise Refused("leased", f"{found.machine} is at it until {found.lease_until:%H:%M:%S} UTC.", status=409)
-    return _with(state, replace(found, machine=event.machine, lease_until=event.lease_until))
+    new = _with(
+        state, replace(found, machine=event.machine, key=_key_of(line), lease_until=event.lease_until)
+    )  # fmt: skip
+    if awaits_machine(state) == step.id:
+        return replace(new, status="open", stop=None)
+    _unless(state.status != "stopped" or not other or public(step), "stopped", "The run stands still.")
+    return new
+
+
+def _holds_lease(state: State, line: Sealed, found: StepState) -> None:
+    """Whoever was away while another took the attempt over has nothing more to say of it."""
+    if state.rules > 1 and found.status == "running" and _key_of(line) != found.key:
+        raise Refused(
+            "lease-lost", f"{found.machine} is at {found.id!r} now: what was made elsewhere does not count.",
+            "Nothing is to be done: that machine says how it ended.", status=409,
+        )  # fmt: skip
+
+
+def _key_of(line: Sealed) -> str:
+    return line.said.key if line.said is not None else ""
 
 
 def _may_start(state: State, line: Sealed, step: Step, found: StepState) -> None:
@@ -409,6 +450,7 @@ def _checked(state: State, line: Sealed, event: said.Checked) -> State:
     """A check is of a step that runs. One that fails stops the run."""
     step, found = _step(state, event.step, event.attempt)
     _speaks_in(state, line, step)
+    _holds_lease(state, line, found)
     late = found.status == "done" and event.check == _LATE_CHECK
     _unless(found.status == "running" or late, "not-running", f"The step {step.id!r} is {found.status}.")
     _unless(event.check in CHECKS, "unknown-check", f"There is no check {event.check!r}.")
@@ -426,6 +468,7 @@ def _done(state: State, line: Sealed, event: said.StepDone) -> State:
     step, found = _step(state, event.step, event.attempt)
     _speaks_in(state, line, step)
     _unless(found.status == "running", "not-running", f"The step {step.id!r} is {found.status}.")
+    _holds_lease(state, line, found)
     failed = [one.check for one in found.checks if not one.ok]
     _unless(not failed, "check-failed", f"A step whose check has failed is not done: {', '.join(failed)}.")
     made = {one.check for one in found.checks}
@@ -450,12 +493,16 @@ def _done(state: State, line: Sealed, event: said.StepDone) -> State:
 
 
 def _failed(state: State, line: Sealed, event: said.StepFailed) -> State:
-    """A step that runs can fail at any time; of one whose machine is gone, the engine says so after its lease."""
+    """A step that runs can fail at any time; of one whose machine is gone, the engine may say so after its lease.
+
+    Not of what strangers may have seen: whether that was done is asked, and not supposed.
+    """
     step, found = _step(state, event.step, event.attempt)
     _unless(found.status == "running", "not-running", f"The step {step.id!r} is {found.status}.")
     gone = line.by == ENGINE and found.lease_until is not None and line.at >= found.lease_until
-    if not gone:
+    if not gone or (state.rules > 1 and public(step) and meets_at_a_room(state)):
         _speaks_in(state, line, step)
+        _holds_lease(state, line, found)
     return _with(state, replace(found, status="failed", failure=f"{event.code}: {event.why}", ended_at=line.at))
 
 
@@ -502,6 +549,7 @@ def _signed(state: State, line: Sealed, event: said.SignedThing) -> State:
     step, found = _step(state, event.step, event.attempt)
     _speaks_in(state, line, step)
     _unless(found.status == "running", "not-running", f"The step {step.id!r} is {found.status}.")
+    _holds_lease(state, line, found)
     kind = {"gpg": "gpg:", "sigstore": "oidc:"}.get(event.how)
     if kind is None:
         raise Refused("unknown-signature", f"Nothing signs by {event.how!r}.")
@@ -519,6 +567,7 @@ def _published(state: State, line: Sealed, event: said.Published) -> State:
     _speaks_in(state, line, step)
     _unless(step.uses == PUBLISH, "wrong-step", f"{step.id!r} does not publish.")
     _unless(found.status == "running", "not-running", f"The step {step.id!r} is {found.status}.")
+    _holds_lease(state, line, found)
     _unless(state.published_at is None, "published", "The release is public already.")
     _all_gates(state, step)
     strange = sorted(name for name, _ in distinct(event.things) - distinct(flat(found.inputs)))
@@ -570,7 +619,7 @@ def _resumed(state: State, line: Sealed, event: said.Resumed) -> State:
     if reason := why_not_resumed(stop):
         raise Refused("not-resumed", reason, f"Restart from an earlier step{_than(stop)}, or abandon the run.")
     names = [name for name, one in state.steps.items() if one.status == "failed"]
-    return replace(_reset(state, names), status="open", stop=None)
+    return replace(_reset(state, names), status="open", stop=None, resumed_at=line.at)
 
 
 def _restarted(state: State, line: Sealed, event: said.Restarted) -> State:
@@ -589,6 +638,8 @@ def _restarted(state: State, line: Sealed, event: said.Restarted) -> State:
     if seen := no_way_back(state, again):
         raise Refused("public", f"Strangers have seen what came of {seen!r}: there is no way back before it.")
     _nobody_publishes(state, line, again)
+    if state.rules > 1:
+        _settled(state, again)
     for stop in (*([state.stop] if state.stop is not None else ()), *state.graver):
         _early_enough(state, stop, step, again)
     names = [name for name in state.steps if name in again]
@@ -611,6 +662,17 @@ def _nobody_publishes(state: State, line: Sealed, names: Iterable[str]) -> None:
             raise Refused(
                 "publishing", f"{found.machine} is at {name!r}, which strangers see: it must come to its end first.",
                 "Let that machine go on; it says whether it was done.", status=409,
+            )  # fmt: skip
+
+
+def _settled(state: State, names: Iterable[str]) -> None:
+    """Other bytes than those that strangers may have are not made before somebody has looked whether they have them."""
+    for found in unsettled(state):
+        if found.id in names:
+            actor = state.pipeline.step(found.id).actor
+            raise Refused(
+                "unsettled", f"{found.machine} began {found.id!r}, which strangers see, and never said how it ended.",
+                f"Start a machine of {actor} (a run alone: `release run`): it looks whether it was done.", status=409,
             )  # fmt: skip
 
 
@@ -641,7 +703,8 @@ def _early_enough(state: State, stop: Stop, step: Step, again: Iterable[str]) ->
 def _aborting(state: State, line: Sealed, event: said.Aborting) -> State:
     """A person abandons the run, as long as nothing is public; after that only if it can never go on.
 
-    What is public stays so: what else was done is taken back, such as the lock of a branch.
+    What is public stays so: what else was done is taken back, such as the lock of a branch. Where nobody knows whether
+    something is public, that is looked at first.
     """
     _by_person(state, line, event.person)
     _unless(state.status in ("gathering", "open", "stopped"), "not-now", f"The run is {state.status}.")
@@ -655,6 +718,8 @@ def _undone(state: State, line: Sealed, event: said.Undone) -> State:
     """What was done is taken back, newest first: all of it when a run is abandoned, else an attempt that is over."""
     step, found = _step(state, event.step)
     _speaks_in(state, line, step)
+    if state.rules > 1 and state.status == "aborting":
+        _settled(state, state.steps)
     waiting = to_undo(state)
     mine = [one for one in waiting if (one.id, one.attempt) == (step.id, event.attempt)]
     if not mine:
@@ -688,7 +753,7 @@ def _finished(state: State, line: Sealed, event: said.Finished) -> State:
         return replace(state, status="released", finished_at=line.at)
     _unless(event.outcome == "abandoned", "no-outcome", f"A run does not end as {event.outcome!r}.")
     _unless(state.status == "aborting", "not-now", f"The run is {state.status}; nobody abandons it.")
-    left = [one.id for one in to_undo(state)]
+    left = [one.id for one in (*to_undo(state), *(unsettled(state) if state.rules > 1 else ()))]
     left += [
         one.id
         for one in applicable(state)
@@ -824,6 +889,15 @@ def why_not_resumed(stop: Stop) -> str:
     return ""
 
 
+def awaits_machine(state: State) -> str:
+    """The step whose machine is gone, where that alone keeps the run from going on; empty otherwise."""
+    stop = state.stop
+    gone = state.status == "stopped" and stop is not None and stop.code == MACHINE_GONE
+    if stop is None or not gone or state.graver or stop.step not in state.steps:
+        return ""
+    return stop.step if state.steps[stop.step].status == "running" else ""
+
+
 def _of_what_comes_in(stop: Stop) -> bool:
     return stop.code.startswith(TAMPERED) or stop.code.removeprefix(FAILED_CHECK) in _OF_WHAT_COMES_IN
 
@@ -838,7 +912,8 @@ def _stopped_by(
     new = Stop(code, saw, expected, line.by, line.at, step, place)
     if why_not_resumed(new):
         state = replace(state, graver=(*state.graver, new))
-    if state.stop is not None and (why_not_resumed(state.stop) or not why_not_resumed(new)):
+    only_waits = awaits_machine(state) != ""
+    if state.stop is not None and not only_waits and (why_not_resumed(state.stop) or not why_not_resumed(new)):
         return replace(state, status="stopped")
     return replace(state, status="stopped", stop=new)
 

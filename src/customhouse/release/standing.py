@@ -162,6 +162,11 @@ def public(step: Step) -> bool:
     return word is not None and word.public
 
 
+def unsettled(state: State) -> tuple[StepState, ...]:
+    """What has begun, strangers may have seen, and nobody has said the end of."""
+    return tuple(one for one in state.steps.values() if one.status == "running" and public(state.pipeline.step(one.id)))
+
+
 def applicable(state: State) -> tuple[Step, ...]:
     """The steps of this run: those whose ``when`` holds."""
     return tuple(step for step in state.pipeline.steps if graph.applies(step, state.params))

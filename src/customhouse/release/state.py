@@ -28,6 +28,8 @@ class StepState:
     """Each with its place in the journal and its time."""
     grants: tuple[KeyGranted, ...] = ()
     machine: str = ""
+    key: str = ""
+    """By which that machine signs, at a room; the attempt is its own until its lease ends."""
     started_at: datetime | None = None
     ended_at: datetime | None = None
     lease_until: datetime | None = None
@@ -71,6 +73,8 @@ class State:
     places: Mapping[str, Mapping[str, str]]
     engine_key: str
     rehearsal: bool
+    rules: int
+    """By which edition of the rules it is judged (`rules.EDITION`)."""
     created_at: datetime
     first: str = ""
     """The hash of the first line: pipeline, parameters, places and the engine's key."""
@@ -88,6 +92,8 @@ class State:
     stop: Stop | None = None
     graver: tuple[Stop, ...] = ()
     """All that was seen since the run last went on and that nobody can resume: a restart must heed each of them."""
+    resumed_at: datetime | None = None
+    """When a person last let it go on."""
     published_at: datetime | None = None
     finished_at: datetime | None = None
     seq: int = -1

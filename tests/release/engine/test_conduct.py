@@ -400,3 +400,92 @@ def test_fifteen_trivial_steps_cost_less_than_a_second_of_the_processor(tmp_path
     began = time.thread_time()
     made.conduct()
     assert time.thread_time() - began < 1.0
+
+
+def hangs(toy: ToyWords, step: str, clock: TurnableClock, *, done: bool = False) -> threading.Event:
+    """The step does not come back before the event is set; its time is up. ``done``: after it was done."""
+    let_go, hung = threading.Event(), threading.Event()
+
+    def hang(run: StepRun) -> None:
+        if hung.is_set():
+            return
+        hung.set()
+        if done:
+            things = {thing.name: thing.digest for things in run.inputs.values() for thing in things}
+            toy.outside.change(public=things)
+        clock.turn(run.step.timeout + timedelta(minutes=1))
+        assert let_go.wait(30)
+
+    toy.before[step] = hang
+    return let_go
+
+
+def test_a_step_that_hangs_is_given_up_when_its_time_is_up_and_what_it_brings_later_is_nothing(tmp_path: Path) -> None:
+    clock, toy = TurnableClock(START), words(tmp_path)
+    let_go = hangs(toy, "stage", clock)
+    made = conductor(tmp_path, toy, clock=clock)
+    state = made.conduct()
+    assert state.stop is not None
+    assert (state.status, state.stop.code, state.stop.step) == ("stopped", "timeout", "stage")
+    let_go.set()
+    decide(made, Resumed("rm", "the disk is mended"))
+    state = made.conduct()
+    assert (state.status, state.steps["stage"].attempt) == ("released", 2)
+    assert [event.attempt for event in kinds(made, StepDone) if event.step == "stage"] == [2]
+
+
+@pytest.mark.parametrize("done", [False, True])
+def test_of_a_publication_that_hangs_it_is_asked_whether_it_was_done(tmp_path: Path, done: bool) -> None:
+    clock, toy = TurnableClock(START), words(tmp_path)
+    let_go = hangs(toy, "publish", clock, done=done)
+    made = conductor(tmp_path, toy, clock=clock)
+    state = made.conduct()
+    if not done:
+        assert state.stop is not None
+        assert (state.status, state.stop.code, state.published_at) == ("stopped", "interrupted", None)
+        let_go.set()
+        decide(made, Resumed("rm", "the index is back"))
+        state = made.conduct()
+    let_go.set()
+    assert state.status == "released"
+    assert (len(kinds(made, Published)), Outside(tmp_path / "outside").times("public")) == (1, 1)
+
+
+def test_a_step_that_hangs_keeps_its_lease_no_longer_than_its_time(tmp_path: Path) -> None:
+    """Else no other machine of its actor could take it up."""
+    clock, toy = TurnableClock(START), words(tmp_path)
+    let_go, looked, renewed = threading.Event(), threading.Event(), threading.Semaphore(0)
+
+    def hang(run: StepRun) -> None:
+        for _ in range(5):
+            clock.turn(timedelta(minutes=6))
+            assert renewed.acquire(timeout=30)
+        clock.turn(run.step.timeout - timedelta(minutes=30) + timedelta(seconds=5))
+        for _ in range(2):  # it may have looked just before the clock was turned
+            looked.clear()
+            assert looked.wait(30)
+        clock.turn(timedelta(minutes=1))
+        assert let_go.wait(30)
+
+    def changed(_state: object) -> None:
+        event = made.lines[-1].event
+        if isinstance(event, StepStarted) and event.step == "stage" and len(starts()) > 1:
+            renewed.release()
+
+    def starts() -> list[StepStarted]:
+        return [one for one in kinds(made, StepStarted) if one.step == "stage"]
+
+    toy.before["stage"] = hang
+    made = conductor(tmp_path, toy, clock=clock, changed=changed)
+    wait: Callable[[float], None] = made._wait
+
+    def look(seconds: float) -> None:
+        wait(seconds)
+        looked.set()
+
+    made._wait = look  # type: ignore[method-assign]
+    assert made.conduct().status == "stopped"
+    let_go.set()
+    began = next(line.at for line in made.lines if line.event == starts()[0])
+    assert len(starts()) == 6
+    assert max(one.lease_until for one in starts()) < began + made.state.pipeline.step("stage").timeout

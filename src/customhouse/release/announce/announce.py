@@ -52,6 +52,7 @@ class Announce:
         for name, tell in channels.items():
             if name not in notes:
                 run.tell(f"Telling {name.partition(' ')[2] or name} …")
+                run.held()
                 notes[name] = _patiently(tell, told)
                 _note(run, notes)
         return Outcome(facts={name: said for name, said in notes.items() if name in channels})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from customhouse.release.actions import Look, Outcome, StepRun
+from customhouse.release.git.brought import with_release
 from customhouse.release.git.commit_and_tag import declared_paths, matches
 from customhouse.release.git.forges.choose import forge_of
 from customhouse.release.git.names import short
@@ -78,7 +79,7 @@ class FastForward:
         place = upstream(run)
         oid, _ = where(place.refs(branch(run)), branch(run))
         commit, _tag = released(run)
-        forward = repository(run).descends(commit, upstream_at(run))
+        forward = with_release(run).descends(commit, upstream_at(run))
         wanted = commit if outcome is not None and run.step.uses == "git.push_last" else upstream_at(run)
         return Look("fast-forward", forward and oid in (wanted, commit), wanted, oid or "no such branch", place.name)
 

@@ -12,8 +12,9 @@ import shutil
 import socket
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from customhouse.release import rules
@@ -21,7 +22,7 @@ from customhouse.release.actions import Problem, StepRun
 from customhouse.release.children import Children
 from customhouse.release.engine.anchor import Anchor, is_due
 from customhouse.release.engine.halting import StepChildren
-from customhouse.release.engine.perform import Words, perform
+from customhouse.release.engine.perform import TIMEOUT, Words, perform
 from customhouse.release.events import (
     Anchored,
     Asked,
@@ -40,7 +41,7 @@ from customhouse.release.events import (
 from customhouse.release.evidence.attest import Attest
 from customhouse.release.journal import Journal
 from customhouse.release.machine_key import MachineKey
-from customhouse.release.moves import Move, Say, Settle, Start, TakeUp, Undo, next_moves, wakes_at
+from customhouse.release.moves import Move, Say, Settle, Start, TakeUp, Undo, next_moves, words_at_the_end
 from customhouse.release.question import idempotency_key
 from customhouse.release.sealed import ENGINE, Said, Sealed
 from customhouse.release.sealing import Chain, head_of, seal, verify_lines
@@ -53,6 +54,8 @@ from customhouse.terms.errors import CustomhouseError, Refused
 LEASE = timedelta(minutes=10)
 POLL_SECONDS = 0.25
 MOST_AT_ONCE = 4
+HANG_SECONDS = 30.0
+"""So long after its time is up a step may take to end what it runs; then nobody waits for it any more."""
 _ENDED = ("released", "abandoned")
 _TRIES_TO_UNDO = 2
 
@@ -67,6 +70,28 @@ def _silent(_text: str) -> None:
 
 def _no_secrets(name: str) -> str:
     raise Problem("no-secret", f"there is no secret {name!r}", place=name)
+
+
+@dataclass
+class Result:
+    """What a step's thread has brought: what is to be written, or what has ended it."""
+
+    name: str
+    attempt: int
+    children: StepChildren
+    events: list[Event]
+    ended: BaseException | None = None
+
+
+@dataclass
+class _Question:
+    """A step's thread asks whether the attempt is still this machine's, and waits for the answer."""
+
+    name: str
+    attempt: int
+    children: StepChildren
+    answered: threading.Event = field(default_factory=threading.Event)
+    no: Problem | None = None
 
 
 @dataclass
@@ -104,7 +129,9 @@ class Conductor:
     _state: State | None = None
     _lines: list[Sealed] = field(default_factory=list)
     _working: dict[tuple[str, int], StepChildren] = field(default_factory=dict)
-    _results: queue.Queue[tuple[str, int, list[Event], BaseException | None]] = field(default_factory=queue.Queue)
+    _began: dict[tuple[str, int], datetime] = field(default_factory=dict)
+    """When this process began what it is at."""
+    _results: queue.Queue[Result | _Question] = field(default_factory=queue.Queue)
     _seen: queue.Queue[list[Event]] = field(default_factory=queue.Queue)
     _unanchored: bool = False
     _attested: int = 0
@@ -114,7 +141,6 @@ class Conductor:
     _failed_undo: dict[tuple[str, int], int] = field(default_factory=dict)
     _settling: set[tuple[str, int]] = field(default_factory=set)
     """What is only asked about: no stop ends that."""
-    _began: dict[str, float] = field(default_factory=dict)
 
     @property
     def state(self) -> State:
@@ -170,7 +196,9 @@ class Conductor:
             while not self._over(until) and self._go_on():
                 pass
             while self._working:
-                self._take_result(self._results.get())
+                self._wait(POLL_SECONDS)
+                self._renew(self.clock.now())
+                self._give_up_what_hangs()
             # Whoever came for one step goes after it; nobody else can sign what he did.
             while until(self.state) and self._attest_if_owed():
                 pass
@@ -186,8 +214,14 @@ class Conductor:
         for children in self._working.values():
             children.halt()
         while self._working:
-            name, attempt, _, _ = self._results.get()
-            self._working.pop((name, attempt), None)
+            try:
+                found = self._results.get(timeout=HANG_SECONDS)
+            except queue.Empty:
+                return
+            if isinstance(found, _Question):
+                self._refuse(found, "this process ends")
+            else:
+                self._working.pop((found.name, found.attempt), None)
 
     def _over(self, until: Callable[[State], bool]) -> bool:
         return self.state.status in _ENDED or until(self.state)
@@ -198,6 +232,7 @@ class Conductor:
         if self._take_what_is_there():
             return True
         self._halt_what_is_over()
+        self._give_up_what_hangs()
         if self._attest_if_owed() or self._anchor_if_due():
             return True
         if self._move():
@@ -224,15 +259,44 @@ class Conductor:
             return True
 
     def _halt_what_is_over(self) -> None:
-        """When something was tampered with, the run is abandoned, or the attempt does not count any more."""
+        """When something was tampered with, the run is abandoned, or the attempt is another's or counts no more."""
         state = self.state
         grave = state.stop is not None and rules.why_not_resumed(state.stop) != ""
         for (name, attempt), children in self._working.items():
             if (name, attempt) in self._settling:
                 continue
             left = state.status == "aborting" and not state.pipeline.step(name).always
-            if grave or left or state.steps[name].attempt != attempt:
+            if grave or left or self._is_lost(name, attempt):
                 children.halt()
+
+    def _is_lost(self, name: str, attempt: int) -> bool:
+        """Whether what this process is at has been taken over by another machine, or counts no more."""
+        found = self.state.steps[name]
+        if (name, attempt) not in self._began:  # another's, that is built once more here
+            return found.attempt != attempt
+        return (found.attempt, found.status, found.machine) != (attempt, "running", self.machine)
+
+    def _give_up_what_hangs(self) -> None:
+        """A step whose time is long up and that does not end: it has failed, and what its thread still brings is none.
+
+        Where strangers may see what it did, they are asked first; its thread does nothing more that they could see.
+        """
+        now = self.clock.now()
+        for (name, attempt), began in list(self._began.items()):
+            step = self.state.pipeline.step(name)
+            if (name, attempt) in self._settling or now < began + step.timeout + timedelta(seconds=HANG_SECONDS):
+                continue
+            self._working.pop((name, attempt)).halt()
+            lost = self._is_lost(name, attempt)
+            self._began.pop((name, attempt))
+            if lost:
+                continue
+            why = f"it was not done after {step.timeout}, and does not end"
+            self.tell(f"{step.number or name} {step.title}: {why}")
+            if public(step):
+                self._begin(name, attempt, settle=True)
+            else:
+                self._append([StepFailed(name, attempt, TIMEOUT, why)])
 
     def _move(self) -> bool:
         """Make the first move that can be made; whether there was one."""
@@ -251,11 +315,10 @@ class Conductor:
             one
             for one in state.steps.values()
             if one.status == "running" and one.machine == self.machine and (one.id, one.attempt) not in self._working
+            if one.lease_until is not None and now < one.lease_until
         ]
         if state.status == "open":
-            return [
-                TakeUp(one.id, one.attempt) for one in left if one.lease_until is not None and now < one.lease_until
-            ]
+            return [TakeUp(one.id, one.attempt) for one in left]
         if state.status not in ("stopped", "aborting"):
             return []
         goes_on = {step.id for step in state.pipeline.steps if step.always and state.status == "aborting"}
@@ -272,7 +335,7 @@ class Conductor:
                     if isinstance(event, Finished) and not self._all_is_signed(event):
                         return False
                     self._told(event)
-                    self.say([event])
+                    self.say(words_at_the_end(self.state, event) if isinstance(event, Finished) else [event])
                     return True
                 case Undo(step, attempt):
                     return self._undo(step, attempt)
@@ -282,7 +345,9 @@ class Conductor:
                     self._start(step, attempt, now, take_up=isinstance(move, TakeUp))
                     return True
                 case Settle(step, attempt):
-                    self._begin(step, attempt, settle=True)
+                    if (step, attempt) in self._working:
+                        return False
+                    self._settle(step, attempt, now)
                     return True
         except Refused as refusal:
             if refusal.code != "journal-moved":
@@ -291,28 +356,75 @@ class Conductor:
             return True
 
     def _start(self, name: str, attempt: int, now: datetime, *, take_up: bool) -> None:
-        step = self.state.pipeline.step(name)
-        self.say(
-            [
-                StepStarted(
-                    name, attempt, self.machine, now + self.lease, idempotency_key(self.state.run, name, attempt),
-                    inputs_of(self.state, step),
-                )
-            ]
-        )  # fmt: skip
+        self.say([self._lease_of(name, attempt, now)])
         self._begin(name, attempt, take_up=take_up)
+
+    def _settle(self, name: str, attempt: int, now: datetime) -> None:
+        """Whoever asks whether it was done is the one who says so: the lease is his, from its end on."""
+        found = self.state.steps[name]
+        if found.machine != self.machine or found.lease_until is None or now >= found.lease_until:
+            self.say([self._lease_of(name, attempt, now)])
+        self._begin(name, attempt, settle=True)
+
+    def _lease_of(self, name: str, attempt: int, now: datetime) -> StepStarted:
+        """The step is this machine's: from its start, from its last lease on, or from the end of another's lease."""
+        inputs = inputs_of(self.state, self.state.pipeline.step(name))
+        key = idempotency_key(self.state.run, name, attempt)
+        return StepStarted(name, attempt, self.machine, now + self.lease, key, inputs)
 
     def _begin(self, name: str, attempt: int, *, take_up: bool = False, settle: bool = False) -> None:
         children = StepChildren(self.children)
         self._working[name, attempt] = children
+        self._began[name, attempt] = self.clock.now()
         (self._settling.add if settle else self._settling.discard)((name, attempt))
         run = self.step_run(self.state, self.state.steps[name], children)
+        run = replace(run, held=partial(self._must_be_held, name, attempt, children))
         how = " (was it done?)" if settle else " (taken up again)" if take_up else ""
         self.tell(f"{run.step.number or name} {run.step.title}{how}")
-        thread = threading.Thread(target=self._work, args=(run, take_up, settle), name=name, daemon=True)
+        thread = threading.Thread(target=self._work, args=(run, children, take_up, settle), name=name, daemon=True)
         thread.start()
 
-    def _work(self, run: StepRun, take_up: bool, settle: bool) -> None:
+    def _must_be_held(self, name: str, attempt: int, children: StepChildren) -> None:
+        """Asks, from a step's thread, whoever reads and writes the journal here; raises `Problem`."""
+        question = _Question(name, attempt, children)
+        self._results.put(question)
+        while not question.answered.wait(POLL_SECONDS):
+            if children.stop.is_set():
+                raise Problem("halted", "the step was ended from outside", place=name)
+        if question.no is not None:
+            raise question.no
+
+    def _answer(self, question: _Question) -> None:
+        """By the journal as it is now; with less than half of its lease left, the attempt is made ours for longer."""
+        name, attempt = question.name, question.attempt
+        self.catch_up()
+        if self._working.get((name, attempt)) is not question.children or self._is_lost(name, attempt):
+            found = self.state.steps[name]
+            self._refuse(question, f"{found.machine} is at attempt {found.attempt} now ({found.status})")
+            return
+        if question.children.stop.is_set():
+            self._refuse(question, "it was ended from outside")
+            return
+        try:
+            self._renew(self.clock.now())
+        except Refused as refusal:
+            self._refuse(question, refusal.sentence)
+            return
+        until = self.state.steps[name].lease_until
+        if self._is_lost(name, attempt) or until is None or self.clock.now() >= until:
+            self._refuse(question, "its lease is over")
+            return
+        question.answered.set()
+
+    @staticmethod
+    def _refuse(question: _Question, why: str) -> None:
+        question.no = Problem(
+            "lease-lost", why, "an attempt that is this machine's", place=question.name,
+            next_step="Nothing was done here; whose attempt it is says how it ends.",
+        )  # fmt: skip
+        question.answered.set()
+
+    def _work(self, run: StepRun, children: StepChildren, take_up: bool, settle: bool) -> None:
         """The body of a step's thread. Whatever stops it, its end is told."""
         name = run.step.id
         events: list[Event] = []
@@ -328,7 +440,7 @@ class Conductor:
         except BaseException as error:  # noqa: BLE001 - the process ends, and not only this thread
             ended = error
         finally:
-            self._results.put((name, run.attempt, events, ended))
+            self._results.put(Result(name, run.attempt, children, events, ended))
 
     def _take_what_is_there(self) -> bool:
         """Write down what threads have brought; whether there was something."""
@@ -347,12 +459,18 @@ class Conductor:
         except queue.Empty:
             return
 
-    def _take_result(self, result: tuple[str, int, list[Event], BaseException | None]) -> None:
+    def _take_result(self, result: Result | _Question) -> None:
         """Write down how a step has ended. What no rule allows any more is not written: it is asked for again."""
-        name, attempt, events, ended = result
-        self._working.pop((name, attempt), None)
-        if ended is not None:
-            raise ended
+        if isinstance(result, _Question):
+            self._answer(result)
+            return
+        name, attempt, events = result.name, result.attempt, result.events
+        if self._working.get((name, attempt)) is not result.children:
+            return  # it was given up; others have been told so
+        self._working.pop((name, attempt))
+        self._began.pop((name, attempt), None)
+        if result.ended is not None:
+            raise result.ended
         if events:
             self._append(events)
             if isinstance(events[-1], StepDone):
@@ -372,30 +490,33 @@ class Conductor:
     def _not_written(self, events: Sequence[Event], refusal: Refused) -> None:
         """The rules say no to what a step has made: the step has failed, if it still runs, and the run stands still.
 
-        Raises `Refused` when not even that may be said: a journal that is full takes nothing more.
+        What is of an attempt that is another's by now, or counts no more, is left unsaid. Raises `Refused` when nothing
+        may be said at all: a journal that is full takes nothing more.
         """
-        if isinstance(events[-1], StepFailed):
-            raise refusal
         step, attempt = (getattr(events[-1], one, None) for one in ("step", "attempt"))
         self.tell(f"not written down: {refusal.sentence}")
         self.catch_up()
         found = self.state.steps.get(step) if isinstance(step, str) else None
-        if self.state.status == "open" and found and found.attempt == attempt and found.status == "running":
+        ours = found is not None and (found.attempt, found.status, found.machine) == (attempt, "running", self.machine)
+        if isinstance(events[-1], StepFailed) and (ours or found is None):
+            raise refusal
+        if self.state.status == "open" and found is not None and ours:
             self._append([StepFailed(found.id, found.attempt, refusal.code, refusal.sentence)])
 
     def _renew(self, now: datetime) -> None:
-        """Long steps keep their lease. What this machine builds once more is another's step, and its lease too."""
+        """Long steps keep their lease, until their time is up: one that hangs keeps nobody from it.
+
+        What this machine builds once more is another's step, and its lease too.
+        """
         for name, attempt in list(self._working):
             found = self.state.steps[name]
-            if found.status != "running" or found.attempt != attempt or found.lease_until is None:
+            began = self._began.get((name, attempt))
+            if began is None or found.lease_until is None or self._is_lost(name, attempt):
                 continue
-            if found.machine != self.machine:
+            if now >= began + self.state.pipeline.step(name).timeout:
                 continue
-            if found.lease_until - now < self.lease / 2 and self.state.status in ("open", "aborting"):
-                renewed = StepStarted(
-                    name, attempt, self.machine, now + self.lease, found.idempotency_key, found.inputs
-                )  # fmt: skip
-                self._append([renewed])
+            if found.lease_until - now < self.lease / 2 and self.state.status in ("open", "aborting", "stopped"):
+                self._append([self._lease_of(name, attempt, now)])
 
     def _undo(self, name: str, attempt: int) -> bool:
         """Take back what an attempt did; what cannot be taken back stops the run, or is told when it is abandoned."""
@@ -526,7 +647,3 @@ class Conductor:
                 self.tell(f"STOP ({event.code}): {event.saw}; expected {event.expected}")
             case _:
                 return
-
-    def sleeps_until(self) -> datetime | None:
-        """When something happens by time alone."""
-        return wakes_at(self.state, self.clock.now())

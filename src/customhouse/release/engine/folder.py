@@ -151,7 +151,7 @@ def begin_run(
     event = Created(
         project=pipeline.project, pipeline=text, pipeline_sha256=_sha256(text), pipeline_version=pipeline.version,
         params=dict(params), places={name: dict(one) for name, one in places.items()}, engine_key=key.public,
-        rehearsal=rehearsal,
+        rehearsal=rehearsal, rules=rules.EDITION,
     )  # fmt: skip
     line = seal(event, run=folder.name, head=EMPTY, at=clock.now(), by="engine", key=key)
     rules.begin(line)

@@ -150,6 +150,7 @@ class _Attempt:
 
     def _done(self, action: Action) -> Outcome:
         """Do it. What fails may have been done all the same: what strangers see of it is told with its failure."""
+        self.run.held()
         try:
             return action.do(self.run)
         except Exception:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from customhouse.release.actions import Outcome, Problem, StepRun, Tampered
 from customhouse.release.events import TagSeen
+from customhouse.release.git.brought import with_release
 from customhouse.release.git.freeze import LOG
 from customhouse.release.git.names import short
 from customhouse.release.git.pushing import compare, push_all
-from customhouse.release.git.released import branch, frozen, outputs, released, repository, tag
+from customhouse.release.git.released import branch, frozen, outputs, released, tag
 from customhouse.release.git.remotes import Remote, Update, fork, upstream, where
 
 
@@ -56,7 +57,7 @@ class Push:
         if where(seen, tag(run))[0] == tagged:
             updates.append(Update(tag(run), "", tagged))
         if where(seen, branch(run))[0] == commit:
-            [before] = repository(run).parents(commit)
+            [before] = with_release(run).parents(commit)
             updates.append(Update(branch(run), before, commit))
         if not updates:
             return "nothing to undo"

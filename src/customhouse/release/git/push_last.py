@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from customhouse.release.actions import Outcome, Problem, StepRun, Tampered
 from customhouse.release.events import TagSeen
+from customhouse.release.git.brought import with_release
 from customhouse.release.git.freeze import LOG
 from customhouse.release.git.names import short
 from customhouse.release.git.pushing import compare, push_all
-from customhouse.release.git.released import branch, outputs, released, repository, tag, upstream_at
+from customhouse.release.git.released import branch, outputs, released, tag, upstream_at
 from customhouse.release.git.remotes import Remote, Update, upstream, where
 
 
@@ -15,7 +16,10 @@ class PushLast:
     """`git.push_last`."""
 
     def do(self, run: StepRun) -> Outcome:
-        """Move upstream's branch forward to the release's commit and make the tag there, both at once."""
+        """Move upstream's branch forward to the release's commit and make the tag there, both at once.
+
+        Twice is harmless: each ref is moved from where it was seen, or not at all.
+        """
         place = upstream(run)
         commit, tagged = released(run)
         self._refuse_early(run)
@@ -33,9 +37,10 @@ class PushLast:
                 "foreign-tag", f"{short(tag(run))} is there already, at {was_tag}", "no tag before this push",
                 place=place.name, next_step="Find out who pushed it, and delete it there.",
             )  # fmt: skip
-        if not repository(run).descends(commit, upstream_at(run)):
+        if not with_release(run).descends(commit, upstream_at(run)):
             raise Tampered("not-forward", commit, f"a commit that follows {upstream_at(run)}", place=place.name)
         updates = [Update(branch(run), commit, was_branch), Update(tag(run), tagged, was_tag)]
+        run.held()
         push_all(run, place, [one for one in updates if one.new != one.lease])
         return self._found(run, place)
 

@@ -7,14 +7,28 @@ that only asks (``uses = "gate"``) is done by it, too. Everything else is done b
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 
 from customhouse.formats.pipeline.model import Step
-from customhouse.release.events import Asked, Checked, Resumed, StepDone, StepFailed, StepStarted, Stopped
-from customhouse.release.moves import Say, Start, TakeUp, next_moves, wakes_at
+from customhouse.release.events import (
+    Aborting,
+    Asked,
+    Checked,
+    Event,
+    Finished,
+    Noted,
+    Resumed,
+    StepDone,
+    StepFailed,
+    StepStarted,
+    Stopped,
+)
+from customhouse.release.moves import Say, Start, TakeUp, next_moves, wakes_at, words_at_the_end
 from customhouse.release.question import idempotency_key
 from customhouse.release.room.writer import Writer
-from customhouse.release.standing import GATE, flat, gate_passed, inputs_of
-from customhouse.release.state import State
+from customhouse.release.rules import MACHINE_GONE
+from customhouse.release.standing import GATE, flat, gate_passed, inputs_of, unsettled
+from customhouse.release.state import State, StepState
 from customhouse.terms.errors import Broken
 
 MOST_MOVES = 2000
@@ -22,7 +36,8 @@ MOST_MOVES = 2000
 SERVER = "server"
 NOBODY_ANSWERED = "nobody-answered"
 GRACE = timedelta(minutes=10)
-"""A step whose machine has not come back so long after its lease has failed."""
+"""So long after its lease, a machine that has not come back stops the run: people hear of it."""
+_WAITS_FOR_MACHINES = ("open", "aborting")
 _OWN_CHECKS = frozenset({"handover", "approvals-hold"})
 """What the server can look at, because the journal says it. A gate with other checks is done by its actor's machine."""
 
@@ -39,6 +54,9 @@ def conduct(writer: Writer) -> None:
 
 def _one_move(writer: Writer) -> bool:
     state, now = writer.now_state, _now(writer)
+    if (note := _must_be_looked_at(writer)) is not None:
+        writer.say(note)
+        return True
     for move in next_moves(state, now):
         match move:
             case Say(event) if isinstance(event, Asked) and _unanswered(writer, event.step):
@@ -51,6 +69,10 @@ def _one_move(writer: Writer) -> bool:
                     )
                 )  # fmt: skip
                 return True
+            case Say(Finished() as end):
+                for event in words_at_the_end(state, end):
+                    writer.say(event)
+                return True
             case Say():
                 writer.say(move.event)
                 return True
@@ -58,17 +80,39 @@ def _one_move(writer: Writer) -> bool:
                 _pass_gate(writer, state.pipeline.step(move.step), move.attempt)
                 return True
             case TakeUp() if _is_gone(state, move.step, now):
-                found = state.steps[move.step]
-                writer.say(
-                    StepFailed(
-                        found.id, found.attempt, "machine-gone",
-                        f"{found.machine} has said nothing since its lease ended at {found.lease_until:%H:%M:%S} UTC",
-                    )
-                )  # fmt: skip
+                writer.say(_gone(state, move.step))
                 return True
             case _:
                 continue
     return False
+
+
+def _gone(state: State, name: str) -> Event:
+    """The run stands still, and the step does not fail: nobody knows whether it was done.
+
+    A machine of its actor that comes takes it up, asks first whether it was done, and lets the run go on. A run that is
+    abandoned waits for none: what it would have done is left out.
+    """
+    step, found = state.pipeline.step(name), state.steps[name]
+    saw = f"{found.machine} has said nothing since its lease ended at {found.lease_until:%H:%M:%S} UTC"
+    if state.status == "aborting":
+        return StepFailed(name, found.attempt, MACHINE_GONE, saw)
+    expected = f"a machine of {step.actor}, this or another: it asks first whether it was done, and goes on by itself"
+    return Stopped(MACHINE_GONE, saw, expected, name)
+
+
+def _must_be_looked_at(writer: Writer) -> Noted | None:
+    """What people are told who abandon a run of which something may be public; once."""
+    state, new = writer.now_state, [line.event for line in writer.lines]
+    left = unsettled(state)
+    if state.status != "aborting" or not left or not any(isinstance(one, Aborting) for one in new):
+        return None
+    name, actor = left[0].id, state.pipeline.step(left[0].id).actor
+    text = (
+        f"Perhaps {name!r} was done, and strangers have it: first a machine of {actor} looks. Start one if none runs."
+    )
+    note = Noted(text, name)
+    return None if note in new else note
 
 
 def _unanswered(writer: Writer, step: str) -> bool:
@@ -117,17 +161,21 @@ def _looked_at(state: State, step: Step, attempt: int, check: str, now: datetime
 
 
 def _is_gone(state: State, name: str, now: datetime) -> bool:
-    until = state.steps[name].lease_until
-    return until is not None and now >= until + GRACE
+    ends = _gone_at(state, state.steps[name])
+    return ends is not None and state.status in _WAITS_FOR_MACHINES and now >= ends
+
+
+def _gone_at(state: State, found: StepState) -> datetime | None:
+    """When our patience with its machine ends; anew when a person has let the run go on."""
+    if found.status != "running" or found.lease_until is None:
+        return None
+    return max(found.lease_until, state.resumed_at or found.lease_until) + GRACE
 
 
 def _wakes_at(state: State, now: datetime) -> datetime | None:
     """When time alone brings something about: what the moves know of, and the end of our patience with a machine."""
-    ends = [
-        one.lease_until + GRACE
-        for one in state.steps.values()
-        if one.status == "running" and one.lease_until is not None
-    ]
+    there = map(partial(_gone_at, state), state.steps.values()) if state.status in _WAITS_FOR_MACHINES else ()
+    ends = [one for one in there if one is not None and one > now]
     first = wakes_at(state, now)
     # A moment later: a question is good up to its very end.
     return min((*ends, *((first + timedelta(seconds=1),) if first else ())), default=None)

@@ -36,7 +36,7 @@ from customhouse.release.room.runs import (
 )
 from customhouse.release.room.tables import release_run
 from customhouse.release.room.writer import Writer
-from customhouse.release.rules import begin
+from customhouse.release.rules import EDITION, begin
 from customhouse.release.sealed import GENESIS
 from customhouse.release.secret_places import secret_in
 from customhouse.release.standing import ROOM, case_named
@@ -107,7 +107,7 @@ def open_run(key: ServerKey, command: OpenRun, tx: Tx) -> str:
             project=pipeline.project, pipeline=pipeline.text, pipeline_sha256=run.pipeline_sha256,
             pipeline_version=pipeline.version, params=dict(command.params),
             places={name: dict(settings) for name, settings in command.places.items()} | here,
-            engine_key=writer.key.public, rehearsal=command.rehearsal,
+            engine_key=writer.key.public, rehearsal=command.rehearsal, rules=EDITION,
         )
     )  # fmt: skip
     conduct(writer)

@@ -28,6 +28,7 @@ def publish(run: StepRun, things: Things, env: str) -> dict[str, str]:
             folder.put(run.store.fetch(thing, run.folder / "files"), thing.name)
     folder.write_sums(wanted)
     refuse_difference(wanted, folder.staged_digests() or {}, str(folder.staged), "Nothing was published.")
+    run.held()
     if folder.publish():
         return _facts(folder)
     done = probe(run, things, env)

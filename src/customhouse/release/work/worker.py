@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from customhouse.release.actions import Outcome, Problem, StepRun, Tampered
-from customhouse.release.engine.conduct import Conductor
+from customhouse.release.engine.conduct import Conductor, Result
 from customhouse.release.engine.halting import StepChildren
 from customhouse.release.events import Event, Noted, Rebuilt, Stopped
 from customhouse.release.moves import Move, Settle, Start, TakeUp, Undo, next_moves
@@ -149,7 +149,8 @@ class Worker(Conductor):
         self._working[found.id, found.attempt] = children
         run = self._run_of_rebuild(found, children)
         self.tell(f"{run.step.number or found.id} {run.step.title}, once more")
-        threading.Thread(target=self._work_rebuild, args=(run,), name=f"rebuild-{found.id}", daemon=True).start()
+        arguments = (run, children)
+        threading.Thread(target=self._work_rebuild, args=arguments, name=f"rebuild-{found.id}", daemon=True).start()
 
     def _run_of_rebuild(self, found: StepState, children: StepChildren) -> StepRun:
         run = self.step_run(self.state, found, children)
@@ -158,7 +159,7 @@ class Worker(Conductor):
         inputs = found.inputs or inputs_of(self.state, run.step)
         return replace(run, step=replace(run.step, actor=self.actor, env=env), inputs=inputs, grant=None)
 
-    def _work_rebuild(self, run: StepRun) -> None:
+    def _work_rebuild(self, run: StepRun, children: StepChildren) -> None:
         name, events, ended = run.step.id, list[Event](), None
         try:
             self.at(f"before rebuild: {name}")
@@ -175,9 +176,12 @@ class Worker(Conductor):
         except (Problem, CustomhouseError, OSError) as problem:
             text = f"{self.actor} could not build it once more: {problem}"[:_SHORT]
             events = [Stopped("rebuild-failed", text, "the same bit for bit", name, self.actor)]
+        except Exception as error:  # noqa: BLE001 - an action's fault must not end the machine
+            text = f"{self.actor} could not build it once more: {type(error).__name__}: {error}"[:_SHORT]
+            events = [Stopped("rebuild-failed", text, "the same bit for bit", name, self.actor)]
         except BaseException as error:  # noqa: BLE001 - the process ends, and not only this thread
             ended = error
-        self._results.put((name, run.attempt, events, ended))
+        self._results.put(Result(name, run.attempt, children, events, ended))
 
     def _compare(self, found: StepState, built: Outcome) -> bool:
         from customhouse.release.building.difference import agreement  # noqa: PLC0415 - seldom wanted
