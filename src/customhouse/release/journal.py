@@ -1,4 +1,4 @@
-"""Where a run's lines are kept: three methods. A file beside the run, or a table of the release room."""
+"""Where a run's lines are kept: three methods. A file beside the run, or a release room over HTTP."""
 
 from __future__ import annotations
 

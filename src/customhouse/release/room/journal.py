@@ -12,36 +12,12 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from customhouse.infra.db import Database
 from customhouse.release.codec import read_line, write_line
 from customhouse.release.journal import Head
 from customhouse.release.room.people import unknown_run
 from customhouse.release.room.tables import release_line, release_run
 from customhouse.release.sealed import Sealed
 from customhouse.terms.errors import Refused
-
-
-class SqlJournal:
-    """The lines of one run. Threads, processes and machines may share it."""
-
-    def __init__(self, database: Database, run: str) -> None:
-        self._database = database
-        self._run = run
-
-    def head(self) -> Head:
-        """The end."""
-        with self._database.read() as sql:
-            return head_of(sql, self._run)
-
-    def read(self, after: int = -1) -> Sequence[Sealed]:
-        """The lines after this one, in order."""
-        with self._database.read() as sql:
-            return lines_after(sql, self._run, after)
-
-    def append(self, lines: Sequence[Sealed], expected: Head) -> None:
-        """Add all lines or none, and return when they are durable; raises `Refused` ("journal-moved")."""
-        with self._database.write() as sql:
-            append_lines(sql, self._run, lines, expected)
 
 
 def head_of(sql: Connection, run: str) -> Head:
@@ -71,7 +47,7 @@ def bytes_of_journal(sql: Connection, run: str) -> int:
 
 
 def lines_after(sql: Connection, run: str, after: int = -1) -> list[Sealed]:
-    """The same, read."""
+    """The lines after this one, in order."""
     return [
         read_line(text, where=f"line {number}")
         for number, text in enumerate(texts_after(sql, run, after), start=after + 1)
