@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import threading
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,12 +22,12 @@ from customhouse.release.signing.gpg import sign_detached, verify_detached
 from customhouse.release.signing.sealer import SigstoreSealer
 from sealed_project import commit_all, git
 from shipping import SUBJECT, Harbour, gpg_home, new_key
+from signed_evidence import LINK, SLSA, envelope, statement
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 EXPERT = Actor("windows", "Windows RM", identities=(f"key:{KEY.public_key().public_bytes_raw().hex()}",))
 WIN = (Artifact("commit", "git-commit"), Artifact("win", "files", names=("demo-1.0.0.exe", "demo-1.0.0.zip")))
 STEP = replace(BUILD, id="win", uses="external.hand_in", actor="windows", outputs=("win",), rebuild=None, options={})
-SLSA, LINK = "https://slsa.dev/provenance/v1", "https://in-toto.io/attestation/link/v0.3"
 
 
 @pytest.fixture(scope="module")
@@ -56,34 +54,6 @@ def as_expert(run: StepRun) -> StepRun:
 
 def place(run: StepRun) -> Path:
     return Path(run.places["ci"]["folder"])
-
-
-def statement(files: Iterable[Path], commit: str, kind: str = SLSA) -> bytes:
-    source = [{"uri": "git+https://example.org/demo", "digest": {"gitCommit": commit}}]
-    predicate: dict[str, Any] = (
-        {"buildDefinition": {"resolvedDependencies": source}} if kind == SLSA else {"materials": source}
-    )
-    subjects = [{"name": one.name, "digest": {"sha256": hashlib.sha256(one.read_bytes()).hexdigest()}} for one in files]
-    whole = {
-        "_type": "https://in-toto.io/Statement/v1",
-        "subject": subjects,
-        "predicateType": kind,
-        "predicate": predicate,
-    }
-    return json.dumps(whole).encode()
-
-
-def envelope(payload: bytes, key: Ed25519PrivateKey = KEY) -> str:
-    kind = b"application/vnd.in-toto+json"
-    signed = b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload)
-    signature = base64.b64encode(key.sign(signed)).decode()
-    return json.dumps(
-        {
-            "payload": base64.b64encode(payload).decode(),
-            "payloadType": kind.decode(),
-            "signatures": [{"sig": signature}],
-        }
-    )
 
 
 def lay(run: StepRun, *, names: tuple[str, ...] = ("demo-1.0.0.exe", "demo-1.0.0.zip"), commit: str = "",
@@ -155,7 +125,7 @@ def test_a_file_that_was_changed_after_it_was_signed_for_is_refused(run: StepRun
 
 def test_a_file_that_nobody_has_signed_for_is_refused(run: StepRun) -> None:
     paths = lay(run)
-    (place(run) / "windows.dsse.json").write_text(envelope(statement(paths[:1], run.commit())))
+    (place(run) / "windows.dsse.json").write_text(envelope(statement(paths[:1], run.commit()), KEY))
     assert refused(run) == "no-evidence"
 
 

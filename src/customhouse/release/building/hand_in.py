@@ -125,6 +125,11 @@ def accept(run: StepRun, folder: Path) -> Outcome:
     return replace(keep(run, Outcome(outputs, facts)), events=tuple(events))
 
 
+def is_evidence(name: str) -> bool:
+    """Whether a file of this name is a statement or its signature, and not what was built."""
+    return name.endswith((BUNDLE, ENVELOPE, PLAIN, DETACHED))
+
+
 def _as_it_is_now(run: StepRun, evidence: list[Path]) -> list[Path]:
     """The evidence in a folder of our own: what was verified is what is read, and what is kept."""
     ours = run.folder / "evidence"
