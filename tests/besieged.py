@@ -126,6 +126,10 @@ class Besieged(Demonstration):
             self.about(found)
             return found
 
+    def end(self) -> None:
+        """End this run's machines: its people are in the other runs, too."""
+        self.end_machines()
+
     # What is known of it.
 
     @property

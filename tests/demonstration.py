@@ -342,8 +342,11 @@ class Together:
 
     def end(self) -> None:
         """End every machine, and close every browser."""
-        for one in self.people.values():
-            one.person.client.close()
+        self.leave()
+        self.end_machines()
+
+    def end_machines(self) -> None:
+        """End every machine; people stay, for other runs."""
         for machine in self.machines.values():
             if machine.process is not None and machine.process.poll() is None:
                 machine.process.kill()
@@ -422,7 +425,6 @@ def demonstration(host: Host, folder: Path, builds: BuildService) -> Iterator[De
             yield made
         finally:
             made.end()
-            made.leave()
 
 
 def settings_for_builders(builds: BuildService, allowed: Sequence[str] = ()) -> dict[str, str]:
