@@ -29,6 +29,7 @@ from customhouse.trust.signer_identity import custom
 from customhouse.trust.verify import Builder, verify_attestations
 from released import ISSUER, VERSION, Puppet
 
+pytestmark = pytest.mark.slow
 WHEEL, SDIST = f"sealed-{VERSION}-cp311-cp311-linux_x86_64.whl", f"sealed-{VERSION}.tar.gz"
 FORGE = PublisherIssuer("forge", "custom", "Forge", ISSUER, claims=("sub",))
 
