@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Literal
 
 from customhouse.formats.pipeline import graph
@@ -19,14 +19,14 @@ from customhouse.formats.pipeline.finding import Finding
 from customhouse.formats.pipeline.lint import lint
 from customhouse.formats.pipeline.mitigations import unmitigated
 from customhouse.formats.pipeline.model import Environment, Pipeline
-from customhouse.release.picture.cards import Card, draw_card, gear, ghost_card, person, spoken, step_card, triangle
+from customhouse.release.picture.below import RiskTable, legend
+from customhouse.release.picture.cards import Card, draw_card, ghost_card, spoken, step_card
 from customhouse.release.picture.colours import Theme, style
-from customhouse.release.picture.elements import group, label, tag, told, way, words
+from customhouse.release.picture.elements import group, label, ring, tag, told, way, words
 from customhouse.release.picture.layout import Arrow, Box, Layout, Measures, Point, lay_out
 from customhouse.release.picture.seen import look, stop_words, time_words
 from customhouse.release.picture.text_width import cut, width_of, wrapped
 from customhouse.release.state import State
-from customhouse.terms.errors import Rejected
 
 Shape = Literal["wide", "tall"]
 Piece = tuple[Point, Point]
@@ -40,7 +40,6 @@ _STRAIGHT = 2
 """Points of a way that never turns."""
 _HEAD = 76.0
 _LANE_HEAD = 46.0
-_RISKS = "Risks, who they have happened to, and what stops them here"
 _RUN_WORDS = {
     "gathering": "waits until everybody is around", "open": "running", "stopped": "stopped",
     "aborting": "being taken back", "released": "released", "abandoned": "abandoned",
@@ -88,9 +87,9 @@ class _Picture:
         parts += self._ends(layout)
         parts.insert(0, self._heading(layout.width))
         y = layout.bottom + 40
-        legend, y = self._legend(layout.width, y)
-        table, y = self._risk_table(layout.width, y)
-        return self._whole(layout.width, y + 14, [*parts, *legend, *table])
+        signs, y = legend(layout.width, y)
+        table, y = RiskTable(self.pipeline, self.seen, self.open_risks, self.tall).draw(layout.width, y)
+        return self._whole(layout.width, y + 14, [*parts, *signs, *table])
 
     def _measures(self) -> Measures:
         if self.tall:
@@ -216,32 +215,19 @@ class _Picture:
     def _tall_lanes(self, layout: Layout) -> list[str]:
         """Grey boxes around neighbours that stand within one boundary, each with its name."""
         parts = []
-        ones = [layout.boxes[one.step.id] for one in self.seen]
-        start = 0
-        while start < len(ones):
-            env = self.seen[start].step.env
-            stop = start
-            while stop + 1 < len(ones) and self.seen[stop + 1].step.env == env:
-                stop += 1
-            first, last = ones[start], ones[stop]
+        for env, ones in groupby(self.seen, key=lambda one: one.step.env):
+            boxes = [layout.boxes[one.step.id] for one in ones]
+            first, last = boxes[0], boxes[-1]
             top = first.y - 34
             parts.append(
-                tag(
-                    "rect",
-                    x=first.x - 12,
-                    y=top,
-                    width=first.width + 24,
-                    height=last.bottom + 11 - top,
-                    rx=10,
-                    class_="lane",
-                )
-            )
+                tag("rect", x=first.x - 12, y=top, width=first.width + 24, height=last.bottom + 11 - top, rx=10,
+                    class_="lane")
+            )  # fmt: skip
             about = self.envs[env]
             room = first.width * 0.76
             said = f"{about.title} · {_kind(about)}"
             said = cut(said if width_of(said, 11, bold=True) <= room else about.title, 11, room, bold=True)
             parts.append(group(told(*_about(about)), label(first.x, top + 16, said, "t-soft t-b")))
-            start = stop + 1
         return parts
 
     def _edges(self, layout: Layout) -> list[str]:
@@ -345,7 +331,7 @@ class _Picture:
                 parts.append(
                     group(
                         told("end"), tag("path", d=way([(x, placed.bottom), (x, y - 6)]), class_="edge"),
-                        _ring(x, y),
+                        ring(x, y),
                     )
                 )  # fmt: skip
         return parts
@@ -355,72 +341,7 @@ class _Picture:
         published = {one.step.id for one in self.seen if one.step.uses == "index.publish"}
         return not published or bool(published & (self.before[name] | {name}))
 
-    # Below
-
-    def _legend(self, width: float, y: float) -> tuple[list[str], float]:
-        entries = [
-            (person(0, 0), 11.0, "person, and how many must say yes"), (gear(0, 0), 13.0, "machine"),
-            (tag("rect", x=0, y=0, width=22, height=13, rx=6.5, class_="blue"), 22.0, "artifact"),
-            (_risk_sign("red"), 20.0, "risk, and something stops it"),
-            (_risk_sign("open"), 20.0, "risk that nothing stops"),
-            (tag("rect", x=0, y=-1, width=20, height=15, rx=4, class_="lane"), 20.0, "boundary: an environment"),
-            (group(tag("circle", cx=6.5, cy=6.5, r=4.5, class_="seal")), 13.0, "digests are compared"),
-            (tag("circle", cx=6.5, cy=6.5, r=6, class_="dot"), 13.0, "start"),
-            (_ring(6.5, 6.5), 13.0, "end"),
-        ]  # fmt: skip
-        parts, x = [], 20.0
-        for sign, wide, text in entries:
-            long = wide + 7 + width_of(text, 11) + 20
-            if x + long > width - 10:
-                x, y = 20.0, y + 22
-            parts.append(
-                group(
-                    tag("g", sign, transform=f"translate({x:.1f} {y:.1f})"), label(x + wide + 7, y + 11, text, "t-soft")
-                )
-            )
-            x += long
-        return parts, y + 22
-
-    def _risk_table(self, width: float, y: float) -> tuple[list[str], float]:
-        risks = [one for one in self.pipeline.risks if any(one.id in each.step.risks for each in self.seen)]
-        if not risks:
-            return [], y
-        parts = [tag("path", d=f"M20 {y + 8:.1f}H{width - 20:.1f}", class_="rule")]
-        y += 30
-        parts.append(label(20, y, "Risks, and what stops them" if self.tall else _RISKS, "t-lane"))
-        y += 8
-        columns = (20.0, 20.0 + (width - 40) * 0.43, 20.0 + (width - 40) * 0.66)
-        for risk in risks:
-            at = [one.step.number for one in self.seen if risk.id in one.step.risks]
-            missing = any(name == risk.id for name, _ in self.open_risks)
-            stops = "nothing" if missing else ", ".join(risk.mitigations)
-            sign = triangle(columns[0], y + (4 if self.tall else 3), "open" if missing else "t-red")
-            kind = "t-who t-red" if missing else "t-who"
-            if self.tall:
-                lines = [(f"{risk.title} (step {', '.join(at)})", "t-who t-b")]
-                lines += [(f"{risk.attack}: stopped by {stops}" if risk.attack else f"stopped by {stops}", "t-soft")]
-                parts.append(sign)
-                for text, class_ in lines:
-                    for line in wrapped(text, 11, width - 52, 3, bold=class_ != "t-soft"):
-                        parts.append(label(38, y + 13, line, class_))
-                        y += 15
-                y += 5
-                continue
-            y += 20
-            parts.append(
-                group(
-                    sign,
-                    label(
-                        columns[0] + 18,
-                        y - 7,
-                        cut(f"{risk.title} (step {', '.join(at)})", 11, columns[1] - columns[0] - 26),
-                        kind,
-                    ),
-                    label(columns[1], y - 7, cut(risk.attack, 11, columns[2] - columns[1] - 10), "t-soft"),
-                    label(columns[2], y - 7, cut(stops, 11, width - 20 - columns[2]), "t-who"),
-                )
-            )
-        return parts, y
+    # The whole
 
     def _whole(self, width: float, height: float, parts: list[str]) -> str:
         live = self.state is not None
@@ -457,14 +378,6 @@ def _about(env: Environment) -> list[str]:
     return [env.title, _kind(env), writers]
 
 
-def _ring(x: float, y: float) -> str:
-    return tag("circle", cx=x, cy=y, r=7, class_="ring") + tag("circle", cx=x, cy=y, r=3.5, class_="dot")
-
-
-def _risk_sign(kind: str) -> str:
-    return tag("rect", x=0, y=-1, width=20, height=15, rx=3, class_=kind) + triangle(4.5, 1.5, f"t-{kind}")
-
-
 def _head_at(point: Point) -> str:
     x, y = point
     return tag("path", d=f"M{x:.1f} {y:.1f}l-4.5-8h9z", class_="head")
@@ -499,6 +412,3 @@ def _seal(points: Sequence[Point], *, level: bool) -> str:
         return ""
     _, left, right, y = max(runs)
     return tag("circle", cx=(left + right) / 2, cy=y, r=4, class_="seal")
-
-
-__all__ = ["Rejected", "draw"]

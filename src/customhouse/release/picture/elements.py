@@ -65,3 +65,8 @@ def _toward(at: Point, other: Point, radius: float) -> Point:
 
 def _pair(point: Point) -> str:
     return f"{number(float(point[0]))} {number(float(point[1]))}"
+
+
+def ring(x: float, y: float) -> str:
+    """The sign of an end."""
+    return tag("circle", cx=x, cy=y, r=7, class_="ring") + tag("circle", cx=x, cy=y, r=3.5, class_="dot")
