@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as json_text
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,8 +16,12 @@ from customhouse.terms.clock import SystemClock
 from customhouse.terms.errors import Rejected
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from customhouse.formats.pipeline.model import Pipeline
     from customhouse.release.engine.folder import RunFolder
     from customhouse.release.state import State
+    from customhouse.terms.clock import Clock
 
 PipelineFile = Annotated[Path, Parameter(help="The pipeline (default release.toml).")]
 Params = Annotated[list[str] | None, Parameter(name="--param", negative="", help="A parameter: version=1.2.3.")]
@@ -36,6 +41,16 @@ Wait = Annotated[bool, Parameter(name="--wait", negative="--no-wait", help="Wait
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Say it as JSON.")]
 
 
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What is to be released, and where."""
+
+    pipeline: Pipeline
+    params: dict[str, str]
+    places: dict[str, dict[str, str]]
+    runs: Path
+
+
 def run(
     file: PipelineFile = PIPELINE,
     /,
@@ -53,47 +68,60 @@ def run(
     A run that was begun for the same parameters goes on where it stood, whatever ended it: each step that had started
     is looked at first. Exit code 0: released; 1: it stands still; 3: it waits for people.
     """
-    from customhouse.release.engine.alone import Alone  # noqa: PLC0415 - the engine is loaded where it runs
-    from customhouse.release.engine.folder import RUNS, begin_run, unfinished  # noqa: PLC0415 - as above
+    from customhouse.release.engine.folder import RUNS  # noqa: PLC0415 - the engine is loaded where it runs
     from customhouse.release.engine.places import read_params, read_places, refuse_unsaid  # noqa: PLC0415 - as above
 
-    pipeline = read_file(file)
-    text = pipeline.text
-    folder = (runs or file.resolve().parent / RUNS).resolve()
-    params = read_params(param or ())
-    if places is None and (beside := file.resolve().parent / "places.toml").is_file():
-        places = beside
-    where = read_places(places, place or ())
-    clock = SystemClock()
+    pipeline, beside = read_file(file), file.resolve().parent
+    folder = (runs or beside / RUNS).resolve()
+    if places is None and (beside / "places.toml").is_file():
+        places = beside / "places.toml"
+    wish = _Wish(pipeline, read_params(param or ()), read_places(places, place or ()), folder)
     if rehearse:
-        refuse_unsaid(pipeline, where, rehearsal=True)
-        from customhouse.cli.scratch_index import stand_in  # noqa: PLC0415 - only where it is asked for
-        from customhouse.release.engine.rehearsal import rehearse as play  # noqa: PLC0415 - as above
+        refuse_unsaid(pipeline, wish.places, rehearsal=True)
+        return _rehearsed(wish, json=json)
+    return _conducted(wish, wait=wait, json=json)
 
-        state, played = play(text, params, where, runs=folder, tell=_teller(quiet=json), scratch=stand_in)
-        return _ended(played, state, json=json)
-    one = unfinished(folder, pipeline.project, params, rehearsal=False)
-    if one is None or (one.state().status == "gathering" and one.created().pipeline != text):
-        refuse_unsaid(pipeline, where)
-        one = begin_run(folder, text, params, where, clock)
-        _say(f"Run {one.name}\n  {one.path}", quiet=json)
-    else:
-        _refuse_other(one, text)
-        _say(f"Run {one.name} is taken up again.", quiet=json)
+
+def _rehearsed(wish: _Wish, *, json: bool) -> int:
+    from customhouse.cli.scratch_index import stand_in  # noqa: PLC0415 - only where it is asked for
+    from customhouse.release.engine.rehearsal import rehearse  # noqa: PLC0415 - as above
+
+    state, played = rehearse(
+        wish.pipeline.text, wish.params, wish.places, runs=wish.runs, tell=_teller(quiet=json), scratch=stand_in
+    )
+    return _ended(played, state, json=json)
+
+
+def _conducted(wish: _Wish, *, wait: bool, json: bool) -> int:
+    from customhouse.release.engine.alone import Alone  # noqa: PLC0415 - the engine is loaded where it runs
+
+    clock = SystemClock()
+    one = _run_of(wish, clock, quiet=json)
     alone = Alone(one, tell=_teller(quiet=json), clock=clock)
-    state = one.state()
     if wait:
-        _whom(one, state, quiet=json)
-    state = alone.conduct(wait=wait)
-    return _ended(one, state, json=json)
+        _whom(one, one.state(), quiet=json)
+    return _ended(one, alone.conduct(wait=wait), json=json)
 
 
-def _refuse_other(one: RunFolder, text: str) -> None:
+def _run_of(wish: _Wish, clock: Clock, *, quiet: bool) -> RunFolder:
+    """The run that was begun for the same, or a new one."""
+    from customhouse.release.engine.folder import begin_run, unfinished  # noqa: PLC0415 - the engine, as above
+    from customhouse.release.engine.places import refuse_unsaid  # noqa: PLC0415 - as above
+
+    text = wish.pipeline.text
+    one = unfinished(wish.runs, wish.pipeline.project, wish.params, rehearsal=False)
+    if one is None or (one.state().status == "gathering" and one.created().pipeline != text):
+        refuse_unsaid(wish.pipeline, wish.places)
+        one = begin_run(wish.runs, text, wish.params, wish.places, clock)
+        _say(f"Run {one.name}\n  {one.path}", quiet=quiet)
+        return one
     if one.created().pipeline != text:
         raise Rejected(
             "other-pipeline", one.name, "it was begun with another text of the pipeline",
             f"finish it by the text it was begun with, or abandon it: customhouse release abort {one.name}",
         )  # fmt: skip
+    _say(f"Run {one.name} is taken up again.", quiet=quiet)
+    return one
 
 
 def _whom(one: RunFolder, state: State, *, quiet: bool) -> None:
@@ -116,18 +144,9 @@ def _ended(one: RunFolder, state: State, *, json: bool) -> int:
     return exit_code(state)
 
 
-class _Teller:
+def _teller(*, quiet: bool) -> Callable[[str], None]:
     """Lines for whoever watches."""
-
-    def __init__(self, *, quiet: bool) -> None:
-        self.quiet = quiet
-
-    def __call__(self, text: str) -> None:
-        _say(plain(text), quiet=self.quiet)
-
-
-def _teller(*, quiet: bool) -> _Teller:
-    return _Teller(quiet=quiet)
+    return lambda text: _say(plain(text), quiet=quiet)
 
 
 def _say(text: str, *, quiet: bool) -> None:

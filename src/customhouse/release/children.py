@@ -78,14 +78,9 @@ class Children:
         began = time.monotonic()
         try:
             process = subprocess.Popen(  # noqa: S603 - arguments, no shell
-                list(argv),
-                cwd=cwd,
-                env=None if env is None else dict(env),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                start_new_session=True,
-            )
+                list(argv), cwd=cwd, env=None if env is None else dict(env), stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+            )  # fmt: skip
             streams = [_Stream(process.stdout), _Stream(process.stderr)]
             feeder = threading.Thread(target=_feed, args=(process, stdin), daemon=True)
             for thread in (*streams, feeder):

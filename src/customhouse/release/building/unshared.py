@@ -8,6 +8,7 @@ import json
 import os
 import socket
 import sys
+from typing import Any
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _RDONLY, _NOSUID, _NODEV, _REMOUNT, _BIND, _REC = 1, 2, 4, 32, 4096, 16384
@@ -39,6 +40,18 @@ def main() -> None:
     """Read the plan and do it."""
     with open(sys.argv[1], encoding="utf-8") as file:  # noqa: PTH123
         plan = json.load(file)
+    build_root(plan)
+    socket.sethostname(plan["host"])
+    enter(plan["root"])
+    os.setgroups([])
+    os.setgid(plan["uid"])
+    os.setuid(plan["uid"])
+    _LIBC.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
+    os.execve(plan["argv"][0], plan["argv"], {"PATH": "/usr/bin:/bin"})  # noqa: S606  # arguments, no shell
+
+
+def build_root(plan: dict[str, Any]) -> None:
+    """The new root: the system read-only, a few devices, scratch space, and what the step may read and write."""
     root = plan["root"]
     size = f"size={plan['scratch_bytes']}"
     mount("tmpfs", root, "tmpfs", _NOSUID | _NODEV, f"mode=755,{size}")
@@ -62,8 +75,11 @@ def main() -> None:
         bind(outside, root + inside, read_only=True)
     for inside, outside in plan["writable"].items():
         bind(outside, root + inside, read_only=False)
-    socket.sethostname(plan["host"])
-    # The old root is put under the new one, and then it is gone: nothing of it can be reached any more.
+
+
+def enter(root: str) -> None:
+    """Make it the root, read-only; nothing of the old one can be reached any more."""
+    # The old root is put under the new one, and then it is gone.
     os.mkdir(f"{root}/.old")  # noqa: PTH102
     os.chdir(root)
     if _LIBC.syscall(_pivot_root(), b".", b".old"):
@@ -74,11 +90,6 @@ def main() -> None:
         raise OSError(ctypes.get_errno(), "the old root stays", "/.old")
     os.rmdir("/.old")  # noqa: PTH106
     mount("tmpfs", "/", "", _REMOUNT | _RDONLY | _NOSUID | _NODEV)
-    os.setgroups([])
-    os.setgid(plan["uid"])
-    os.setuid(plan["uid"])
-    _LIBC.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
-    os.execve(plan["argv"][0], plan["argv"], {"PATH": "/usr/bin:/bin"})  # noqa: S606  # arguments, no shell
 
 
 def _pivot_root() -> int:
