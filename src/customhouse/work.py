@@ -165,7 +165,8 @@ def _wake_releases_job(app: App, _arguments: Mapping[str, Any]) -> None:
 
 def _bundle_release_job(app: App, arguments: Mapping[str, Any]) -> None:
     """Make the file from which strangers verify a release. Running it again finds it made."""
-    app.room.bundle(arguments["run"], open_spool(app.settings.data), app.roots)
+    book = app.sigstore.logbook if app.sigstore is not None else None
+    app.room.bundle(arguments["run"], open_spool(app.settings.data), app.roots, book)
 
 
 def _fold_decisions_job(app: App, _arguments: Mapping[str, Any]) -> None:

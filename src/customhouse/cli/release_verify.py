@@ -14,7 +14,7 @@ from cyclopts import Parameter
 
 from customhouse.cli.exit_codes import FINDINGS
 from customhouse.formats.plain import plain
-from customhouse.terms.errors import Rejected
+from customhouse.terms.errors import CustomhouseError, Rejected
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from customhouse.release.room.proof import Decision
     from customhouse.release.sealed import Sealed
     from customhouse.release.store import Store
+    from customhouse.trust.private_sigstore.note import SignedCheckpoint
 
 _SHA256 = "sha256:"
 _HEX_DIGITS = 64
@@ -137,7 +138,8 @@ def bundle(
 
     try:
         with _run(run, runs, actor, folder, allow_http=allow_http) as (lines, store):
-            name, data = collect(lines, store, trust_root=_root_file(trust_root))
+            earlier = _shown_before(lines, runs) if "://" not in run else []
+            name, data = collect(lines, store, trust_root=_root_file(trust_root), earlier=earlier, tell=_warn)
     except Problem as problem:
         raise Rejected(problem.code, problem.place, problem.saw, problem.next_step or problem.expected) from problem
     _keep(name, data, output)
@@ -221,6 +223,34 @@ def _run(
         member = join(door, actor, home, identity_token=None, api_token=token)
         door.token = member.token
         yield HttpJournal(door, member.actor, member.key).read(), HttpStore(door, home / "objects")
+
+
+def _shown_before(lines: Sequence[Sealed], runs: Path | None) -> list[SignedCheckpoint]:
+    """What the newest releases of the same project in this folder have shown of logs before this one."""
+    from customhouse.release.engine.folder import RUNS, runs_in  # noqa: PLC0415 - the engine is loaded here alone
+    from customhouse.release.events import Created, Finished  # noqa: PLC0415 - as above
+    from customhouse.release.evidence.collect import shown_in  # noqa: PLC0415 - as above
+    from customhouse.release.evidence.growth import MOST_EARLIER  # noqa: PLC0415 - as above
+
+    found: list[SignedCheckpoint] = []
+    own, left = lines[0].event if lines else None, MOST_EARLIER
+    for one in reversed(runs_in((runs or RUNS).resolve())):
+        try:
+            told = one.journal.read()
+            first, last = told[0].event, told[-1].event
+            earlier = told[0].at < lines[0].at and isinstance(last, Finished) and last.outcome == "released"
+            if not earlier or not isinstance(first, Created) or not isinstance(own, Created) or first.rehearsal:
+                continue
+            if first.project == own.project and left:
+                left -= 1
+                found += shown_in(told, one.store)
+        except CustomhouseError as error:
+            _warn(f"What the run {one.name} has shown of the log is not known: {error}")
+    return found
+
+
+def _warn(text: str) -> None:
+    print(plain(text, 400), file=sys.stderr)
 
 
 def _root_file(path: Path | None) -> bytes:

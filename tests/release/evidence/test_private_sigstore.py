@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from clock import TurnableClock
+from customhouse.release.evidence.collect import bundle_of, shown_by
+from customhouse.release.evidence.log_tiles import prover_of
+from customhouse.release.evidence.remembered import read_remembered, remember
 from customhouse.release.evidence.shown import lines_of
 from customhouse.release.evidence.verify import verify
 from customhouse.release.signing.sealer import SigstoreSealer
 from customhouse.release.signing.trust_config import read_trust
 from customhouse.terms.clock import SystemClock
+from customhouse.trust.private_sigstore.note import SignedCheckpoint
 from released import Puppet
 from shipping import Harbour
 
@@ -54,3 +59,28 @@ def _seconds(bundle: bytes, run: Puppet) -> float:
     began = time.process_time()
     verify(bundle, run.brought())
     return time.process_time() - began
+
+
+def test_a_second_release_shows_offline_that_the_log_of_the_first_has_only_grown(
+    harbour: Harbour, tmp_path: Path
+) -> None:
+    """The log is asked over HTTP by its tiles; the stranger asks nobody."""
+    trust = read_trust({"trust_config": str(harbour.trust_config)})
+    sealers = {
+        actor: SigstoreSealer(trust.config, lambda subject=subject: harbour.sigstore_token(subject))  # type: ignore[misc]
+        for actor, subject in {"rm": "rosa", "ci-a": "builder-a", "ci-b": "builder-b"}.items()
+    }
+    prove, earlier, memory = prover_of(trust.config), list[SignedCheckpoint](), tmp_path / "seen.json"
+    for number in (1, 2):
+        run = Puppet(
+            tmp_path / str(number), run=f"sealed-3.1.0-{number}", clock=_Now(), issuer=harbour.issuer.url,
+            trusted_root=trust.trusted_root, sealers=sealers,
+        ).release()  # fmt: skip
+        _, bundle = bundle_of(run.lines, run.body, lambda _state: trust.trusted_root, earlier=earlier, prove=prove)
+        report = verify(bundle, replace(run.brought(), remembered=read_remembered(memory, "sealed")))
+        assert report.exit_code == 0, "\n".join(lines_of(report))
+        assert report.case is not None
+        remember(memory, report.case, report.trust_root_sha256)
+        earlier = shown_by(run.lines, run.body)
+    (journal,) = [point for point in report.points if point.number == 2]
+    assert any("the log has only grown between" in one.text for one in journal.findings), journal

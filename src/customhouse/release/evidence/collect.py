@@ -3,42 +3,68 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from customhouse.release.actions import Problem
 from customhouse.release.events import Created
-from customhouse.release.evidence.bundle import file_name, members_of, write_bundle
+from customhouse.release.evidence.bundle import file_name, files_in_bundle, members_of, write_bundle
+from customhouse.release.evidence.growth import SIGSTORE, Prove, anchored, growth, newest_in, no_proof
+from customhouse.release.evidence.log_tiles import prover_of
 from customhouse.release.rules import replay
 from customhouse.release.sealed import Sealed
 from customhouse.release.sealing import verify_lines
-from customhouse.release.signing.trust_config import read_trust
+from customhouse.release.signing.trust_config import Trust, read_trust
 from customhouse.release.state import State
 from customhouse.release.store import Store
 from customhouse.release.things import Thing
+from customhouse.terms.errors import Rejected
+from customhouse.trust.private_sigstore.note import SignedCheckpoint
 
 _SIGSTORE = "sigstore"
 
 
-def collect(
-    lines: Sequence[Sealed], store: Store, *, trust_root: bytes = b"", log: Mapping[str, bytes] | None = None
-) -> tuple[str, bytes]:
-    """The bundle's name and bytes; the same for the same run.
+def _silent(_text: str) -> None:
+    """Nobody listens."""
 
-    Without ``trust_root`` it is read where the run says (`trust_config`). Raises `Rejected` or `Refused` for a journal
-    that is none, `Problem` for a file that is missing.
+
+def collect(
+    lines: Sequence[Sealed], store: Store, *, trust_root: bytes = b"",
+    earlier: Iterable[SignedCheckpoint] = (), tell: Callable[[str], None] = _silent,
+) -> tuple[str, bytes]:  # fmt: skip
+    """The bundle's name and bytes; the same for the same run, after the same releases.
+
+    Without ``trust_root`` it is read where the run says (`trust_config`), and the log is asked how it has grown since
+    ``earlier``, which releases before this one have shown; ``tell`` hears why that could not be found out. Raises
+    `Rejected` or `Refused` for a journal that is none, `Problem` for a file that is missing.
     """
     with tempfile.TemporaryDirectory(prefix="customhouse-bundle-") as folder:
 
         def body(thing: Thing) -> bytes:
             return store.fetch(thing, Path(folder)).read_bytes()
 
-        return bundle_of(lines, body, lambda state: trust_root or _root_of(state), log=log)
+        if trust_root:
+            return bundle_of(lines, body, lambda _state: trust_root)
+        trust: list[Trust] = []
+
+        def root_of(state: State) -> bytes:
+            trust.extend(_trust_of(state))
+            return trust[0].trusted_root if trust else b""
+
+        def prove(origin: str, old: int, new: int) -> Sequence[bytes] | None:
+            try:
+                return prover_of(trust[0].config)(origin, old, new) if trust else None
+            except Problem as problem:
+                tell(f"It is not proved how the log has grown: {problem}")
+                trust.clear()
+                return None
+
+        return bundle_of(lines, body, root_of, earlier=earlier, prove=prove, tell=tell)
 
 
 def bundle_of(
     lines: Sequence[Sealed], body: Callable[[Thing], bytes], root_of: Callable[[State], bytes], *,
-    log: Mapping[str, bytes] | None = None,
+    earlier: Iterable[SignedCheckpoint] = (), prove: Prove = no_proof, tell: Callable[[str], None] = _silent,
 ) -> tuple[str, bytes]:  # fmt: skip
     """The same, for whoever has the files in another way, and knows by himself whom one had to trust.
 
@@ -46,18 +72,40 @@ def bundle_of(
     """
     verify_lines(lines)
     state = replay(lines)
-    members = members_of(state, lines, body, trust_root=root_of(state), log=log)
+    things = files_in_bundle(state, lines)
+    bodies = {thing.digest: body(thing) for thing in {one.digest: one for one in things.values()}.values()}
+    root, files = root_of(state), {name: bodies[thing.digest] for name, thing in things.items()}
+    log, faults = growth(newest_in(lines, files), (*earlier, *anchored(lines)), prove)
+    for fault in faults:
+        tell(fault)
+    members = members_of(state, lines, lambda thing: bodies[thing.digest], trust_root=root, log=log)
     created = lines[0].event
     assert isinstance(created, Created)  # noqa: S101 - or the rules would have refused it
     return file_name(created), write_bundle(members)
 
 
-def _root_of(state: State) -> bytes:
+def shown_by(lines: Sequence[Sealed], body: Callable[[Thing], bytes]) -> list[SignedCheckpoint]:
+    """What the bundle of a run has shown of logs: the newest checkpoint of each. Raises as `bundle_of` does."""
+    state = replay(lines)
+    signed = {name: thing for name, thing in files_in_bundle(state, lines).items() if name.endswith(SIGSTORE)}
+    return list(newest_in(lines, {name: body(thing) for name, thing in signed.items()}).values())
+
+
+def shown_in(lines: Sequence[Sealed], store: Store) -> list[SignedCheckpoint]:
+    """The same of a run whose files lie in a store; raises `Rejected` for a file that is missing."""
+    with tempfile.TemporaryDirectory(prefix="customhouse-bundle-") as folder:
+        try:
+            return shown_by(lines, lambda thing: store.fetch(thing, Path(folder)).read_bytes())
+        except Problem as problem:
+            raise Rejected(problem.code, problem.place, problem.saw, problem.expected) from problem
+
+
+def _trust_of(state: State) -> list[Trust]:
     place = state.places.get(_SIGSTORE)
     if place is None:
-        return b""
+        return []
     try:
-        return read_trust(place).trusted_root
+        return [read_trust(place)]
     except Problem as problem:
         raise Problem(
             problem.code, problem.saw, problem.expected, place=problem.place or _SIGSTORE,

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from customhouse.catalog.release_objects import add_object, object_of
@@ -22,17 +24,22 @@ from customhouse.infra.spool import Spooled, spool_bytes
 from customhouse.ledger.tx import Tx
 from customhouse.release.actions import Problem
 from customhouse.release.evidence.archive import MOST_BYTES
-from customhouse.release.evidence.collect import bundle_of
+from customhouse.release.evidence.collect import bundle_of, shown_by
+from customhouse.release.evidence.growth import MOST_EARLIER, no_proof
 from customhouse.release.room.journal import lines_after
-from customhouse.release.room.runs import find_run
+from customhouse.release.room.runs import find_run, released_before
 from customhouse.release.room.tables import release_run
 from customhouse.release.state import State
 from customhouse.release.things import Thing
 from customhouse.terms.digest import Digest
-from customhouse.terms.errors import Broken
+from customhouse.terms.errors import Broken, Refused, Rejected
+from customhouse.trust.private_sigstore.logbook import Logbook
+from customhouse.trust.private_sigstore.note import SignedCheckpoint
+from customhouse.trust.private_sigstore.tree import ENTRIES
 from customhouse.trust.roots import Root
 
 MADE_BY = "the server"
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +50,24 @@ class Bundle:
     spooled: Spooled
 
 
-def make_bundle(database: Database, blobs: Blobs, spool: Path, roots: Sequence[Root], run_id: str) -> Spooled:
-    """Put it together on the local disk. Raises `Broken` for a run of which none can be made."""
+def make_bundle(
+    database: Database, blobs: Blobs, spool: Path, roots: Sequence[Root], run_id: str, book: Logbook | None = None
+) -> Spooled:  # fmt: skip
+    """Put it together on the local disk. Raises `Broken` for a run of which none can be made.
+
+    ``book`` is our own log: from it the bundle shows how the log has grown since the releases before.
+    """
     with database.read() as sql:
-        lines = lines_after(sql, find_run(sql, run_id).id)
+        run = find_run(sql, run_id)
+        lines = lines_after(sql, run.id)
+        before = released_before(sql, run, MOST_EARLIER) if book is not None else []
+    earlier = [note for one in before for note in _shown_by(database, blobs, spool, one)]
     try:
-        name, data = bundle_of(lines, _files(database, blobs, spool, run_id), lambda state: _root(state, roots))
+        name, data = bundle_of(
+            lines, _files(database, blobs, spool, run_id), lambda state: _root(state, roots), earlier=earlier,
+            prove=no_proof if book is None else partial(_between, book),
+            tell=lambda fault: log.error("the bundle of the release run %s: %s", run_id, fault),
+        )  # fmt: skip
     except Problem as problem:
         raise Broken(f"No bundle of the release run {run_id}: {problem}") from problem
     return spool_bytes(spool, data, name)
@@ -63,6 +82,28 @@ def note_bundle(command: Bundle, seen: sweep_marks.Seen, tx: Tx) -> None:
         tx.sql.execute(release_run.update().where(release_run.c.id == run.id).values(bundle=digest))
     tx.serialize()
     sweep_marks.check_unchanged(tx.sql, seen)
+
+
+def _shown_by(database: Database, blobs: Blobs, spool: Path, run_id: str) -> list[SignedCheckpoint]:
+    """What the bundle of an earlier run has shown of logs; nothing where it cannot be read any more."""
+    with database.read() as sql:
+        lines = lines_after(sql, run_id)
+    try:
+        return shown_by(lines, _files(database, blobs, spool, run_id))
+    except (Problem, Rejected, Refused, Broken) as error:
+        log.warning("what the release run %s has shown of the log is not known: %s", run_id, error)
+        return []
+
+
+def _between(book: Logbook, origin: str, old: int, new: int) -> list[bytes] | None:
+    """The hashes between two sizes of our own log."""
+    if origin != book.origin(ENTRIES):
+        return None
+    try:
+        return book.consistency(ENTRIES, old, new)[2]
+    except Refused as refusal:
+        log.warning("no proof of the log's growth: %s", refusal)
+        return None
 
 
 def _files(database: Database, blobs: Blobs, spool: Path, run_id: str) -> Callable[[Thing], bytes]:

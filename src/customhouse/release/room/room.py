@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from customhouse.accounts.server_key import ServerKey
 from customhouse.catalog.release_objects import object_of
@@ -40,6 +40,9 @@ from customhouse.terms.errors import Broken, CustomhouseError
 from customhouse.terms.identity import Actor
 from customhouse.trust.issuers import PublisherIssuer
 from customhouse.trust.roots import Root
+
+if TYPE_CHECKING:
+    from customhouse.trust.private_sigstore.logbook import Logbook
 
 T = TypeVar("T")
 log = logging.getLogger("customhouse.release")
@@ -184,8 +187,11 @@ class Room:
         check_bytes(command)
         return put_and_do(self.deeds, self.blobs, {spooled.sha256: spooled.path}, partial(keep, command))
 
-    def bundle(self, run_id: str, spool: Path, roots: Sequence[Root]) -> None:
-        """Make the bundle of a run that has released something. One that is made stays as it is."""
+    def bundle(self, run_id: str, spool: Path, roots: Sequence[Root], book: Logbook | None = None) -> None:
+        """Make the bundle of a run that has released something. One that is made stays as it is.
+
+        ``book`` is the server's own log, if it has one.
+        """
         # Evidence is loaded where it is made: most processes never do.
         from customhouse.release.room.bundling import Bundle, make_bundle, note_bundle  # noqa: PLC0415
 
@@ -193,7 +199,7 @@ class Room:
             run = find_run(sql, run_id)
         if run.bundle is not None or run.status != "released":
             return
-        made = make_bundle(self.deeds.database, self.blobs, spool, roots, run.id)
+        made = make_bundle(self.deeds.database, self.blobs, spool, roots, run.id, book)
         try:
             put_and_do(self.deeds, self.blobs, {made.sha256: made.path}, partial(note_bundle, Bundle(run.id, made)))
         finally:

@@ -114,6 +114,15 @@ def secret_runs(sql: Connection, project_id: int) -> list[Run]:
     return [_run(row) for row in sql.execute(query.order_by(release_run.c.created_at.desc()).limit(MOST_LISTED))]
 
 
+def released_before(sql: Connection, run: Run, most: int) -> list[str]:
+    """The newest runs that have released the project before this one, the newest first. Rehearsals do not count."""
+    r = release_run.c
+    chosen = sa.select(r.id).where(
+        r.project_id == run.project_id, r.status == "released", r.rehearsal.is_(False), r.created_at < run.created_at
+    )
+    return list(sql.execute(chosen.order_by(r.created_at.desc(), r.id).limit(most)).scalars())
+
+
 def open_run_of(
     sql: Connection, project_id: int, version: str, *, rehearsal: bool, but: Collection[str] = ()
 ) -> str | None:  # fmt: skip

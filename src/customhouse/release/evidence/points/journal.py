@@ -54,15 +54,30 @@ def _log(case: Case) -> Iterator[Finding]:
     roots, faults = _roots(case)
     for fault in faults:
         yield fails(fault)
+    broken = False
     for name, body in case.bundle.below("log/").items():
         if fault := _proof_fault(body, roots):
+            broken = True
             yield fails(f"log/{name}: {fault}")
+    if not faults and not broken:
+        yield from _heads_tied(case, roots)
     known = case.brought.remembered
     if known is None or not known.checkpoints:
         return
     proofs = [*known.proofs, *_proofs(case)]
     for origin, note in sorted(known.checkpoints.items()):
         yield _against(origin, read_checkpoint(note, f"checkpoint of {origin}").checkpoint, roots, proofs)
+
+
+def _heads_tied(case: Case, roots: Roots) -> Iterator[Finding]:
+    """Whether the log's checkpoints with heads of this journal are of one tree, as far as the bundle shows it."""
+    notes = [read_checkpoint(one.checkpoint).checkpoint for one in case.anchors.values() if one.checkpoint]
+    proofs = list(_proofs(case))
+    for origin in sorted({one.origin for one in notes}):
+        newest = max(size for name, size in roots if name == origin)
+        older = sorted({one.size for one in notes if one.origin == origin and one.size < newest})
+        if older and all(_hashes(proofs, origin, size, newest) is not None for size in older):
+            yield holds(f"the log with its heads has only grown from {older[0]:,} to {newest:,} entries meanwhile")
 
 
 def grown(case: Case, origin: str, note: str) -> bool:
