@@ -10,6 +10,7 @@ from pathlib import Path
 from customhouse.formats.pipeline.model import Actor, Artifact, Environment, Parameter, Pipeline, Rebuild, Step
 from customhouse.release.actions import Outcome, StepRun
 from customhouse.release.children import Children
+from customhouse.release.rules import EDITION
 from customhouse.release.state import State
 from customhouse.release.store_folder import FolderStore
 from customhouse.release.things import Thing, Things
@@ -80,7 +81,7 @@ class Bench:
         params = {"version": VERSION, "tag": f"v{VERSION}", "project": "sealed"}
         state = State(
             "run", whole, "0" * 64, params, self.places, "00", rehearsal=True, created_at=NOW, artifacts=made,
-            steps=steps or {},  # type: ignore[arg-type]
+            rules=EDITION, steps=steps or {},  # type: ignore[arg-type]
         )  # fmt: skip
         mine = replace(step, actor=step.rebuild.by[0], env=step.rebuild.env) if rebuilder and step.rebuild else step
         return StepRun(

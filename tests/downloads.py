@@ -9,6 +9,7 @@ from customhouse.formats.pipeline.read import read_pipeline
 from customhouse.formats.pipeline.resolve import resolve
 from customhouse.release.actions import Outcome, StepRun
 from customhouse.release.children import Children
+from customhouse.release.rules import EDITION
 from customhouse.release.ship.stage import Stage
 from customhouse.release.state import State, StepState
 from customhouse.release.store_folder import FolderStore
@@ -110,7 +111,7 @@ class Downloads:
         one = pipeline.step(step)
         state = State(
             run="run-1", pipeline=pipeline, pipeline_sha256="", params={"version": "1.2.3"}, places=self.places,
-            engine_key="", rehearsal=False, created_at=SystemClock().now(), steps=self.steps,
+            engine_key="", rehearsal=False, created_at=SystemClock().now(), steps=self.steps, rules=EDITION,
         )  # fmt: skip
         work = self.folder / "work" / step
         work.mkdir(parents=True, exist_ok=True)

@@ -10,6 +10,7 @@ from customhouse.formats.pipeline.model import Pipeline
 from customhouse.formats.pipeline.read import read_pipeline
 from customhouse.formats.pipeline.resolve import resolve
 from customhouse.release.events import Approved
+from customhouse.release.rules import EDITION
 from customhouse.release.state import State, StepState, Stop
 from customhouse.release.template_texts import template_text
 from customhouse.release.things import Thing
@@ -39,6 +40,7 @@ def fresh(pipeline: Pipeline) -> State:
         created_at=BEGIN,
         status="open",
         steps=steps,
+        rules=EDITION,
     )
 
 
