@@ -56,6 +56,7 @@ def test_an_owner_declares_a_builder_who_publishes_nothing(alice: Person) -> Non
     html = alice.get(PAGE).text
     assert '<span class="mark">attest</span>' in html
     assert "It publishes nothing" in words(html)
+    assert ("names no environment" in words(html), "can say how files were built" in words(html)) == (False, True)
     assert "It only attests" not in words(alice.get("/account/publishing/").text)
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from customhouse.trust.issuers import Kind
+from customhouse.trust.providers.provider import ATTESTS_ONLY
 
 
 def advice(kind: Kind, settings: Mapping[str, str], rules: Mapping[str, str]) -> list[str]:
     """Sentences for people, the most important first; empty if there is nothing to say."""
     if kind not in ("github", "gitlab"):
         return []
+    if rules.get(ATTESTS_ONLY.name):
+        return ["Whoever can push to the repository can say how files were built. None of them can publish one by it."]
     found = []
     if not settings.get("environment") and not rules.get("any_environment"):
         found.append(

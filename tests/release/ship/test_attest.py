@@ -22,7 +22,14 @@ from customhouse.release.events import Attested
 from customhouse.release.evidence.statements.at_index import is_shown
 from customhouse.release.evidence.verify import verify
 from customhouse.release.sealed import Sealed
-from customhouse.release.ship.attest import attestation_of, attestations_for, builders_word, marks, publish_attestation
+from customhouse.release.ship.attest import (
+    attestation_of,
+    attestations_for,
+    attested_facts,
+    builders_word,
+    marks,
+    publish_attestation,
+)
 from customhouse.trust.issuers import PublisherIssuer
 from customhouse.trust.roots import Root
 from customhouse.trust.signer_identity import custom
@@ -32,6 +39,10 @@ from released import ISSUER, VERSION, Puppet
 pytestmark = pytest.mark.slow
 WHEEL, SDIST = f"sealed-{VERSION}-cp311-cp311-linux_x86_64.whl", f"sealed-{VERSION}.tar.gz"
 FORGE = PublisherIssuer("forge", "custom", "Forge", ISSUER, claims=("sub",))
+
+
+_NO_DOOR: Any = None
+"""Where nothing is to be sent."""
 
 
 class Shown(Puppet):
@@ -182,11 +193,19 @@ def test_a_bundle_of_the_logs_second_version_is_none_that_an_index_shows(stage: 
         attestation_of(json.dumps(bundle), WHEEL, "index")
 
 
+def test_after_a_crash_the_same_attestations_are_sent_and_told(stage: Stage, tmp_path: Path) -> None:
+    run = replace(stage.run, folder=tmp_path)
+    kept = {WHEEL: f"[{builders_word(stage.run, stage.release)[WHEEL]}]"}
+    assert attested_facts(run) == {}
+    (tmp_path / "attestations.json").write_text(json.dumps(kept))
+    assert attestations_for(run, _NO_DOOR, stage.release) == kept
+    assert attested_facts(run) == {f"attested:{WHEEL}": marks(kept[WHEEL])}
+
+
 def test_a_word_that_the_place_does_not_know_is_refused(stage: Stage) -> None:
     places = {**stage.run.places, "index": {"url": "https://index.example", "attest": "always"}}
-    door: Any = None
     with pytest.raises(Problem, match="attest is 'always'; expected yes, provenance or no"):
-        attestations_for(replace(stage.run, places=places), door, stage.release)
+        attestations_for(replace(stage.run, places=places), _NO_DOOR, stage.release)
     assert not is_shown(stage.run.pipeline, places)
 
 
