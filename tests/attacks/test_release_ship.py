@@ -41,11 +41,10 @@ def stopped(state: State, code: str, *said: str) -> None:
     assert state.published_at is None
 
 
-def nobody_sees(shipping: Shipping) -> None:
-    """Nothing of the project is public."""
+def public(shipping: Shipping) -> list[object]:
+    """The files of the project that strangers see."""
     answer = httpx.get(f"{shipping.harbour.server.url}/simple/{shipping.project}/", headers={"accept": JSON})
-    files = answer.json()["files"] if answer.status_code == httpx.codes.OK else []
-    assert files == []
+    return list(answer.json()["files"]) if answer.status_code == httpx.codes.OK else []
 
 
 def wheel_of(run: StepRun) -> Thing:
@@ -60,6 +59,22 @@ def flip(path: Path) -> None:
     path.write_bytes(bytes(body))
 
 
+@pytest.fixture
+def flip_on_the_disk(harbour: Harbour) -> Iterator[Callable[[StepRun], None]]:
+    """Flips a byte of the run's wheel on the index's own disk; in the end it is put right, for the other tests."""
+    kept: dict[Path, bytes] = {}
+
+    def flip_it(run: StepRun) -> None:
+        digest = wheel_of(run).digest
+        (path,) = [one for one in harbour.server.data.rglob(f"*{digest[4:]}*") if one.is_file()]
+        kept[path] = path.read_bytes()
+        flip(path)
+
+    yield flip_it
+    for path, body in kept.items():
+        path.write_bytes(body)
+
+
 def stored(shipping: Shipping, digest: str) -> Path:
     return shipping.folder / "objects" / "sha256" / digest[:2] / digest[2:]
 
@@ -71,48 +86,27 @@ def test_a_byte_flipped_in_the_store_before_it_is_staged(harbour: Harbour, tmp_p
     flip(stored(shipping, digest))
     state = shipping.conduct()
     stopped(state, "check:handover", f"{digest}")
-    nobody_sees(shipping)
+    assert public(shipping) == []
 
 
-def test_a_byte_flipped_in_the_stage(harbour: Harbour, tmp_path: Path) -> None:
+def test_a_byte_flipped_in_the_stage(
+    harbour: Harbour, tmp_path: Path, flip_on_the_disk: Callable[[StepRun], None]
+) -> None:
     """On the index's own disk: the page still names the old digest, and what comes has another."""
     shipping = Shipping(tmp_path, harbour, project="flipped-stage")
-
-    def on_the_disk(run: StepRun) -> None:
-        digest = wheel_of(run).digest
-        (path,) = [one for one in harbour.server.data.rglob(f"*{digest[4:]}*") if one.is_file()]
-        kept[path] = path.read_bytes()
-        flip(path)
-
-    kept: dict[Path, bytes] = {}
-    shipping.words.after["stage"] = on_the_disk
-    try:
-        state = shipping.conduct()
-        stopped(state, "check:staged-as-built", "whl has the SHA-256", "/stage/")
-        nobody_sees(shipping)
-    finally:
-        for path, body in kept.items():
-            path.write_bytes(body)
+    shipping.words.after["stage"] = flip_on_the_disk
+    stopped(shipping.conduct(), "check:staged-as-built", "whl has the SHA-256", "/stage/")
+    assert public(shipping) == []
 
 
-def test_a_byte_flipped_in_the_stage_after_it_was_signed(harbour: Harbour, tmp_path: Path) -> None:
+def test_a_byte_flipped_in_the_stage_after_it_was_signed(
+    harbour: Harbour, tmp_path: Path, flip_on_the_disk: Callable[[StepRun], None]
+) -> None:
     """Before it is published, and not when strangers have fetched it: the stage is asked for its bytes once more."""
     shipping = Shipping(tmp_path, harbour, project="flipped-signed")
-
-    def on_the_disk(run: StepRun) -> None:
-        digest = wheel_of(run).digest
-        (path,) = [one for one in harbour.server.data.rglob(f"*{digest[4:]}*") if one.is_file()]
-        kept[path] = path.read_bytes()
-        flip(path)
-
-    kept: dict[Path, bytes] = {}
-    shipping.words.before["publish"] = on_the_disk
-    try:
-        stopped(shipping.conduct(), "tampered:digest", "whl has the SHA-256", "/stage/")
-        nobody_sees(shipping)
-    finally:
-        for path, body in kept.items():
-            path.write_bytes(body)
+    shipping.words.before["publish"] = flip_on_the_disk
+    stopped(shipping.conduct(), "tampered:digest", "whl has the SHA-256", "/stage/")
+    assert public(shipping) == []
 
 
 def put_another(shipping: Shipping, run: StepRun) -> None:
@@ -136,7 +130,7 @@ def test_an_extra_file_in_the_stage(harbour: Harbour, tmp_path: Path, when: str,
     hooks = shipping.words.after if moment == "after" else shipping.words.before
     hooks[step] = lambda run: put_another(shipping, run)
     stopped(shipping.conduct(), code, "py2-none-any.whl")
-    nobody_sees(shipping)
+    assert public(shipping) == []
 
 
 def test_a_stage_that_changes_between_the_last_look_and_the_publication(harbour: Harbour, tmp_path: Path) -> None:
@@ -148,7 +142,7 @@ def test_a_stage_that_changes_between_the_last_look_and_the_publication(harbour:
         session = door.session(run.state.steps["stage"].facts["session"])
         with pytest.raises(Declined, match="does not hold the files that were named"):
             door.publish(session, manifest="0" * 64)
-    nobody_sees(shipping)
+    assert public(shipping) == []
 
 
 def test_signing_before_testing(harbour: Harbour, tmp_path: Path) -> None:
@@ -167,14 +161,14 @@ def test_rt_158_signed_with_the_wrong_provider(harbour: Harbour, tmp_path: Path)
     shipping.secret["sigstore-token"] = lambda: harbour.sigstore_token(issuer=other)
     stopped(shipping.conduct(), "wrong-issuer", other.url, harbour.issuer.url)
     assert entries(harbour) == before, "nothing was signed"
-    nobody_sees(shipping)
+    assert public(shipping) == []
 
 
 def test_signed_by_somebody_else_of_the_right_provider(harbour: Harbour, tmp_path: Path) -> None:
     shipping = Shipping(tmp_path, harbour, project="somebody-else")
     shipping.secret["sigstore-token"] = lambda: harbour.sigstore_token("another-job")
     stopped(shipping.conduct(), "wrong-identity", "another-job", "release-of-sealed")
-    nobody_sees(shipping)
+    assert public(shipping) == []
 
 
 def entries(harbour: Harbour) -> int:
@@ -199,7 +193,7 @@ def test_pythondotorg_2308_a_gpg_signature_is_missing(harbour: Harbour, tmp_path
 
     shipping.words.action = lambda name: Forgetful() if name == "sign.all" else plain(name)  # type: ignore[method-assign]
     stopped(shipping.conduct(), "check:signatures-complete", "gh_2308-1.2.3.tar.gz.asc is missing")
-    nobody_sees(shipping)
+    assert public(shipping) == []
 
 
 def test_a_signature_of_another_key_under_the_right_name(harbour: Harbour, tmp_path: Path) -> None:
@@ -210,7 +204,7 @@ def test_a_signature_of_another_key_under_the_right_name(harbour: Harbour, tmp_p
     one = next(thing for thing in state.steps["sign"].outputs["sigs"] if thing.name.endswith(".whl.asc"))
     flip(stored(shipping, one.digest))
     stopped(shipping.conduct(), "check:handover", one.digest)
-    nobody_sees(shipping)
+    assert public(shipping) == []
 
 
 def signing(shipping: Shipping) -> StepRun:
