@@ -341,6 +341,28 @@ def test_a_log_that_is_away_does_not_stop_a_release(tmp_path: Path) -> None:
     assert [note for note in kinds(made, Noted) if "could not be logged" in note.text]
 
 
+def test_a_log_that_answers_again_gets_the_heads_that_it_has_missed(tmp_path: Path) -> None:
+    """Whoever signs has the log again: nothing of the journal stays without it because it refused for a while."""
+    away = [True]
+
+    def anchor(_pipeline: Any, lines: Any) -> Anchored:
+        if away[0]:
+            raise Problem("log-rolled-back", "the database was put back")
+        return Anchored(lines[-1].hash, "log.example", 1, "{}")
+
+    def attest(_state: Any, lines: Any) -> list[Any]:
+        if not any(isinstance(line.event, Published) for line in lines):
+            raise Problem("log-rolled-back", "the database was put back")
+        away[0] = False
+        signed = any(isinstance(line.event, Noted) and line.event.text == "signed" for line in lines)
+        return [] if signed else [Noted("signed")]
+
+    made = conductor(tmp_path, anchor=anchor, attest=attest)
+    assert made.conduct().status == "released"
+    assert len([note for note in kinds(made, Noted) if "could not be logged" in note.text]) == 1
+    assert kinds(made, Anchored)
+
+
 def test_a_release_does_not_end_before_everything_is_signed(tmp_path: Path) -> None:
     away = [True]
 

@@ -592,6 +592,9 @@ class Conductor:
         try:
             events = self.attest(self.state, self._lines)
             self._unattested = False
+            if events:
+                # What was just signed stands in the log: it takes heads again, too.
+                self._unanchored = False
         except (Problem, CustomhouseError) as problem:
             events = [] if self._unattested else [Noted(f"Nothing could be said under signature: {problem}")]
             self._unattested = True
