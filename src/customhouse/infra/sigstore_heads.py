@@ -2,7 +2,7 @@
 
 A database that comes back from a backup knows nothing of what was signed since then; this file does. It holds for each
 log, by its origin, the size and the root of the newest checkpoint that was given out. All processes that serve one
-database share it: they change it one after the other (`flock`), and what is written is durable before anybody is told.
+database share it: they change it one after the other (`flock`), and a whole file is written before anybody is told.
 """
 
 from __future__ import annotations
@@ -108,12 +108,8 @@ class HeadFile:
                 new.write(json.dumps({"heads": listed}, indent=1) + "\n")
                 new.flush()
                 os.fsync(new.fileno())
+            # The folder is not synchronized: after a crash an older head may stand here, which the database continues.
             temporary.replace(self.path)
-            folder = os.open(self.path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
         except OSError as error:
             raise self._unwritable(error) from error
 
