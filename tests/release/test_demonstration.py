@@ -122,6 +122,9 @@ def test_a_stranger_who_brings_nothing_hears_what_is_not_proved(shipped: Shipped
         found["points"], indent=1
     )
     assert not [one for point in found["points"] for one in point["findings"] if one["result"] == "fails"]
+    # The server has put in how its log has grown between the heads of the journal.
+    (journal,) = [point for point in found["points"] if point["number"] == 2]
+    assert any("the log with its heads has only grown" in one["text"] for one in journal["findings"])
 
 
 def test_a_byte_of_a_file_that_he_has_is_seen(shipped: Shipped, tmp_path: Path) -> None:
