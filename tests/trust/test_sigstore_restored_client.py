@@ -14,7 +14,7 @@ from customhouse.release.actions import Problem
 from customhouse.release.signing.sealer import SigstoreSealer
 from private_sigstore import RunningSigstore, running_sigstore
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.prove
 
 
 def sealer(sigstore: RunningSigstore) -> SigstoreSealer:
