@@ -77,6 +77,20 @@ def test_the_same_work_tree_gives_the_same_commit_on_another_machine(tmp_path: P
     assert one.do("commit").outputs["commit"] == other.do("commit").outputs["commit"]
 
 
+def test_another_machine_gets_the_release_from_the_fork_or_says_that_it_is_gone(tmp_path: Path) -> None:
+    for name, there in (("there", True), ("gone", False)):
+        desk = desk_at("push-fork", tmp_path / name)
+        shutil.rmtree(desk.folder / "clone")
+        if there:
+            desk.do("push-last")
+            assert refs(desk.upstream) == refs(desk.fork)
+            continue
+        git(desk.fork, "update-ref", "-d", "refs/tags/v1.1.0")
+        with pytest.raises(Problem, match="no more") as problem:
+            desk.action("push-last").do(desk.run("push-last"))
+        assert problem.value.code == "commit-gone"
+
+
 def test_a_push_that_was_taken_back_leaves_no_ref_of_it(tmp_path: Path) -> None:
     desk = desk_at("push-fork", tmp_path / "desk")
     action, run = desk.action("push-fork"), desk.run("push-fork")

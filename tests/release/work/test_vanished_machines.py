@@ -231,6 +231,11 @@ def ended(state: State) -> bool:
 
 
 BEFORE, AFTER = "before do: publish", "after do: publish"
+CASES = (
+    (BEFORE, "1 minute", False), (AFTER, "1 minute", False), (AFTER, "lease", False), (BEFORE, "lease", True),
+    (BEFORE, "given up", False), (AFTER, "given up", True),
+)  # fmt: skip
+"""Where it vanishes, when somebody comes, and whether that is another machine of its actor."""
 
 
 def released_once(yard: Yard, state: State) -> None:
@@ -246,30 +251,23 @@ def released_once(yard: Yard, state: State) -> None:
 def test_whoever_comes_after_a_machine_that_vanished_asks_first_and_the_release_ends_as_if_nothing_had_been(
     yard: Yard,
 ) -> None:
-    for place in (BEFORE, AFTER):
-        for away, other in (
-            ("1 minute", False),
-            ("lease", False),
-            ("lease", True),
-            ("given up", False),
-            ("given up", True),
-        ):
-            yard.open()
-            first = yard.machine()
-            yard.vanishes(first, place)
-            assert yard.outside.deeds == (["published"] if place == AFTER else [])
-            by = {"1 minute": timedelta(minutes=1), "lease": LEASE, "given up": PATIENCE}[away]
-            state = yard.later(by)
-            assert (state.status == "stopped") == (away == "given up")
-            if away == "given up":
-                assert state.stop is not None
-                assert (state.stop.code, state.stop.step) == ("machine-gone", "publish")
-                assert state.steps["publish"].status == "running"
-            second = yard.machine() if other else first
-            state = yard.worker(second).conduct(until=ended)
-            released_once(yard, state)
-            assert state.steps["publish"].recovered == (place == AFTER)
-            assert state.steps["publish"].machine == f"ci-a@{second.key.public[:8]}"
+    for place, away, other in CASES:
+        yard.open()
+        first = yard.machine()
+        yard.vanishes(first, place)
+        assert yard.outside.deeds == (["published"] if place == AFTER else [])
+        by = {"1 minute": timedelta(minutes=1), "lease": LEASE, "given up": PATIENCE}[away]
+        state = yard.later(by)
+        assert (state.status == "stopped") == (away == "given up")
+        if away == "given up":
+            assert state.stop is not None
+            assert (state.stop.code, state.stop.step) == ("machine-gone", "publish")
+            assert state.steps["publish"].status == "running"
+        second = yard.machine() if other else first
+        state = yard.worker(second).conduct(until=ended)
+        released_once(yard, state)
+        assert state.steps["publish"].recovered == (place == AFTER)
+        assert state.steps["publish"].machine == f"ci-a@{second.key.public[:8]}"
 
 
 def test_no_other_machine_begins_before_the_lease_is_over(yard: Yard) -> None:
