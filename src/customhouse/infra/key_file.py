@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from pathlib import Path
 
+from customhouse.infra.private_file import write_private
 from customhouse.infra.settings import Settings
 from customhouse.terms.errors import Unavailable
 
@@ -32,17 +32,5 @@ def read_secret(settings: Settings) -> bytes:
 def make_key(settings: Settings) -> None:
     """Make a key if there is none."""
     path = key_path(settings)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}")
-    if path.exists():
-        return
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as new:
-        new.write(secrets.token_hex(KEY_BYTES) + "\n")
-        new.flush()
-        os.fsync(new.fileno())
-    try:
-        # A link and not a rename: if another process made the key meanwhile, its key stays.
-        os.link(temporary, path)
-    except FileExistsError:
-        pass
-    finally:
-        temporary.unlink()
+    if not path.exists():
+        write_private(path, f"{secrets.token_hex(KEY_BYTES)}\n", replaces=False)

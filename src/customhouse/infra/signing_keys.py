@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +24,7 @@ from customhouse.formats.amendment import (
     message,
     read_keys,
 )
+from customhouse.infra.private_file import write_private
 from customhouse.infra.settings import Settings
 from customhouse.terms.errors import Rejected, Unavailable
 
@@ -95,17 +94,4 @@ def _new(now: datetime) -> tuple[bytes, PublicKey]:
 
 def _write(path: Path, keys: SigningKeys, *, replaces: bool) -> None:
     text = json.dumps({"private": base64.b64encode(keys.seed).decode(), **keys_to_json(keys.public)}, indent=1)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as new:
-        new.write(text + "\n")
-        new.flush()
-        os.fsync(new.fileno())
-    if replaces:
-        temporary.replace(path)
-        return
-    try:
-        # A link and not a rename: if another process made the key meanwhile, its key stays.
-        with suppress(FileExistsError):
-            os.link(temporary, path)
-    finally:
-        temporary.unlink()
+    write_private(path, f"{text}\n", replaces=replaces)

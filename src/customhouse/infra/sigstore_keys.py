@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from customhouse.infra.private_file import write_private
 from customhouse.infra.settings import Settings
 from customhouse.terms.errors import Unavailable
 
@@ -69,20 +68,7 @@ def read_sigstore_keys(path: Path) -> KeyFile:
 def write_sigstore_keys(path: Path, keys: KeyFile, *, replaces: bool) -> None:
     """Write the file durably. Without ``replaces`` a file that is there stays."""
     text = json.dumps({"roles": {role: [_written(one) for one in listed] for role, listed in keys.items()}}, indent=1)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as new:
-        new.write(text + "\n")
-        new.flush()
-        os.fsync(new.fileno())
-    if replaces:
-        temporary.replace(path)
-        return
-    try:
-        # A link and not a rename: if another process made the keys meanwhile, its keys stay.
-        with suppress(FileExistsError):
-            os.link(temporary, path)
-    finally:
-        temporary.unlink()
+    write_private(path, f"{text}\n", replaces=replaces)
 
 
 def _written(record: KeyRecord) -> dict[str, Any]:

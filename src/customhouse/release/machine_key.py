@@ -15,6 +15,7 @@ from pathlib import Path
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from customhouse.infra.private_file import write_private
 from customhouse.terms.errors import Rejected
 
 _SEED_HEX = 64
@@ -84,21 +85,4 @@ def open_key(path: Path, *, make: bool = True) -> MachineKey:
 def _write(path: Path, key: MachineKey) -> None:
     """Whole or not at all, and never over an older one: a second process takes the first one's key."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(key.seed().hex().encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            path.hardlink_to(temporary)
-        except FileExistsError:
-            return
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    finally:
-        temporary.unlink()
+    write_private(path, f"{key.seed().hex()}\n", replaces=False)

@@ -7,7 +7,6 @@ misspelt ``gate`` would be a gate that nobody passes. What is possible but unwis
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import timedelta
 from typing import TypeVar, cast, get_args
@@ -36,8 +35,8 @@ from customhouse.formats.pipeline.placeholders import ARTIFACT, OWN, placeholder
 from customhouse.formats.pipeline.vocabulary import ACTIONS, CHECKS, MITIGATIONS
 from customhouse.formats.pipeline.words import DURATION_EXAMPLE, duration_of
 from customhouse.formats.toml_text.fault import shown, suggestion
-from customhouse.formats.toml_text.keys import DEEPEST, deep_key_line
 from customhouse.formats.toml_text.lines import Lines
+from customhouse.formats.toml_text.parse import parse_toml
 
 LONGEST = 256 * 1024
 """Bytes of a pipeline."""
@@ -77,8 +76,6 @@ _IDENTITY = re.compile(
     r"(?:oidc:https?://[^\s#]+#\S+|gpg:[A-Za-z0-9]+|user:[A-Za-z0-9._-]+|key:[A-Za-z0-9]+)", re.ASCII
 )
 _IDENTITY_RULE = "oidc:ISSUER#SUBJECT, gpg:FINGERPRINT, user:NAME or key:HEX"
-_TOML_LINE = re.compile(r"\(at line (\d+), column \d+\)")
-_AT_END = re.compile(r"\(at end of document\)")
 _Value = TypeVar("_Value")
 Options = dict[str, str | int | bool | tuple[str, ...]]
 
@@ -96,21 +93,7 @@ def _parse(text: str, where: str) -> tuple[dict[str, object], Lines]:
     size = len(text.encode("utf-8", "surrogatepass"))
     if size > LONGEST:
         raise BadPipeline(where, 1, "", f"it has {size:,} bytes", f"at most {LONGEST:,}")
-    if line := deep_key_line(text):
-        raise BadPipeline(where, line, "", f"keys are nested more than {DEEPEST} deep", "fewer parts")
-    # TOML allows CRLF; the places of keys are found as `tomllib` reads them, with LF alone.
-    text = text.replace("\r\n", "\n")
-    try:
-        return tomllib.loads(text), Lines(text)
-    except tomllib.TOMLDecodeError as error:
-        message = str(error)
-        found = _TOML_LINE.search(message)
-        line = int(found[1]) if found else text.count("\n") + 1
-        why = _AT_END.sub("", _TOML_LINE.sub("", message)).strip()
-        raise BadPipeline(where, line, "", f"this is no TOML: {why}", "TOML 1.0") from error
-    except (RecursionError, ValueError, OverflowError) as error:
-        why = "this is no TOML that can be read"
-        raise BadPipeline(where, 1, "", why, "fewer levels of nesting, shorter numbers") from error
+    return parse_toml(text, lambda line, why, accepted: BadPipeline(where, line, "", why, accepted))
 
 
 class _Reader:

@@ -7,7 +7,6 @@ others, the level's others. A rule of the same name replaces the level's in its 
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -25,8 +24,8 @@ from customhouse.formats.policy.rejected import BadPolicy
 from customhouse.formats.policy.rule import Limit, Policy, Rule, Spared, Table, Unknown
 from customhouse.formats.policy.signals import SIGNALS
 from customhouse.formats.toml_text.fault import shown, suggestion
-from customhouse.formats.toml_text.keys import DEEPEST, deep_key_line
 from customhouse.formats.toml_text.lines import Lines
+from customhouse.formats.toml_text.parse import parse_toml
 from customhouse.terms.errors import Rejected
 
 __all__ = ["Policy", "read_level", "read_policy"]
@@ -48,8 +47,6 @@ _TOP = ("level", "default", "unknown", "internal", "without", "data", "rule", "e
 _TABLES = tuple(f"{action}-if" for action in ACTIONS)
 _RULE = ("name", "packages", "hosted", "unknown", "action", "always", "reason", "unless", *_TABLES)
 _SAY_MORE = 'deny-if.age = "< 7d", or packages = ["acme-*"] with an action'
-_TOML_LINE = re.compile(r"\(at line (\d+), column \d+\)")
-_AT_END = re.compile(r"\(at end of document\)")
 
 
 def read_policy(text: str, *, now: datetime, internal: Sequence[str] = ()) -> Policy:
@@ -82,20 +79,7 @@ def read_level(name: str) -> Policy:
 def _parse(text: str) -> tuple[dict[str, object], Lines]:
     if len(text) > LONGEST:
         raise BadPolicy(1, "", f"{len(text)} characters", f"at most {LONGEST}")
-    if line := deep_key_line(text):
-        raise BadPolicy(line, "", f"keys are nested more than {DEEPEST} deep", "fewer parts")
-    try:
-        return tomllib.loads(text), Lines(text)
-    except tomllib.TOMLDecodeError as error:
-        message = str(error)
-        found = _TOML_LINE.search(message)
-        line = int(found[1]) if found else text.count("\n") + 1
-        why = _AT_END.sub("", _TOML_LINE.sub("", message)).strip()
-        raise BadPolicy(line, "", f"this is no TOML: {why}", "TOML 1.0") from error
-    except (RecursionError, ValueError, OverflowError) as error:
-        raise BadPolicy(
-            1, "", "this is no TOML that can be read", "fewer levels of nesting, shorter numbers"
-        ) from error
+    return parse_toml(text, lambda line, why, accepted: BadPolicy(line, "", why, accepted))
 
 
 def _read(
