@@ -57,7 +57,7 @@ def places_text(found: Found, pipeline: str) -> str:
     if '"gpg"' in pipeline:
         lines += ["", "[gpg]", _setting("key", found.key, SAMPLE_KEY), _setting("home", "", "~/.gnupg")]
     if "embargoed = true" in pipeline:
-        lines += ["", "[case]                          # customhouse case", _setting("id", "", "CASE")]
+        lines += ["", "[case]                          # the end of its page's address", _setting("id", "", "CASE")]
     if 'uses = "announce"' in pipeline:
         lines += ["", "# [mail], [atom] and [webhook]: who is told; see docs/pipeline.md"]
     return "\n".join(lines) + "\n"
