@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 import anyio.to_thread
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from customhouse.accounts import index_flags
@@ -20,8 +20,6 @@ from customhouse.accounts.limits import Counted, Limit
 from customhouse.app import App
 from customhouse.catalog import queries
 from customhouse.formats import simple
-from customhouse.formats.negotiate import NOT_ACCEPTABLE, choose
-from customhouse.formats.problems import SECURITY_HEADERS, Headers
 from customhouse.formats.simple import ProjectList, timestamp
 from customhouse.index.render import gates_of
 from customhouse.serve.files import send_file, send_link
@@ -47,12 +45,12 @@ from customhouse.web.credentials import client_of
 from customhouse.web.doors import Door, door, own_door, raw_door
 from customhouse.web.facts import unknown_project
 from customhouse.web.permissions import Permission
+from customhouse.web.unlisted import UNLISTED, unlisted_page, unlisted_redirect
 from customhouse.web.visit import Visit
 
 MOST_WANTED = 10_000
 BODY_BYTES = 2 * 2**20
 METADATA = ".metadata"
-UNLISTED: Headers = [(b"cache-control", b"no-store"), (b"x-robots-tag", b"noindex, nofollow, noarchive")]
 MAKING = Limit("candidates", 300, timedelta(hours=1))
 ASKING = Limit("candidate-questions", 1200, timedelta(hours=1))
 
@@ -125,7 +123,7 @@ class Candidates:
         """No list: whoever resolves asks project by project."""
         await anyio.to_thread.run_sync(self._of_request, request)
         projects = ProjectList((), 0)
-        return _negotiated(request, simple.list_to_json(projects), simple.list_to_html(projects))
+        return unlisted_page(request, simple.list_to_json(projects), simple.list_to_html(projects))
 
     async def page(self, request: Request) -> Response:
         """The page of a project; other spellings of its name lead to it."""
@@ -136,9 +134,9 @@ class Candidates:
             raise unknown_project(text) from error
         if text != name or not request.url.path.endswith("/"):
             up = "../" if request.url.path.endswith("/") else ""
-            return RedirectResponse(f"{up}{name}/", 301, headers=_as_dict(UNLISTED))
+            return unlisted_redirect(f"{up}{name}/")
         page = await anyio.to_thread.run_sync(self._page, request, name)
-        return _negotiated(request, simple.to_json(page), simple.to_html(page))
+        return unlisted_page(request, simple.to_json(page), simple.to_html(page))
 
     async def file(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The metadata of a file that the candidate lists. The file itself is handed out by views alone."""
@@ -260,16 +258,3 @@ def _verdict(one: Verdict) -> dict[str, object]:
         "vulnerabilities": list(one.vulnerabilities),
     }  # fmt: skip
     return told | {key: value for key, value in more.items() if value}
-
-
-def _negotiated(request: Request, json: bytes, html: bytes) -> Response:
-    choice = choose(request.headers.get("accept"), request.query_params.get("format"))
-    if choice is None:
-        raise Refused("not-acceptable", NOT_ACCEPTABLE, status=406)
-    body = json if choice.format == "json" else html
-    headers = {"content-type": choice.content_type, "vary": "Accept"} | _as_dict([*UNLISTED, *SECURITY_HEADERS])
-    return Response(body, headers=headers)
-
-
-def _as_dict(headers: Headers) -> dict[str, str]:
-    return {name.decode(): value.decode() for name, value in headers}

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import anyio.to_thread
 from sqlalchemy.engine import Connection
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from customhouse.accounts import index_flags
@@ -29,8 +29,6 @@ from customhouse.catalog.staged import (
 )
 from customhouse.formats import simple
 from customhouse.formats.metadata import parse_stored_metadata
-from customhouse.formats.negotiate import NOT_ACCEPTABLE, choose
-from customhouse.formats.problems import SECURITY_HEADERS, Headers
 from customhouse.formats.simple import ProjectList, SimpleFile, SimplePage
 from customhouse.index.disclosing.belonging import still_belongs
 from customhouse.index.disclosing.links import member_of_stage
@@ -42,9 +40,9 @@ from customhouse.terms.names import normalize
 from customhouse.web.credentials import client_of
 from customhouse.web.doors import Door, own_door, raw_door
 from customhouse.web.permissions import Permission
+from customhouse.web.unlisted import UNLISTED, unlisted_page, unlisted_redirect
 
 METADATA = ".metadata"
-UNLISTED: Headers = [(b"cache-control", b"no-store"), (b"x-robots-tag", b"noindex, nofollow, noarchive")]
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ class Stage:
         """The list of the one project."""
         session, _files = await anyio.to_thread.run_sync(self._found, request)
         projects = ProjectList((session.display,), 0)
-        return _negotiated(request, simple.list_to_json(projects), simple.list_to_html(projects))
+        return unlisted_page(request, simple.list_to_json(projects), simple.list_to_html(projects))
 
     async def page(self, request: Request) -> Response:
         """The page of the project; other spellings of its name lead to it."""
@@ -77,9 +75,9 @@ class Stage:
             raise _nothing()
         if text != session.normalized or not request.url.path.endswith("/"):
             up = "../" if request.url.path.endswith("/") else ""
-            return RedirectResponse(f"{up}{session.normalized}/", 301, headers=_as_dict(UNLISTED))
+            return unlisted_redirect(f"{up}{session.normalized}/")
         page = await anyio.to_thread.run_sync(self._rendered, session, files)
-        return _negotiated(request, simple.to_json(page), simple.to_html(page))
+        return unlisted_page(request, simple.to_json(page), simple.to_html(page))
 
     async def file(self, scope: Scope, receive: Receive, send: Send) -> None:
         """A file of the release, or its metadata."""
@@ -156,19 +154,6 @@ class Stage:
                 for one in files
             )
         return replace(page, files=shown)
-
-
-def _negotiated(request: Request, json: bytes, html: bytes) -> Response:
-    choice = choose(request.headers.get("accept"), request.query_params.get("format"))
-    if choice is None:
-        raise Refused("not-acceptable", NOT_ACCEPTABLE, status=406)
-    body = json if choice.format == "json" else html
-    headers = {"content-type": choice.content_type, "vary": "Accept"} | _as_dict([*UNLISTED, *SECURITY_HEADERS])
-    return Response(body, headers=headers)
-
-
-def _as_dict(headers: Headers) -> dict[str, str]:
-    return {name.decode(): value.decode() for name, value in headers}
 
 
 def _nothing() -> Refused:
