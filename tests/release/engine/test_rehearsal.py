@@ -10,15 +10,40 @@ from pathlib import Path
 
 import pytest
 
+from customhouse.formats.pipeline.read import read_pipeline
 from customhouse.release.engine.alone import Alone
 from customhouse.release.engine.folder import begin_run
-from customhouse.release.engine.rehearsal import _Understudies, rehearse
+from customhouse.release.engine.rehearsal import _Understudies, _with_identities, rehearse
 from customhouse.release.events import Approved, Created, StepDone
 from customhouse.release.machine_key import MachineKey
 from customhouse.release.sealing import verify_lines
 from customhouse.terms.clock import SystemClock
 from customhouse.terms.errors import Refused
 
+EMBARGOED = """
+[pipeline]
+schema = 1
+version = 1
+project = "toy"
+embargoed = true
+[params]
+version = { pattern = '\\d+', title = "Version" }
+[actors.rm]
+title = "Release manager"
+identities = ["user:rosa"]
+[environments.index]
+title = "Index"
+kind = "store"
+[artifacts]
+dists = { type = "files", names = ["toy-{version}.tar.gz"] }
+[[steps]]
+id = "publish"
+actor = "rm"
+env = "index"
+uses = "index.publish"
+in = ["dists"]
+with = { case = "abcdef" }
+"""
 PIPELINE = """
 [pipeline]
 schema = 1
@@ -247,3 +272,11 @@ def test_a_release_by_git_killed_at_any_boundary_comes_to_the_same_end(tmp_path:
     finally:
         subprocess.run(["gpgconf", "--homedir", str(home), "--kill", "all"], check=False)
         shutil.rmtree(home, ignore_errors=True)
+
+
+def test_a_rehearsal_touches_no_case() -> None:
+    """The case is a real one, and the scratch index has none; everything else of the pipeline is as it was."""
+    pipeline = read_pipeline(EMBARGOED)
+    played = read_pipeline(_with_identities(EMBARGOED, pipeline, {"rm": MachineKey.new()}, "", {}))
+    assert (played.embargoed, played.step("publish").options) == (True, {})
+    assert pipeline.step("publish").options == {"case": "abcdef"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from customhouse.index.disclosing.access import Knock
 from customhouse.index.disclosing.move import Exploited, Extend, Move, Schedule, exploited, extend, move, schedule
 from customhouse.release.actions import Outcome, StepRun
 from customhouse.release.events import Restarted
+from customhouse.release.ship.case import under_embargo
 from customhouse.release.ship.index_door import index_door
 from customhouse.release.ship.stage import Stage
 from customhouse.release.state import State
@@ -133,6 +135,16 @@ def test_release_and_advisory_appear_in_one_moment(harbour: Harbour, case: Case,
     with index_door(shipping.run_of("publish")) as door:
         told = door.wire.ask("GET", f"{harbour.server.url}/api/security/cases/{case.public_id}").json("index")
     assert (told["state"], told["session"]) == ("published", None)
+
+
+def test_only_a_rehearsal_on_an_index_of_its_own_has_no_case(harbour: Harbour, case: Case, tmp_path: Path) -> None:
+    """At a room a rehearsal stages on the index that the places name: there the embargo holds as ever."""
+    run = hushed(tmp_path, harbour, case).run_of("stage")
+    alone = {name: place for name, place in run.places.items() if name != "case"}
+    played = replace(run, state=replace(run.state, rehearsal=True), places=alone)
+    at_room = replace(played, state=replace(played.state, places={"room": {"url": harbour.server.url}}))
+    found = [under_embargo(one) for one in (run, played, at_room, replace(played, places=run.places))]
+    assert found == [True, False, True, True]
 
 
 @pytest.mark.usefixtures("case")

@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, cast
 
 import tomlkit
 
@@ -31,7 +31,7 @@ from customhouse.release.engine.person import Person
 from customhouse.release.events import Approved, Confirmed
 from customhouse.release.machine_key import MachineKey
 from customhouse.release.question import proof_by_key
-from customhouse.release.standing import factor_demanded
+from customhouse.release.standing import PUBLISH, factor_demanded
 from customhouse.release.state import State
 from customhouse.terms.clock import Clock, SystemClock
 from customhouse.terms.errors import Refused
@@ -223,6 +223,10 @@ def _with_identities(
         if actor.id in logins:
             mine.append(logins[actor.id])
         actors[actor.id]["identities"] = mine
+    # The case is a real one, and the scratch index has none.
+    for step in cast("list[dict[str, Any]]", written.get("steps", [])):
+        if step.get("uses") == PUBLISH:
+            step.get("with", {}).pop("case", None)
     return tomlkit.dumps(written)
 
 

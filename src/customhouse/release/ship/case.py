@@ -12,7 +12,7 @@ from customhouse.client.problem import Declined
 from customhouse.client.upload_2 import Upload2
 from customhouse.formats.plain import plain
 from customhouse.release.actions import Problem, StepRun
-from customhouse.release.standing import case_named
+from customhouse.release.standing import case_named, meets_at_a_room
 
 _HEADERS = {"Content-Type": "application/json", "Accept": "application/json"}
 _CONFLICT = 409
@@ -46,6 +46,12 @@ class Case:
 def case_id(run: StepRun) -> str:
     """The case that this release belongs to; empty if there is none."""
     return str(run.step.options.get("case", "")) or case_named(run.pipeline, run.places)
+
+
+def under_embargo(run: StepRun) -> bool:
+    """Whether the release belongs to a case. One that is rehearsed alone, on an index that is thrown away, has none."""
+    played = run.state.rehearsal and not meets_at_a_room(run.state) and not case_id(run)
+    return run.pipeline.embargoed and not played
 
 
 def case_of(run: StepRun, door: Upload2) -> Case:

@@ -17,7 +17,7 @@ from customhouse.client.session import Session
 from customhouse.client.upload_2 import NOT_FOUND, NoUpload2, Upload2
 from customhouse.release.actions import Problem, StepRun, Tampered
 from customhouse.release.ship.attest import attestations_for, attested_facts
-from customhouse.release.ship.case import case_of, open_case_stage
+from customhouse.release.ship.case import case_of, open_case_stage, under_embargo
 from customhouse.release.ship.compare import compare, digests, refuse_difference
 from customhouse.release.ship.index_door import index_door, read_release
 from customhouse.release.ship.staged import stage_facts
@@ -32,7 +32,7 @@ def stage(run: StepRun, things: Things) -> dict[str, str]:
     """Bring the files into the release's session, and see that it holds these files and no others; returns facts."""
     release = read_release(run, _files(run, things))
     with index_door(run) as door:
-        if run.pipeline.embargoed:
+        if under_embargo(run):
             open_case_stage(run, door, release.version)
         session = _opened(run, door, release, things)
         plan = Plan(stage=True, attestations=attestations_for(run, door, release))
@@ -100,7 +100,7 @@ def _opened(run: StepRun, door: Upload2, release: Release, things: Things) -> Se
     """The release's session, with nothing in it but files of ours. Its address is noted before anything is sent."""
     try:
         session, joined = door.open(release.name, release.version)
-        if joined and run.attempt > 1 and _noted(run) != session.url and not run.pipeline.embargoed:
+        if joined and run.attempt > 1 and _noted(run) != session.url and not under_embargo(run):
             # What an earlier attempt has staged was built from something else.
             run.tell(f"The stage of an earlier attempt is thrown away, with {len(session.files)} files.")
             door.cancel(session)
@@ -129,7 +129,7 @@ def _opened(run: StepRun, door: Upload2, release: Release, things: Things) -> Se
 
 def _refuse_another_case(run: StepRun, door: Upload2, session: Session, *, joined: bool) -> None:
     """What is under embargo goes into the case's own session or nowhere."""
-    if not run.pipeline.embargoed:
+    if not under_embargo(run):
         return
     case = case_of(run, door)
     if case.session != session.url:
