@@ -87,6 +87,8 @@ class Approver:
     person: Person
     key: Authenticator
     token: str
+    sits: threading.Lock = field(default_factory=threading.Lock)
+    """Nobody does two things at once in one browser."""
 
     def decide(self, run: str, step: str, what: str = "approve", **fields: str) -> httpx.Response:
         """Look at the page of the run, read what is asked, and touch the key."""
@@ -239,8 +241,9 @@ class Together:
         """What this machine alone knows, in files that nobody else may read; ID tokens are fresh each time."""
         if machine.actor in self.accounts:
             person = self.people[machine.actor]
-            person.prove()
-            known = {"index-token": person.token, "sigstore-token": signing_token(person.person, self.host.url)}
+            with person.sits:
+                person.prove()
+                known = {"index-token": person.token, "sigstore-token": signing_token(person.person, self.host.url)}
         else:
             known = {"sigstore-token": self.builds.token({"sub": _subject(machine.actor)}, aud="sigstore")}
         return {
