@@ -60,6 +60,17 @@ def test_what_the_folder_says_is_filled_in(project: Path) -> None:
     assert "git init --bare ../My.Lib-fork.git" in done.stdout
 
 
+def test_a_changelog_that_nothing_can_write_is_told_before_a_run_stops_at_it(project: Path) -> None:
+    done = customhouse("release", "new", "--template", "compiled-library", folder=project)
+    said = " ".join(done.stdout.split())
+    assert "No [tool.towncrier] here: begin one, or take the step changelog out of release.toml." in said
+    (project / "release.toml").unlink()
+    (project / "places.toml").unlink()
+    (project / "towncrier.toml").write_text('[tool.towncrier]\nname = "lib"\n')
+    again = customhouse("release", "new", "--template", "compiled-library", folder=project)
+    assert "towncrier" not in again.stdout
+
+
 def test_it_says_the_next_three_commands(project: Path, home: Path) -> None:
     done = customhouse("release", "new", folder=project)
     assert done.stdout.splitlines()[-4:] == [

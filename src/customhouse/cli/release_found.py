@@ -77,15 +77,21 @@ def build_requirement(folder: Path) -> str:
     return "setuptools"
 
 
+def knows_towncrier(folder: Path) -> bool:
+    """Whether towncrier.toml or pyproject.toml has its table."""
+    files = ("towncrier.toml", "pyproject.toml")
+    return any(isinstance(_table(folder, "tool", file).get("towncrier"), dict) for file in files)
+
+
 def _project(folder: Path) -> str:
     name = _table(folder, "project").get("name")
     return name if isinstance(name, str) and NAME.fullmatch(name) else ""
 
 
-def _table(folder: Path, name: str) -> Mapping[str, Any]:
-    """A table of pyproject.toml; empty if there is none that can be read."""
+def _table(folder: Path, name: str, file: str = "pyproject.toml") -> Mapping[str, Any]:
+    """A table of pyproject.toml (or another file); empty if there is none that can be read."""
     with suppress(OSError, RecursionError, ValueError):
-        table = tomllib.loads((folder / "pyproject.toml").read_text("utf-8")).get(name)
+        table = tomllib.loads((folder / file).read_text("utf-8")).get(name)
         return table if isinstance(table, dict) else {}
     return {}
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from customhouse.cli.release_filled import SAMPLE_KEY, filled, places_text
-from customhouse.cli.release_found import NAME, Found, build_requirement, look, origin_of
+from customhouse.cli.release_found import NAME, Found, build_requirement, knows_towncrier, look, origin_of
 from customhouse.cli.release_lint import many
 from customhouse.formats.plain import plain
 from customhouse.terms.errors import Rejected
@@ -73,7 +73,7 @@ def new(
     print(f"{folder / PLACES}: where it acts on this machine; keep it out of the repository")
     if key_file is not None:
         print(f"Your key, by which you approve, stands in {PIPELINE}. It lies here:\n  {key_file}")
-    for remark in (*_remarks(found, text), *_lock_remarks(folder, text)):
+    for remark in (*_remarks(found, text), *_lock_remarks(folder, text), *_changelog_remarks(folder, text)):
         print(f"  {remark}")
     _say_what_is_next(folder, pipeline)
 
@@ -135,3 +135,10 @@ def _lock_remarks(folder: Path, text: str) -> list[str]:
         f"No {_LOCK}: lock what the build needs, with hashes. Perhaps so:",
         f"echo {build_requirement(folder)} | uv pip compile --generate-hashes -o {_LOCK} -",
     ]
+
+
+def _changelog_remarks(folder: Path, text: str) -> list[str]:
+    """That towncrier has to be told its way, where nobody has done so yet."""
+    if "changelog.towncrier" not in text or knows_towncrier(folder):
+        return []
+    return [f"No [tool.towncrier] here: begin one, or take the step changelog out of {PIPELINE}."]
