@@ -5,6 +5,9 @@ The arguments are those of the command. What is to happen, variables of the envi
 - ``HOLD_AT`` and ``HOLD_MARK``: stand still at that place of the worker until ``HOLD_MARK.go`` is there. ``HOLD_MARK``
   is written when the place is reached. Several places are separated by ``|``; one is enough.
 - ``DIE_AT``: kill this process (SIGKILL) at that many places; the name of the place is written into ``DIE_MARK``.
+- ``VANISH``: what happens inside publishing: ``before`` the index has it or ``after`` that, this process is killed
+  (SIGKILL); ``asleep`` stands still before it, as ``HOLD_AT`` does.
+- ``LEASE_SECONDS``: how long a lease is asked for.
 - ``IMPLANT``: ``function`` adds a function to the C source while the wheel is built, ``macro`` a file to the sdist.
 - ``CHILDREN``: a file to which each program that a step runs adds a line: when it began and ended (seconds, epoch).
 """
@@ -22,9 +25,12 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from customhouse.client.session import Session
+from customhouse.client.upload_2 import Upload2
 from customhouse.release.actions import Action, Outcome, StepRun
 from customhouse.release.building.python import BuildPython
 from customhouse.release.children import Children, Ran
@@ -53,12 +59,39 @@ class Places:
         with self.guard:
             self.left -= 1
             if self.left == 0:
-                Path(os.environ["DIE_MARK"]).write_text(where)
-                os.kill(os.getpid(), signal.SIGKILL)
+                self.die(where)
+        if where in self.hold:
+            self.stand_still(where)
+
+    @staticmethod
+    def die(where: str) -> None:
+        """Say where, and be gone."""
+        Path(os.environ["DIE_MARK"]).write_text(where)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def stand_still(self, where: str) -> None:
+        """Until somebody lets it go on."""
         go = self.mark.with_name(f"{self.mark.name}.go")
-        if where in self.hold and not go.exists():
+        if not go.exists():
             self.mark.write_text(where)
             until(go.exists, why=f"nobody has let go of {where}", seconds=HELD_SECONDS)
+
+
+def vanish_inside_publishing(places: Places, how: str) -> None:
+    """Between the machine's last look whether the step is its own and the request; or between answer and journal."""
+    real = Upload2.publish
+
+    def publish(self: Upload2, session: Session, *, manifest: str = "") -> Session:
+        if how == "asleep":
+            places.stand_still(how)
+        if how == "before":
+            places.die(how)
+        done = real(self, session, manifest=manifest)
+        if how == "after":
+            places.die(how)
+        return done
+
+    Upload2.publish = publish  # type: ignore[method-assign]
 
 
 class Implanted(Children):
@@ -147,11 +180,15 @@ def main() -> None:
     def start(*args: Any, **more: Any) -> Worker:
         worker = real(*args, **more)
         worker.at = places
+        if seconds := os.environ.get("LEASE_SECONDS"):
+            worker.lease = timedelta(seconds=float(seconds))
         if os.environ.get("IMPLANT"):
             worker.words = Evil()
         return worker
 
     starting.start = start
+    if os.environ.get("VANISH"):
+        vanish_inside_publishing(places, os.environ["VANISH"])
     if os.environ.get("CHILDREN"):
         note_children(Path(os.environ["CHILDREN"]))
     sys.argv[0] = "customhouse"

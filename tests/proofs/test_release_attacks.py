@@ -17,6 +17,7 @@ import time
 import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ from customhouse.release.events import (
     StepFailed,
     StepStarted,
     TagMoved,
+    TagSeen,
 )
 from customhouse.release.machine_key import open_key
 from customhouse.release.question import idempotency_key
@@ -44,7 +46,7 @@ from customhouse.release.standing import inputs_of
 from customhouse.release.work.http_journal import HttpJournal
 from customhouse.release.work.room_door import Place, RoomDoor
 from customhouse.terms.errors import Refused
-from demonstration import builders, settings_for_builders
+from demonstration import BUILDERS, Machine, builders, settings_for_builders
 from joining import FUNCTION, MACRO
 from packages import wheel
 from sealed_project import git
@@ -52,20 +54,44 @@ from world import Server
 
 pytestmark = [pytest.mark.prove, pytest.mark.slow]
 SEEDS = 12
+ATTACKS_IN_A_WORLD = 8
 ATOM = "{http://www.w3.org/2005/Atom}"
 
 
+class Worlds:
+    """One after another: most attacks leave a run that stands still, and a project may have twenty of them."""
+
+    def __init__(self, folders: pytest.TempPathFactory) -> None:
+        self.folders = folders
+        self.stack = ExitStack()
+        self.world: Besieged | None = None
+        self.attacks = 0
+
+    def for_one_attack(self) -> Besieged:
+        """The world that there is, or a new one."""
+        if self.world is None or self.attacks == ATTACKS_IN_A_WORLD:
+            self.stack.close()
+            folder = self.folders.mktemp("besieged")
+            builds = self.stack.enter_context(builders())
+            server = Server(folder / "data", environment=settings_for_builders(builds), named=True)
+            self.stack.callback(server.stop)
+            server.start()
+            self.world = self.stack.enter_context(besieged(server, folder / "world", builds))
+            self.attacks = 0
+        self.attacks += 1
+        return self.world
+
+
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Besieged]:
-    folder = tmp_path_factory.mktemp("besieged")
-    with builders() as builds:
-        server = Server(folder / "data", environment=settings_for_builders(builds), named=True)
-        server.start()
-        try:
-            with besieged(server, folder / "world", builds) as made:
-                yield made
-        finally:
-            server.stop()
+def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worlds]:
+    made = Worlds(tmp_path_factory)
+    with made.stack:
+        yield made
+
+
+@pytest.fixture
+def world(worlds: Worlds) -> Besieged:
+    return worlds.for_one_attack()
 
 
 @pytest.fixture
@@ -341,7 +367,7 @@ def test_signing_before_testing(siege: Besieged) -> None:
     thing = siege.made("dists", ".whl")
     sign = SignedThing("sign", 1, thing, thing, "gpg", siege.gpg.fingerprint)
     granted = KeyGranted("sign", 1, f"gpg:{siege.gpg.fingerprint}", (thing,), ())
-    for event, code in ((early, "too-early"), (sign, "not-running"), (granted, "wrong-speaker")):
+    for event, code in ((early, "too-early"), (sign, "not-running"), (granted, "not-for-machines")):
         with pytest.raises(Refused) as refused:
             journal.say([event])
         assert refused.value.code == code, refused.value
@@ -493,3 +519,75 @@ def test_kill_9_of_each_machine_and_of_the_server(siege: Besieged, seed: int) ->
     assert found["status"] == "released", f"{told} {found}\n{siege.logs()}"
     assert killed == {*die, "server"}, told
     released_once(siege)
+
+
+LOCK = {"CUSTOMHOUSE_RELEASE_RELEASE_LOCK": "what all machines of the release manager know"}
+"""By it each of them passes the branch's lock (`git.forges.keys`)."""
+
+
+def vanished(siege: Besieged, how: str, **more: str) -> Machine:
+    """The release manager's machine goes on until it is gone, inside publishing."""
+    siege.open()
+    machine = siege.start("rm", VANISH=how, **LOCK, **more)
+    for actor in BUILDERS:
+        siege.start(actor)
+    siege.confirm()
+    mark = machine.home / ("held" if how == "asleep" else "died")
+    siege.until(f"it vanishes {how}", lambda _found: mark.exists() and mark.read_text() == how)
+    assert machine.process is not None
+    if how != "asleep":
+        assert machine.process.wait(20) == -signal.SIGKILL
+    return machine
+
+
+def another(siege: Besieged) -> Machine:
+    """A second machine of the release manager: another home, another key, and nothing of the first one."""
+    siege.machines["rm-before"] = siege.machines["rm"]
+    siege.machines["rm"] = Machine("rm", siege.folder / "home-rm-2")
+    return siege.start("rm", **LOCK)
+
+
+def has_released(siege: Besieged, *, recovered: bool) -> None:
+    found = siege.watch()
+    assert found["status"] == "released", f"{found}\n{siege.logs()}"
+    released_once(siege)
+    assert siege.state.steps["publish"].recovered == recovered
+    kinds = [line.event for line in siege.lines]
+    public = next(place for place, one in enumerate(kinds) if isinstance(one, Published))
+    tagged = [
+        place for place, one in enumerate(kinds) if isinstance(one, TagSeen) and one.remote == "upstream" and one.oid
+        if one.ref.startswith("refs/tags/")
+    ]  # fmt: skip
+    assert tagged
+    assert min(tagged) > public, "the tag comes last"
+
+
+@pytest.mark.parametrize("how", ["before", "after"])
+def test_kill_9_inside_publishing_and_the_same_machine_comes_back(siege: Besieged, how: str) -> None:
+    vanished(siege, how)
+    assert bool(siege.on_the_index()) == (how == "after")
+    siege.start("rm", **LOCK)
+    has_released(siege, recovered=how == "after")
+
+
+@pytest.mark.parametrize("how", ["before", "after"])
+def test_kill_9_inside_publishing_and_another_machine_of_the_same_person_takes_over(siege: Besieged, how: str) -> None:
+    vanished(siege, how, LEASE_SECONDS="8")
+    another(siege)
+    has_released(siege, recovered=how == "after")
+    (first, second) = {line.said.key for line in siege.lines if line.said and line.by == "rm"}
+    assert first != second
+
+
+def test_a_machine_that_slept_inside_publishing_wakes_up_and_both_act(siege: Besieged) -> None:
+    """It had just seen that the step was its own: nothing can keep it from asking. The same bytes are published once."""
+    asleep = vanished(siege, "asleep", LEASE_SECONDS="8")
+    assert asleep.process is not None
+    asleep.process.send_signal(signal.SIGSTOP)
+    another(siege)
+    siege.until("published", lambda found: found["steps"]["publish"]["status"] == "done")
+    siege.let_go("rm")
+    asleep.process.send_signal(signal.SIGCONT)
+    has_released(siege, recovered=False)
+    assert asleep.process.wait(60) == 0, asleep.log
+    assert "not written down" in asleep.log
