@@ -23,6 +23,7 @@ from customhouse.infra.settings import Settings
 from customhouse.infra.walkers import Walkers
 from customhouse.web.asgi import build
 from mail_sink import MailSink, mail_sink
+from one_hop import answer_in_one_hop, leave_shared_loop
 from servers import ObjectStore, Postgres, running_object_store, running_postgres
 from world import Server, World, blank_folder, running
 
@@ -38,6 +39,7 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("any machine")
 share_statements()
 share_doors()
+answer_in_one_hop()
 
 LONG = (
     "test_durability.py", "test_private_projects.py", "test_face.py", "test_letters.py", "test_markup.py", "test_caches.py",
@@ -90,6 +92,10 @@ def sink() -> Iterator[MailSink]:
 @pytest.fixture
 def clock() -> TurnableClock:
     return TurnableClock()
+
+
+def pytest_unconfigure() -> None:
+    leave_shared_loop()
 
 
 @pytest.hookimpl(tryfirst=True)
