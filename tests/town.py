@@ -201,6 +201,7 @@ class Town:
     _kept: sqlite3.Connection | None = None
     _eyes: sqlite3.Connection | None = None
     _version: int = 0
+    _queries: dict[str, str] = field(default_factory=dict)
     _rows: dict[str, list[tuple[object, ...]]] = field(default_factory=dict)
 
     @property
@@ -246,6 +247,7 @@ class Town:
         self._kept = sqlite3.connect(":memory:", check_same_thread=False)
         self._eyes.backup(self._kept)
         self._version = self._data_version()
+        self._queries = self._how_to_read()
         self._rows = self._read()
 
     def changed(self) -> dict[str, tuple[int, int]]:
@@ -254,8 +256,8 @@ class Town:
             return {}
         found = {}
         for table, rows in self._read().items():
-            before, now = set(map(repr, self._rows.get(table, []))), set(map(repr, rows))
-            if before != now:
+            if rows != self._rows[table]:
+                before, now = set(map(repr, self._rows[table])), set(map(repr, rows))
                 found[table] = (len(before - now), len(now - before))
         if not found:
             self._version = self._data_version()
@@ -272,7 +274,8 @@ class Town:
         """Bring back every row."""
         assert self._kept is not None
         assert self._eyes is not None
-        if self.changed():
+        # Reading all rows to learn whether any has changed would take longer than to bring them back.
+        if self._data_version() != self._version:
             self._kept.backup(self._eyes)
             self._version = self._data_version()
 
@@ -286,7 +289,8 @@ class Town:
         assert self._eyes is not None
         return int(self._eyes.execute("PRAGMA data_version").fetchone()[0])
 
-    def _read(self) -> dict[str, list[tuple[object, ...]]]:
+    def _how_to_read(self) -> dict[str, str]:
+        """The query for the rows of each table that is not made from others."""
         assert self._eyes is not None
         tables = [row[0] for row in self._eyes.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         found = {}
@@ -295,8 +299,12 @@ class Town:
                 continue
             columns = [row[1] for row in self._eyes.execute(f'PRAGMA table_info("{table}")')]
             wanted = ", ".join(f'"{column}"' for column in columns if (table, column) != ("session", "seen_at"))
-            found[table] = list(self._eyes.execute(f'SELECT {wanted} FROM "{table}"'))  # noqa: S608 - names from the schema
+            found[table] = f'SELECT {wanted} FROM "{table}"'  # noqa: S608 - names from the schema
         return found
+
+    def _read(self) -> dict[str, list[tuple[object, ...]]]:
+        assert self._eyes is not None
+        return {table: list(self._eyes.execute(query)) for table, query in self._queries.items()}
 
 
 @contextmanager
