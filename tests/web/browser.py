@@ -34,6 +34,27 @@ SIGHTS: Mapping[str, tuple[int, int, Literal["light", "dark"]]] = {
 }  # fmt: skip
 DESK, PHONE = {"width": 1100, "height": 800}, {"width": 360, "height": 740}
 COLOURS, SCROLLS = ("color-contrast", "link-in-text-block"), ("scrollable-region-focusable",)
+_SHADES = """
+() => {
+  const found = new Set();
+  for (const node of document.querySelectorAll('body *')) {
+    const spoken = [...node.childNodes].some(one => one.nodeType === Node.TEXT_NODE && one.data.trim());
+    if (!spoken && !['INPUT', 'SELECT', 'TEXTAREA'].includes(node.tagName)) continue;
+    const own = getComputedStyle(node), shade = [node.tagName, own.color, own.fontSize, own.fontWeight,
+      own.textDecorationLine, own.textShadow, getComputedStyle(node.parentElement).color];
+    for (let around = node; around; around = around.parentElement) {
+      const style = getComputedStyle(around);
+      const what = [style.backgroundColor, style.backgroundImage, style.opacity, style.filter, style.position].join(' ');
+      if (what !== 'rgba(0, 0, 0, 0) none 1 none static') shade.push(what);
+    }
+    found.add(shade.join('|'));
+  }
+  return [...found];
+}
+"""
+"""How texts and fields are painted, each way once: their own colours, and those of all that is around them."""
+_right_in_the_dark: set[str] = set()
+"""Ways to paint in which axe has found no fault yet, on any page of this process."""
 _WIDE = "document.documentElement.scrollWidth > window.innerWidth"
 
 
@@ -41,14 +62,19 @@ def faults(page: Page) -> list[str]:
     """What is wrong with the open page, for people and programs that read it; leaves it in the light on a desk.
 
     Axe looks at all of it once, in the light on a desk. The dark changes only colours, and a phone only what is too
-    wide and what scrolls; more is not looked at again, because each look takes a second.
+    wide and what scrolls; more is not looked at again, because each look takes a second. So it is with a page that has
+    only such colours in the dark as were found right on pages before it.
     """
     page.emulate_media(color_scheme="light")
     page.set_viewport_size(DESK)  # type: ignore[arg-type] # two numbers
     page.evaluate(AXE_SCRIPT)
     found = [f"on a desk it {fault}" for fault in _axe(page)]
     page.emulate_media(color_scheme="dark")
-    found += [f"in the dark it {fault}" for fault in _axe(page, COLOURS)]
+    if new := set(page.evaluate(_SHADES)) - _right_in_the_dark:
+        dark = [f"in the dark it {fault}" for fault in _axe(page, COLOURS)]
+        found += dark
+        if not dark:
+            _right_in_the_dark.update(new)
     page.emulate_media(color_scheme="light")
     if page.evaluate(_WIDE):
         found.append("on a desk it is too wide")

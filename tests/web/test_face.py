@@ -267,3 +267,17 @@ def test_a_description_loads_no_image_and_runs_nothing(index: Index, browser: Br
     assert page.locator(".prose .image").count() > 0
     assert "sha256:" in page.inner_text("main")
     page.close()
+
+
+def test_what_cannot_be_read_in_the_dark_is_found_on_each_page_that_has_it(browser: Browser) -> None:
+    """Colours are looked at once, those that are right; so this shows that the others are found again."""
+    page = browser.new_page()
+    for wrong in ("", "color: #222;", "color: #222;", ""):
+        page.set_content(
+            "<html lang=en><title>Dark</title><style>@media (prefers-color-scheme: dark) "
+            f"{{ body {{ background: #111; color: #eee }} p {{ {wrong} }} }}</style><main><h1>Dark</h1><p>Words</p></main>"
+        )
+        assert [fault.partition(":")[0] for fault in faults(page)] == (
+            ["in the dark it violates color-contrast"] if wrong else []
+        )
+    page.close()
