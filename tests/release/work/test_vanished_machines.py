@@ -20,7 +20,7 @@ from customhouse.release.state import State
 from customhouse.release.work.http_journal import HttpJournal
 from customhouse.release.work.http_store import HttpStore
 from customhouse.release.work.room_door import Place, RoomDoor
-from customhouse.release.work.worker import Worker
+from customhouse.release.work.worker import LEFT_FOR, Worker
 from meeting import Machine, Meeting, meeting
 
 pytestmark = pytest.mark.slow
@@ -66,6 +66,18 @@ after = ["publish"]
 """
 
 
+IN_THE_CLONE = """\
+[[steps]]
+id = "polish"
+title = "Change what was cloned"
+actor = "ci-a"
+env = "ci"
+uses = "exec"
+run = ["true"]
+after = ["build"]
+"""
+
+
 class Gone(BaseException):
     """The power is off: nothing catches it."""
 
@@ -99,7 +111,7 @@ class Deed:
 
     def do(self, run: StepRun) -> Outcome:
         match run.step.uses:
-            case "exec":
+            case "exec" if run.step.outputs:
                 path = run.folder / f"demo-{run.params['version']}.tar.gz"
                 path.write_text("what was built")
                 return Outcome({"dists": run.put(path)})
@@ -109,7 +121,7 @@ class Deed:
                 run.held()
                 self.meanwhile(run)
                 self.outside.publish(run)
-            case _:
+            case "git.push_last":
                 self.outside.deeds.append("tagged")
         return self._found(run)
 
@@ -164,12 +176,12 @@ class Yard:
     number: int = 0
     outside: Outside = field(default_factory=Outside)
 
-    def open(self) -> Outside:
+    def open(self, steps: str = STEPS) -> Outside:
         """A fresh run with a fresh world outside."""
         self.number += 1
         self.outside = Outside()
         head = self.here.pipeline(number=self.number).partition("[[steps]]")[0]
-        opened = self.here.open(text=head + STEPS, number=self.number, version=f"{self.number}.0")
+        opened = self.here.open(text=head + steps, number=self.number, version=f"{self.number}.0")
         assert opened.status_code == 201, opened.text
         assert self.here.decide("rosa", "confirm").is_success
         return self.outside
@@ -280,6 +292,23 @@ def test_no_other_machine_begins_before_the_lease_is_over(yard: Yard) -> None:
     assert not yard.outside.deeds
     yard.later(LEASE)
     released_once(yard, other.conduct(until=ended))
+
+
+def test_what_is_done_in_a_clone_goes_on_where_the_clone_is_unless_that_machine_says_nothing_more(yard: Yard) -> None:
+    for gone in (False, True):
+        yard.open(STEPS + IN_THE_CLONE)
+        first, second = yard.machine(), yard.machine()
+        yard.worker(first).conduct(until=lambda state: state.steps["build"].status == "done")
+        other = yard.worker(second)
+        other.wait = False
+        state = other.conduct(until=ended)
+        # Nothing keeps it from what needs no clone.
+        assert state.steps["stage"].machine.endswith(second.key.public[:8])
+        assert state.steps["polish"].status == "waiting"
+        if gone:
+            yard.later(LEFT_FOR)
+        state = (other if gone else yard.worker(first)).conduct(until=lambda at: at.steps["polish"].status == "done")
+        assert state.steps["polish"].machine.endswith((second if gone else first).key.public[:8])
 
 
 def test_a_machine_that_wakes_up_late_does_nothing_and_its_word_is_not_taken(yard: Yard) -> None:

@@ -73,7 +73,7 @@ class Repository:
         if not self.there:
             raise Problem(
                 "no-repository", "there is no clone of the source yet", place=str(self.path),
-                next_step="Put a step git.sync before this one.",
+                next_step="Put a step git.sync before this one; restart from it if it was done on another machine.",
             )  # fmt: skip
         if self.dot_git.is_symlink() or not self.dot_git.is_dir():
             raise self._tampered(".git", "it is no folder")

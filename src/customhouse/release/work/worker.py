@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from customhouse.release.actions import Outcome, Problem, StepRun, Tampered
 from customhouse.release.engine.conduct import Conductor, Result
 from customhouse.release.engine.halting import StepChildren
-from customhouse.release.events import Event, Noted, Rebuilt, Stopped
+from customhouse.release.events import Event, Noted, Rebuilt, StepStarted, Stopped
 from customhouse.release.moves import Move, Settle, Start, TakeUp, Undo, next_moves
 from customhouse.release.rules import TAMPERED
 from customhouse.release.sealed import ENGINE, Said
@@ -26,6 +26,10 @@ from customhouse.release.work.http_journal import HttpJournal
 from customhouse.terms.errors import CustomhouseError, Refused
 
 LEASE = timedelta(minutes=5)
+IN_A_CLONE = ("git.", "changelog.", "version.", "exec")
+"""Words that work in a machine's clone, or with its lock of a branch: another machine of the actor has neither."""
+LEFT_FOR = timedelta(minutes=1)
+"""How long such a step is left to that machine after the journal's newest line; it hears of a line at once."""
 IDLE_SECONDS = 15.0
 _SHORT = 4000
 
@@ -77,10 +81,12 @@ class Worker(Conductor):
         """Make the first move that is this machine's; whether there was one."""
         now = self.clock.now()
         self._renew(now)
-        moves = [one for one in self._ours(now) + next_moves(self.state, now) if self._is_mine(one)]
+        moves = [one for one in self._ours(now) + next_moves(self.state, now) if self._is_mine(one, now)]
         return any(self._attempted(move, now) for move in moves) or self._rebuild()
 
-    def _is_mine(self, move: Move) -> bool:
+    def _is_mine(self, move: Move, now: datetime) -> bool:
+        if isinstance(move, Start) and self._goes_on_elsewhere(move.step, now):
+            return False
         match move:
             case Start(step) | TakeUp(step) | Settle(step) | Undo(step):
                 found = self.state.pipeline.step(step)
@@ -88,6 +94,36 @@ class Worker(Conductor):
                 return wanted and found.actor == self.actor and found.uses != GATE
             case _:
                 return False
+
+    def _goes_on_elsewhere(self, name: str, now: datetime) -> bool:
+        """Whether a step is done where the actor's clone is, by a machine that may be around (`LEFT_FOR`).
+
+        If it is gone, this one begins: it fetches what the journal names, or says what it lacks.
+        """
+        if not self._in_a_clone(name):
+            return False
+        begun = [
+            (one.started_at, one.machine)
+            for one in self.state.steps.values()
+            if one.started_at is not None and self._in_a_clone(one.id)
+        ]
+        if not begun or max(begun)[1] in {self.machine, *self._gone()}:
+            return False
+        return self.state.at is not None and now < self.state.at + LEFT_FOR
+
+    def _gone(self) -> set[str]:
+        """The machines from which another had to take up an attempt, and that have begun nothing since."""
+        gone, began = set[str](), dict[tuple[str, int], str]()
+        for event in (line.event for line in self.lines):
+            if isinstance(event, StepStarted):
+                gone.add(began.get((event.step, event.attempt), event.machine))
+                gone.discard(event.machine)
+                began[event.step, event.attempt] = event.machine
+        return gone
+
+    def _in_a_clone(self, name: str) -> bool:
+        step = self.state.pipeline.step(name)
+        return step.actor == self.actor and step.uses.startswith(IN_A_CLONE)
 
     def _attempted(self, move: Move, now: datetime) -> bool:
         """Whether it could be made. What another machine of this actor, or the server, was quicker with is no fault."""
