@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from customhouse.formats.attestations import signed_bytes
+from customhouse.formats.dsse import IN_TOTO, pae
 from customhouse.terms.clock import Clock
 from customhouse.trust.private_sigstore.ca import Authority, OidcIdentity, root_certificate
 from customhouse.trust.private_sigstore.ct import TimestampLog
@@ -199,7 +199,7 @@ class PrivateSigstore:
         """An attestation object: signed with a key that is used once, certified for this identity, and logged."""
         key = new_key()
         certificate = self.certificate(identity, key.private.public_key())
-        signature = key.sign(signed_bytes(statement))
+        signature = key.sign(pae(IN_TOTO, statement))
         entry = self.log.add(statement, signature, certificate)
         return {
             "version": 1,

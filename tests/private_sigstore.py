@@ -26,8 +26,8 @@ from sigstore.verify import Verifier
 from sigstore.verify.policy import Identity
 
 from build_service import BuildService, build_service
+from customhouse.formats.dsse import pae
 from customhouse.terms.clock import SystemClock
-from customhouse.trust.private_sigstore.entries import signed_message
 from world import Server
 
 BUILDER = "builder-a"
@@ -162,7 +162,7 @@ class Holder:
 
     def dsse_v2(self, payload: bytes, kind: str = "application/vnd.in-toto+json") -> dict[str, Any]:
         """dsseRequestV002."""
-        signature = self.key.sign(signed_message(kind, payload), ec.ECDSA(hashes.SHA256()))
+        signature = self.key.sign(pae(kind, payload), ec.ECDSA(hashes.SHA256()))
         envelope = {"payload": b64(payload), "payloadType": kind, "signatures": [{"sig": b64(signature)}]}
         verifier = self.request_v2(b"")["hashedRekordRequestV002"]["signature"]["verifier"]
         return {"dsseRequestV002": {"envelope": envelope, "verifiers": [verifier]}}

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from attesting import LONG_AGO
 from authenticator import Authenticator, text_of
 from clock import TurnableClock
-from customhouse.formats.attestations import signed_bytes
+from customhouse.formats.dsse import IN_TOTO, pae
 from customhouse.release.engine.anchor import anchored_by
 from customhouse.release.events import (
     Approved,
@@ -245,7 +245,7 @@ class Seal:
 
     def statement(self, payload: bytes) -> str:
         key, certificate = self._certificate()
-        signature = key.sign(signed_bytes(payload))
+        signature = key.sign(pae(IN_TOTO, payload))
         entry = self.notary.log.add(payload, signature, certificate)
         envelope = {
             "payload": b64(payload), "payloadType": "application/vnd.in-toto+json",

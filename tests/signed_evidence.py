@@ -11,6 +11,8 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from customhouse.formats.dsse import IN_TOTO, pae
+
 SLSA, LINK = "https://slsa.dev/provenance/v1", "https://in-toto.io/attestation/link/v0.3"
 
 
@@ -30,13 +32,11 @@ def statement(files: Iterable[Path], commit: str, kind: str = SLSA) -> bytes:
 
 
 def envelope(payload: bytes, key: Ed25519PrivateKey) -> str:
-    kind = b"application/vnd.in-toto+json"
-    signed = b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload)
-    signature = base64.b64encode(key.sign(signed)).decode()
+    signature = base64.b64encode(key.sign(pae(IN_TOTO, payload))).decode()
     return json.dumps(
         {
             "payload": base64.b64encode(payload).decode(),
-            "payloadType": kind.decode(),
+            "payloadType": IN_TOTO,
             "signatures": [{"sig": signature}],
         }
     )

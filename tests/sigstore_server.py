@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from attesting import LONG_AGO
-from customhouse.formats.attestations import signed_bytes
+from customhouse.formats.dsse import IN_TOTO, pae
 from customhouse.terms.clock import SystemClock
 from customhouse.trust.private_sigstore.claims import identity_of
 from customhouse.trust.roots import Root
@@ -98,7 +98,7 @@ class SigstoreServer:
         signature = base64.b64decode(envelope["signatures"][0]["sig"])
         key = certificate.public_key()
         assert isinstance(key, ec.EllipticCurvePublicKey)
-        key.verify(signature, signed_bytes(statement), ec.ECDSA(hashes.SHA256()))
+        key.verify(signature, pae(IN_TOTO, statement), ec.ECDSA(hashes.SHA256()))
         made = self.sigstore.log.add(statement, signature, certificate)
         proof = made["inclusionProof"]
         entry = {

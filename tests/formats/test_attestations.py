@@ -18,9 +18,9 @@ from customhouse.formats.attestations import (
     parse_attestations,
     parse_statement,
     same_file,
-    signed_bytes,
     statement_bytes,
 )
+from customhouse.formats.dsse import IN_TOTO, pae
 from customhouse.formats.provenance import BuildSummary, build_summary, provenance_object
 from customhouse.formats.strict_json import read_json
 from customhouse.terms.errors import Rejected
@@ -73,7 +73,7 @@ def test_a_version_with_more_digits_than_python_reads_is_no_file(end: str) -> No
 
 def test_what_is_signed_is_the_statement_in_its_envelope() -> None:
     """The example of DSSE 1.0, with the one type that PEP 740 allows."""
-    assert signed_bytes(b"hello world") == b"DSSEv1 28 application/vnd.in-toto+json 11 hello world"
+    assert pae(IN_TOTO, b"hello world") == b"DSSEv1 28 application/vnd.in-toto+json 11 hello world"
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from customhouse.formats.dsse import pae
 from customhouse.release.codec import read_line, write_line
 from customhouse.release.events import Anchored, Confirmed, Event, Noted
 from customhouse.release.journal import Head
 from customhouse.release.machine_key import MachineKey, signed_by
 from customhouse.release.sealed import Said, Sealed
-from customhouse.release.sealing import Chain, head_of, pae, say, seal, verify_lines
+from customhouse.release.sealing import Chain, head_of, say, seal, verify_lines
 from customhouse.terms.errors import Rejected
 from toy_release import ENGINE_KEY, OTHER, PEOPLE, START, first_line, join
 

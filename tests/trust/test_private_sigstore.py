@@ -14,7 +14,8 @@ from sigstore_models.rekor.v1 import TransparencyLogEntry as Message
 
 from attesting import LONG_AGO, RELEASE
 from clock import TurnableClock
-from customhouse.formats.attestations import signed_bytes, statement_bytes
+from customhouse.formats.attestations import statement_bytes
+from customhouse.formats.dsse import IN_TOTO, pae
 from customhouse.trust.private_sigstore.merkle import leaf_hash
 from memory_sigstore import PrivateSigstore, inclusion_proof, new_key, seeded_key, tree_hash
 
@@ -46,7 +47,7 @@ def test_every_entry_of_logs_of_every_size_is_proved(clock: TurnableClock) -> No
     key, statement = new_key(), statement_bytes("demo-1.0.tar.gz", "0" * 64)
     certificate = sigstore.certificate(RELEASE.identity, key.private.public_key())
     for size in range(1, 40):
-        entry = sigstore.log.add(statement, key.sign(signed_bytes(statement) + bytes([size])), certificate)
+        entry = sigstore.log.add(statement, key.sign(pae(IN_TOTO, statement) + bytes([size])), certificate)
         assert entry["inclusionProof"]["treeSize"] == str(size)
         verify_merkle_inclusion(TransparencyLogEntry(Message.from_dict(entry)))
         if size > 1:

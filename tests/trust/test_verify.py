@@ -19,7 +19,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from attesting import COMMIT, RELEASE, House, Workflow, changed
 from clock import TurnableClock
-from customhouse.formats.attestations import PUBLISH, SLSA, parse_attestations, signed_bytes, statement_bytes
+from customhouse.formats.attestations import PUBLISH, SLSA, parse_attestations, statement_bytes
+from customhouse.formats.dsse import IN_TOTO, pae
 from customhouse.terms.errors import Rejected, Unavailable
 from customhouse.trust import signer_identity as identities
 from customhouse.trust.certificate import signer_of
@@ -334,7 +335,7 @@ def test_a_certificate_that_was_over_when_the_log_saw_it_is_refused(clock: Turna
     key, statement = new_key(), statement_bytes(*FILE)
     certificate = house.sigstore.certificate(RELEASE.identity, key.private.public_key())
     clock.turn(timedelta(minutes=11))
-    signature = key.sign(signed_bytes(statement))
+    signature = key.sign(pae(IN_TOTO, statement))
     late = house.attestation(*FILE)
     late = changed(late, "envelope", "signature", to=base64.b64encode(signature).decode())
     raw = base64.b64encode(certificate.public_bytes(Encoding.DER)).decode()
@@ -368,7 +369,7 @@ def test_the_key_of_another_log_is_refused(clock: TurnableClock, house: House) -
     good, statement = house.attestation(*FILE), statement_bytes(*FILE)
     key = new_key()
     certificate = house.sigstore.certificate(RELEASE.identity, key.private.public_key())
-    signature = key.sign(signed_bytes(statement))
+    signature = key.sign(pae(IN_TOTO, statement))
     forged = changed(good, "envelope", "signature", to=base64.b64encode(signature).decode())
     raw = base64.b64encode(certificate.public_bytes(Encoding.DER)).decode()
     forged = changed(forged, "verification_material", "certificate", to=raw)

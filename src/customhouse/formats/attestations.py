@@ -155,12 +155,6 @@ def statement_bytes(
     ).encode()
 
 
-def signed_bytes(statement: bytes) -> bytes:
-    """What is really signed: DSSE's pre-authentication encoding of the statement (DSSE 1.0)."""
-    kind = b"application/vnd.in-toto+json"
-    return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(statement), statement)
-
-
 def same_file(one: str, other: str) -> bool:
     """Whether two names of distributions mean the same file, however project and version are spelt (PEP 740)."""
     first, second = _parsed(one), _parsed(other)

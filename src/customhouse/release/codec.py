@@ -28,7 +28,6 @@ JSON: TypeAlias = Any
 MOST_LINE_BYTES = 16 * 2**20
 """A line holds the pipeline's text or a log's entry, never a file."""
 _LINE = ("run", "seq", "previous", "at", "by", "kind", "body", "hash", "signature")
-_SAID = ("key", "signature")
 
 
 def _all_kinds() -> dict[str, type[Event]]:

@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from customhouse.formats.dsse import pae
 from customhouse.release.codec import canonical
 from customhouse.release.events import Asked
 from customhouse.release.machine_key import MachineKey, signed_by
-from customhouse.release.sealing import pae
 from customhouse.release.things import Thing, Things
 
 ANSWER_TYPE = "application/vnd.customhouse.release-answer+json"

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from customhouse.formats.dsse import pae
 from customhouse.release.codec import canonical, payload_bytes, payload_of, said_bytes
 from customhouse.release.events import Anchored, Created, Event, Joined
 from customhouse.release.journal import Head
@@ -20,12 +21,6 @@ from customhouse.terms.errors import Rejected
 
 EMPTY = Head(-1, GENESIS)
 """The head of a journal without lines."""
-
-
-def pae(payload_type: str, payload: bytes) -> bytes:
-    """The pre-authentication encoding of DSSE v1."""
-    kind = payload_type.encode()
-    return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload)
 
 
 def seal(

@@ -25,6 +25,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from customhouse.formats.dsse import IN_TOTO, pae
 from customhouse.formats.plain import plain
 from customhouse.release.actions import Outcome, Problem, StepRun
 from customhouse.release.building.outputs import declared, keep, kept, matches, option_text
@@ -32,10 +33,9 @@ from customhouse.release.events import Attested
 from customhouse.release.evidence.statements.commits import commits_in
 from customhouse.release.evidence.statements.statement import Statement, read_statement
 from customhouse.release.machine_key import signed_by
-from customhouse.release.sealing import pae
 from customhouse.release.signing.gpg import fingerprint_of, public_key, verify_detached
 from customhouse.release.signing.trust_config import read_trust
-from customhouse.release.signing.verify import IN_TOTO, verify_bundle
+from customhouse.release.signing.verify import verify_bundle
 from customhouse.terms.errors import Rejected
 
 BUNDLE, ENVELOPE, PLAIN, DETACHED = ".sigstore.json", ".dsse.json", ".intoto.json", ".intoto.json.asc"

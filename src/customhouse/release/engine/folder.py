@@ -14,7 +14,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from customhouse.formats.pipeline.read import read_pipeline
 from customhouse.formats.pipeline.resolve import resolve, values_of
@@ -23,6 +22,7 @@ from customhouse.release.events import Created
 from customhouse.release.journal_file import FileJournal
 from customhouse.release.machine_key import MachineKey, open_key
 from customhouse.release.sealing import EMPTY, Chain, seal, verify_lines
+from customhouse.release.secret_places import secret_in
 from customhouse.release.state import State
 from customhouse.release.store_folder import FolderStore
 from customhouse.terms.clock import Clock
@@ -30,7 +30,6 @@ from customhouse.terms.errors import Refused, Rejected
 
 RUNS = Path(".customhouse") / "release"
 _ENDED = ("released", "abandoned")
-_SECRET_WORDS = ("password", "passwd", "secret", "token", "private")
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,13 +181,11 @@ def check_places(places: Mapping[str, Mapping[str, str]]) -> None:
     """Raises `Rejected` for a setting that looks like a secret: everybody who gets the bundle reads the places."""
     for name, settings in places.items():
         for setting, value in settings.items():
-            if any(word in setting.lower() for word in _SECRET_WORDS):
+            if secret := secret_in(setting, value):
                 raise Rejected(
-                    "secret-in-places", f"{name}.{setting}", "looks like a secret, and places stand in the journal",
+                    "secret-in-places", f"{name}.{setting}", f"{secret}, and places stand in the journal",
                     f"the variable CUSTOMHOUSE_RELEASE_{setting.upper().replace('-', '_')}",
                 )  # fmt: skip
-            if "://" in value and urlsplit(value).password:
-                raise Rejected("secret-in-places", f"{name}.{setting}", "holds a password", "an address without one")
 
 
 def _new_folder(runs: Path, name: str) -> RunFolder:

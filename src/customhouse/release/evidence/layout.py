@@ -22,14 +22,13 @@ import rfc8785
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from customhouse.formats.dsse import IN_TOTO, pae
 from customhouse.formats.pipeline.model import Pipeline, Step
 from customhouse.release.machine_key import MachineKey
-from customhouse.release.sealing import pae
 from customhouse.release.standing import inputs_of
 from customhouse.release.state import State
 from customhouse.release.things import Thing, Things
 
-PAYLOAD = "application/vnd.in-toto+json"
 LAYOUT, OWNER = "root.layout", "owner.pub"
 _NAMES = {"gitCommit": "sha1", "gitTag": "sha1", "gitTree": "sha1", "sha256": "sha256"}
 
@@ -95,9 +94,9 @@ def links(state: State, step: Step) -> Iterator[tuple[str, dict[str, Any]]]:
 def envelope(value: Mapping[str, Any], key: MachineKey) -> bytes:
     """A DSSE envelope around it, with one signature."""
     payload = json.dumps(value, sort_keys=True).encode()
-    signature = {"keyid": key_id(key), "sig": key.sign(pae(PAYLOAD, payload))}
+    signature = {"keyid": key_id(key), "sig": key.sign(pae(IN_TOTO, payload))}
     return json.dumps(
-        {"payload": base64.b64encode(payload).decode(), "payloadType": PAYLOAD, "signatures": [signature]}
+        {"payload": base64.b64encode(payload).decode(), "payloadType": IN_TOTO, "signatures": [signature]}
     ).encode()
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from customhouse.formats.dsse import IN_TOTO
 from customhouse.formats.plain import plain
 from customhouse.terms.errors import Rejected
 from customhouse.trust.certificate import Signer, signer_of
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
     from sigstore.models import Bundle
     from sigstore.verify import Verifier
-
-IN_TOTO = "application/vnd.in-toto+json"
 
 
 @dataclass(frozen=True, slots=True)

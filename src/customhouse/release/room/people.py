@@ -39,8 +39,6 @@ class Human:
     name: str
     mailbox: str
     """In one spelling; empty where the account has none."""
-    able: bool
-    """Neither frozen nor closed."""
 
 
 def unknown_run() -> Refused:
@@ -143,14 +141,8 @@ def _humans(sql: Connection, pipeline: Pipeline, account_id: int) -> list[Human]
     known = sa.or_(account.c.normalized.in_(sorted(names)), account.c.id == account_id)
     if pairs:
         known = sa.or_(known, account.c.id.in_(by_login))
-    rows = sql.execute(
-        sa.select(account.c.id, account.c.name, account.c.email, account.c.frozen_at, account.c.closed_at)
-        .where(known)
-        .order_by(account.c.id)
-    )
-    return [
-        Human(row.id, row.name, mailbox(row.email), row.frozen_at is None and row.closed_at is None) for row in rows
-    ]
+    rows = sql.execute(sa.select(account.c.id, account.c.name, account.c.email).where(known).order_by(account.c.id))
+    return [Human(row.id, row.name, mailbox(row.email)) for row in rows]
 
 
 def _identities(sql: Connection, account_id: int) -> set[str]:

@@ -15,6 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from customhouse.formats.dsse import IN_TOTO
 from customhouse.formats.plain import plain
 from customhouse.release.actions import Problem
 from customhouse.trust.certificate import signer_of
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from sigstore.models import Bundle
     from sigstore.verify import Verifier
     from sigstore.verify.policy import VerificationPolicy
-
-IN_TOTO = "application/vnd.in-toto+json"
 
 
 @dataclass(frozen=True, slots=True)

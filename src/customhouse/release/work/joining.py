@@ -6,12 +6,12 @@ The folder of a machine holds its key, its token, what it learned of the room, a
 from __future__ import annotations
 
 import json
-import os
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from customhouse.infra.private_file import write_private
 from customhouse.release.codec import to_body
 from customhouse.release.events import Joined
 from customhouse.release.machine_key import MachineKey, open_key
@@ -113,10 +113,4 @@ def _remembered(path: Path) -> Mapping[str, object]:
 
 
 def _remember(path: Path, what: Mapping[str, str]) -> None:
-    """Whole or not at all, for the owner alone."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
-        json.dump(what, out)
-        out.flush()
-        os.fsync(out.fileno())
-    temporary.replace(path)
+    write_private(path, json.dumps(what), replaces=True)

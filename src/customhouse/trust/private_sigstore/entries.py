@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from customhouse.formats.dsse import pae
 from customhouse.formats.strict_json import read_json
 from customhouse.terms.errors import Rejected
 from customhouse.trust.certificate import signer_of
@@ -80,12 +81,6 @@ def read_v2(body: bytes, writers: Writers) -> Proposed:
     if set(asked) == {"dsseRequestV002"}:
         return _dsse_2(_object(asked["dsseRequestV002"], "dsseRequestV002"), writers)
     raise _bad("body", "is no request that is known here", "hashedRekordRequestV002 or dsseRequestV002")
-
-
-def signed_message(payload_type: str, payload: bytes) -> bytes:
-    """What a signature of DSSE is of (its "pre-authentication encoding")."""
-    kind = payload_type.encode()
-    return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload)
 
 
 def _hashedrekord_1(spec: Mapping[str, Any], writers: Writers) -> Proposed:
@@ -166,7 +161,7 @@ def _envelope(envelope: Mapping[str, Any], where: str) -> tuple[bytes, bytes, by
     if not isinstance(signatures, list) or len(signatures) != 1:
         raise _bad(f"{where}.signatures", "is no list of one signature", "one signature: a bundle holds no more")
     content = _bytes(_object(signatures[0], f"{where}.signatures[0]"), "sig", f"{where}.signatures[0]")
-    return payload, content, hashlib.sha256(signed_message(kind, payload)).digest()
+    return payload, content, hashlib.sha256(pae(kind, payload)).digest()
 
 
 def _verifier(value: object, where: str) -> x509.Certificate:

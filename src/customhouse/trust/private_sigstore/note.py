@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -28,8 +27,6 @@ _LINE = re.compile(r"— (\S+) ([A-Za-z0-9+/]+={0,2})")
 _SIZE = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
 _NAME = re.compile(r"[^\s+]{1,200}")
 EXPECTED = "origin, size, root, an empty line, and signatures (C2SP tlog-checkpoint)"
-
-SignBytes = Callable[[bytes], bytes]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
 
 import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -48,14 +47,6 @@ class OtherSize(Refused):
     def __init__(self, size: int, sentence: str, records: Sequence[CosignatureRefused] = ()) -> None:
         self.size = size
         super().__init__("other-size", sentence, status=409, records=records)
-
-
-class Memory(Protocol):
-    """What a witness must never forget: of each log the last checkpoint that it has signed."""
-
-    def last(self, origin: str) -> Checkpoint | None:
-        """The last one; None if there was none."""
-        ...
 
 
 def read_submission(body: bytes) -> Submission:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from customhouse.infra.private_file import write_private
 from customhouse.terms.clock import Clock
 from customhouse.terms.errors import Unavailable
 from customhouse.trust.private_sigstore.note import COSIGNATURE, Checkpoint, NoteKey, NoteSignature
@@ -33,7 +33,7 @@ class FileWitness:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self.folder / "witness.key"
         if not path.exists():
-            _write(path, Ed25519PrivateKey.generate().private_bytes_raw().hex() + "\n")
+            write_private(path, Ed25519PrivateKey.generate().private_bytes_raw().hex() + "\n", replaces=False)
         try:
             self._private = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(path.read_text().strip()))
         except (OSError, ValueError) as error:
@@ -63,21 +63,7 @@ class FileWitness:
         """Write down what was seen."""
         root = base64.b64encode(shown.root).decode()
         text = json.dumps({"origin": shown.origin, "size": shown.size, "root": root}, indent=1)
-        _write(self._path(shown.origin), text + "\n")
+        write_private(self._path(shown.origin), text + "\n", replaces=True)
 
     def _path(self, origin: str) -> Path:
         return self.folder / f"{hashlib.sha256(origin.encode()).hexdigest()[:32]}.json"
-
-
-def _write(path: Path, text: str) -> None:
-    temporary = path.with_name(f"{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as new:
-        new.write(text)
-        new.flush()
-        os.fsync(new.fileno())
-    temporary.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
