@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from datetime import timedelta
 
 from starlette.background import BackgroundTask
 from starlette.responses import FileResponse, Response
@@ -12,13 +13,22 @@ from customhouse.formats.problems import SECURITY_HEADERS
 from customhouse.infra.blob_files import local_file
 from customhouse.infra.spool import open_spool
 from customhouse.release.room.runs import Run
+from customhouse.release.work.room_door import BEING_MADE
 from customhouse.terms.digest import Digest
 from customhouse.terms.errors import Refused
+
+SOON = timedelta(minutes=5)
+"""After a release the bundle is there within a minute; what is not there after this will not come by itself."""
 
 
 def bundle_answer(app: App, run: Run) -> Response:
     """The bundle of a run that whoever asks may see; raises `Refused` (404) while there is none."""
     if run.bundle is None:
+        released_at = run.finished_at if run.status == "released" else None
+        if released_at is not None and app.clock.now() < released_at + SOON:
+            raise Refused(
+                BEING_MADE, "The bundle of this release run is being made.", "Ask again in a few seconds.", status=404
+            )
         raise Refused(
             "no-bundle", "There is no bundle of this release run.",
             "It is made within a minute after the run is released, and only then.", status=404,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from customhouse.release.room.runs import find_run
 from customhouse.release.room.tables import release_run
 from customhouse.release.room.writer import BUNDLE_JOB
 from customhouse.release.things import Thing
+from customhouse.release.work.room_door import BEING_MADE, Place, RoomDoor
 from customhouse.terms.errors import Broken
 from customhouse.work import run_due_job
 from meeting import BODY, BUILT, Machine, Meeting, meeting
@@ -94,6 +96,31 @@ def test_nobody_else_gets_it_before_that_and_of_a_private_project_never(here: Me
         sql.execute(project.update().values(visibility="private"))
     assert stranger.get(f"{page(here)}bundle").status_code == 404
     assert rosa.get(f"{page(here)}bundle").status_code == 200
+
+
+def test_whoever_asks_while_it_is_being_made_waits_for_it(here: Meeting) -> None:
+    assert here.open().status_code == 201
+    released(here)
+    asked = here.client.get(f"{here.address}/bundle", headers=here.program("rosa"))
+    assert (asked.status_code, asked.json()["code"]) == (404, BEING_MADE)
+
+    def makes(seconds: float) -> bool:
+        assert seconds < 2
+        assert run_due_job(here.world.app, only={BUNDLE_JOB})
+        return False
+
+    token = here.program("rosa")["authorization"].partition(" ")[2]
+    door = RoomDoor(Place(str(here.client.base_url).rstrip("/"), here.run), token=token)
+    door.close()
+    here.client.headers["accept"] = "application/json"
+    door._client = here.client
+    door.stopped = makes
+    assert hashlib.sha256(door.bundle()).hexdigest() == made(here)
+    with here.world.app.database.write() as sql:
+        sql.execute(release_run.update().values(bundle=None))
+    here.world.clock.turn(timedelta(minutes=5))
+    late = here.client.get(f"{here.address}/bundle", headers=here.program("rosa"))
+    assert (late.status_code, late.json()["code"]) == (404, "no-bundle")
 
 
 def test_it_is_made_once_and_again_the_same(here: Meeting) -> None:

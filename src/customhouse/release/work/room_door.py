@@ -30,6 +30,8 @@ CONNECT_SECONDS, READ_SECONDS = 10.0, 60.0
 MOST_BYTES = 64 * 2**20
 """Of an answer that is no file."""
 MOST_BUNDLE_BYTES = 256 * 2**20
+BEING_MADE = "bundle-being-made"
+"""The code of the answer as long as a run has been released, and its bundle is not there yet."""
 _AGAIN = frozenset({429, 500, 502, 503, 504})
 _RUN = re.compile(r"(?P<front>.*)/(?:api/)?release/runs?/(?P<run>[a-z2-7]{26})/?")
 _CHUNK = 2**20
@@ -165,10 +167,22 @@ class RoomDoor:
         return self._patiently(once).decode()
 
     def bundle(self) -> bytes:
-        """The bundle of the run, as the server has made it: with a token as a member, without one as everybody."""
+        """The bundle of the run, as the server has made it: with a token as a member, without one as everybody.
+
+        While the server is making it, it is waited for.
+        """
         page = f"{self.place.server}/release/run/{self.place.run}"
         address = self.address if self.token else page
-        return self._patiently(lambda: self._once("GET", f"{address}/bundle", most=MOST_BUNDLE_BYTES))
+
+        def once() -> bytes:
+            try:
+                return self._once("GET", f"{address}/bundle", most=MOST_BUNDLE_BYTES)
+            except Refused as refusal:
+                if refusal.code == BEING_MADE:
+                    raise _Away(refusal.sentence) from refusal
+                raise
+
+        return self._patiently(once)
 
     def patiently_posted(self, send: Callable[[], dict[str, Any]], arrived: Callable[[], bool]) -> None:
         """Send until it was answered, or until it is seen to have arrived."""
@@ -218,7 +232,7 @@ class RoomDoor:
 
     def _pause(self, seconds: float, why: str) -> bool:
         if seconds > 1:
-            self.tell(f"{self.place.server} is away ({plain(why, 120)}); asking again")
+            self.tell(f"{self.place.server} has no answer yet ({plain(why, 120)}); asking again")
         return self.stopped(seconds)
 
 
