@@ -17,7 +17,7 @@ import time
 import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -345,12 +345,16 @@ def test_one_person_approves_twice_by_two_accounts(siege: Besieged) -> None:
             sql.exec_driver_sql("UPDATE account SET email = 'ravi@example.org' WHERE name = 'ravi'")
 
 
-def speaks_as_rm(siege: Besieged) -> HttpJournal:
+@contextmanager
+def speaks_as_rm(siege: Besieged) -> Iterator[HttpJournal]:
     """Whoever has broken into the release manager's machine has its key and its token."""
     home = siege.folder / "home-rm/work"
     door = RoomDoor(Place.parse(siege.page, allow_http=True))
     door.token = json.loads((home / "joined.json").read_text())["token"]
-    return HttpJournal(door, "rm", open_key(home / "machine.key"))
+    try:
+        yield HttpJournal(door, "rm", open_key(home / "machine.key"))
+    finally:
+        door.close()
 
 
 def test_signing_before_testing(siege: Besieged) -> None:
@@ -360,17 +364,18 @@ def test_signing_before_testing(siege: Besieged) -> None:
     """
     siege.begin(rm="", ci_a="before do: test", ci_b="")
     siege.until_held("ci-a", "before do: test")
-    journal, state = speaks_as_rm(siege), siege.state
+    state = siege.state
     key = idempotency_key(state.run, "sign", 1)
     inputs = inputs_of(state, state.pipeline.step("sign"))
     early = StepStarted("sign", 1, "rm@desk", datetime.now(UTC) + timedelta(minutes=5), key, inputs)
     thing = siege.made("dists", ".whl")
     sign = SignedThing("sign", 1, thing, thing, "gpg", siege.gpg.fingerprint)
     granted = KeyGranted("sign", 1, f"gpg:{siege.gpg.fingerprint}", (thing,), ())
-    for event, code in ((early, "too-early"), (sign, "not-running"), (granted, "not-for-machines")):
-        with pytest.raises(Refused) as refused:
-            journal.say([event])
-        assert refused.value.code == code, refused.value
+    with speaks_as_rm(siege) as journal:
+        for event, code in ((early, "too-early"), (sign, "not-running"), (granted, "not-for-machines")):
+            with pytest.raises(Refused) as refused:
+                journal.say([event])
+            assert refused.value.code == code, refused.value
     siege.nothing_is_public()
     # Nothing of it is in the journal, and the release goes on to its end.
     siege.let_go("ci-a")
