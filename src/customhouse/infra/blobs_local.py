@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from customhouse.infra.blobs import Stored
+from customhouse.infra.sync_folder import sync_folder
 from customhouse.terms.digest import Digest
 from customhouse.terms.errors import Broken, Unavailable
 
@@ -34,7 +35,7 @@ class LocalBlobs:
         # All of them now: a folder made by one upload and used by another would be on disk only when the first is done.
         for number in range(256):
             (root / f"{number:02x}").mkdir(exist_ok=True)
-        _sync_folder(root)
+        sync_folder(root)
 
     def put(self, digest: Digest, source: Path) -> None:
         """Store the file's bytes; durable when it returns. See `Blobs.put`."""
@@ -62,7 +63,7 @@ class LocalBlobs:
         path = self._path(digest)
         path.unlink(missing_ok=True)
         if path.parent.is_dir():
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
 
     def list(self) -> Iterator[Stored]:
         """Every object."""
@@ -97,7 +98,7 @@ class LocalBlobs:
         if not stat.S_ISREG(found.st_mode) or found.st_size != size_bytes:
             raise Broken(f"{final} is not the object that its name says; remove it by hand after a look")
         # Somebody else may have linked it and not synced the folder yet.
-        _sync_folder(final.parent)
+        sync_folder(final.parent)
         return True
 
     def _link_in(self, source: Path, final: Path) -> None:
@@ -122,19 +123,11 @@ class LocalBlobs:
             os.link(whole, final)
         except FileExistsError:
             self._present(final, whole.stat().st_size)
-        _sync_folder(final.parent)
+        sync_folder(final.parent)
 
 
 def _sync_file(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _sync_folder(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
     finally:

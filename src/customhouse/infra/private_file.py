@@ -6,6 +6,8 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from customhouse.infra.sync_folder import sync_folder
+
 
 def write_private(path: Path, text: str, *, replaces: bool) -> None:
     """Write a file of mode 600 into a folder that is there. Without ``replaces`` one that is there stays as it is."""
@@ -21,14 +23,6 @@ def write_private(path: Path, text: str, *, replaces: bool) -> None:
             # A link and not a rename: if another process wrote it meanwhile, that one stays.
             with suppress(FileExistsError):
                 path.hardlink_to(temporary)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

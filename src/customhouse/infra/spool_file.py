@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from customhouse.infra.sync_folder import sync_folder
 from customhouse.terms.errors import Rejected
 
 L = TypeVar("L")
@@ -178,11 +179,7 @@ class SpoolReader:
         if self.read(position, 1):
             log.warning("%s ends in a torn line, which is left out", self.id)
         self.path.unlink(missing_ok=True)
-        folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(self.path.parent)
 
 
 @contextmanager

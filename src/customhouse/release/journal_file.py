@@ -15,10 +15,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from customhouse.infra.sync_folder import sync_folder
 from customhouse.release.codec import read_line, write_line
 from customhouse.release.journal import Head
 from customhouse.release.sealed import GENESIS, Sealed
-from customhouse.release.store_folder import sync_folder
 from customhouse.terms.errors import Refused, Rejected
 
 _MORE = b"\t\n"

@@ -22,6 +22,7 @@ from customhouse.formats.osv.cpython import is_on_cpython
 from customhouse.formats.osv.model import PYPI, Record
 from customhouse.formats.osv.severity import Score, score_of
 from customhouse.formats.osv.times import write_time
+from customhouse.infra.sync_folder import sync_folder
 
 
 class Builder:
@@ -146,17 +147,9 @@ def write_snapshot(path: Path, fill: Callable[[Builder], None], *, grow_from: Pa
         with draft.open("rb") as file:
             os.fsync(file.fileno())
         draft.replace(path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     finally:
         draft.unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

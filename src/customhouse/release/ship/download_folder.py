@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from customhouse.formats.plain import plain
+from customhouse.infra.sync_folder import sync_folder
 from customhouse.release.actions import Problem, StepRun
-from customhouse.release.store_folder import sync_folder
 
 SUMS = "SHA256SUMS"
 _CHUNK = 2**20

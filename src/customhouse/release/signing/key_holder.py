@@ -22,13 +22,13 @@ from pathlib import Path
 from typing import Any
 
 from customhouse.formats.plain import plain
+from customhouse.infra.sync_folder import sync_folder
 from customhouse.release import rules
 from customhouse.release.actions import Problem, Tampered
 from customhouse.release.events import Approved, Asked, KeyGranted
 from customhouse.release.sealed import Sealed
 from customhouse.release.sealing import verify_lines
 from customhouse.release.state import State
-from customhouse.release.store_folder import sync_folder
 from customhouse.release.things import Things
 from customhouse.terms.errors import CustomhouseError
 
