@@ -309,13 +309,17 @@ ODD: st.SearchStrategy[Any] = st.recursive(
 @given(ODD, ODD, ODD)
 @settings(max_examples=80)
 def test_values_of_the_wrong_kind_break_no_reader(one: Any, two: Any, three: Any) -> None:
-    read_cyclonedx_values(
-        {"bomFormat": "CycloneDX", "specVersion": "1.5", "components": one, "dependencies": two, "metadata": three}, "x"
+    bills = (
+        read_cyclonedx_values(
+            {"bomFormat": "CycloneDX", "specVersion": "1.5", "components": one, "dependencies": two, "metadata": three},
+            "x",
+        ),
+        read_spdx_values(
+            {"spdxVersion": "SPDX-2.3", "packages": one, "relationships": two, "documentDescribes": three}, "x"
+        ),
+        read_spdx_values({"@context": "spdx", "@graph": [one, two, three]}, "x"),
     )
-    read_spdx_values(
-        {"spdxVersion": "SPDX-2.3", "packages": one, "relationships": two, "documentDescribes": three}, "x"
-    )
-    read_spdx_values({"@context": "spdx", "@graph": [one, two, three]}, "x")
+    assert all(isinstance(bill, Subject) for bill in bills)
 
 
 @given(st.text(max_size=300))
