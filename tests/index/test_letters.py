@@ -366,6 +366,7 @@ def test_owners_hear_what_a_builder_may_and_what_a_publisher_may(small: World, s
     for rules, subject, may in (
         ("attests_only", "Forge builder-a may attest what others publish into demo", "It publishes nothing there"),
         ("ref refs/tags/v*", "Forge builder-a may publish into demo", "without any token of yours"),
+        ("events push; attests_only", "Forge builder-a may publish into demo", "without any token of yours"),
     ):
         sink.clear()
         happen(

@@ -12,7 +12,8 @@ from customhouse.trust.providers.provider import ATTESTS_ONLY
 def added(values: Mapping[str, Any], site: Site) -> Draft:
     """Builds of some place may publish into a project from now on."""
     fact = Fact.of(values)
-    if ATTESTS_ONLY.name in fact.text("rules").split("; "):
+    # It stands alone (`described.describe`): among others it would be somebody's own words in the value of a rule.
+    if fact.text("rules") == ATTESTS_ONLY.name:
         may, made = "attest what others publish into", "a builder"
         then = "It publishes nothing there; what it says of how files were built is taken, and shown."
     else:
