@@ -12,7 +12,7 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,8 @@ class HeadFile:
         """Write down what is about to be said; false if somebody has written since ``since`` was the newest."""
         with self._alone() as heads:
             if heads.get(head.origin) != since:
+                # Two may write within one tick of the clock that stamps files: then the stamp tells nothing.
+                self._known = None
                 return False
             self._write({**heads, head.origin: head})
             return True
@@ -79,15 +81,14 @@ class HeadFile:
     @contextmanager
     def _alone(self) -> Iterator[Heads]:
         lock = self.path.with_name(f"{self.path.name}.lock")
-        try:
-            file = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise self._unwritable(error) from error
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with ExitStack() as closes:
+            try:
+                file = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+                closes.callback(os.close, file)
+                fcntl.flock(file, fcntl.LOCK_EX)
+            except OSError as error:
+                raise self._unwritable(error) from error
             yield self._read() if self.path.exists() else {}
-        finally:
-            os.close(file)
 
     def _read(self) -> Heads:
         try:
