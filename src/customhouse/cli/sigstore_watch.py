@@ -11,7 +11,7 @@ from pathlib import Path
 
 from customhouse.cli.exit_codes import FINDINGS, FINE
 from customhouse.infra.fetch import Order, Outbound
-from customhouse.infra.reach import Reach
+from customhouse.infra.reach import ANYWHERE
 from customhouse.infra.targets import Target
 from customhouse.release.children import Children
 from customhouse.terms.clock import SystemClock
@@ -27,8 +27,6 @@ EVERYBODY = "*"
 LIMIT_BYTES = 32 * 2**20
 BODY_SECONDS, GIT_SECONDS = 20.0, 120.0
 PINNED = "log.key"
-_EVERYWHERE = Reach.parse(("0.0.0.0/0", "::/0"))
-"""Whoever types an address means it."""
 
 
 def look(url: str, state: Path, key: str, identities: Sequence[str]) -> int:
@@ -107,7 +105,7 @@ def serve_witness(listen: str, name: str, keys: Sequence[str], state: Path) -> i
 
 def fetching(url: str) -> Fetch:
     """Fetch below an address; whatever is not fine is an error of ours."""
-    base, outbound = url.rstrip("/"), Outbound(_EVERYWHERE)
+    base, outbound = url.rstrip("/"), Outbound(ANYWHERE)
     Target.parse(base, where="URL")
 
     def fetch(path: str) -> bytes:

@@ -84,3 +84,7 @@ def _public(address: Address) -> bool:
     if isinstance(address, IPv4Address):
         return not any(address in network for network in _CLOSED_V4)
     return address in _OPEN_V6 and not any(address in network for network in _CLOSED_V6)
+
+
+ANYWHERE = Reach.parse(("0.0.0.0/0", "::/0"))
+"""For an address that whoever runs the program has typed or configured himself: he means it."""

@@ -15,14 +15,13 @@ import os
 import time
 from collections.abc import Callable
 from http import HTTPStatus
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal, cast
 
 from customhouse.hooks.sign import PREFIX, signed_headers
 from customhouse.infra.fetch import Order, Outbound
 from customhouse.infra.mail import Letter, Smtp, compose, send
-from customhouse.infra.reach import Reach
+from customhouse.infra.reach import ANYWHERE
 from customhouse.infra.targets import Target
 from customhouse.release.actions import Outcome, Problem, StepRun
 from customhouse.release.announce import atom
@@ -37,7 +36,6 @@ _NOTES = "told.json"
 _AGAIN = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS, *range(500, 600)}
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 _SMTP_PORT = "25"
-_ANYWHERE = Reach((ip_network("0.0.0.0/0"), ip_network("::/0")))
 
 
 class Announce:
@@ -166,7 +164,7 @@ def _webhook(run: StepRun, told: Told, url: str) -> str:
     identifier = f"msg_{_digest(told, url)}"
     headers = signed_headers(identifier, run.clock.now(), body, [_key(run.secrets("webhook-key"))])
     sent = {"Content-Type": "application/json", **headers}
-    answer = Outbound(_ANYWHERE).fetch(Order(target, "POST", sent, body))
+    answer = Outbound(ANYWHERE).fetch(Order(target, "POST", sent, body))
     if answer.status in _AGAIN:
         raise Unavailable(target.origin, f"it answers {answer.status}")
     if not answer.fine:

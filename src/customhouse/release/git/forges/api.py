@@ -6,11 +6,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from ipaddress import ip_network
 from typing import Any
 
 from customhouse.infra.fetch import Order, Outbound
-from customhouse.infra.reach import Reach
+from customhouse.infra.reach import ANYWHERE
 from customhouse.infra.targets import Target
 from customhouse.release.actions import Problem
 from customhouse.terms.errors import CustomhouseError
@@ -19,7 +18,6 @@ LIMIT_BYTES = 8 * 2**20
 PAGES, PER_PAGE = 20, 100
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 # Whoever makes the release names his own forge, which may well stand in his own network.
-_ANYWHERE = Reach((ip_network("0.0.0.0/0"), ip_network("::/0")))
 
 
 @dataclass(frozen=True)
@@ -29,7 +27,7 @@ class Api:
     name: str
     address: str
     headers: Mapping[str, str] = field(repr=False)
-    outbound: Outbound = field(default_factory=lambda: Outbound(_ANYWHERE))
+    outbound: Outbound = field(default_factory=lambda: Outbound(ANYWHERE))
 
     def ask(self, method: str, path: str, body: Any = None, *, missing: bool = False) -> Any:
         """The answer's JSON, None for an empty one, or for 404 where it may be ``missing``; raises `Problem`."""
