@@ -6,19 +6,22 @@ Rekor's second version has them, and the private Sigstore. Nothing that comes fr
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 
+from customhouse.infra.fetch import Order, Outbound
+from customhouse.infra.reach import Reach
+from customhouse.infra.targets import Target
 from customhouse.release.actions import Problem
 from customhouse.release.evidence.growth import Prove
-from customhouse.terms.errors import Rejected
+from customhouse.terms.errors import CustomhouseError, Rejected
 from customhouse.trust.private_sigstore.note import read_checkpoint
 from customhouse.trust.private_sigstore.tiles import WIDTH, path_of, prove_consistency, width_of
 
 SECONDS = 10.0
+"""Of one answer, whole."""
 LONGEST = 64 * 1024
 TILES = 2
 """The version of Rekor whose logs have tiles."""
-Fetch = Callable[[str], bytes]
+_EVERYWHERE = Reach.parse(("0.0.0.0/0", "::/0"))
 
 
 def prover_of(config: str) -> Prove:
@@ -46,21 +49,18 @@ def _bases(config: str) -> list[str]:
 
 
 def _origin(base: str) -> str:
+    text = _get(base, "checkpoint").decode("utf-8", "replace")
     try:
-        return read_checkpoint(_get(f"{base}/api/v2/checkpoint").decode("utf-8", "replace"), base).checkpoint.origin
+        return read_checkpoint(text, base).checkpoint.origin
     except Rejected as error:
         raise _away(base, str(error)) from error
 
 
 def _between(base: str, old: int, new: int) -> list[bytes]:
-    known: dict[tuple[int, int], bytes] = {}
-
     def tile(level: int, number: int) -> bytes:
-        if (level, number) not in known:
-            width = width_of(level, number, new)
-            part = "" if width == WIDTH else f".p/{width}"
-            known[level, number] = _get(f"{base}/api/v2/tile/{level}/{path_of(number)}{part}")
-        return known[level, number]
+        width = width_of(level, number, new)
+        part = "" if width == WIDTH else f".p/{width}"
+        return _get(base, f"tile/{level}/{path_of(number)}{part}")
 
     try:
         return prove_consistency(tile, old, new)
@@ -68,18 +68,16 @@ def _between(base: str, old: int, new: int) -> list[bytes]:
         raise _away(base, str(error)) from error
 
 
-def _get(address: str) -> bytes:
-    import httpx2  # noqa: PLC0415 - seldom wanted
-
-    from customhouse.infra.system_trust import system_trust  # noqa: PLC0415 - as above
-
+def _get(base: str, path: str) -> bytes:
+    address = f"{base}/api/v2/{path}"
     try:
-        answer = httpx2.get(address, verify=system_trust(), timeout=SECONDS, follow_redirects=False)
-    except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
-        raise _away(address, f"no answer: {error}") from error
-    if not answer.is_success or len(answer.content) > LONGEST:
-        raise _away(address, f"it answers {answer.status_code}")
-    return answer.content
+        order = Order(Target.parse(address, where="rekorTlogUrls"))
+        answer = Outbound(_EVERYWHERE).fetch(order, seconds=SECONDS, limit_bytes=LONGEST)
+    except CustomhouseError as error:
+        raise _away(address, str(error)) from error
+    if not answer.fine:
+        raise _away(address, f"it answers {answer.status}")
+    return answer.body
 
 
 def _away(where: str, saw: str) -> Problem:
