@@ -12,8 +12,7 @@ import pytest
 
 from customhouse.release.children import Children
 from customhouse.release.engine.anchor import anchored_by
-from customhouse.release.evidence import bundle
-from customhouse.release.evidence.bundle import manifest, read_bundle, write_bundle
+from customhouse.release.evidence.bundle import JOURNAL, MOST_LINES, manifest, read_bundle, write_bundle
 from customhouse.release.evidence.points.case import Remembered
 from customhouse.release.evidence.points.yours import pipeline_of_repository
 from customhouse.release.evidence.remembered import read_remembered, remember
@@ -205,11 +204,13 @@ def test_a_digest_of_a_root_is_no_root(released: Puppet) -> None:
     assert "the trust root is the one that you brought" not in said(report)
 
 
-def test_a_journal_has_an_end(released: Puppet, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_journal_has_an_end(released: Puppet) -> None:
     """What takes hours says neither yes nor no."""
-    monkeypatch.setattr(bundle, "MOST_LINES", 20)
-    with pytest.raises(Rejected, match="lines"):
-        read_bundle(released.bundle())
+    members, created = released.members(), read_bundle(released.bundle()).created
+    members[JOURNAL] += b"{}\n" * MOST_LINES
+    members["manifest.json"] = manifest(members, created, released.run)
+    with pytest.raises(Rejected, match=f"at most {MOST_LINES:,}"):
+        read_bundle(write_bundle(members))
 
 
 # What is shown.

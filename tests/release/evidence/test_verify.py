@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import subprocess
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -173,27 +174,34 @@ def test_how_the_log_grew_is_proved_or_unknown(released: Puppet, bundle: bytes, 
     assert verify(bundle, replace(released.brought(), remembered=replace(known, proofs=(proof,)))).exit_code == 1
 
 
-def _positions(length: int, step: int) -> range:
-    return range(0, length, step)
-
-
 def test_one_flipped_byte_is_refused_wherever_it_is(bundle: bytes) -> None:
-    _flip_each(bundle, _positions(len(bundle), 1009))
+    assert _taken_with_a_flip(bundle, range(0, len(bundle), 1009)) == []
 
 
 @pytest.mark.prove
 def test_any_flipped_byte_is_refused(tmp_path: Path) -> None:
     # One without signatures is as strictly read, and a third as long.
     small = Puppet(tmp_path, sigstore=False).release().bundle()
-    _flip_each(small, _positions(len(small), 1))
+    assert _taken_with_a_flip(small, range(len(small))) == []
 
 
-def _flip_each(bundle: bytes, places: range) -> None:
-    for place in places:
-        changed = bytearray(bundle)
-        changed[place] ^= 1 << (place % 8)
-        with pytest.raises(Rejected):
-            read_bundle(bytes(changed))
+def _taken_with_a_flip(bundle: bytes, places: Iterable[int]) -> list[int]:
+    """Where a byte may be another, and nobody minds."""
+    return [place for place in places if _is_taken(_flipped(bundle, place))]
+
+
+def _flipped(bundle: bytes, place: int) -> bytes:
+    changed = bytearray(bundle)
+    changed[place] ^= 1 << (place % 8)
+    return bytes(changed)
+
+
+def _is_taken(bundle: bytes) -> bool:
+    try:
+        read_bundle(bundle)
+    except Rejected:
+        return False
+    return True
 
 
 def test_a_member_more_or_less_is_refused(members: dict[str, bytes]) -> None:
