@@ -94,6 +94,17 @@ class _Question:
     no: Problem | None = None
 
 
+@dataclass(frozen=True)
+class Working:
+    """An attempt that this process is at."""
+
+    children: StepChildren
+    began: datetime | None = None
+    """When this process began it; None: it is another's, that is built once more here."""
+    settling: bool = False
+    """Whether it is only asked about: no stop ends that."""
+
+
 @dataclass
 class Conductor:
     """One process that conducts one run."""
@@ -128,19 +139,19 @@ class Conductor:
     _chain: Chain = field(default_factory=Chain)
     _state: State | None = None
     _lines: list[Sealed] = field(default_factory=list)
-    _working: dict[tuple[str, int], StepChildren] = field(default_factory=dict)
-    _began: dict[tuple[str, int], datetime] = field(default_factory=dict)
-    """When this process began what it is at."""
+    _working: dict[tuple[str, int], Working] = field(default_factory=dict)
+    """By step and number of the attempt."""
     _results: queue.Queue[Result | _Question] = field(default_factory=queue.Queue)
     _seen: queue.Queue[list[Event]] = field(default_factory=queue.Queue)
     _unanchored: bool = False
+    """Whether the log was away when it was last asked."""
     _attested: int = 0
-    _unattested: bool = False
-    _held: bool = False
     """How many lines there were when nothing was left to be said of them, or when the Sigstore was away."""
+    _unattested: bool = False
+    """Whether the Sigstore was away when it was last asked."""
+    _held: bool = False
+    """Whether everything is done, and the end waits for a Sigstore that is away."""
     _failed_undo: dict[tuple[str, int], int] = field(default_factory=dict)
-    _settling: set[tuple[str, int]] = field(default_factory=set)
-    """What is only asked about: no stop ends that."""
 
     @property
     def state(self) -> State:
@@ -211,8 +222,8 @@ class Conductor:
         return self.state
 
     def _drop_what_runs(self) -> None:
-        for children in self._working.values():
-            children.halt()
+        for one in self._working.values():
+            one.children.halt()
         while self._working:
             try:
                 found = self._results.get(timeout=HANG_SECONDS)
@@ -262,17 +273,17 @@ class Conductor:
         """When something was tampered with, the run is abandoned, or the attempt is another's or counts no more."""
         state = self.state
         grave = state.stop is not None and rules.why_not_resumed(state.stop) != ""
-        for (name, attempt), children in self._working.items():
-            if (name, attempt) in self._settling:
+        for (name, attempt), one in self._working.items():
+            if one.settling:
                 continue
             left = state.status == "aborting" and not state.pipeline.step(name).always
             if grave or left or self._is_lost(name, attempt):
-                children.halt()
+                one.children.halt()
 
     def _is_lost(self, name: str, attempt: int) -> bool:
         """Whether what this process is at has been taken over by another machine, or counts no more."""
         found = self.state.steps[name]
-        if (name, attempt) not in self._began:  # another's, that is built once more here
+        if self._working[name, attempt].began is None:
             return found.attempt != attempt
         return (found.attempt, found.status, found.machine) != (attempt, "running", self.machine)
 
@@ -282,13 +293,14 @@ class Conductor:
         Where strangers may see what it did, they are asked first; its thread does nothing more that they could see.
         """
         now = self.clock.now()
-        for (name, attempt), began in list(self._began.items()):
+        for (name, attempt), one in list(self._working.items()):
             step = self.state.pipeline.step(name)
-            if (name, attempt) in self._settling or now < began + step.timeout + timedelta(seconds=HANG_SECONDS):
+            if one.settling or one.began is None:
                 continue
-            self._working.pop((name, attempt)).halt()
+            if now < one.began + step.timeout + timedelta(seconds=HANG_SECONDS):
+                continue
             lost = self._is_lost(name, attempt)
-            self._began.pop((name, attempt))
+            self._working.pop((name, attempt)).children.halt()
             if lost:
                 continue
             why = f"it was not done after {step.timeout}, and does not end"
@@ -374,9 +386,7 @@ class Conductor:
 
     def _begin(self, name: str, attempt: int, *, take_up: bool = False, settle: bool = False) -> None:
         children = StepChildren(self.children)
-        self._working[name, attempt] = children
-        self._began[name, attempt] = self.clock.now()
-        (self._settling.add if settle else self._settling.discard)((name, attempt))
+        self._working[name, attempt] = Working(children, self.clock.now(), settle)
         run = self.step_run(self.state, self.state.steps[name], children)
         run = replace(run, held=partial(self._must_be_held, name, attempt, children))
         how = " (was it done?)" if settle else " (taken up again)" if take_up else ""
@@ -394,11 +404,16 @@ class Conductor:
         if question.no is not None:
             raise question.no
 
+    def _is_at(self, word: Result | _Question) -> bool:
+        """Whether it comes from what this process is at now."""
+        found = self._working.get((word.name, word.attempt))
+        return found is not None and found.children is word.children
+
     def _answer(self, question: _Question) -> None:
         """By the journal as it is now; with less than half of its lease left, the attempt is made ours for longer."""
         name, attempt = question.name, question.attempt
         self.catch_up()
-        if self._working.get((name, attempt)) is not question.children or self._is_lost(name, attempt):
+        if not self._is_at(question) or self._is_lost(name, attempt):
             found = self.state.steps[name]
             self._refuse(question, f"{found.machine} is at attempt {found.attempt} now ({found.status})")
             return
@@ -465,10 +480,9 @@ class Conductor:
             self._answer(result)
             return
         name, attempt, events = result.name, result.attempt, result.events
-        if self._working.get((name, attempt)) is not result.children:
+        if not self._is_at(result):
             return  # it was given up; others have been told so
         self._working.pop((name, attempt))
-        self._began.pop((name, attempt), None)
         if result.ended is not None:
             raise result.ended
         if events:
@@ -508,12 +522,11 @@ class Conductor:
 
         What this machine builds once more is another's step, and its lease too.
         """
-        for name, attempt in list(self._working):
+        for (name, attempt), one in list(self._working.items()):
             found = self.state.steps[name]
-            began = self._began.get((name, attempt))
-            if began is None or found.lease_until is None or self._is_lost(name, attempt):
+            if one.began is None or found.lease_until is None or self._is_lost(name, attempt):
                 continue
-            if now >= began + self.state.pipeline.step(name).timeout:
+            if now >= one.began + self.state.pipeline.step(name).timeout:
                 continue
             if found.lease_until - now < self.lease / 2 and self.state.status in ("open", "aborting", "stopped"):
                 self._append([self._lease_of(name, attempt, now)])

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from customhouse.release.actions import Outcome, Problem, StepRun, Tampered
-from customhouse.release.engine.conduct import Conductor, Result
+from customhouse.release.engine.conduct import Conductor, Result, Working
 from customhouse.release.engine.halting import StepChildren
 from customhouse.release.events import Event, Noted, Rebuilt, StepStarted, Stopped
 from customhouse.release.moves import Move, Settle, Start, TakeUp, Undo, next_moves
@@ -182,7 +182,7 @@ class Worker(Conductor):
 
     def _start_rebuild(self, found: StepState) -> None:
         children = StepChildren(self.children)
-        self._working[found.id, found.attempt] = children
+        self._working[found.id, found.attempt] = Working(children)
         run = self._run_of_rebuild(found, children)
         self.tell(f"{run.step.number or found.id} {run.step.title}, once more")
         arguments = (run, children)
