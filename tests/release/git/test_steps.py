@@ -78,14 +78,16 @@ def test_the_same_work_tree_gives_the_same_commit_on_another_machine(tmp_path: P
 
 
 def test_another_machine_gets_the_release_from_the_fork_or_says_that_it_is_gone(tmp_path: Path) -> None:
-    for name, there in (("there", True), ("gone", False)):
+    tag, branch = "refs/tags/v1.1.0", "refs/heads/main"
+    for name, gone in (("there", ()), ("no-tag", (tag,)), ("empty", (tag, branch))):
         desk = desk_at("push-fork", tmp_path / name)
         shutil.rmtree(desk.folder / "clone")
-        if there:
+        if not gone:
             desk.do("push-last")
             assert refs(desk.upstream) == refs(desk.fork)
             continue
-        git(desk.fork, "update-ref", "-d", "refs/tags/v1.1.0")
+        for ref in gone:
+            git(desk.fork, "update-ref", "-d", ref)
         with pytest.raises(Problem, match="no more") as problem:
             desk.action("push-last").do(desk.run("push-last"))
         assert problem.value.code == "commit-gone"

@@ -22,9 +22,14 @@ def with_release(run: StepRun) -> Repository:
     for place in (upstream(run), fork(run)):
         if all(clone.has(oid, kind) for oid, kind in wanted):
             break
-        refs = place.refs(branch(run), tag(run))
-        into = [f"+{ref}:{_BROUGHT}/{place.name}/{number}" for number, ref in enumerate((branch(run), tag(run)))]
-        place.fetch(clone.path, *(spec for spec, ref in zip(into, (branch(run), tag(run)), strict=True) if ref in refs))
+        there = place.refs(branch(run), tag(run))
+        wishes = [
+            f"+{ref}:{_BROUGHT}/{place.name}/{ref.removeprefix('refs/')}"
+            for ref in (branch(run), tag(run))
+            if ref in there
+        ]
+        if wishes:  # without one git would want its HEAD
+            place.fetch(clone.path, *wishes)
     missing = [oid for oid, kind in wanted if not clone.has(oid, kind)]
     if missing:
         raise Problem(
