@@ -117,12 +117,11 @@ def _own_key(case: Case, one: Approved, known: Mapping[str, Voucher]) -> _Proved
     """By a key that the pipeline names, or by one that joined for him."""
     key = credential_of(one.proof).lower()
     named = {canonical_identity(each) for each in case.state.pipeline.actor(one.actor).identities}
-    mine = f"key:{key}" in named
-    if not mine and key not in case.state.keys.get(one.actor, ()):
+    is_named = f"key:{key}" in named
+    is_his = is_named or key in case.state.keys.get(one.actor, ())
+    if not is_his or not key_proof_holds(one.proof, one.question, actor=one.actor):
         raise Refused("false-proof", "his key has not signed this question")
-    if not key_proof_holds(one.proof, one.question, actor=one.actor):
-        raise Refused("false-proof", "his key has not signed this question")
-    return _Proved("key") if mine else _vouched("key", key, known)
+    return _Proved("key") if is_named else _vouched("key", key, known)
 
 
 def _vouched(kind: str, key: str, known: Mapping[str, Voucher]) -> _Proved:
