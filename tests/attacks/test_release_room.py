@@ -413,7 +413,11 @@ def test_nobody_opens_runs_without_end(here: Meeting, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize(
-    "place", [{"token": "x"}, {"api_password": "x"}, {"url": "https://rosa:pw@index.example/"}]
+    "place",
+    [
+        {"token": "x"}, {"api_password": "x"}, {"url": "https://rosa:pw@index.example/"},
+        {"url": "https://token@github.com/acme/toy.git"},
+    ],
 )  # fmt: skip
 def test_places_that_everybody_reads_hold_no_secret(here: Meeting, place: dict[str, str]) -> None:
     refused(here.open(version="1.1", places={"index": place}), "secret-in-places", 400)

@@ -12,8 +12,13 @@ def secret_in(setting: str, value: str) -> str:
     if any(word in setting.lower() for word in _WORDS):
         return "looks like a secret"
     try:
-        password = "://" in value and urlsplit(value).password
+        address = urlsplit(value)
     except ValueError:
         # No address, so no password of one; whoever goes there says so.
         return ""
-    return "holds a password" if password else ""
+    if address.password:
+        return "holds a password"
+    if setting == "url" and address.scheme in ("http", "https") and address.username:
+        # Forges take a token there; nothing here goes to such an address.
+        return "holds a user name, or a token in its place"
+    return ""

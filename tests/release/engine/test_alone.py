@@ -149,8 +149,11 @@ def test_alone_nobody_can_show_a_security_key(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "places",
-    [{"index": {"token": "x"}}, {"index": {"api_password": "x"}}, {"index": {"url": "https://rosa:pw@index.example/"}}],
-)
+    [
+        {"index": {"token": "x"}}, {"index": {"api_password": "x"}}, {"index": {"url": "https://rosa:pw@index.example/"}},
+        {"fork": {"url": "https://token@github.com/acme/toy.git"}},
+    ],
+)  # fmt: skip
 def test_places_hold_no_secrets(tmp_path: Path, places: dict[str, dict[str, str]]) -> None:
     with pytest.raises(Rejected) as rejected:
         begin_run(tmp_path / "runs", PIPELINE, VERSION, places, TurnableClock(START))
