@@ -194,6 +194,15 @@ class Together:
         """How a pipeline names an account of the server as one who signs."""
         return f"oidc:{self.host.url}/sigstore/oidc#{self.host.url}/user/{account}"
 
+    def everybody(self) -> dict[str, str]:
+        """Who stands here for the release manager and the builders of the templates."""
+        return {
+            "oidc:https://index.example#rosa": self.identity_of("rosa"),
+            "gpg:0123456789ABCDEF0123456789ABCDEF01234567": f"gpg:{self.gpg.fingerprint}",
+            "oidc:https://ci-a.example#builder-a": f"oidc:{self.builds.url}#builder-a",
+            "oidc:https://ci-b.example#builder-b": f"oidc:{self.builds.url}#builder-b",
+        }
+
     def params(self) -> dict[str, str]:
         """What the run is told."""
         return {"version": self.version, "branch": "main"}
@@ -390,12 +399,7 @@ class Demonstration(Together):
 
     def pipeline(self) -> str:
         """The template ``compiled-library``, for these people and machines."""
-        told = {
-            "oidc:https://index.example#rosa": self.identity_of("rosa"),
-            "gpg:0123456789ABCDEF0123456789ABCDEF01234567": f"gpg:{self.gpg.fingerprint}",
-            "oidc:https://ci-a.example#builder-a": f"oidc:{self.builds.url}#builder-a",
-            "oidc:https://ci-b.example#builder-b": f"oidc:{self.builds.url}#builder-b",
-        }
+        told = self.everybody()
         if self.attested:
             told |= {_STAGED_BY.format(actor="rm"): _STAGED_BY.format(actor=UPLOADER)}
         return told_anew(template_text("compiled-library"), told)

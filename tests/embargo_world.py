@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
-import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -122,13 +121,7 @@ class Embargoed(Together):
 
     def pipeline(self) -> str:
         """The template, for these people and machines."""
-        told = {
-            "oidc:https://index.example#rosa": self.identity_of("rosa"),
-            "gpg:0123456789ABCDEF0123456789ABCDEF01234567": f"gpg:{self.gpg.fingerprint}",
-            "oidc:https://ci-a.example#builder-a": f"oidc:{self.builds.url}#builder-a",
-            "oidc:https://ci-b.example#builder-b": f"oidc:{self.builds.url}#builder-b",
-        }
-        return told_anew(template_text("security-release"), told)
+        return told_anew(template_text("security-release"), self.everybody())
 
     def params(self) -> dict[str, str]:
         """What the run is told."""
@@ -201,37 +194,6 @@ class Embargoed(Together):
         """What the index answers scanners of the version that everybody has."""
         asked = {"package": {"name": self.name, "ecosystem": "PyPI"}, "version": "1.0.0"}
         return [one["id"] for one in client.post("/v1/query", json=asked).json().get("vulns", [])]
-
-
-@dataclass
-class Onlooker:
-    """A stranger who asks for two things in turn, as fast as he can: one thread begins with one, another with the other."""
-
-    url: str
-    one: Callable[[httpx.Client], bool]
-    other: Callable[[httpx.Client], bool]
-    pairs: set[tuple[bool, bool]] = field(default_factory=set)
-    """Whether what was asked first was there, and then whether what was asked next was."""
-    _over: threading.Event = field(default_factory=threading.Event)
-
-    @contextmanager
-    def watching(self) -> Iterator[None]:
-        """Until the end of the block."""
-        asks = (self.one, self.other)
-        threads = [threading.Thread(target=self._watch, args=order) for order in (asks, asks[::-1])]
-        for thread in threads:
-            thread.start()
-        try:
-            yield
-        finally:
-            self._over.set()
-            for thread in threads:
-                thread.join()
-
-    def _watch(self, first: Callable[[httpx.Client], bool], second: Callable[[httpx.Client], bool]) -> None:
-        with httpx.Client(base_url=self.url, timeout=30) as client:
-            while not self._over.is_set():
-                self.pairs.add((first(client), second(client)))
 
 
 @contextmanager

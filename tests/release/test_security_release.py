@@ -9,34 +9,37 @@ from __future__ import annotations
 import base64
 import json
 import re
-import threading
-import time
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
 
 import httpx2 as httpx
 import pytest
+import sqlalchemy as sa
 
 from besieged import SIMPLE
 from command_line import customhouse
+from customhouse.app import App
+from customhouse.infra.tables import job
 from customhouse.release.events import Published, StepStarted, TagSeen
 from customhouse.release.rules import replay
 from customhouse.release.sealed import Sealed
 from customhouse.release.state import State
 from demonstration import builders, settings_for_builders
-from embargo_world import ANNOUNCED, CVE, OUTSIDE, Embargoed, Onlooker, embargoed
+from embargo_world import ANNOUNCED, CVE, OUTSIDE, Embargoed, embargoed
 from mail_sink import MailSink, mail_sink, text_of
+from onlookers import Onlooker
+from patience import until
 from receiver import Receiver, receiver
 from sealed_project import git
 from world import Server
 
 pytestmark = [pytest.mark.prove, pytest.mark.slow]
 ATOM = "{http://www.w3.org/2005/Atom}"
-PATIENCE_SECONDS = 30.0
 PUBLIC = (
     "/", "/simple/", "/simple/sealed/", "/pypi/sealed/json", "/project/sealed/", "/search/?q=sealed", "/api/search?q=sealed",
     "/rss/updates.xml", "/rss/packages.xml", "/rss/advisories.xml", "/rss/project/sealed/releases.xml", "/feeds/updates.xml",
@@ -102,7 +105,7 @@ def conducted(world: Embargoed, sink: MailSink, hooks: Receiver) -> Released:
     with pytest.raises(RuntimeError, match=r"user:psrt,\s+who\s+is\s+not\s+in\s+the\s+case"):
         world.open()
     world.put_in("psrt")
-    quiet(sink, hooks)
+    quiet(world, sink, hooks)
     found = world.release(until=lambda now: "sign" in now["asks"])
     assert "sign" in found["asks"], f"{found}\n{world.logs()}"
     waiting = looked_around(world, sink, hooks)
@@ -115,19 +118,20 @@ def conducted(world: Embargoed, sink: MailSink, hooks: Receiver) -> Released:
     return Released(world, sink, hooks, waiting, advisory, tag, world.read_journal())
 
 
-def quiet(sink: MailSink, hooks: Receiver) -> None:
-    """Letters and calls of before have arrived, and are forgotten."""
+def quiet(world: Embargoed, sink: MailSink, hooks: Receiver) -> None:
+    """Letters and calls of before have arrived, all of them, and are forgotten."""
     until(lambda: any("webhook of sealed was added" in str(one["Subject"]) for one in sink.messages))
     until(lambda: any("are wanted in case" in str(one["Subject"]) for one in sink.letters_to("psrt@example.org")))
+    with world.host.opened() as app:
+        until(partial(nothing_is_due, app), why="the server still has something to do")
     sink.clear()
     hooks.requests.clear()
 
 
-def until(holds: Callable[[], bool]) -> None:
-    ends, pause = time.monotonic() + PATIENCE_SECONDS, threading.Event()
-    while not holds():
-        assert time.monotonic() < ends, "it has not happened"
-        pause.wait(0.1)
+def nothing_is_due(app: App) -> bool:
+    with app.database.read() as sql:
+        due = sa.select(sa.func.count()).where(job.c.parked_at.is_(None), job.c.due_at <= app.clock.now())
+        return sql.scalar(due) == 0
 
 
 def looked_around(world: Embargoed, sink: MailSink, hooks: Receiver) -> Waiting:

@@ -13,8 +13,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from customhouse.trust.private_sigstore.claims import identity_of
 from issuer import Issuer, running_issuer
 from library_trust import cache_that_trusts
 from mail_sink import MailSink
+from onlookers import meanwhile
 from packages import Dist, sdist, wheel
 from trust.claims import GITHUB
 from world import Server, upload
@@ -130,29 +132,19 @@ class Readers:
     index: Server
     version: str
     counts: dict[int, int] = field(default_factory=dict)
-    _over: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    @contextmanager
-    def reading(self) -> Iterator[None]:
+    def reading(self) -> AbstractContextManager[None]:
         """They read from before to after."""
         kinds = ("application/vnd.pypi.simple.v1+json", "application/vnd.pypi.simple.v1+html")
-        threads = [threading.Thread(target=self._read, args=(kinds[one % 2],)) for one in range(READERS)]
-        for thread in threads:
-            thread.start()
-        try:
-            yield
-        finally:
-            self._over.set()
-            for thread in threads:
-                thread.join()
+        return meanwhile(*(partial(self._read, kinds[one % 2]) for one in range(READERS)))
 
-    def _read(self, kind: str) -> None:
+    def _read(self, kind: str, over: threading.Event) -> None:
         needle = f"voyage-{self.version}".encode()
         closing = b'"filename":"' + needle if kind.endswith("json") else b">" + needle
         # The plainest client there is: it asks oftener than a good one.
         line = http.client.HTTPConnection("127.0.0.1", self.index.port, timeout=60)
-        while not self._over.is_set():
+        while not over.is_set():
             line.request("GET", "/simple/voyage/", headers={"Accept": kind})
             seen = line.getresponse().read().count(closing)
             with self._lock:
