@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from clock import TurnableClock
 from customhouse.infra.db import METADATA, Database, database_url
 from customhouse.infra.issuer import Issuers
 from customhouse.infra.settings import Settings
+from customhouse.ledger.tables import ledger_event
 from customhouse.ledger.tx import Deeds
 from customhouse.terms.errors import Refused, Unavailable
 from customhouse.trust.private_sigstore.entries import Proposed
@@ -46,6 +48,12 @@ class Installation:
         for text in texts:
             proof = self.sigstore.logbook.add(proposed(text))
             assert includes(proof.entry.leaf_hash, proof.entry.place, proof.size, proof.path, proof.root)
+
+    def certify(self, *texts: str) -> None:
+        """Have certificates logged, and show the log."""
+        with self.database.write() as sql:
+            append(sql, CERTIFICATES, [(one.digest, one.leaf) for one in map(proposed, texts)], self.clock.now())
+        self.sigstore.logbook.note(CERTIFICATES)
 
     def backup(self) -> Restore:
         """The database as it is now; what is returned brings it back, whole, and opens it again."""
@@ -187,6 +195,21 @@ def test_a_new_log_has_other_keys_and_another_name_and_the_old_one_stays_trusted
         said = sql.execute(sa.text("SELECT COUNT(*) FROM ledger_event WHERE kind = 'sigstore-log-started'")).scalar()
     assert said == 1
     assert [one.fault for one in standings(book)] == ["", ""]
+
+
+def test_where_the_certificates_alone_were_put_back_the_event_tells_of_their_log(installation: Installation) -> None:
+    installation.certify("one", "two", "three")
+    restore = installation.backup()
+    installation.certify("four")
+    restore()
+    assert start_log(installation.settings, installation.deeds, installation.sigstore.logbook) == (
+        "index.test/sigstore/log-2"
+    )
+    with installation.database.read() as sql:
+        chosen = sa.select(ledger_event.c.body).where(ledger_event.c.kind == "sigstore-log-started")
+        (told,) = map(json.loads, sql.execute(chosen).scalars())
+    assert (told["before"], told["said"]) == ("index.test/sigstore/certificates", 4)
+    assert (told["origin"], told["size"]) == ("index.test/sigstore/log-2/certificates", 3)
 
 
 def test_a_deliberate_restore_is_confirmed_and_the_log_goes_on(installation: Installation) -> None:

@@ -47,12 +47,12 @@ def log_started(values: Mapping[str, Any], site: Site) -> Draft:
     """The database was put back, and the log has another name and other keys."""
     fact = Fact.of(values)
     return draft(
-        site, fact, f"There is a new log of signatures: {fact.text('origin')}",
+        site, fact, f"The private Sigstore has a new log: {fact.text('origin')}",
         f"The log {fact.text('before')} had shown {fact.text('said')} entries, and the database does not have them: it "
         f"was put back. So {fact.who} started the log {fact.text('origin')} {fact.when}, with {fact.text('size')} "
         "entries and new keys. What the old keys have signed stays good.",
-        "Tell those who follow the log, and its witnesses: they must be given the new key. Which signatures were lost "
-        "only those know who have them.",
+        "Tell those who follow the log, and its witnesses: they must be given the new key. Which of its entries were "
+        "lost only those know who have them.",
         f"The new key:\n{site.url}/trust/sigstore/",
     )  # fmt: skip
 

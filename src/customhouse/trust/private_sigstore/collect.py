@@ -16,12 +16,11 @@ from customhouse.terms.errors import CustomhouseError, Rejected, Unavailable
 from customhouse.trust.private_sigstore.logbook import Logbook
 from customhouse.trust.private_sigstore.note import NoteKey, SignedCheckpoint, read_checkpoint, stamp_of
 from customhouse.trust.private_sigstore.tables import sigstore_cosignature
-from customhouse.trust.private_sigstore.tree import CERTIFICATES, ENTRIES, LogName
+from customhouse.trust.private_sigstore.tree import LOGS, LogName
 from customhouse.trust.private_sigstore.witness import SIZE_TYPE, submission_text
 
 SECONDS = 10.0
 CONFLICT = 409
-LOGS: tuple[LogName, ...] = (ENTRIES, CERTIFICATES)
 
 
 @dataclass(frozen=True, slots=True)

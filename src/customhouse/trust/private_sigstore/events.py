@@ -96,7 +96,7 @@ class SigstoreKeyRotated(Event):
 
 @dataclass(frozen=True, slots=True)
 class SigstoreLogStarted(Event):
-    """The database did not continue what its log had said: the log goes on under another name, with new keys."""
+    """The database did not continue what a log had said: it goes on under another name, with new keys."""
 
     kind: ClassVar[str] = "sigstore-log-started"
     origin: str

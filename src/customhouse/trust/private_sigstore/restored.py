@@ -14,11 +14,9 @@ from customhouse.terms.errors import Refused
 from customhouse.terms.identity import OPERATOR
 from customhouse.trust.private_sigstore.events import SigstoreLogKept, SigstoreLogStarted
 from customhouse.trust.private_sigstore.heads import LogRolledBack
-from customhouse.trust.private_sigstore.keyring import name_new_log
-from customhouse.trust.private_sigstore.logbook import Logbook
-from customhouse.trust.private_sigstore.tree import CERTIFICATES, ENTRIES, LogName
-
-LOGS: tuple[LogName, ...] = (ENTRIES, CERTIFICATES)
+from customhouse.trust.private_sigstore.keyring import LOG_ROLES, name_new_log
+from customhouse.trust.private_sigstore.logbook import Logbook, log_key
+from customhouse.trust.private_sigstore.tree import LOGS, LogName
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +30,14 @@ class Standing:
     """What is wrong; empty if nothing is."""
 
     @property
+    def shown(self) -> int:
+        """How many entries it has said to have."""
+        return 0 if self.said is None else self.said.size
+
+    @property
     def lost(self) -> int:
-        """How many entries it has said to have, and has not."""
-        return 0 if self.said is None or not self.fault else max(0, self.said.size - self.now.size)
+        """How many of them it has not."""
+        return max(0, self.shown - self.now.size) if self.fault else 0
 
 
 def standing(logbook: Logbook, log: LogName) -> Standing:
@@ -58,14 +61,15 @@ def start_log(settings: Settings, deeds: Deeds, logbook: Logbook) -> str:
 
     Both do, because one key stands for both where they are followed. The trust repository is the caller's business.
     """
-    before = logbook.origin(ENTRIES)
-    entries = _wrong(logbook, ENTRIES)
-    origin = name_new_log(settings, deeds.clock.now())
-    said = entries.said.size if entries.said is not None else 0
-    deeds.do(
-        _record, SigstoreLogStarted(OPERATOR, None, origin=origin, before=before, said=said, size=entries.now.size)
-    )
-    return origin
+    wrong = _wrong(logbook)
+    name = name_new_log(settings, deeds.clock.now())
+    for one in wrong:
+        origin = name + LOG_ROLES[log_key(one.log)]
+        event = SigstoreLogStarted(
+            OPERATOR, None, origin=origin, before=one.now.origin, said=one.shown, size=one.now.size
+        )
+        deeds.do(_record, event)
+    return name
 
 
 def keep_log(deeds: Deeds, logbook: Logbook, lost: int) -> None:
@@ -73,24 +77,22 @@ def keep_log(deeds: Deeds, logbook: Logbook, lost: int) -> None:
 
     ``lost`` is how many entries the caller knows to be lost, of both logs together: who says it has looked.
     """
-    _wrong(logbook, ENTRIES)
-    wrong = [one for one in standings(logbook) if one.fault]
+    wrong = _wrong(logbook)
     if lost != (really := sum(one.lost for one in wrong)):
         raise Refused(
             "other-loss", f"Entries that were shown and are lost: {really:,}, and not {lost:,}.", "Look again."
         )
     for one in wrong:
-        said = one.said.size if one.said is not None else 0
-        deeds.do(_record, SigstoreLogKept(OPERATOR, None, origin=one.now.origin, said=said, size=one.now.size))
+        deeds.do(_record, SigstoreLogKept(OPERATOR, None, origin=one.now.origin, said=one.shown, size=one.now.size))
         logbook.heads.replace(one.now)
 
 
-def _wrong(logbook: Logbook, log: LogName) -> Standing:
-    """How a log stands, if one of them has lost something."""
-    found = standings(logbook)
-    if not any(one.fault for one in found):
+def _wrong(logbook: Logbook) -> list[Standing]:
+    """The logs that have lost something; raises `Refused` if none has."""
+    wrong = [one for one in standings(logbook) if one.fault]
+    if not wrong:
         raise Refused("nothing-lost", "The database has lost nothing that was shown.", "Go on: there is nothing to do.")
-    return next(one for one in found if one.log == log)
+    return wrong
 
 
 def _record(event: SigstoreLogStarted | SigstoreLogKept, tx: Tx) -> None:

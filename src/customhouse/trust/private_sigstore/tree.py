@@ -25,6 +25,7 @@ from customhouse.trust.private_sigstore.tiles import HASH_BYTES, WIDTH, Tiles, s
 LogName = Literal["entries", "certificates"]
 ENTRIES: LogName = "entries"
 CERTIFICATES: LogName = "certificates"
+LOGS: tuple[LogName, ...] = (ENTRIES, CERTIFICATES)
 MOST_KEPT_TILES = 256
 """Full tiles that a process remembers: 2 MiB. They never change."""
 LONGEST_BODY = 2**16 - 1
