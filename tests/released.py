@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -23,6 +24,7 @@ from attesting import LONG_AGO
 from authenticator import Authenticator, text_of
 from clock import TurnableClock
 from customhouse.formats.dsse import IN_TOTO, pae
+from customhouse.release.codec import write_line
 from customhouse.release.engine.anchor import anchored_by
 from customhouse.release.events import (
     Approved,
@@ -542,6 +544,16 @@ class Puppet:
 
     def body(self, thing: Thing) -> bytes:
         return self.store.fetch(thing, self.folder / "fetched").read_bytes()
+
+    def lay(self, runs: Path) -> Path:
+        """Write the run as the engine keeps it on one machine, below ``runs``; returns its folder."""
+        folder = runs / self.run
+        folder.mkdir(parents=True)
+        (folder / "journal.jsonl").write_text("".join(f"{write_line(line)}\n" for line in self.lines))
+        (folder / "engine.key").write_bytes(self.engine.seed().hex().encode())
+        (folder / "engine.key").chmod(0o600)
+        shutil.copytree(self.store.path, folder / "objects")
+        return folder
 
     def bundle(self) -> bytes:
         return write_bundle(self.members())

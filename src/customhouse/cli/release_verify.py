@@ -138,7 +138,7 @@ def bundle(
 
     try:
         with _run(run, runs, actor, folder, allow_http=allow_http) as (lines, store):
-            earlier = _shown_before(lines, runs) if "://" not in run else []
+            earlier = _shown_before(lines[0].run, runs) if "://" not in run and trust_root is None else []
             name, data = collect(lines, store, trust_root=_root_file(trust_root), earlier=earlier, tell=_warn)
     except Problem as problem:
         raise Rejected(problem.code, problem.place, problem.saw, problem.next_step or problem.expected) from problem
@@ -225,28 +225,22 @@ def _run(
         yield HttpJournal(door, member.actor, member.key).read(), HttpStore(door, home / "objects")
 
 
-def _shown_before(lines: Sequence[Sealed], runs: Path | None) -> list[SignedCheckpoint]:
+def _shown_before(name: str, runs: Path | None) -> list[SignedCheckpoint]:
     """What the newest releases of the same project in this folder have shown of logs before this one."""
-    from customhouse.release.engine.folder import RUNS, runs_in  # noqa: PLC0415 - the engine is loaded here alone
-    from customhouse.release.events import Created, Finished  # noqa: PLC0415 - as above
+    from customhouse.release.engine.folder import RUNS, begun_before  # noqa: PLC0415 - the engine is loaded here alone
     from customhouse.release.evidence.collect import shown_in  # noqa: PLC0415 - as above
     from customhouse.release.evidence.growth import MOST_EARLIER  # noqa: PLC0415 - as above
 
-    found: list[SignedCheckpoint] = []
-    own, left = lines[0].event if lines else None, MOST_EARLIER
-    for one in reversed(runs_in((runs or RUNS).resolve())):
+    shown: list[list[SignedCheckpoint]] = []
+    for one in begun_before((runs or RUNS).resolve(), name):
         try:
-            told = one.journal.read()
-            first, last = told[0].event, told[-1].event
-            earlier = told[0].at < lines[0].at and isinstance(last, Finished) and last.outcome == "released"
-            if not earlier or not isinstance(first, Created) or not isinstance(own, Created) or first.rehearsal:
-                continue
-            if first.project == own.project and left:
-                left -= 1
-                found += shown_in(told, one.store)
+            if one.state().status == "released":
+                shown.append(shown_in(one.journal.read(), one.store))
         except CustomhouseError as error:
             _warn(f"What the run {one.name} has shown of the log is not known: {error}")
-    return found
+        if len(shown) == MOST_EARLIER:
+            break
+    return [note for notes in shown for note in notes]
 
 
 def _warn(text: str) -> None:

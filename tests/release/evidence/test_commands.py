@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +11,6 @@ import pytest
 
 from command_line import Done
 from command_line import customhouse as command
-from customhouse.release.codec import write_line
 from released import RUN, Puppet
 
 
@@ -20,12 +18,7 @@ from released import RUN, Puppet
 def desk(released: Puppet, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the run, as the engine keeps it, and with what a stranger brings."""
     folder = tmp_path_factory.mktemp("desk")
-    run = folder / ".customhouse" / "release" / RUN
-    run.mkdir(parents=True)
-    (run / "journal.jsonl").write_text("".join(f"{write_line(line)}\n" for line in released.lines))
-    (run / "engine.key").write_bytes(released.engine.seed().hex().encode())
-    (run / "engine.key").chmod(0o600)
-    shutil.copytree(released.store.path, run / "objects")
+    released.lay(folder / ".customhouse" / "release")
     (folder / "root.json").write_bytes(released.notary.trusted_root)
     (folder / "release.toml").write_text(released.pipeline)
     for name, body in released.bodies.items():

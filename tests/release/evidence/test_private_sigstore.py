@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from clock import TurnableClock
+from command_line import customhouse
+from customhouse.release.evidence.archive import read_archive
 from customhouse.release.evidence.collect import bundle_of, shown_by
 from customhouse.release.evidence.log_tiles import prover_of
 from customhouse.release.evidence.remembered import read_remembered, remember
@@ -24,6 +26,7 @@ from shipping import Harbour
 
 pytestmark = pytest.mark.slow
 LONGEST_SECONDS = 1.0
+BUNDLE = "sealed-3.1.0.release.tar"
 
 
 class _Now(TurnableClock):
@@ -82,5 +85,17 @@ def test_a_second_release_shows_offline_that_the_log_of_the_first_has_only_grown
         assert report.case is not None
         remember(memory, report.case, report.trust_root_sha256)
         earlier = shown_by(run.lines, run.body)
+        run.lay(tmp_path / ".customhouse" / "release")
     (journal,) = [point for point in report.points if point.number == 2]
     assert any("the log has only grown between" in one.text for one in journal.findings), journal
+
+    # So does who types it, of the runs in one folder; and with a log that is away he is told what the bundle lacks.
+    (tmp_path / "trust.json").write_text(trust.config)
+    done = customhouse("release", "bundle", run.run, "-o", "now", folder=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "now" / BUNDLE).read_bytes() == bundle
+    (tmp_path / "trust.json").write_text(trust.config.replace(harbour.server.url, "http://127.0.0.1:9"))
+    done = customhouse("release", "bundle", run.run, "-o", "later", folder=tmp_path)
+    assert done.returncode == 0
+    assert done.stderr.count("It is not proved how the log has grown") == 1
+    assert not [name for name in read_archive((tmp_path / "later" / BUNDLE).read_bytes()) if name.startswith("log/")]

@@ -115,6 +115,17 @@ def find_run(runs: Path, name: str = "") -> RunFolder:
     return (going_on or found)[-1]
 
 
+def begun_before(runs: Path, name: str) -> list[RunFolder]:
+    """The runs of the same project that were begun before the run of this name, the newest first; no rehearsals."""
+    found = runs_in(runs)
+    own = next((place for place, one in enumerate(found) if one.name == name), 0)
+    return [
+        one
+        for one in reversed(found[:own])
+        if one.created().project == found[own].created().project and not one.created().rehearsal
+    ]
+
+
 def unfinished(runs: Path, project: str, params: Mapping[str, str], *, rehearsal: bool) -> RunFolder | None:
     """A run of the same project with the same parameters that has not ended."""
     for one in reversed(runs_in(runs)):
