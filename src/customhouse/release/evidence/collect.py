@@ -45,21 +45,28 @@ def collect(
 
         if trust_root:
             return bundle_of(lines, body, lambda _state: trust_root)
-        trust: list[Trust] = []
+        verify_lines(lines)
+        trust = _trust_of(replay(lines))
+        if trust is None:
+            return bundle_of(lines, body, lambda _state: b"")
+        prove = _until_away(prover_of(trust.config), tell)
+        return bundle_of(lines, body, lambda _state: trust.trusted_root, earlier=earlier, prove=prove, tell=tell)
 
-        def root_of(state: State) -> bytes:
-            trust.extend(_trust_of(state))
-            return trust[0].trusted_root if trust else b""
 
-        def prove(origin: str, old: int, new: int) -> Sequence[bytes] | None:
-            try:
-                return prover_of(trust[0].config)(origin, old, new) if trust else None
-            except Problem as problem:
-                tell(f"It is not proved how the log has grown: {problem}")
-                trust.clear()
-                return None
+def _until_away(prove: Prove, tell: Callable[[str], None]) -> Prove:
+    """The same; a log that is away is told of once, and nothing is asked any more."""
+    away = False
 
-        return bundle_of(lines, body, root_of, earlier=earlier, prove=prove, tell=tell)
+    def proved(origin: str, old: int, new: int) -> Sequence[bytes] | None:
+        nonlocal away
+        try:
+            return None if away else prove(origin, old, new)
+        except Problem as problem:
+            away = True
+            tell(f"It is not proved how the log has grown: {problem}")
+            return None
+
+    return proved
 
 
 def bundle_of(
@@ -100,12 +107,13 @@ def shown_in(lines: Sequence[Sealed], store: Store) -> list[SignedCheckpoint]:
             raise Rejected(problem.code, problem.place, problem.saw, problem.expected) from problem
 
 
-def _trust_of(state: State) -> list[Trust]:
+def _trust_of(state: State) -> Trust | None:
+    """What the run's place says now; None where it has none. Raises `Problem`."""
     place = state.places.get(_SIGSTORE)
     if place is None:
-        return []
+        return None
     try:
-        return [read_trust(place)]
+        return read_trust(place)
     except Problem as problem:
         raise Problem(
             problem.code, problem.saw, problem.expected, place=problem.place or _SIGSTORE,
