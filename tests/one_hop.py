@@ -2,7 +2,9 @@
 
 Starlette's own goes there ten times for each request, and starts a loop with a thread of its own for each request of a
 client that was not entered; that was a third of the time of tests of the web. What the application sees is the same:
-one ASGI scope, the body in one message, and a disconnect when all is answered.
+one ASGI scope, the body in one message, and a disconnect when all is answered. Not the same: no extensions of ASGI are
+offered, and an answer comes to the test when it is whole. It stands on private names of Starlette; `test_one_hop.py`
+compares it with Starlette's own, and fails when a new version of that does something else.
 """
 
 from __future__ import annotations
