@@ -412,14 +412,21 @@ def test_who_sends_the_files_is_not_counted_among_those_who_approve_them(broken_
     with refused("too-few-people"):
         ask(world, approvals=1)
     ask(world, approvals=1, not_uploader=False)
-    with world.app.database.write() as sql:  # a build sends them from now on
+    a_publisher(world, project.id, "builder", {"attests_only": "true"})
+    with refused("too-few-people"):  # who only says how files were built sends none
+        ask(world, approvals=1)
+    a_publisher(world, project.id, "build", {})
+    ask(world, approvals=1)
+
+
+def a_publisher(world: World, project_id: int, key: str, asked: dict[str, str]) -> None:
+    with world.app.database.write() as sql:
         sql.execute(
             trusted_publisher.insert().values(
-                project_id=project.id, kind="github", issuer="https://forge.example", place="r", settings={}, rules={},
-                learned={}, title="r", key="k", created_at=world.clock.now(),
+                project_id=project_id, kind="github", issuer="https://forge.example", place="r", settings={},
+                rules=asked, learned={}, title=key, key=key, created_at=world.clock.now(),
             )
         )  # fmt: skip
-    ask(world, approvals=1)
 
 
 def test_asking_for_less_waits_on_a_critical_project_and_asking_for_more_does_not(demo: World) -> None:

@@ -21,7 +21,7 @@ from customhouse.trust import minted
 from customhouse.trust.attestations import to_json
 from customhouse.trust.issuers import PublisherIssuer
 from customhouse.trust.providers.known import PROVIDERS
-from customhouse.trust.publishers import find_publisher, publishers_of
+from customhouse.trust.publishers import builders_of, find_publisher
 from customhouse.trust.roots import Root
 from customhouse.trust.signer_identity import SignerIdentity
 from customhouse.trust.verify import Builder, Verified, verify_attestations
@@ -61,9 +61,9 @@ class Attesting:
         found = find_project(sql, parse_filename(filename).name)
         known = {one.url: one for one in self.issuers}
         builders = []
-        for one in publishers_of(sql, found.id) if found is not None else ():
+        for one in builders_of(sql, found.id) if found is not None else ():
             issuer = known.get(one.issuer)
-            if one.attests_only and issuer is not None:
+            if issuer is not None:
                 identity = PROVIDERS[issuer.kind].signer(issuer, one.settings, one.learned, {})
                 builders += [Builder(one.id, issuer, identity)] if identity is not None else []
         return builders

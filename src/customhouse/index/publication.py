@@ -35,7 +35,7 @@ from customhouse.terms.names import ProjectName, normalize
 from customhouse.trust import minted
 from customhouse.trust.attestations import builders_among, keep_attestations
 from customhouse.trust.events import FileAttested, ReleaseBuilt
-from customhouse.trust.publishers import find_publisher, publishers_of
+from customhouse.trust.publishers import builders_of, find_publisher
 from customhouse.trust.queries import publishes_into
 from customhouse.trust.verify import Verified
 
@@ -214,7 +214,7 @@ def add_files(tx: Tx, project: Project, version: str, files: tuple[StoredFile, .
 def _refuse_gone_builders(tx: Tx, project: Project, files: tuple[StoredFile, ...]) -> None:
     """A builder that an owner has taken back since a file was staged vouches for nothing any more."""
     needed = {number: one.name.filename for one in files for number in builders_among(one.attested)}
-    known = {one.id for one in publishers_of(tx.sql, project.id) if one.attests_only} if needed else set()
+    known = {one.id for one in builders_of(tx.sql, project.id)} if needed else set()
     gone = sorted(filename for number, filename in needed.items() if number not in known)
     if gone:
         raise Refused(

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from customhouse.trust.issuers import Kind
-from customhouse.trust.providers.provider import ATTESTS_ONLY
+from customhouse.trust.providers.provider import attests_only
 
 
 def advice(kind: Kind, settings: Mapping[str, str], rules: Mapping[str, str]) -> list[str]:
     """Sentences for people, the most important first; empty if there is nothing to say."""
     if kind not in ("github", "gitlab"):
         return []
-    if rules.get(ATTESTS_ONLY.name):
+    if attests_only(rules):
         return ["Whoever can push to the repository can say how files were built. None of them can publish one by it."]
     found = []
     if not settings.get("environment") and not rules.get("any_environment"):

@@ -9,7 +9,7 @@ from typing import Any
 from customhouse.terms.errors import Rejected
 from customhouse.trust.issuers import Kind, PublisherIssuer
 from customhouse.trust.providers.known import PROVIDERS
-from customhouse.trust.providers.provider import ATTESTS_ONLY, read_fields, rules_of
+from customhouse.trust.providers.provider import ATTESTS_ONLY, attests_only, read_fields, rules_of
 
 LONGEST_TITLE = 300
 
@@ -43,7 +43,7 @@ def describe(issuer: PublisherIssuer, typed: Mapping[str, str], rules: Mapping[s
     provider = PROVIDERS[issuer.kind]
     settings = provider.settings(issuer, typed)
     asked = {name: text for name, text in read_fields(rules_of(provider, issuer), rules).items() if text}
-    if asked.get(ATTESTS_ONLY.name):
+    if attests_only(asked):
         _refuse_unproved(provider.certified, settings, asked)
     title = provider.title(issuer, settings)[:LONGEST_TITLE]
     return Described(issuer.kind, issuer.url, settings, asked, provider.place(settings), title)

@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 from customhouse.terms.errors import Refused
 from customhouse.terms.identity import Identity
 from customhouse.trust.issuers import Kind
-from customhouse.trust.providers.provider import ATTESTS_ONLY, TRUE
+from customhouse.trust.providers.provider import attests_only
 from customhouse.trust.tables import trusted_publisher
 
 _COLUMNS = [column for column in trusted_publisher.c if column.name not in ("key", "place", "pending_ultranormalized")]
@@ -78,7 +78,7 @@ class TrustedPublisher:
     @property
     def attests_only(self) -> bool:
         """Whether it is a builder: it gets no token, and its provenance of what other publishers send is taken."""
-        return self.rules.get(ATTESTS_ONLY.name) == TRUE
+        return attests_only(self.rules)
 
     @property
     def may(self) -> str:
@@ -103,6 +103,16 @@ def publishers_at(sql: Connection, issuer: str, place: str, *, lock: bool = Fals
 def publishers_of(sql: Connection, project_id: int) -> list[TrustedPublisher]:
     """The publishers of a project, the oldest first."""
     return _read(sql, _OF_PROJECT, project=project_id)
+
+
+def senders_of(sql: Connection, project_id: int) -> list[TrustedPublisher]:
+    """Those of a project that send files: all but its builders."""
+    return [one for one in publishers_of(sql, project_id) if not one.attests_only]
+
+
+def builders_of(sql: Connection, project_id: int) -> list[TrustedPublisher]:
+    """Those of a project that only say how its files were built."""
+    return [one for one in publishers_of(sql, project_id) if one.attests_only]
 
 
 def pending_of(sql: Connection, account_id: int) -> list[TrustedPublisher]:
@@ -135,7 +145,7 @@ def unknown_publisher() -> Refused:
 
 def may(rules: Mapping[str, str]) -> str:
     """What a publisher with these rules may do with a project, before its name."""
-    return "attest what others publish into" if rules.get(ATTESTS_ONLY.name) == TRUE else "publish into"
+    return "attest what others publish into" if attests_only(rules) else "publish into"
 
 
 def key_of(whom: str, kind: str, issuer: str, settings: Mapping[str, str]) -> str:

@@ -21,7 +21,7 @@ from customhouse.infra.db import insert_new
 from customhouse.ledger.tx import Tx
 from customhouse.terms.errors import Refused, Rejected
 from customhouse.terms.identity import COMMAND_LINE, Actor
-from customhouse.trust.publishers import publishers_of
+from customhouse.trust.publishers import senders_of
 
 KIND = "rule-lowered"
 
@@ -121,7 +121,7 @@ def _refuse_unkept(tx: Tx, found: Project, rule: ReleaseRule) -> None:
     may = {account_id for account_id, _ in rights.people_of(tx.sql, found.id)}
     if rule.team_id is not None:
         may &= set(teams.members_of(tx.sql, rule.team_id))
-    sends_itself = bool(rule.approvals) and rule.not_uploader and not publishers_of(tx.sql, found.id)
+    sends_itself = bool(rule.approvals) and rule.not_uploader and not senders_of(tx.sql, found.id)
     if len(may) < rule.approvals + sends_itself:
         but = ", one of whom sends the files" if sends_itself else ""
         raise Refused(

@@ -20,7 +20,7 @@ from customhouse.ledger.tx import Tx
 from customhouse.terms.errors import Refused
 from customhouse.terms.identity import COMMAND_LINE, Actor
 from customhouse.trust.events import PublishersOnlySwitched, TokenBesidePublisher
-from customhouse.trust.publishers import TrustedPublisher, publishers_of
+from customhouse.trust.publishers import TrustedPublisher, publishers_of, senders_of
 from customhouse.trust.tables import trusted_publisher
 
 WARNED_EVERY = timedelta(days=7)
@@ -45,7 +45,7 @@ def set_publishers_only(command: SetPublishersOnly, tx: Tx) -> PendingChange | N
         raise Refused("not-an-owner", f"You are not an owner of {found.display!r}.", "Ask one of its owners.")
     if publishers_only(tx.sql, found.id) == command.on:
         raise Refused("same-rule", f"That is so already for {found.display!r}.", status=409)
-    if command.on and all(one.attests_only for one in publishers_of(tx.sql, found.id)):
+    if command.on and not senders_of(tx.sql, found.id):
         raise Refused("no-publisher", f"{found.display!r} has no trusted publisher.", "Add one first.", status=409)
     if not command.on:
         waits = put_off(

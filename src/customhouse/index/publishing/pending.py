@@ -23,7 +23,7 @@ from customhouse.terms.identity import SYSTEM, Actor, Identity
 from customhouse.terms.names import ProjectName
 from customhouse.trust.described import Described
 from customhouse.trust.events import PendingPublisherAdded, PendingPublisherEnded
-from customhouse.trust.providers.provider import ATTESTS_ONLY
+from customhouse.trust.providers.provider import attests_only
 from customhouse.trust.publishers import (
     TrustedPublisher,
     find_publisher,
@@ -62,7 +62,7 @@ class WithdrawPending:
 def add_pending(command: AddPending, tx: Tx) -> TrustedPublisher:
     """Register it for thirty days. Raises `Refused` for a name that nobody could claim now."""
     wanted = ProjectName.parse(command.name.strip())
-    if command.described.rules.get(ATTESTS_ONLY.name):
+    if attests_only(command.described.rules):
         raise Refused(
             "attests-only", "Who publishes nothing begins no project.", "Add the builder when the project is there."
         )

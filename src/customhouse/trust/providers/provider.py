@@ -57,6 +57,11 @@ ATTESTS_ONLY = Field(
 """The one rule that every kind has: a builder, which is no publisher (`docs/decisions/0041`)."""
 
 
+def attests_only(rules: Settings) -> bool:
+    """Whether a publisher with these rules is a builder."""
+    return rules.get(ATTESTS_ONLY.name) == TRUE
+
+
 class Provider(Protocol):
     """One kind of publisher."""
 
