@@ -103,7 +103,7 @@ class Implanted(Children):
 
     def run(
         self, argv: Sequence[str], *, cwd: Path | None = None, env: Mapping[str, str] | None = None, stdin: bytes = b"",
-        timeout: float = 3600.0, halt: threading.Event | None = None,
+        timeout: float = 3600.0, halt: Sequence[threading.Event] = (),
     ) -> Ran:  # fmt: skip
         """As the real one, with other sources."""
         for source in self.folder.glob("unpacked/*/src/sealed/_seal.c"):

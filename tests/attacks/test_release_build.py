@@ -91,7 +91,7 @@ class Sunspot(Children):
 
     def run(
         self, argv: Sequence[str], *, cwd: Path | None = None, env: Mapping[str, str] | None = None, stdin: bytes = b"",
-        timeout: float = 3600.0, halt: threading.Event | None = None,
+        timeout: float = 3600.0, halt: Sequence[threading.Event] = (),
     ) -> Ran:  # fmt: skip
         for source in self.folder.glob("unpacked/*/src/sealed/_seal.c"):
             body = source.read_text()

@@ -67,9 +67,9 @@ class Children:
         env: Mapping[str, str] | None = None,
         stdin: bytes = b"",
         timeout: float = 3600.0,
-        halt: threading.Event | None = None,
+        halt: Sequence[threading.Event] = (),
     ) -> Ran:
-        """Run it to its end. ``env`` is all that it sees; without one it sees ours. ``halt`` ends this one alone.
+        """Run it to its end. ``env`` is all that it sees; without one it sees ours. Each ``halt`` ends this one alone.
 
         Its whole session is killed when time is up, when `stop` is set and when it has ended: nothing stays behind.
         Raises `FileNotFoundError` if there is no such program.
@@ -89,7 +89,7 @@ class Children:
             with _ending(process) as wait:
                 while not wait(min(_LOOK_SECONDS, max(0.0, began + timeout - time.monotonic()))):
                     timed_out = time.monotonic() >= began + timeout
-                    stopped = self.stop.is_set() or (halt is not None and halt.is_set())
+                    stopped = any(one.is_set() for one in (self.stop, *halt))
                     if timed_out or stopped:
                         _end(process)
                         break

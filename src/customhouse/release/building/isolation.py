@@ -311,8 +311,8 @@ def run_in(cell: Cell, argv: Sequence[str], children: Children, folder: Path) ->
         command = isolation.command(cell, argv, Path(papers))
         isolation.prepare(cell)
         try:
-            with _watched(tuple(cell.writable.values()), cell.written_bytes) as (halt, full):
-                ran = children.run(command, cwd=Path("/"), env=_KEPT_ENVIRONMENT, timeout=cell.seconds, halt=halt)
+            with _watched(tuple(cell.writable.values()), cell.written_bytes) as full:
+                ran = children.run(command, cwd=Path("/"), env=_KEPT_ENVIRONMENT, timeout=cell.seconds, halt=[full])
         finally:
             isolation.clear(cell)
     if full.is_set():
@@ -330,21 +330,20 @@ def run_in(cell: Cell, argv: Sequence[str], children: Children, folder: Path) ->
 
 
 @contextmanager
-def _watched(folders: Sequence[Path], most_bytes: int) -> Iterator[tuple[threading.Event, threading.Event]]:
-    """Two events: one that ends the program, and one that says why."""
-    halt, full, ended = threading.Event(), threading.Event(), threading.Event()
+def _watched(folders: Sequence[Path], most_bytes: int) -> Iterator[threading.Event]:
+    """An event that is set once the folders hold more."""
+    full, ended = threading.Event(), threading.Event()
 
     def watch() -> None:
         while not ended.wait(_LOOK_SECONDS):
             if _bytes_in(folders) > most_bytes:
                 full.set()
-                halt.set()
                 return
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
     try:
-        yield halt, full
+        yield full
     finally:
         ended.set()
         watcher.join()

@@ -34,20 +34,9 @@ class StepChildren(Children):
         env: Mapping[str, str] | None = None,
         stdin: bytes = b"",
         timeout: float = 3600.0,
-        halt: threading.Event | None = None,
+        halt: Sequence[threading.Event] = (),
     ) -> Ran:
         """As `Children.run`; raises `Problem` once the step has been halted."""
         if self.stop.is_set():
             raise Problem("halted", "the step was ended from outside", place=argv[0])
-        return self._all.run(argv, cwd=cwd, env=env, stdin=stdin, timeout=timeout, halt=_Either(self.stop, halt))
-
-
-class _Either(threading.Event):
-    """Set when one of two is."""
-
-    def __init__(self, one: threading.Event, other: threading.Event | None) -> None:
-        super().__init__()
-        self._both = [one, *([other] if other is not None else [])]
-
-    def is_set(self) -> bool:
-        return any(one.is_set() for one in self._both)
+        return self._all.run(argv, cwd=cwd, env=env, stdin=stdin, timeout=timeout, halt=(self.stop, *halt))
