@@ -22,7 +22,7 @@ from customhouse.trust.private_sigstore.heads import LogRolledBack
 from customhouse.trust.private_sigstore.merkle import leaf_hash
 from customhouse.trust.private_sigstore.restored import keep_log, standings, start_log
 from customhouse.trust.private_sigstore.service import Sigstore, make_ready
-from customhouse.trust.private_sigstore.tiles import includes
+from customhouse.trust.private_sigstore.tiles import includes, root_of
 from customhouse.trust.private_sigstore.tree import CERTIFICATES, ENTRIES, Leaf, append
 from customhouse.trust.private_sigstore.trust_config import note_key, trusted_root_of
 
@@ -166,6 +166,23 @@ def test_several_processes_on_one_folder_know_what_each_has_said(installation: I
     second = Sigstore.open(installation.settings, installation.deeds, Issuers(outbound=None, clock=installation.clock))  # type: ignore[arg-type] # asks nobody
     with pytest.raises(LogRolledBack):
         second.logbook.add(proposed("other two"))
+
+
+def test_a_process_that_was_slow_signs_what_is_still_true_and_takes_nothing_back(installation: Installation) -> None:
+    """It has looked at the log; before it signs, another signs more."""
+    installation.sign("one")
+    slow = Sigstore.open(installation.settings, installation.deeds, Issuers(outbound=None, clock=installation.clock))  # type: ignore[arg-type] # asks nobody
+    with installation.database.write() as sql:
+        append(sql, ENTRIES, [(proposed("two").digest, proposed("two").leaf)], installation.clock.now())
+    with slow.logbook.view(ENTRIES) as seen:
+        root = root_of(seen.tiles, seen.size)
+    installation.sign("three")
+    with pytest.raises(LogRolledBack, match="its first 2 are not those"):
+        slow.logbook._sign(ENTRIES, seen.size, b"\0" * 32, seen.said)
+    assert slow.logbook._sign(ENTRIES, seen.size, root, seen.said).checkpoint.size == 2
+    said = slow.logbook.said(ENTRIES)
+    assert said is not None
+    assert said.size == 3
 
 
 def test_a_new_log_has_other_keys_and_another_name_and_the_old_one_stays_trusted(installation: Installation) -> None:
