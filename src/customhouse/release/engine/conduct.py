@@ -285,7 +285,11 @@ class Conductor:
         found = self.state.steps[name]
         if self._working[name, attempt].began is None:
             return found.attempt != attempt
-        return (found.attempt, found.status, found.machine) != (attempt, "running", self.machine)
+        return not self._holds(found, attempt)
+
+    def _holds(self, found: StepState, attempt: object) -> bool:
+        """Whether this attempt counts, runs, and has this machine's lease."""
+        return (found.attempt, found.status, found.machine) == (attempt, "running", self.machine)
 
     def _give_up_what_hangs(self) -> None:
         """A step whose time is long up and that does not end: it has failed, and what its thread still brings is none.
@@ -511,7 +515,7 @@ class Conductor:
         self.tell(f"not written down: {refusal.sentence}")
         self.catch_up()
         found = self.state.steps.get(step) if isinstance(step, str) else None
-        ours = found is not None and (found.attempt, found.status, found.machine) == (attempt, "running", self.machine)
+        ours = found is not None and self._holds(found, attempt)
         if isinstance(events[-1], StepFailed) and (ours or found is None):
             raise refusal
         if self.state.status == "open" and found is not None and ours:
