@@ -62,18 +62,20 @@ def _gpg(case: Case, path: Path, name: str) -> Iterator[Finding]:
     signature = case.bundle.members.get(f"signatures/{name}.asc")
     if signature is None:
         return
-    told = f"{name}.asc is by the OpenPGP key {{}}, which the pipeline names"
     yield _by_openpgp(
         case, signature.decode("utf-8", "replace"), path.absolute(), _granted(case), _signed_at(case, f"{name}.asc"),
-        f"{name}.asc", told,
+        f"{name}.asc", f"{name}.asc is",
     )  # fmt: skip
 
 
 def _by_openpgp(
     case: Case, signature: str, signed: Path | bytes, identities: Iterable[str], at: datetime | None, where: str,
-    told: str,
+    signed_is: str,
 ) -> Finding:  # fmt: skip
-    """Whether one of these ``gpg:`` identities has signed, with the public key that the bundle has of it."""
+    """Whether one of these ``gpg:`` identities has signed, with the public key that the bundle has of it.
+
+    ``signed_is`` begins the sentence that says so: ``sealed-1.0.tar.gz.asc is``.
+    """
     tried = ""
     for identity in identities:
         try:
@@ -89,7 +91,7 @@ def _by_openpgp(
                 return unknown(f"{where}: {NO_PROGRAM}")
             tried = problem.saw
             continue
-        return holds(told.format(found.fingerprint))
+        return holds(f"{signed_is} by the OpenPGP key {found.fingerprint}, which the pipeline names")
     return fails(f"{where}: {plain(tried, 200)}") if tried else unknown(f"{where}: the bundle has no key for it")
 
 
@@ -124,8 +126,8 @@ def _signature_of_tag(case: Case, text: str) -> Finding:
     if step is None or not keys:
         return unasked(f"{where} is by an OpenPGP key, and the pipeline names none of {step.actor if step else 'it'}")
     done = case.told.attempt(step.id).done
-    told = f"the tag {tag} is signed by the OpenPGP key {{}}, which the pipeline names"
-    return _by_openpgp(case, begin + rest, message.encode(), keys, done.at if done else None, where, told)
+    at = done.at if done else None
+    return _by_openpgp(case, begin + rest, message.encode(), keys, at, where, f"the tag {tag} is signed")
 
 
 def _repository(case: Case, path: Path) -> Iterator[Finding]:
