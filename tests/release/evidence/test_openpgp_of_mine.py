@@ -63,7 +63,8 @@ class SignedByGpg(Puppet):
         self.git("init", "-q")
         self.git("add", "release.toml")
         self.git(*who, "commit", "-qm", "x")
-        self.git(*who, "tag", "-s", "-u", self.rosa.fingerprint, "-m", f"sealed {VERSION}", f"v{VERSION}")
+        message = f"sealed {VERSION}\n\nWhat follows -----BEGIN PGP SIGNATURE----- is by Rosa."
+        self.git(*who, "tag", "-s", "-u", self.rosa.fingerprint, "-m", message, f"v{VERSION}")
         return self.git("rev-parse", "HEAD"), self.git("rev-parse", f"refs/tags/v{VERSION}")
 
     def git(self, *words: str) -> str:

@@ -115,7 +115,7 @@ def _signature_of_tag(case: Case, text: str) -> Finding:
     """Who has signed the tag, by the keys that the pipeline names for the actor whose step made it."""
     tag = case.state.pipeline.tag
     where = f"the signature of the tag {tag}"
-    message, begin, rest = text.partition(_PGP)
+    message, begin, rest = text.rpartition(_PGP)  # the last: the message may speak of one, too
     if not begin and _SSH in text:
         return unasked(f"{where} is by an SSH key, and pipelines name none: git verify-tag {tag}, with your own list")
     if not begin:
