@@ -8,20 +8,19 @@ from __future__ import annotations
 import json
 
 from customhouse.infra.fetch import Order, Outbound
-from customhouse.infra.reach import Reach
+from customhouse.infra.reach import ANYWHERE
 from customhouse.infra.targets import Target
 from customhouse.release.actions import Problem
 from customhouse.release.evidence.growth import Prove
 from customhouse.terms.errors import CustomhouseError, Rejected
 from customhouse.trust.private_sigstore.note import read_checkpoint
-from customhouse.trust.private_sigstore.tiles import WIDTH, path_of, prove_consistency, width_of
+from customhouse.trust.private_sigstore.tiles import address_of, prove_consistency, width_of
 
 SECONDS = 10.0
 """Of one answer, whole."""
 LONGEST = 64 * 1024
 TILES = 2
 """The version of Rekor whose logs have tiles."""
-_EVERYWHERE = Reach.parse(("0.0.0.0/0", "::/0"))
 
 
 def prover_of(config: str) -> Prove:
@@ -58,9 +57,7 @@ def _origin(base: str) -> str:
 
 def _between(base: str, old: int, new: int) -> list[bytes]:
     def tile(level: int, number: int) -> bytes:
-        width = width_of(level, number, new)
-        part = "" if width == WIDTH else f".p/{width}"
-        return _get(base, f"tile/{level}/{path_of(number)}{part}")
+        return _get(base, address_of(level, number, width_of(level, number, new)))
 
     try:
         return prove_consistency(tile, old, new)
@@ -72,7 +69,7 @@ def _get(base: str, path: str) -> bytes:
     address = f"{base}/api/v2/{path}"
     try:
         order = Order(Target.parse(address, where="rekorTlogUrls"))
-        answer = Outbound(_EVERYWHERE).fetch(order, seconds=SECONDS, limit_bytes=LONGEST)
+        answer = Outbound(ANYWHERE).fetch(order, seconds=SECONDS, limit_bytes=LONGEST)
     except CustomhouseError as error:
         raise _away(address, str(error)) from error
     if not answer.fine:

@@ -22,9 +22,9 @@ from customhouse.trust.private_sigstore.note import ED25519, Checkpoint, NoteKey
 from customhouse.trust.private_sigstore.tiles import (
     WIDTH,
     Tiles,
+    address_of,
     includes,
     is_consistent,
-    path_of,
     prove_consistency,
     prove_inclusion,
     root_of,
@@ -95,7 +95,7 @@ def entries_since(fetch: Fetch, log: LogName, seen: Followed) -> Iterator[Entry]
     tiles = tiles_of(fetch, log, size)
     for number in range(seen.before // WIDTH, -(-size // WIDTH)):
         width = width_of(0, number, size)
-        found = list(_bodies(fetch(f"{PATHS[log]}/tile/entries/{_tile_path(number, width)}")))
+        found = list(_bodies(fetch(f"{PATHS[log]}/{address_of('entries', number, width)}")))
         if len(found) < width:
             raise Alarm("false-tiles", f"{seen.checkpoint.origin} hides entries of tile {number}.")
         for place, body in enumerate(found[:width], number * WIDTH):
@@ -113,7 +113,7 @@ def tiles_of(fetch: Fetch, log: LogName, size: int) -> Tiles:
     def tile(level: int, number: int) -> bytes:
         if (level, number) not in known:
             width = width_of(level, number, size)
-            known[level, number] = fetch(f"{PATHS[log]}/tile/{level}/{_tile_path(number, width)}")
+            known[level, number] = fetch(f"{PATHS[log]}/{address_of(level, number, width)}")
         return known[level, number]
 
     return tile
@@ -172,7 +172,3 @@ def _bodies(bundle: bytes) -> Iterator[bytes]:
         if len(body) != length:
             return
         yield body
-
-
-def _tile_path(number: int, width: int) -> str:
-    return path_of(number) + ("" if width == WIDTH else f".p/{width}")

@@ -171,3 +171,8 @@ def path_of(number: int) -> str:
     while number := number // 1000:
         groups.insert(0, f"x{number % 1000:03d}")
     return "/".join(groups)
+
+
+def address_of(level: int | str, number: int, width: int) -> str:
+    """Where a log has a tile of this many hashes, below its own address; level ``entries`` has what they are of."""
+    return f"tile/{level}/{path_of(number)}" + ("" if width == WIDTH else f".p/{width}")
